@@ -1,0 +1,59 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Each builds what it needs in .venv.
+PYTHON ?= python3
+CXX    ?= c++
+VENV   := .venv
+BIN    := $(VENV)/bin
+NATIVE := CMakeLists.txt pyproject.toml constraints.txt $(wildcard src/vastmax/kernels/native/*)
+# Every version that gets installed is named in constraints.txt, those of the isolated build included.
+PIP    := PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
+          PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench docs clean requirements
+
+help:
+	@echo "make demo   train word vectors on the documentation inside Python, look at them (under a minute)"
+	@echo "make test   run the tests"
+	@echo "make check  formatting, lint, types"
+	@echo "make bench  the measurements behind every claim (see benchmarks/README.md for the data they want)"
+	@echo "make docs   build the documentation site into site/"
+	@echo "make clean  remove what make built"
+
+# Before anything is downloaded: say what is missing, and which package has it.
+requirements:
+	@PYTHON="$(PYTHON)" CXX="$(CXX)" sh tools/requirements.sh
+
+$(BIN)/python: | requirements
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.user: $(NATIVE) | requirements $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.developer: $(NATIVE) | requirements $(BIN)/python
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.user
+
+demo: $(VENV)/.user
+	$(BIN)/vastmax demo
+
+test: $(VENV)/.developer
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.developer
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.developer
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.developer
+	$(BIN)/python benchmarks/run.py
+
+docs: $(VENV)/.developer
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) build site demo-output

@@ -1,0 +1,37 @@
+"""vastmax: word vectors and output layers for vast vocabularies.
+
+The names below are imported when first used, so that ``import vastmax`` costs milliseconds and needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vastmax.embedding import WordVectors, train_embeddings
+    from vastmax.text import Corpus, Vocabulary
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Corpus": "vastmax.text",
+    "Vocabulary": "vastmax.text",
+    "WordVectors": "vastmax.embedding",
+    "train_embeddings": "vastmax.embedding",
+}
+_ROOMS = ("distribution", "embedding", "errors", "kernels", "text")
+
+__all__ = ["Corpus", "Vocabulary", "WordVectors", "__version__", "train_embeddings"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    if name in _ROOMS:
+        return import_module(f"vastmax.{name}")
+    raise AttributeError(f"module 'vastmax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS])

@@ -1,0 +1,1 @@
+"""Word vectors: training at native speed, the vectors themselves, their file formats and their evaluation. No torch."""

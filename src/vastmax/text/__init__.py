@@ -1,0 +1,1 @@
+"""Words, ids, counts, and token streams on disk."""
