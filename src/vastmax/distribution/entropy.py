@@ -71,7 +71,7 @@ def perplexity_from_bits(bits: float) -> float:
     >>> round(perplexity_from_bits(9.16))
     572
     """
-    return 2.0**bits
+    return math.pow(2.0, bits)
 
 
 def bits_from_perplexity(perplexity: float) -> float:

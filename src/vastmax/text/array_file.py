@@ -32,7 +32,7 @@ class ArrayFile:
         array = np.empty(stop - start, dtype=self.dtype)
         if array.size == 0:
             return array
-        target = memoryview(array).cast("B")
+        target = array.data.cast("B")
         offset = start * self.dtype.itemsize
         done = 0
         while done < len(target):

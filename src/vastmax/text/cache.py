@@ -17,6 +17,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -175,10 +176,8 @@ class Cache:
         entry = self._corpora / key
         if not is_whole(entry):
             return None
-        try:
+        with suppress(OSError):  # a cache that can only be read serves all the same
             os.utime(entry / encode.MANIFEST)  # when it was last used
-        except OSError:
-            pass
         return entry
 
     def keep(self, scratch: Path, key: str) -> Path:
@@ -202,7 +201,7 @@ class Cache:
         raise InputError(f"{entry}: other processes keep writing a damaged encoding; remove that folder")
 
     def trim(self, limit: int) -> None:
-        """Drop the least recently used entries until all together take no more than `limit` bytes, and stale scratch."""
+        """Drop the least recently used entries until they fit into `limit` bytes; drop stale scratch."""
         entries: list[tuple[float, int, Path]] = []
         for entry in _folders(self._corpora):
             try:
@@ -227,10 +226,8 @@ class Cache:
     def _drop(self, entry: Path) -> None:
         """Remove an entry; moved away first, so that nobody finds half of it."""
         away = Path(tempfile.mkdtemp(dir=self._made(self._scratch)))
-        try:
+        with suppress(FileNotFoundError):  # another process was faster
             os.rename(entry, away / entry.name)
-        except FileNotFoundError:
-            pass
         shutil.rmtree(away, ignore_errors=True)
 
     @staticmethod

@@ -231,7 +231,7 @@ def _lowercased(
 def _renumber(file: IO[bytes], new_ids: npt.NDArray[np.int32]) -> None:
     """Replace every id i in the file by new_ids[i], through one small buffer."""
     block = np.empty(RENUMBER_IDS, dtype=np.int32)
-    raw = memoryview(block).cast("B")
+    raw = block.data.cast("B")
     position = 0
     while True:
         file.seek(position)
@@ -247,7 +247,7 @@ def _renumber(file: IO[bytes], new_ids: npt.NDArray[np.int32]) -> None:
 
 
 def _write_all(file: IO[bytes], array: npt.NDArray[Any]) -> None:
-    data = memoryview(array).cast("B")
+    data = array.data.cast("B") if array.size else memoryview(b"")
     while data:
         data = data[file.write(data) :]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,5 +75,5 @@ class EncodedView:
         """The ids of each sentence in turn, as arrays of their own block."""
         for ids, offsets in self.blocks():
             ends = offsets.tolist()
-            for begin, end in zip(ends[:-1], ends[1:], strict=True):
+            for begin, end in pairwise(ends):
                 yield ids[begin:end]

@@ -75,8 +75,8 @@ def resolve(source: object) -> Source:
         return ArrowTable(source)
     if isinstance(source, Mapping) or not isinstance(source, Iterable):
         raise InputError(
-            f"a corpus of type {type(source).__name__}: expected a path, several paths, a glob, '-' for standard input, "
-            "lists of words, or an Arrow table"
+            f"a corpus of type {type(source).__name__}: expected a path, several paths, a glob, '-' for standard "
+            "input, lists of words, or an Arrow table"
         )
     items = iter(source)
     try:

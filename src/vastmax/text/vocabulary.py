@@ -47,8 +47,8 @@ class Vocabulary:
         if rises.size:
             i = int(rises[0])
             raise InputError(
-                f"{table[i + 1]!r} (count {self.counts[i + 1]}) comes after {table[i]!r} (count {self.counts[i]}): words "
-                "are expected in order of count; Vocabulary.from_counts sorts them"
+                f"{table[i + 1]!r} (count {self.counts[i + 1]}) comes after {table[i]!r} (count {self.counts[i]}): "
+                "words are expected in order of count; Vocabulary.from_counts sorts them"
             )
         if not isinstance(words, Words):
             self._table()  # refuses a word given twice
@@ -96,9 +96,9 @@ class Vocabulary:
         if self._ids is None:
             self._ids = {word: word_id for word_id, word in enumerate(self._words)}
             if len(self._ids) != len(self._words):
-                seen: set[str] = set()
-                twice = next(word for word in self._words if word in seen or seen.add(word))
+                last = self._ids
                 self._ids = None
+                twice = next(word for word_id, word in enumerate(self._words) if last[word] != word_id)
                 raise InputError(f"the word {twice!r} comes twice: give each word once, with its whole count")
         return self._ids
 
@@ -153,7 +153,7 @@ class Vocabulary:
 
         Without an unknown word the result is the first part of this vocabulary, so that an id stays valid and an id
         ≥ its size is outside. With `unknown` (or when this vocabulary has one) that word stands for all others: it gets
-        their counts beside its own, if the text holds it, and the place that its count asks for, so ids behind that place
+        their counts beside its own, if the text holds it, and the place that its count asks for, so that ids behind it
         move by one. It counts towards `max_size` and is kept whatever its count, 0 included.
         """
         if min_count < 0:
