@@ -136,7 +136,7 @@ class Cache:
 
     def remember(self, path: Path, state: FileState, read_ns: int, found: str) -> None:
         """The file at `path`, which looked like `state` before and after it was read at `read_ns`, has this digest."""
-        record = {"path": str(path.absolute()), "state": asdict(state), "read_ns": read_ns, "digest": found}
+        record = {"path": os.path.abspath(path), "state": asdict(state), "read_ns": read_ns, "digest": found}
         try:
             self._files.mkdir(parents=True, exist_ok=True)
             with written_beside(self._record_path(path)) as file:
@@ -145,7 +145,7 @@ class Cache:
             raise cannot_write(self.folder, error) from None
 
     def _record_path(self, path: Path) -> Path:
-        return self._files / (hashlib.sha256(os.fsencode(path.absolute())).hexdigest() + ".json")
+        return self._files / (hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest() + ".json")
 
     def _record(self, path: Path) -> dict[str, Any] | None:
         try:
