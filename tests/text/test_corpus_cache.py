@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from vastmax.progress import Progress
 from vastmax.text import Corpus, cache, encode
 from vastmax.text.cache import Cache
 
@@ -51,9 +52,9 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append("encode")
         real_encode(self, name, chunks)  # type: ignore[arg-type]
 
-    def digest_of(path: Path) -> str:
+    def digest_of(path: Path, progress: Progress) -> str:
         made.append("digest")
-        return real_digest(path)
+        return real_digest(path, progress)
 
     monkeypatch.setattr(encode.Encoding, "add_text", add_text)
     monkeypatch.setattr(cache, "digest_of", digest_of)
