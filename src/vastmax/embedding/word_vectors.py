@@ -160,9 +160,9 @@ class WordVectors:
     ) -> Neighbours:
         """The words whose vectors point most nearly the way the query points; arguments mean what they do in gensim.
 
-        Equals sorting cos(q, v_w) over all words w, where q = Σ_i weight_i · x_i; x_i is a word's vector at norm 1, or a
-        raw vector as it is; weights are 1 for positive and −1 for negative items. The query's own words are left out;
-        equal scores go by word order.
+        Equals sorting cos(q, v_w) over all words w, where q = Σ_i weight_i · x_i; x_i is a word's vector at norm 1 or a
+        raw vector as it is, and weights are 1 for positive and −1 for negative items. The query's own words are left
+        out; equal scores go by word order.
 
         Args:
             positive: a word, a raw vector (D,), a pair (word or vector, weight), or a list of these.
