@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vastmax.embedding import AnalogyResult, WordVectors
-from vastmax.embedding import evaluation as evaluation_module
+from vastmax.embedding import analogies as analogies_module
 from vastmax.errors import InputError
 
 
@@ -107,8 +107,8 @@ class TestAnalogies:
         keep_looking(keyed)
         _, sections = keyed.evaluate_word_analogies(str(questions), case_insensitive=case_insensitive)
         for size in (4096, 7):
-            monkeypatch.setattr(evaluation_module, "_CANDIDATES", size)
-            monkeypatch.setattr(evaluation_module, "_QUESTIONS", size)
+            monkeypatch.setattr(analogies_module, "_CANDIDATES", size)
+            monkeypatch.setattr(analogies_module, "_QUESTIONS", size)
             result = v.evaluate_analogies(questions, case_insensitive=case_insensitive)
             counted = [section.correct for section in (*result.sections, result.total)]
             assert counted == [len(section["correct"]) for section in sections]

@@ -6,12 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vastmax.embedding.evaluation import AnalogyResult, PairResult
+    from vastmax.embedding.analogies import AnalogyResult
+    from vastmax.embedding.pairs import PairResult
     from vastmax.embedding.word_vectors import WordVectors
 
 _HOME = {
-    "AnalogyResult": "vastmax.embedding.evaluation",
-    "PairResult": "vastmax.embedding.evaluation",
+    "AnalogyResult": "vastmax.embedding.analogies",
+    "PairResult": "vastmax.embedding.pairs",
     "WordVectors": "vastmax.embedding.word_vectors",
 }
 

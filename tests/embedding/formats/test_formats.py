@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 from pathlib import Path
 
@@ -132,6 +133,12 @@ def test_options_and_places(tmp_path: Path) -> None:
         WordVectors.load(tmp_path / "missing.txt")
     with pytest.raises(IsADirectoryError):
         WordVectors.load(tmp_path)
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="this is a pipe"):
+        WordVectors.load(tmp_path / "pipe")
 
 
 def test_only_the_native_format_keeps_the_rest(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from vastmax.atomic import replacing
@@ -70,6 +71,8 @@ def load(
     _check_option("duplicates", duplicates, get_args(Duplicates))
     if format is not None:
         _check_option("format", format, FORMATS)
+    if stat.S_ISFIFO(os.stat(name).st_mode):
+        raise InputError(f"{name}: this is a pipe, and vectors are read in two passes; write it to a file first")
     compression = compression_of(name)
     with reading(name, compression) as stream:
         sample = stream.read(_SAMPLE_BYTES)
@@ -86,13 +89,16 @@ def load(
             else:
                 table = read_text(stream, name, header=found == "word2vec", errors=errors, size=size)
     table = _without_duplicates(table, duplicates, name)
-    v = WordVectors(
-        table.words,
-        table.vectors,
-        counts=table.counts,
-        output_vectors=table.output_vectors,
-        training=table.training,
-    )
+    try:
+        v = WordVectors(
+            table.words,
+            table.vectors,
+            counts=table.counts,
+            output_vectors=table.output_vectors,
+            training=table.training,
+        )
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     v.source = name
     return v
 

@@ -1,62 +1,26 @@
-"""How good word vectors are, by the two usual measures: agreement with people's scores of word pairs, and analogies.
-
-The case policy is gensim's, so that figures can be compared: with `case_insensitive`, words meet in upper case, and of
-several spellings of a word in the vocabulary the first (most frequent) one stands for it. Only the first
-`restrict_vocab` words take part, as candidates and in questions; questions with other words are skipped and counted.
-"""
+"""Evaluation by analogies: which share of "a is to b as c is to ?" questions do the vectors answer?"""
 
 from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vastmax.embedding.cosine import Floats, cosines
+from vastmax.embedding.cosine import Floats, Ids, cosines
+from vastmax.embedding.known_words import KnownWords, json_value, text_lines
 from vastmax.embedding.word_vectors import COSMUL_EPSILON
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
     from vastmax.embedding.word_vectors import WordVectors
 
-Ids = NDArray[np.int64]
 # A block of scores, questions × candidates, is 1 MB and stays in a core's second-level cache.
 _QUESTIONS = 64
 _CANDIDATES = 4096
-
-
-@dataclass(frozen=True)
-class PairResult:
-    """Correlation of cosines with people's scores. NaN where it is not defined (all scores equal).
-
-    Attributes:
-        path: the file of pairs.
-        spearman: rank correlation, in [−1, 1]; the usual figure.
-        spearman_p_value: two-sided, of no correlation.
-        pearson: linear correlation.
-        pearson_p_value: two-sided.
-        used: pairs with both words known.
-        out_of_vocabulary: pairs skipped because a word is not known.
-        unknown_words: those words, in the file's order and spelling.
-    """
-
-    path: str
-    spearman: float
-    spearman_p_value: float
-    pearson: float
-    pearson_p_value: float
-    used: int
-    out_of_vocabulary: int
-    unknown_words: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The same as plain JSON values; null for NaN."""
-        return {name: _no_nan(value) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -89,7 +53,7 @@ class AnalogySection:
 
     def to_json(self) -> dict[str, Any]:
         """Counts and both accuracies as plain JSON values; null for NaN."""
-        shares = {"accuracy": _no_nan(self.accuracy), "accuracy_cosmul": _no_nan(self.accuracy_cosmul)}
+        shares = {"accuracy": json_value(self.accuracy), "accuracy_cosmul": json_value(self.accuracy_cosmul)}
         return {**asdict(self), **shares}
 
 
@@ -135,52 +99,6 @@ class AnalogyResult:
         }
 
 
-def evaluate_pairs(
-    v: WordVectors,
-    path: str | os.PathLike[str],
-    *,
-    restrict_vocab: int | None = 300_000,
-    case_insensitive: bool = True,
-) -> PairResult:
-    """Correlate cosines with people's scores of word pairs (WordSim-353, SimLex-999, MEN, …).
-
-    Args:
-        v: the vectors.
-        path: a UTF-8 file, on each line two words and a score, separated by tabs, else commas, else spaces. Blank lines
-            and lines that begin with # are left out, and so is one first line of column names.
-        restrict_vocab: know only the first so many words; None: all.
-        case_insensitive: words meet in upper case.
-
-    Raises:
-        InputError: a line is something else (file and line are named), or fewer than three pairs can be used.
-    """
-    name = os.fspath(path)
-    known = _Known(v, restrict_vocab, case_insensitive)
-    pairs: list[tuple[int, int]] = []
-    scores: list[float] = []
-    missing = 0
-    unknown_words: dict[str, None] = {}
-    for one, other, score in _read_pairs(name):
-        word_ids = known.find((one, other))
-        if word_ids is None:
-            missing += 1
-            unknown_words |= dict.fromkeys(known.missing((one, other)))
-        else:
-            pairs.append((word_ids[0], word_ids[1]))
-            scores.append(score)
-    if len(pairs) < 3:
-        raise InputError(
-            f"{name}: {len(pairs)} of {len(pairs) + missing} pairs have both words among the first {known.searched} "
-            "words; a correlation needs at least 3"
-        )
-    ids = np.array(pairs)
-    cosine = np.einsum("nd,nd->n", v.unit_vectors(ids[:, 0]), v.unit_vectors(ids[:, 1]), dtype=np.float64)
-    spearman, spearman_p_value, pearson, pearson_p_value = _correlations(np.array(scores), cosine)
-    return PairResult(
-        name, spearman, spearman_p_value, pearson, pearson_p_value, len(pairs), missing, tuple(unknown_words)
-    )
-
-
 def evaluate_analogies(
     v: WordVectors,
     path: str | os.PathLike[str],
@@ -206,7 +124,7 @@ def evaluate_analogies(
     multiplications a question and searched word; some 30 MB of scratch memory however many of either there are.
     """
     name = os.fspath(path)
-    known = _Known(v, restrict_vocab, case_insensitive)
+    known = KnownWords(v, restrict_vocab, case_insensitive)
     names: list[str] = []
     questions: list[list[int]] = []
     section_of: list[int] = []
@@ -239,45 +157,7 @@ def evaluate_analogies(
     )
 
 
-class _Known:
-    """The words that take part, by the case policy.
-
-    Attributes:
-        searched: how many words take part.
-        group: (searched,) for each word the first one with the same spelling but for case; itself when case counts.
-    """
-
-    def __init__(self, v: WordVectors, restrict_vocab: int | None, case_insensitive: bool) -> None:
-        if restrict_vocab is not None and restrict_vocab < 1:
-            raise InputError(f"restrict_vocab is {restrict_vocab}; expected at least 1, or None for all words")
-        words = v.index_to_key[:restrict_vocab]
-        self.searched = len(words)
-        self._fold = str.upper if case_insensitive else str
-        self._first: dict[str, int] = {}
-        self.group: Ids = np.empty(len(words), dtype=np.int64)
-        self._spellings: dict[int, list[int]] = {}  # only of words with several
-        for word_id, word in enumerate(words):
-            first = self._first.setdefault(self._fold(word), word_id)
-            self.group[word_id] = first
-            if first != word_id:
-                self._spellings.setdefault(first, [first]).append(word_id)
-
-    def find(self, words: tuple[str, ...]) -> list[int] | None:
-        """The rows of all these words, or None when one of them does not take part."""
-        word_ids = [self._first.get(self._fold(word)) for word in words]
-        found = [word_id for word_id in word_ids if word_id is not None]
-        return found if len(found) == len(words) else None
-
-    def missing(self, words: tuple[str, ...]) -> list[str]:
-        """Those of these words that do not take part."""
-        return [word for word in words if self._fold(word) not in self._first]
-
-    def spellings(self, word_id: int) -> list[int]:
-        """All rows with this word, which is the first of its group."""
-        return self._spellings.get(word_id, [word_id])
-
-
-def _solve(v: WordVectors, known: _Known, asked: Ids) -> tuple[Ids, Ids]:
+def _solve(v: WordVectors, known: KnownWords, asked: Ids) -> tuple[Ids, Ids]:
     """For questions (n, 3) the best words by 3CosAdd and by 3CosMul, (n,) each."""
     distinct, rows = np.unique(asked, return_inverse=True)
     a, b, c = rows.reshape(asked.shape).T
@@ -330,47 +210,10 @@ class _Best:
         self.word_ids[part][better] = columns[better] + start
 
 
-def _correlations(scores: NDArray[np.float64], cosine: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    from scipy import stats
-
-    with warnings.catch_warnings():
-        # Equal scores throughout have no correlation: the result is NaN, which says so.
-        warnings.simplefilter("ignore", stats.ConstantInputWarning)
-        warnings.simplefilter("ignore", stats.NearConstantInputWarning)
-        spearman, pearson = stats.spearmanr(scores, cosine), stats.pearsonr(scores, cosine)
-    return float(spearman.statistic), float(spearman.pvalue), float(pearson.statistic), float(pearson.pvalue)
-
-
-def _read_pairs(path: str) -> Iterator[tuple[str, str, float]]:
-    first = True
-    for line_number, line in _lines(path):
-        if line.startswith("#"):
-            continue
-        separator = next((mark for mark in ("\t", ",") if mark in line), None)
-        fields = [field.strip() for field in line.split(separator)]
-        try:
-            one, other, given = fields
-            score = float(given)
-        except ValueError:
-            if first and len(fields) == 3:  # column names
-                first = False
-                continue
-            raise InputError(
-                f"{path}: line {line_number} is {line!r:.80}; expected two words and a score, separated by tabs, "
-                "commas or spaces"
-            ) from None
-        first = False
-        if not (one and other and math.isfinite(score)):
-            raise InputError(
-                f"{path}: line {line_number} is {line!r:.80}; a word is missing or the score is not finite"
-            )
-        yield one, other, score
-
-
 def _read_questions(path: str) -> Iterator[tuple[str, tuple[str, ...] | None]]:
     """(section, None) where a section begins, (section, its four words) for a question."""
     section: str | None = None
-    for line_number, line in _lines(path):
+    for line_number, line in text_lines(path):
         if line.startswith(":"):
             section = line.lstrip(": ")
             yield section, None
@@ -385,21 +228,3 @@ def _read_questions(path: str) -> Iterator[tuple[str, tuple[str, ...] | None]]:
                 f"{path}: line {line_number} is {line!r:.80}; expected four words, or ': name' for a section"
             )
         yield section, words
-
-
-def _lines(path: str) -> Iterator[tuple[int, str]]:
-    """Lines that are not blank, stripped, with their numbers."""
-    with open(path, "rb") as stream:
-        for line_number, raw in enumerate(stream, start=1):
-            try:
-                line = raw.decode("utf-8-sig" if line_number == 1 else "utf-8").strip()
-            except UnicodeDecodeError:
-                raise InputError(f"{path}: line {line_number} is not UTF-8; convert the file") from None
-            if line:
-                yield line_number, line
-
-
-def _no_nan(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    return None if isinstance(value, float) and math.isnan(value) else value
