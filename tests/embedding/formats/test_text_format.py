@@ -87,6 +87,8 @@ def test_block_borders_change_nothing(
         ("2 3\na 1 2 3\nb c 4 5 6\n", "line 3 has 4 numbers after 'b'"),
         ("2 3\na 1 2 3\nb 4 x 66\n", "line 3 has 'x' among the numbers of 'b'"),
         ("2 3\na 1 2 3\nb 4 1_0 6\n", "line 3 has '1_0' among the numbers of 'b'"),
+        ("2 3\na 1  2 \nb 1\t2 3 4\n", "line 2 has 2 numbers after 'a'; expected 3"),
+        ("2 3\na 1 2-3 4\nb 4 5 6\n", "line 2 has '2-3' among the numbers of 'a'"),
         ("2 3\na 1 2 3\n 4 5 6 7\n", "line 3 has 3 numbers after '4'"),
         ("2 3\na 1 2 3\n\nb 4 5 6\n", "line 3 is blank"),
         ("2 3\na 1 2 3\nb 4 nan 6\n", "number 2 of the vector of 'b' is nan"),

@@ -33,6 +33,8 @@ _BLOCK_BYTES = 1 << 22
 _LONGEST_LINE = 1 << 26
 # Readers of these formats split at any of these.
 _ENDS_OF_A_WORD = " \t\n\v\f\r"
+# What may stand between two numbers other than one space.
+_OTHER_WHITESPACE = (b"  ", b"\t", b"\v", b"\f", b"\r")
 
 
 def read_text(stream: BinaryIO, path: str, *, header: bool, errors: DecodeErrors, size: int | None) -> Table:
@@ -152,20 +154,30 @@ class _Reader:
         )
 
     def _parse(self, numbers: list[bytes], raw: list[bytes], at: list[int]) -> NDArray[np.float32]:
+        """The rows' numbers, (rows, D). Each row has D − 1 spaces, so D fields unless other whitespace is about."""
+        text = b" ".join(numbers)
+        if any(mark in text for mark in _OTHER_WHITESPACE):
+            for row, fields in enumerate(numbers):
+                found = len(fields.split())
+                if found != self.D:
+                    raise self._damaged(at[row], f"{found} numbers after {shorten(raw[row])}; expected {self.D}")
         try:
-            values: NDArray[np.float32] = np.fromstring(b" ".join(numbers), dtype=np.float32, sep=" ")
+            values: NDArray[np.float32] = np.fromstring(text, dtype=np.float32, sep=" ")
         except ValueError:
             values = np.empty(0, dtype=np.float32)
+        # numpy reads "1-2" as two numbers; every field gives at least one, so the sum is right only when all are.
         if len(values) == len(numbers) * self.D:
             return values.reshape(len(numbers), self.D)
         for row, fields in enumerate(numbers):
             for field in fields.split():
                 if not _is_number(field):
-                    raise InputError(
-                        f"{self.path}: line {self.line_number + 1 + at[row]} has {shorten(field)} among the numbers of "
-                        f"{shorten(raw[row])}; expected {self.D} numbers, so the line is damaged"
+                    raise self._damaged(
+                        at[row], f"{shorten(field)} among the numbers of {shorten(raw[row])}; expected {self.D} numbers"
                     )
-        raise InputError(f"{self.path}: lines {self.line_number + 1} to {self.line_number + len(at)} cannot be parsed")
+        raise self._damaged(at[0], "numbers, or some line soon after it has, that cannot be parsed")
+
+    def _damaged(self, index: int, has: str) -> InputError:
+        return InputError(f"{self.path}: line {self.line_number + 1 + index} has {has}, so the line is damaged")
 
 
 def _blocks(stream: BinaryIO, path: str) -> Iterator[tuple[int, list[bytes]]]:
