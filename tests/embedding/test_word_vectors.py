@@ -166,6 +166,8 @@ class TestMostSimilar:
         v = made(3, 2)
         with pytest.raises(InputError, match="topn is -1"):
             v.most_similar("w1", topn=-1)
+        with pytest.raises(InputError, match="topn is None"):
+            v.most_similar("w1", topn=None)  # type: ignore[arg-type]
         with pytest.raises(InputError, match="restrict_vocab is 0"):
             v.most_similar("w1", restrict_vocab=0)
 

@@ -121,7 +121,8 @@ def evaluate_analogies(
         InputError: a line is something else (file and line are named), or no question can be used.
 
     Cost: the cosines of the distinct words asked with all searched words, one matrix product, then a few additions and
-    multiplications a question and searched word; some 30 MB of scratch memory however many of either there are.
+    multiplications a question and searched word. Scratch memory: two tiles of the distinct words by 4096 of the
+    searched ones, 30 MB for the 905 words of the published 19,544 questions.
     """
     name = os.fspath(path)
     known = KnownWords(v, restrict_vocab, case_insensitive)
@@ -145,7 +146,7 @@ def evaluate_analogies(
         )
     asked = np.array(questions)
     expected = known.group[asked[:, 3]]
-    answers = [known.group[best] == expected for best in _solve(v, known, asked[:, :3])]
+    answers = [(best >= 0) & (known.group[best] == expected) for best in _solve(v, known, asked[:, :3])]
     count = len(names)
     used = np.bincount(section_of, minlength=count)
     added, multiplied = (np.bincount(section_of, weights=right, minlength=count).astype(int) for right in answers)
@@ -158,7 +159,7 @@ def evaluate_analogies(
 
 
 def _solve(v: WordVectors, known: KnownWords, asked: Ids) -> tuple[Ids, Ids]:
-    """For questions (n, 3) the best words by 3CosAdd and by 3CosMul, (n,) each."""
+    """For questions (n, 3) the best words by 3CosAdd and by 3CosMul, (n,) each; −1 where no word is left."""
     distinct, rows = np.unique(asked, return_inverse=True)
     a, b, c = rows.reshape(asked.shape).T
     units = v.unit_vectors(distinct)
@@ -194,10 +195,10 @@ def _solve(v: WordVectors, known: KnownWords, asked: Ids) -> tuple[Ids, Ids]:
 
 
 class _Best:
-    """The best word of each question so far; of equal ones the first."""
+    """The best word of each question so far, −1 where every word is left out; of equal ones the first."""
 
     def __init__(self, num_questions: int) -> None:
-        self.word_ids: Ids = np.zeros(num_questions, dtype=np.int64)
+        self.word_ids: Ids = np.full(num_questions, -1, dtype=np.int64)
         self._scores: Floats = np.full(num_questions, -np.inf, dtype=np.float32)
 
     def update(self, part: slice, scores: Floats, left_out: tuple[Ids, Ids], start: int) -> None:

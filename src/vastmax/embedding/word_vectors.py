@@ -415,5 +415,5 @@ def _refuse_repeated(words: Sequence[str]) -> None:
 
 
 def _check_topn(topn: int) -> None:
-    if topn < 0:
-        raise InputError(f"topn is {topn}; expected 0 or more")
+    if not isinstance(topn, int | np.integer) or topn < 0:
+        raise InputError(f"topn is {topn}; expected a whole number, 0 or more")
