@@ -152,7 +152,7 @@ def test_only_the_native_format_keeps_the_rest(tmp_path: Path) -> None:
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 any_word = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 plain_word = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters=" \t\n\v\f\r"), min_size=1, max_size=12
+    st.characters(exclude_categories=["Cs"], exclude_characters=" \t\n\v\f\r\ufeff"), min_size=1, max_size=12
 )
 
 

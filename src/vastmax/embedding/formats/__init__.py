@@ -11,7 +11,7 @@ from vastmax.embedding.formats.binary import LONGEST_HEADER, read_binary, write_
 from vastmax.embedding.formats.compressed import SUFFIXES, compression_of, reading, writing
 from vastmax.embedding.formats.native import looks_native, read_native, write_native
 from vastmax.embedding.formats.table import DecodeErrors, Table, parse_header, shorten
-from vastmax.embedding.formats.text import read_text, write_text
+from vastmax.embedding.formats.text import BYTE_ORDER_MARK, read_text, write_text
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def recognise(sample: bytes, path: str) -> Format:
             "any code, so it is not done here. Convert it with gensim: KeyedVectors.load(FILE).save_word2vec_format("
             "'vectors.bin', binary=True), for a model Word2Vec.load(FILE).wv.save_…, and load vectors.bin"
         )
-    first, _, rest = sample.partition(b"\n")
+    first, _, rest = sample.removeprefix(BYTE_ORDER_MARK).partition(b"\n")
     claim = parse_header(first) if len(first) < LONGEST_HEADER else None
     if claim is not None:
         return "word2vec" if _is_text_row(rest, claim[1]) else "word2vec-binary"

@@ -28,6 +28,8 @@ from vastmax.errors import InputError
 if TYPE_CHECKING:
     from vastmax.embedding.word_vectors import WordVectors
 
+# Some editors open a file with it; it is no part of the first word.
+BYTE_ORDER_MARK = "\ufeff".encode()
 _BLOCK_BYTES = 1 << 22
 # A line is a word and its numbers; longer ones are another kind of file, which must not be read into memory whole.
 _LONGEST_LINE = 1 << 26
@@ -68,6 +70,9 @@ class _Reader:
         matrix: GrowingMatrix | None = None
         for offset, lines in _blocks(stream, self.path):
             if matrix is None:
+                if lines[0].startswith(BYTE_ORDER_MARK):
+                    lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
+                    offset += len(BYTE_ORDER_MARK)
                 matrix, taken = self._open(lines[0])
                 self.line_number = taken
                 offset += sum(len(line) + 1 for line in lines[:taken])
@@ -214,6 +219,11 @@ def write_text(stream: BinaryIO, v: WordVectors, path: str, *, header: bool) -> 
     raw = refuse_words(path, v.index_to_key, _ENDS_OF_A_WORD, "word2vec text" if header else "GloVe text")
     check_finite(path, v.vectors, lambda row: v.index_to_key[row])
     V, D = v.vectors.shape
+    if not header and raw[0].startswith(BYTE_ORDER_MARK):
+        raise InputError(
+            f"{path}: the first word, {v.index_to_key[0]!r}, begins with a byte order mark, which readers of text "
+            "drop; save it in another format"
+        )
     if header:
         stream.write(f"{V} {D}\n".encode())
     # With one dimension and no header the row "5 3" would pass for a header; "5 3.00000000" does not.
