@@ -1,0 +1,103 @@
+"""`vastmax embed`: word vectors from text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vastmax.cli.corpus_options import (
+    Column,
+    CorpusSources,
+    DecodingErrors,
+    Errors,
+    Lowercase,
+    MaxVocabSize,
+    UseCache,
+    open_corpus,
+)
+from vastmax.cli.failure import Interrupted
+from vastmax.cli.output import check_output_file, print_json
+from vastmax.cli.vectors_argument import FormatOption
+
+
+def embed(
+    corpus: CorpusSources,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="VECTORS", help="Where the vectors go.", show_default=False)
+    ],
+    vector_size: Annotated[int, typer.Option(metavar="INT", help="Numbers in a word's vector.")] = 100,
+    window: Annotated[int, typer.Option(metavar="INT", help="Words on each side that are predicted, at most.")] = 5,
+    min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 5,
+    max_vocab_size: MaxVocabSize = None,
+    sample: Annotated[
+        float, typer.Option(metavar="FLOAT", help="Words more frequent than this share are thinned; 0 keeps all.")
+    ] = 1e-3,
+    negative: Annotated[int, typer.Option(metavar="INT", help="Noise words for each pair of words.")] = 5,
+    ns_exponent: Annotated[
+        float, typer.Option(metavar="FLOAT", help="Noise words are drawn by their count to this power.")
+    ] = 0.75,
+    epochs: Annotated[int, typer.Option(metavar="INT", help="How often the corpus is read.")] = 5,
+    alpha: Annotated[
+        float | None, typer.Option(metavar="FLOAT", help="Learning rate at the start.  [default: 0.025]")
+    ] = None,
+    min_alpha: Annotated[
+        float | None, typer.Option(metavar="FLOAT", help="Learning rate at the end.  [default: alpha / 10000]")
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(metavar="INT", help="Threads; 1 gives the same vectors every time.  [default: one a core]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="INT", help="Start of the random numbers.")] = 1,
+    lowercase: Lowercase = False,
+    errors: Errors = DecodingErrors.strict,
+    column: Column = None,
+    cache: UseCache = True,
+    vectors_format: FormatOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Train word vectors: skip-gram with negative sampling.
+
+    \b
+    Examples:
+      vastmax embed corpus.txt -o vectors.safetensors
+      vastmax embed 'shards/*.txt.gz' -o vectors.safetensors --vector-size 300 --epochs 10
+      zcat corpus.gz | vastmax embed - -o vectors.txt --format word2vec-text
+      vastmax embed reviews.parquet --column text --lowercase -o vectors.safetensors
+    """
+    from vastmax.embedding import DivergenceError, train_embeddings
+    from vastmax.progress import console_progress
+
+    check_output_file(output)
+    vectors_format = format_of(output, vectors_format)
+    try:
+        with console_progress() as progress:
+            text = open_corpus(
+                corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
+            )
+            vectors = train_embeddings(
+                text,
+                vector_size=vector_size,
+                window=window,
+                min_count=min_count,
+                max_vocab_size=max_vocab_size,
+                sample=sample,
+                negative=negative,
+                ns_exponent=ns_exponent,
+                epochs=epochs,
+                alpha=alpha,
+                min_alpha=min_alpha,
+                threads=threads,
+                seed=seed,
+                progress=progress,
+            )
+            vectors.save(output, format=vectors_format)
+    except DivergenceError as error:
+        if error.word_vectors is None:
+            raise
+        error.word_vectors.save(output, format=vectors_format)
+        raise DivergenceError(f"{error}; the vectors of the last good epoch are in {output}") from error
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {output} was not written") from None
+    training = vectors.training or {}

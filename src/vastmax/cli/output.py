@@ -1,0 +1,75 @@
+"""Where results go: a check that the place can be written before hours are spent, and tables for people and for pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vastmax.errors import InputError
+
+
+def check_output_file(path: Path) -> None:
+    """Make sure that a file can be written at `path`, or say why not, before the long work starts."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give a file to write, such as {path / 'vectors.safetensors'}")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a regular file; results are written beside their place and renamed: give a file")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise InputError(f"{path} exists and may not be overwritten; change its permissions or give another file")
+    check_output_folder(path.parent)
+
+
+def check_output_folder(folder: Path) -> None:
+    """Make sure that files can be created in `folder`."""
+    if not folder.exists():
+        raise InputError(f"the folder {folder} does not exist; make it first: mkdir -p {folder}")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder, so nothing can be written in it; give another place")
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".vastmax-"):
+            pass
+    except OSError as error:
+        raise InputError(f"nothing can be written in {folder}: {error.strerror}; give another place") from error
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout. Numbers that are not finite have no place in JSON and become null."""
+    print(json.dumps(_finite(value), ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, key: str | None = None
+) -> None:
+    """A table on a terminal; elsewhere the rows, tab-separated and each after `key` if there is one, and nothing else."""
+    shown = [[str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in shown:
+            print("\t".join(row if key is None else [key, *row]))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, show_header=any(columns))
+    numeric = [bool(shown) and all(row[i][:1] in "-+.0123456789" for row in shown) for i in range(len(columns))]
+    for column, is_number in zip(columns, numeric, strict=True):
+        table.add_column(Text(column), justify="right" if is_number else "left", overflow="fold")
+    for row in shown:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(file=sys.stdout).print(table)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not (abs(value) < float("inf")):
+        return None
+    return value
