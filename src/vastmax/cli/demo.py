@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vastmax.cli.failure import Interrupted
-from vastmax.cli.output import check_output_folder, print_table
+from vastmax.cli.output import check_output_file
 from vastmax.cli.vocab import print_facts
+from vastmax.errors import InputError
 
 if TYPE_CHECKING:
-    from vastmax.embedding import WordVectors
     from vastmax.progress import Progress
 
 EPOCHS = 10
@@ -49,23 +49,57 @@ def demo(
     """
     from vastmax.embedding import train_embeddings
     from vastmax.embedding.picture import draw_map
-    from vastmax.progress import console_progress, describe_seconds, describe_speed
+    from vastmax.progress import console_progress
     from vastmax.text import Corpus
 
-    check_output_folder_or_make(output)
-    text_file, vectors_file, map_file = output / "python-docs.txt", output / "vectors.safetensors", output / "map.png"
+    text_file, vectors_file, map_file = (
+        output / name for name in ("python-docs.txt", "vectors.safetensors", "map.png")
+    )
+    _make_folder(output)
+    check_output_file(vectors_file)
     try:
         with console_progress() as progress:
-            write_text(text_file, progress)
+            _write_text(text_file, progress)
             corpus = Corpus(str(text_file), progress=progress)
             vectors = train_embeddings(corpus, epochs=epochs, threads=threads, progress=progress)
             vectors.save(vectors_file)
-            progress.begin("draw the map", None, "words")
-            named = draw_map(vectors, map_file, num_words=MAP_WORDS, skip=MAP_SKIP)
-            progress.update(len(named))
-            progress.end()
+            draw_map(vectors, map_file, num_words=MAP_WORDS, skip=MAP_SKIP)
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; what was finished is in {output}") from None
+        raise Interrupted(f"interrupted; what was finished by then is in {output}") from None
 
     print_facts(corpus.vocabulary.facts())
-    show_neighbours(vectors)
+    print("\nwords used alike")
+    for word in [word for word in WORDS_TO_LOOK_AT if word in vectors][:WORDS_SHOWN]:
+        print(f"  {word:<10} {', '.join(near for near, _ in vectors.most_similar(word, topn=NEIGHBOURS_SHOWN))}")
+    print("\nanalogies")
+    for a, b, c in ANALOGIES:
+        if a in vectors and b in vectors and c in vectors:
+            answers = ", ".join(word for word, _ in vectors.analogy(a, b, c, topn=3))
+            print(f"  {a} is to {b} as {c} is to  {answers}")
+    print(f"""
+written
+  {text_file}  the text, a paragraph a line
+  {vectors_file}  {len(vectors):,} words × {vectors.vector_size}
+  {map_file}  words {MAP_SKIP + 1} to {MAP_SKIP + MAP_WORDS} by frequency, on their principal components
+
+next
+  vastmax neighbours {vectors_file} thread exception
+  vastmax analogy {vectors_file} open close acquire
+  vastmax vocab {text_file}
+  vastmax embed YOUR-TEXT.txt -o vectors.safetensors""")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # among them: there is a file of that name
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another one with -o") from error
+
+
+def _write_text(path: Path, progress: Progress) -> None:
+    from vastmax.atomic import replacing
+    from vastmax.text.builtin import python_documentation
+
+    with replacing(path) as beside, beside.open("w", encoding="utf-8") as stream:
+        for words in python_documentation(progress=progress):
+            stream.write(" ".join(words) + "\n")

@@ -63,7 +63,7 @@ def embed(
     Examples:
       vastmax embed corpus.txt -o vectors.safetensors
       vastmax embed 'shards/*.txt.gz' -o vectors.safetensors --vector-size 300 --epochs 10
-      zcat corpus.gz | vastmax embed - -o vectors.txt --format word2vec-text
+      zcat corpus.gz | vastmax embed - -o vectors.vec.gz
       vastmax embed reviews.parquet --column text --lowercase -o vectors.safetensors
     """
     from vastmax.embedding import DivergenceError, train_embeddings

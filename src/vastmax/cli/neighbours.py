@@ -19,9 +19,9 @@ def neighbours(
     restrict_vocab: RestrictVocab = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the words most like each WORD, with their cosine similarity.
+    """Show the words most like each WORD.
 
-    On a terminal there is a table for each word; elsewhere each line holds word, neighbour and similarity, separated
+    The number is the cosine similarity. On a terminal there is a table for each word; elsewhere each line holds word, neighbour and similarity, separated
     by tabs.
 
     \b

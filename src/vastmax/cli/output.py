@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vastmax.errors import InputError
+from vastmax.atomic import replacing
+
+
+class _NotNow(Exception):
+    """Leaves a file unwritten."""
 
 
 def check_output_file(path: Path) -> None:
-    """Make sure that a file can be written at `path`, or say why not, before the long work starts."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give a file to write, such as {path / 'vectors.safetensors'}")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is not a regular file; results are written beside their place and renamed: give a file")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise InputError(f"{path} exists and may not be overwritten; change its permissions or give another file")
-    check_output_folder(path.parent)
+    """Make sure that a file can be written at `path`, or say why not, before the long work starts.
 
-
-def check_output_folder(folder: Path) -> None:
-    """Make sure that files can be created in `folder`."""
-    if not folder.exists():
-        raise InputError(f"the folder {folder} does not exist; make it first: mkdir -p {folder}")
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder, so nothing can be written in it; give another place")
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".vastmax-"):
-            pass
-    except OSError as error:
-        raise InputError(f"nothing can be written in {folder}: {error.strerror}; give another place") from error
+    It begins to write the file beside its place, as the end of the work will, and leaves it at that.
+    """
+    with suppress(_NotNow), replacing(path):
+        raise _NotNow
 
 
 def print_json(value: Any) -> None:

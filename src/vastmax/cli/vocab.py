@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -38,7 +39,10 @@ def vocab(
     cache: UseCache = True,
     as_json: AsJson = False,
 ) -> None:
-    """Count the words of a text: entropy, and what a Huffman tree saves over a balanced one.
+    """Count the words of a text, and its entropy.
+
+    The last lines say how many decisions a hierarchical softmax needs for a word on average, in a balanced tree and in
+    a Huffman tree.
 
     \b
     Examples:
@@ -61,7 +65,7 @@ def vocab(
     if as_json:
         print_json(
             {
-                **_as_json(facts),
+                **asdict(facts),
                 "sentences": text.num_sentences,
                 "frequent_words": [{"word": word, "count": count} for word, count in frequent],
             }
@@ -72,17 +76,19 @@ def vocab(
 
 
 def print_facts(facts: CorpusFacts) -> None:
-    """The facts of a vocabulary as a table."""
+    """The facts of a vocabulary as a table: what there is, and how long the paths of the trees over it would be."""
     print_table(
         "vocabulary",
         ["", ""],
         [
-            ["tokens", f"{facts.num_tokens:,}"],
+            ["tokens", f"{facts.tokens:,}"],
+            ["types", f"{facts.types:,}"],
+            ["unigram entropy, bits a token", f"{facts.entropy_bits:.2f}"],
+            ["unigram perplexity", f"{facts.unigram_perplexity:,.0f}"],
+            ["bits to number the types", f"{facts.log2_types:.2f}"],
+            ["expected path, balanced tree", f"{facts.balanced_code_bits:.2f}"],
+            ["expected path, Huffman tree", f"{facts.huffman_code_bits:.2f}"],
+            ["saved by Huffman", f"{facts.huffman_saving:.1%}"],
+            ["saved by an ideal code", f"{facts.ideal_saving:.1%}"],
         ],
     )
-
-
-def _as_json(facts: CorpusFacts) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(facts)
