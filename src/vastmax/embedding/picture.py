@@ -85,15 +85,14 @@ def draw_map(vectors: WordVectors, path: str | os.PathLike[str], *, num_words: i
     Raises:
         InputError: nothing to show.
     """
-    words = list(vectors.index_to_key[skip : skip + num_words])
-    if not words:
+    if num_words < 1 or not 0 <= skip < len(vectors):
         raise InputError(
-            f"there are {len(vectors.index_to_key):,} words, so none is left after skipping {skip:,} and showing "
-            f"{num_words:,}; take a smaller skip and at least one word"
+            f"num_words is {num_words} and skip is {skip}; with {len(vectors):,} words, num_words must be 1 or more and "
+            f"skip from 0 to {len(vectors) - 1:,}"
         )
+    words = vectors.index_to_key[skip : skip + num_words]
     projection = principal_components(np.asarray(vectors.vectors[skip : skip + num_words]), 3)
-    rank = f"words {skip + 1:,} to {skip + len(words):,}" if skip else f"the {len(words):,} most frequent words"
-    title = f"{rank[0].upper()}{rank[1:]} of {len(vectors.index_to_key):,}, by frequency" if skip else f"{rank[0].upper()}{rank[1:]} of {len(vectors.index_to_key):,}"
+    title = f"Words {skip + 1:,} to {skip + len(words):,} of {len(vectors):,}, by frequency"
     figure, names = _draw(words, projection, title)
     with replacing(os.fspath(path)) as beside:
         figure.savefig(beside, format="png")

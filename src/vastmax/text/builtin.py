@@ -89,7 +89,8 @@ def documentation_in(source: str) -> str:
             pieces.append(match["double"] or match["single"] or "")
         else:
             comment = match["comments"] or match["remark"] or ""
-            pieces.append("\n".join(line.strip().lstrip("#!:").strip() for line in comment.splitlines()))
+            lines = (line.strip() for line in comment.splitlines())
+            pieces.append("\n".join(line.lstrip("#:").strip() for line in lines if not line.startswith("#!")))
     return "\n\n".join(piece for piece in pieces if piece.strip())
 
 
