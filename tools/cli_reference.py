@@ -1,7 +1,7 @@
 """Write the reference pages of the command line, one a command, from what `--help` prints.
 
-    python tools/cli_reference.py           writes docs/reference/cli/*.md
-    python tools/cli_reference.py --check   writes nothing; fails when a page is not what it would write
+python tools/cli_reference.py           writes docs/reference/cli/*.md
+python tools/cli_reference.py --check   writes nothing; fails when a page is not what it would write
 """
 
 from __future__ import annotations

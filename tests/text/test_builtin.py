@@ -49,7 +49,9 @@ def test_agrees_with_the_parser_and_the_tokenizer(module: str) -> None:
     source = Path(importlib.import_module(module).__file__ or "").read_text(encoding="utf-8")
     found = documentation_in(source)
     nodes = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docstrings = [ast.get_docstring(node, clean=False) for node in ast.walk(ast.parse(source)) if isinstance(node, nodes)]
+    docstrings = [
+        ast.get_docstring(node, clean=False) for node in ast.walk(ast.parse(source)) if isinstance(node, nodes)
+    ]
     for docstring in docstrings:
         # Raw text against evaluated text: only what has no escapes can be compared letter by letter.
         if docstring and "\\" not in docstring and f'"""{docstring}"""' in source:
@@ -117,4 +119,3 @@ def test_a_source_that_cannot_be_read_is_skipped(tmp_path: Path, monkeypatch: py
     (tmp_path / "here.py").write_text("# three whole words")
     monkeypatch.setattr(builtin, "_pydoc_topics", list)
     assert list(python_documentation(tmp_path)) == [["three", "whole", "words"]]
-

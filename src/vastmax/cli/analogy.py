@@ -40,9 +40,7 @@ def analogy(
     """
     from vastmax.embedding import WordVectors
 
-    answers = WordVectors.load(vectors).analogy(
-        a, b, c, topn=topn, method=method.value, restrict_vocab=restrict_vocab
-    )
+    answers = WordVectors.load(vectors).analogy(a, b, c, topn=topn, method=method.value, restrict_vocab=restrict_vocab)
     if as_json:
         print_json(
             {"a": a, "b": b, "c": c, "method": method.value, "answers": [{"word": w, "score": s} for w, s in answers]}

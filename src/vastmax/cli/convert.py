@@ -18,7 +18,9 @@ def convert(
     target_format: FormatOption = None,
     first_of_duplicates: Annotated[
         bool,
-        typer.Option("--first-of-duplicates", help="Where a word comes twice, keep the first vector; else it is an error."),
+        typer.Option(
+            "--first-of-duplicates", help="Where a word comes twice, keep the first vector; else it is an error."
+        ),
     ] = False,
     errors: Errors = DecodingErrors.strict,
 ) -> None:

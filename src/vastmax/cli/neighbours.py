@@ -12,9 +12,7 @@ from vastmax.cli.vectors_argument import AsJson, RestrictVocab, TopN, VectorsFil
 
 def neighbours(
     vectors: VectorsFile,
-    words: Annotated[
-        list[str], typer.Argument(metavar="WORD", show_default=False, help="The words to look around.")
-    ],
+    words: Annotated[list[str], typer.Argument(metavar="WORD", show_default=False, help="The words to look around.")],
     topn: TopN = 10,
     restrict_vocab: RestrictVocab = None,
     as_json: AsJson = False,

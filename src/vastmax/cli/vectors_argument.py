@@ -23,5 +23,9 @@ RestrictVocab = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", metavar="safetensors|word2vec|word2vec-binary|glove", help="What to write.  [default: by the name's ending]"),
+    typer.Option(
+        "--format",
+        metavar="safetensors|word2vec|word2vec-binary|glove",
+        help="What to write.  [default: by the name's ending]",
+    ),
 ]

@@ -151,7 +151,12 @@ def _write_names(
     written: list[str] = []
     sizes = np.geomspace(LARGEST_TEXT, SMALLEST_TEXT, len(words))
     gap = 0.35 * SMALLEST_TEXT
-    places = ((gap, 0, "left", "center"), (-gap, 0, "right", "center"), (0, gap, "center", "bottom"), (0, -gap, "center", "top"))
+    places = (
+        (gap, 0, "left", "center"),
+        (-gap, 0, "right", "center"),
+        (0, gap, "center", "bottom"),
+        (0, -gap, "center", "top"),
+    )
     for i, word in enumerate(words):
         for right, up, horizontal, vertical in places:
             name = axes.annotate(
@@ -169,7 +174,10 @@ def _write_names(
             box = name.get_window_extent(renderer).padded(1.5)
             others = taken[: len(written)]
             free = (
-                (others[:, 0] >= box.x1) | (others[:, 2] <= box.x0) | (others[:, 1] >= box.y1) | (others[:, 3] <= box.y0)
+                (others[:, 0] >= box.x1)
+                | (others[:, 2] <= box.x0)
+                | (others[:, 1] >= box.y1)
+                | (others[:, 3] <= box.y0)
             ).all()
             on_page = page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
             if free and on_page:

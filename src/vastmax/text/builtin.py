@@ -27,10 +27,10 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 # the whole library in about two seconds where `ast` and `tokenize` need twenty-five.
 _STRING_OR_COMMENT = re.compile(
     r'''(?P<docstring>^[ \t]*[rRuU]?(?:"""(?P<double>(?:[^"\\]|\\.|"(?!""))*)"""|\'\'\'(?P<single>(?:[^\'\\]|\\.|\'(?!\'\'))*)\'\'\'))'''
-    r'''|(?P<comments>^[ \t]*\#[^\n]*(?:\n[ \t]*\#[^\n]*)*)'''
-    r'''|(?P<remark>\#[^\n]*)'''
+    r"""|(?P<comments>^[ \t]*\#[^\n]*(?:\n[ \t]*\#[^\n]*)*)"""
+    r"""|(?P<remark>\#[^\n]*)"""
     r'''|"""(?:[^"\\]|\\.|"(?!""))*"""|\'\'\'(?:[^\'\\]|\\.|\'(?!\'\'))*\'\'\''''
-    r'''|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'''',
+    r"""|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'""",
     re.MULTILINE | re.DOTALL,
 )
 
