@@ -46,8 +46,8 @@ def _index(text: str, commands: dict[str, object]) -> str:
     links = "\n".join(f"- [{name}]({name}.md)" for name in commands)
     return (
         _page("vastmax", text) + f"\n{links}\n\n"
-        "Results go to standard output, progress and complaints to standard error. On a terminal results are tables; in a\n"
-        "pipe they are lines of tab-separated values, and `--json` prints JSON everywhere.\n\n"
+        "Results go to standard output, progress and complaints to standard error. On a terminal results are tables;\n"
+        "in a pipe they are lines of tab-separated values, and `--json` prints JSON everywhere.\n\n"
         "| exit code | meaning |\n|---|---|\n"
         "| 0 | done |\n"
         "| 1 | a fault of vastmax itself, with a traceback: please report it |\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -178,9 +179,7 @@ class Bar:
 
 
 def console_progress(stream: TextIO | None = None) -> Bar | Lines:
-    """A `Bar` when `stream` (stderr if None) is a terminal that can move its cursor, else `Lines`; both go in a `with`."""
-    import os
-
+    """A `Bar` if `stream` (stderr if None) is a terminal that can move its cursor, else `Lines`; use it in a `with`."""
     stream = sys.stderr if stream is None else stream
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         return Bar(stream)

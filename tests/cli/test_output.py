@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from vastmax.cli import failure
-from vastmax.cli.failure import Interrupted, exit_code_of
+from vastmax.cli.failure import StoppedError, exit_code_of
 from vastmax.cli.output import check_output_file, print_json, print_table
 from vastmax.errors import InputError
 
@@ -73,7 +73,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, place: str) -
         (OSError(errno.ENOSPC, "No space left on device", "v.bin"), 2, "vastmax: v.bin: No space left on device\n"),
         (OSError("strange"), 2, "vastmax: strange\n"),
         (KeyboardInterrupt(), 130, "vastmax: interrupted; nothing was written\n"),
-        (Interrupted("interrupted; half is kept"), 130, "vastmax: interrupted; half is kept\n"),
+        (StoppedError("interrupted; half is kept"), 130, "vastmax: interrupted; half is kept\n"),
         (typer.BadParameter("no such thing."), 2, "vastmax: Invalid value: no such thing; see vastmax --help\n"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, ""),
     ],

@@ -1,1 +1,1 @@
-"""The command line: one file a command, which parses, calls the library and prints. Results on stdout, progress on stderr."""
+"""The command line: one file a command, which parses, calls and prints. Results on stdout, progress on stderr."""

@@ -22,7 +22,7 @@ def convert(
             "--first-of-duplicates", help="Where a word comes twice, keep the first vector; else it is an error."
         ),
     ] = False,
-    errors: Errors = DecodingErrors.strict,
+    errors: Errors = DecodingErrors.STRICT,
 ) -> None:
     """Write a vectors file in another format.
 

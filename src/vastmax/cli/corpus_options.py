@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class DecodingErrors(StrEnum):
     """What to do with bytes that are not UTF-8."""
 
-    strict = "strict"
-    replace = "replace"
+    STRICT = "strict"
+    REPLACE = "replace"
 
 
 CorpusSources = Annotated[
@@ -24,8 +24,8 @@ CorpusSources = Annotated[
     typer.Argument(
         metavar="CORPUS",
         show_default=False,
-        help="Text files, one sentence or paragraph a line, words apart by white space; .gz .bz2 .xz .zst are unpacked; "
-        "Parquet and Arrow files with --column; a quoted glob; - reads standard input.",
+        help="Text files, one sentence or paragraph a line, words apart by white space; .gz .bz2 .xz .zst are "
+        "unpacked; Parquet and Arrow files with --column; a quoted glob; - reads standard input.",
     ),
 ]
 Lowercase = Annotated[bool, typer.Option("--lowercase", help="Turn words to lower case.")]

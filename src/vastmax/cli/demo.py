@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vastmax.cli.failure import Interrupted
+from vastmax.cli.failure import StoppedError
 from vastmax.cli.output import check_output_file
 from vastmax.cli.vocab import print_facts
 from vastmax.errors import InputError
@@ -65,7 +65,7 @@ def demo(
             vectors.save(vectors_file)
             draw_map(vectors, map_file, num_words=MAP_WORDS, skip=MAP_SKIP)
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; what was finished by then is in {output}") from None
+        raise StoppedError(f"interrupted; what was finished by then is in {output}") from None
 
     print_facts(corpus.vocabulary.facts())
     print("\nwords used alike")

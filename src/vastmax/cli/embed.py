@@ -17,7 +17,7 @@ from vastmax.cli.corpus_options import (
     UseCache,
     open_corpus,
 )
-from vastmax.cli.failure import Interrupted
+from vastmax.cli.failure import StoppedError
 from vastmax.cli.output import check_output_file, print_json
 from vastmax.cli.vectors_argument import FormatOption
 
@@ -51,7 +51,7 @@ def embed(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="INT", help="Start of the random numbers.")] = 1,
     lowercase: Lowercase = False,
-    errors: Errors = DecodingErrors.strict,
+    errors: Errors = DecodingErrors.STRICT,
     column: Column = None,
     cache: UseCache = True,
     vectors_format: FormatOption = None,
@@ -99,5 +99,5 @@ def embed(
         error.word_vectors.save(output, format=vectors_format)
         raise DivergenceError(f"{error}; the vectors of the last good epoch are in {output}") from error
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; {output} was not written") from None
+        raise StoppedError(f"interrupted; {output} was not written") from None
     training = vectors.training or {}

@@ -19,7 +19,7 @@ EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
 
 
-class Interrupted(Exception):
+class StoppedError(Exception):
     """Ctrl-C, with a message that says what was kept."""
 
 
@@ -34,7 +34,7 @@ def exit_code_of(command: Callable[[], int | None], *, debug: Callable[[], bool]
     except BrokenPipeError:
         _forget_stdout()  # the reader has what it wanted: nothing to say
         return EXIT_BROKEN_PIPE
-    except (KeyboardInterrupt, Interrupted, _UsageError, InputError, MemoryError, OSError) as error:
+    except (KeyboardInterrupt, StoppedError, _UsageError, InputError, MemoryError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None:
             _forget_stdout()  # it may be stdout that cannot be written, and Python would complain once more at its exit
         if debug():
@@ -51,7 +51,7 @@ def complain(message: str) -> None:
 
 def _explain(error: BaseException) -> tuple[str, int]:
     match error:
-        case Interrupted():
+        case StoppedError():
             return str(error), EXIT_INTERRUPTED
         case KeyboardInterrupt():
             return "interrupted; nothing was written", EXIT_INTERRUPTED

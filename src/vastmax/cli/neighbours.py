@@ -19,8 +19,8 @@ def neighbours(
 ) -> None:
     """Show the words most like each WORD.
 
-    The number is the cosine similarity. On a terminal there is a table for each word; elsewhere each line holds word, neighbour and similarity, separated
-    by tabs.
+    The number is the cosine similarity. On a terminal there is a table for each word; elsewhere each line holds word,
+    neighbour and similarity, separated by tabs.
 
     \b
     Examples:

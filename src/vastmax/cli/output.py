@@ -1,4 +1,4 @@
-"""Where results go: a check that the place can be written before hours are spent, and tables for people and for pipes."""
+"""Where results go: a check that the place can be written before hours are spent; tables for people and for pipes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from vastmax.atomic import replacing
 
 
-class _NotNow(Exception):
+class _CheckedEnoughError(Exception):
     """Leaves a file unwritten."""
 
 
@@ -21,8 +21,8 @@ def check_output_file(path: Path) -> None:
 
     It begins to write the file beside its place, as the end of the work will, and leaves it at that.
     """
-    with suppress(_NotNow), replacing(path):
-        raise _NotNow
+    with suppress(_CheckedEnoughError), replacing(path):
+        raise _CheckedEnoughError
 
 
 def print_json(value: Any) -> None:
@@ -33,7 +33,7 @@ def print_json(value: Any) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, key: str | None = None
 ) -> None:
-    """A table on a terminal; elsewhere the rows, tab-separated and each after `key` if there is one, and nothing else."""
+    """A table on a terminal; elsewhere the rows, tab-separated and each after `key` if there is one."""
     shown = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in shown:

@@ -34,7 +34,7 @@ def vocab(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the words and counts in this file.")
     ] = None,
     lowercase: Lowercase = False,
-    errors: Errors = DecodingErrors.strict,
+    errors: Errors = DecodingErrors.STRICT,
     column: Column = None,
     cache: UseCache = True,
     as_json: AsJson = False,

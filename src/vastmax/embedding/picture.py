@@ -15,6 +15,7 @@ from vastmax.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
     from matplotlib.figure import Figure
 
     from vastmax.embedding.word_vectors import WordVectors
@@ -23,6 +24,17 @@ WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 12.0, 9.0, 150
 SMALLEST_TEXT, LARGEST_TEXT = 7.5, 15.0  # points: the rarest and the most frequent word shown
 COLOUR_MAP = "plasma"
 DARKEST_SHARE, LIGHTEST_SHARE = 0.0, 0.78  # of the colour map: its yellow end cannot be read on white
+
+
+LONGEST_NAME = 32  # letters; longer words are cut off with an ellipsis
+_GAP = 2.6  # points between a dot and its name
+PLACES = (
+    (_GAP, 0.0, "left", "center"),
+    (-_GAP, 0.0, "right", "center"),
+    (0.0, _GAP, "center", "bottom"),
+    (0.0, -_GAP, "center", "top"),
+)
+"""Where a name may stand beside its dot, in order of preference: offset in points, alignment."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +99,8 @@ def draw_map(vectors: WordVectors, path: str | os.PathLike[str], *, num_words: i
     """
     if num_words < 1 or not 0 <= skip < len(vectors):
         raise InputError(
-            f"num_words is {num_words} and skip is {skip}; with {len(vectors):,} words, num_words must be 1 or more and "
-            f"skip from 0 to {len(vectors) - 1:,}"
+            f"num_words is {num_words} and skip is {skip}; with {len(vectors):,} words, num_words must be 1 or more "
+            f"and skip from 0 to {len(vectors) - 1:,}"
         )
     words = vectors.index_to_key[skip : skip + num_words]
     projection = principal_components(np.asarray(vectors.vectors[skip : skip + num_words]), 3)
@@ -104,7 +116,7 @@ def _draw(words: Sequence[str], projection: Projection, title: str) -> tuple[Fig
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DOTS_PER_INCH)
-    FigureCanvasAgg(figure)
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     axes = figure.add_axes((0.02, 0.02, 0.96, 0.89))
     x, y, depth = projection.coordinates.T
     colours = _colours(depth)
@@ -121,7 +133,7 @@ def _draw(words: Sequence[str], projection: Projection, title: str) -> tuple[Fig
         size=9,
         color="0.35",
     )
-    return figure, _write_names(axes, words, x, y, colours)
+    return figure, _write_names(axes, renderer, words, x, y, colours)
 
 
 def _colours(depth: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,6 +146,7 @@ def _colours(depth: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _write_names(
     axes: Axes,
+    renderer: RendererBase,
     words: Sequence[str],
     x: NDArray[np.float64],
     y: NDArray[np.float64],
@@ -142,25 +155,16 @@ def _write_names(
     """Write names in order of frequency at the first of four places beside their dot that is free."""
     from matplotlib.patheffects import withStroke
 
-    figure = axes.figure
     halo = [withStroke(linewidth=2.5, foreground="white", alpha=0.8)]
-    renderer = figure.canvas.get_renderer()
     axes.autoscale_view()
     page = axes.bbox
     taken = np.empty((len(words), 4))  # left, bottom, right, top in dots of the picture
     written: list[str] = []
     sizes = np.geomspace(LARGEST_TEXT, SMALLEST_TEXT, len(words))
-    gap = 0.35 * SMALLEST_TEXT
-    places = (
-        (gap, 0, "left", "center"),
-        (-gap, 0, "right", "center"),
-        (0, gap, "center", "bottom"),
-        (0, -gap, "center", "top"),
-    )
     for i, word in enumerate(words):
-        for right, up, horizontal, vertical in places:
+        for right, up, horizontal, vertical in PLACES:
             name = axes.annotate(
-                word,
+                word if len(word) <= LONGEST_NAME else word[: LONGEST_NAME - 1] + "…",
                 (x[i], y[i]),
                 xytext=(right, up),
                 textcoords="offset points",
