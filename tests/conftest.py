@@ -28,4 +28,4 @@ def vastmax_on_path(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     command.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if name not in ("VASTMAX_DEBUG", "COLUMNS")}
     path = os.pathsep.join([str(folder), os.environ.get("PATH", "")])
-    return {**environment, "PATH": path, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+    return {**environment, "PATH": path, "VASTMAX_CACHE": str(tmp_path_factory.mktemp("cache"))}

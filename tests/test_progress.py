@@ -56,9 +56,14 @@ def test_a_short_phase_is_one_line_and_an_unknown_total_is_not_made_up(clock: li
 
 def test_an_interrupted_phase_says_nothing_more() -> None:
     stream = io.StringIO()
-    with pytest.raises(KeyboardInterrupt), Lines(stream) as lines:
-        lines.begin("train", 10, "words")
-        raise KeyboardInterrupt
+
+    def work() -> None:
+        with Lines(stream) as lines:
+            lines.begin("train", 10, "words")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert stream.getvalue() == ""
 
 
@@ -102,6 +107,11 @@ def test_the_bar_is_for_terminals_that_can_move_their_cursor(monkeypatch: pytest
     assert isinstance(console_progress(Terminal()), Lines)
     with (tmp_path / "log").open("w") as log:
         assert isinstance(console_progress(log), Lines)
+
+
+def test_bytes_take_the_letter_before_them() -> None:
+    assert describe_speed(69_600_000, "B") == "69.6 MB/s"
+    assert describe_speed(12, "B") == "12.0 B/s"
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,8 @@ def describe_speed(units_per_second: float, unit: str) -> str:
     """`1.23 M words/s`: three digits and a thousand's letter."""
     for threshold, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if units_per_second >= threshold:
-            return f"{_three_digits(units_per_second / threshold)} {letter} {unit}/s"
+            separator = "" if unit == "B" else " "  # MB/s, but M words/s
+            return f"{_three_digits(units_per_second / threshold)} {letter}{separator}{unit}/s"
     return f"{_three_digits(units_per_second)} {unit}/s"
 
 

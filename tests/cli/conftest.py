@@ -42,7 +42,7 @@ Invoke = Callable[..., Ran]
 def invoke(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, cache_folder: Path) -> Invoke:
     """`invoke("embed", path, …)` runs one command line in this process."""
     monkeypatch.delenv("VASTMAX_DEBUG", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
+    monkeypatch.setenv("VASTMAX_CACHE", str(cache_folder))
 
     def call(*arguments: object) -> Ran:
         capfd.readouterr()

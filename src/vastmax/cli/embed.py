@@ -20,6 +20,7 @@ from vastmax.cli.corpus_options import (
 from vastmax.cli.failure import StoppedError
 from vastmax.cli.output import check_output_file, print_json
 from vastmax.cli.vectors_argument import FormatOption
+from vastmax.errors import InputError
 
 
 def embed(
@@ -67,10 +68,11 @@ def embed(
       vastmax embed reviews.parquet --column text --lowercase -o vectors.safetensors
     """
     from vastmax.embedding import DivergenceError, train_embeddings
+    from vastmax.embedding.formats import format_for
     from vastmax.progress import console_progress
 
+    chosen_format = format_for(output, vectors_format)
     check_output_file(output)
-    vectors_format = format_of(output, vectors_format)
     try:
         with console_progress() as progress:
             text = open_corpus(
@@ -92,12 +94,24 @@ def embed(
                 seed=seed,
                 progress=progress,
             )
-            vectors.save(output, format=vectors_format)
     except DivergenceError as error:
         if error.word_vectors is None:
             raise
-        error.word_vectors.save(output, format=vectors_format)
-        raise DivergenceError(f"{error}; the vectors of the last good epoch are in {output}") from error
+        error.word_vectors.save(output, chosen_format)
+        raise InputError(f"{error}; the vectors of the last good epoch are in {output}") from error
     except KeyboardInterrupt:
         raise StoppedError(f"interrupted; {output} was not written") from None
-    training = vectors.training or {}
+    vectors.save(output, chosen_format)
+    summary = {
+        "output": str(output),
+        "format": chosen_format,
+        "words": len(vectors),
+        "vector_size": vectors.vector_size,
+        "corpus_tokens": text.num_tokens,
+        "corpus_types": len(text.vocabulary),
+        "training": vectors.training,
+    }
+    if as_json:
+        print_json(summary)
+    else:
+        print(f"{output}: {len(vectors):,} words × {vectors.vector_size}, {chosen_format}")

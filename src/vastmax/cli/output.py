@@ -12,7 +12,7 @@ from typing import Any
 from vastmax.atomic import replacing
 
 
-class _CheckedEnoughError(Exception):
+class _CheckedError(Exception):
     """Leaves a file unwritten."""
 
 
@@ -21,8 +21,8 @@ def check_output_file(path: Path) -> None:
 
     It begins to write the file beside its place, as the end of the work will, and leaves it at that.
     """
-    with suppress(_CheckedEnoughError), replacing(path):
-        raise _CheckedEnoughError
+    with suppress(_CheckedError), replacing(path):
+        raise _CheckedError
 
 
 def print_json(value: Any) -> None:

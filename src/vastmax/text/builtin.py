@@ -67,7 +67,7 @@ def python_documentation(library: Path | None = None, *, progress: Progress | No
             "documentation. Train on a text of your own: vastmax embed YOUR.txt -o vectors.safetensors"
         )
     seen: set[int] = set()
-    progress.begin("read Python's documentation", len(sources), "files")
+    progress.begin("Reading Python's documentation", len(sources), "files")
     for done, text in enumerate(_texts(topics, sources)):
         for paragraph in _BLANK_LINES.split(text):
             words = _words(paragraph)

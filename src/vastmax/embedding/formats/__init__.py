@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from vastmax.atomic import replacing
 from vastmax.embedding.formats.binary import LONGEST_HEADER, read_binary, write_binary
@@ -159,7 +159,7 @@ def save(v: WordVectors, path: str | os.PathLike[str], format: Format | None = N
             write_text(stream, v, name, header=chosen == "word2vec")
 
 
-def format_for(path: str | os.PathLike[str], format: Format | None = None) -> Format:
+def format_for(path: str | os.PathLike[str], format: str | None = None) -> Format:
     """The format that `save` would write at `path`; raises what it would raise about the name, before any work.
 
     Example:
@@ -172,7 +172,7 @@ def format_for(path: str | os.PathLike[str], format: Format | None = None) -> Fo
     _check_option("format", chosen, FORMATS)
     if chosen == "safetensors" and compression is not None:
         raise InputError(f"{name}: a compressed safetensors file could not be memory-mapped; drop the {compression}")
-    return chosen
+    return cast(Format, chosen)
 
 
 def _split_compression(name: str) -> tuple[str, str | None]:
