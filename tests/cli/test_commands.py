@@ -79,7 +79,7 @@ def test_embed_reads_standard_input_compressed_files_and_globs(
         vastmax.WordVectors.load(tmp_path / f"{name}.safetensors").vectors
         for name in ("piped", "zipped", "globbed", "listed")
     ]
-    assert piped.json["corpus_tokens"] == zipped.json["corpus_tokens"] == listed.json["corpus_tokens"]
+    assert len({ran.json["corpus_tokens"] for ran in (piped, zipped, globbed, listed)}) == 1
     for other in loaded[1:]:
         np.testing.assert_array_equal(loaded[0], other)
 
