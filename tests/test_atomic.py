@@ -19,6 +19,12 @@ def leftovers(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if name.startswith(".vastmax-")]
 
 
+def write_half(target: Path, trouble: BaseException) -> None:
+    with replacing(target) as beside:
+        beside.write_text("half")
+        raise trouble
+
+
 def test_the_file_appears_only_when_the_block_has_ended(tmp_path: Path) -> None:
     target = tmp_path / "new.txt"
     with replacing(target) as beside:
@@ -35,18 +41,16 @@ def test_any_exception_keeps_the_old_file_and_leaves_nothing_behind(
 ) -> None:
     target = tmp_path / "kept.txt"
     target.write_text("old")
-    with pytest.raises(trouble), replacing(target) as beside:
-        beside.write_text("half")
-        raise trouble
+    with pytest.raises(trouble):
+        write_half(target, trouble())
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["kept.txt"]
 
 
 def test_a_disk_that_is_full_is_reported_for_the_path_the_user_gave(tmp_path: Path) -> None:
     target = tmp_path / "big.bin"
-    with pytest.raises(OSError, match=r"nothing was written.*big\.bin") as caught, replacing(target) as beside:
-        beside.write_bytes(b"x" * 10)
-        raise OSError(errno.ENOSPC, "No space left on device", str(beside))
+    with pytest.raises(OSError, match=r"nothing was written.*big\.bin") as caught:
+        write_half(target, OSError(errno.ENOSPC, "No space left on device"))
     assert caught.value.errno == errno.ENOSPC
     assert ".vastmax-" not in str(caught.value)
     assert os.listdir(tmp_path) == []

@@ -41,7 +41,8 @@ class TestAnalogies:
     def test_by_hand(self, tmp_path: Path) -> None:
         questions = write(
             tmp_path / "q.txt",
-            ": turn\none One two Two\ntwo Two three Three\n\n: wrong\none One two far\none One two absent\n: none\nx y z w\n",
+            ": turn\none One two Two\ntwo Two three Three\n\n"
+            ": wrong\none One two far\none One two absent\n: none\nx y z w\n",
         )
         result = TOY.evaluate_analogies(questions, case_insensitive=False)
         assert [section.name for section in result.sections] == ["turn", "wrong", "none"]

@@ -160,8 +160,9 @@ class WordVectors:
     ) -> Neighbours:
         """The words whose vectors point most nearly the way the query points; arguments mean what they do in gensim.
 
-        Equals sorting cos(q, v_w) over all words w, where q = Σ_i weight_i · item_i / ‖item_i‖; weights are 1 for
-        positive and −1 for negative items. The query's own words are left out; equal scores go by word order.
+        Equals sorting cos(q, v_w) over all words w, where q = Σ_i weight_i · x_i; x_i is a word's vector at norm 1, or a
+        raw vector as it is; weights are 1 for positive and −1 for negative items. The query's own words are left out;
+        equal scores go by word order.
 
         Args:
             positive: a word, a raw vector (D,), a pair (word or vector, weight), or a list of these.
@@ -330,21 +331,20 @@ class WordVectors:
         if not items:
             raise InputError("nothing to search for; give at least one positive or negative word or vector")
         total = np.zeros(self.vector_size, dtype=np.float64)
+        weights = 0.0  # of all that is summed, at the length at which it is summed
         asked: list[int] = []
         for item, weight in items:
             if isinstance(item, str):
                 word_id = self.word_id(item)
                 asked.append(word_id)
-                norm = float(self.norms[word_id])
-                vector = self.vectors[word_id].astype(np.float64)
+                vector = float(self.inverse_norms[word_id]) * self.vectors[word_id].astype(np.float64)
             else:
                 vector = self._raw_vector(item)
-                norm = float(np.linalg.norm(vector))
-            if norm > 0:
-                total += weight / norm * vector
+            total += weight * vector
+            weights += abs(weight) * float(np.linalg.norm(vector))
         length = np.linalg.norm(total)
         # What cancels in exact arithmetic leaves rounding errors of float32 vectors behind, and no direction.
-        if not length > 1e-7 * sum(abs(weight) for _, weight in items):
+        if not length > 1e-7 * weights:
             raise InputError("the words and vectors of the query cancel out or are zero, so there is no direction left")
         return (total / length).astype(np.float32), asked
 

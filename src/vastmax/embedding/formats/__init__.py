@@ -31,6 +31,7 @@ ENDINGS: dict[str, Format] = {
 }
 # Read to recognise a file; more than a row of 300 numbers.
 _SAMPLE_BYTES = 1 << 14
+_CONTROL = frozenset(range(32)) - frozenset(b"\t\n\v\f\r")
 _PICKLE_OPENS = 0x80  # the PROTO opcode; no UTF-8 text begins with it
 _OF_NUMBERS = frozenset(b"0123456789+-.eEnaifNAIF \t\r")
 
@@ -124,10 +125,14 @@ def recognise(sample: bytes, path: str) -> Format:
 def _is_text_row(rest: bytes, D: int) -> bool:
     """Does what follows a header read as text, not as the bytes of float32 numbers?"""
     row, newline, _ = rest.partition(b"\n")
-    _, space, numbers = row.lstrip(b"\n").partition(b" ")
-    if not space:
-        return b"\0" not in rest  # damaged in any case: the text reader's messages are about lines
-    return _OF_NUMBERS.issuperset(numbers) and (not newline or len(numbers) >= 2 * D - 1)
+    _, _, numbers = row.partition(b" ")
+    if not _OF_NUMBERS.issuperset(numbers):
+        return False
+    fields = len(numbers.split())
+    if fields == D or (fields < D and not newline):
+        return True
+    # Not the promised row, so a damaged text, or numbers with a newline among their bytes, which others then betray.
+    return _CONTROL.isdisjoint(rest)
 
 
 def save(v: WordVectors, path: str | os.PathLike[str], format: Format | None = None) -> None:
