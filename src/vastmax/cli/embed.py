@@ -41,7 +41,7 @@ def embed(
     ] = 0.75,
     epochs: Annotated[int, typer.Option(metavar="INT", help="How often the corpus is read.")] = 5,
     alpha: Annotated[
-        float | None, typer.Option(metavar="FLOAT", help="Learning rate at the start.  [default: 0.025]")
+        float | None, typer.Option(metavar="FLOAT", help="Learning rate at the start.  [default: 0.03]")
     ] = None,
     min_alpha: Annotated[
         float | None, typer.Option(metavar="FLOAT", help="Learning rate at the end.  [default: alpha / 10000]")
