@@ -40,7 +40,7 @@ def test_lines_are_plain_and_rare(clock: list[float]) -> None:
         "train: 250,000 of 1,000,000 words, 25 %, 50.0 k words/s, loss 0.3125, learning rate 0.01875, 15 s left",
         "train: 500,000 of 1,000,000 words, 50 %, 50.0 k words/s, loss 0.3125, learning rate 0.0125, 10 s left",
         "train: 750,000 of 1,000,000 words, 75 %, 50.0 k words/s, loss 0.3125, learning rate 0.00625, 5.0 s left",
-        "train: 1,000,000 of 1,000,000 words, 100 %, 50.0 k words/s, loss 0.3125, learning rate 0, done in 20 s",
+        "train: 1,000,000 of 1,000,000 words, 100 %, 50.0 k words/s, loss 0.3125, learning rate 0, took 20 s",
     ]
 
 
@@ -51,7 +51,7 @@ def test_a_short_phase_is_one_line_and_an_unknown_total_is_not_made_up(clock: li
     clock[0] += 2
     lines.update(4_000_000)
     lines.begin("train", 10, "words")  # ends the phase before
-    assert stream.getvalue() == "read: 4,000,000 bytes, 2.00 M bytes/s, done in 2.0 s\n"
+    assert stream.getvalue() == "read: 4,000,000 bytes, 2.00 M bytes/s, took 2.0 s\n"
 
 
 def test_an_interrupted_phase_says_nothing_more() -> None:
@@ -96,7 +96,7 @@ def test_the_bar_shows_speed_readings_and_gives_the_cursor_back(monkeypatch: pyt
         bar.update(1000, loss=0.25)
         bar.end()
     text = stream.getvalue()
-    assert re.search(r"words/s, loss 0\.25, done in \d", text)
+    assert re.search(r"words/s, loss 0\.25, took \d", text)
     assert "100%" in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 

@@ -73,7 +73,7 @@ class _Phase:
         parts = [describe_speed(self.done / elapsed, self.unit)] if self.done > 0 and elapsed > 0 else []
         parts += [describe_reading(name, value) for name, value in self.readings.items()]
         if over:
-            parts.append(f"done in {describe_seconds(elapsed)}")
+            parts.append(f"took {describe_seconds(elapsed)}")
         elif self.total and 0 < self.done < self.total:
             parts.append(f"{describe_seconds(elapsed * (self.total - self.done) / self.done)} left")
         return parts
