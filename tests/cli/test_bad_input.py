@@ -77,7 +77,7 @@ def test_a_source_that_may_not_be_read(invoke: Invoke, corpus_file: Path, tmp_pa
         ("--negative", 0),
         ("--negative", -2),
         ("--min-count", -1),
-        ("--max-vocab-size", 0),
+        ("--max-final-vocab", 0),
         ("--sample", -0.5),
         ("--sample", "nan"),
         ("--ns-exponent", "inf"),

@@ -92,9 +92,9 @@ def test_embed_lowercase_and_errors(invoke: Invoke, tmp_path: Path) -> None:
     assert set(vastmax.WordVectors.load(output)) == {"cat", "dog", "caf\ufffd"}
 
 
-def test_embed_max_vocab_size_keeps_the_frequent_words(invoke: Invoke, corpus_file: Path, tmp_path: Path) -> None:
+def test_embed_max_final_vocab_keeps_the_frequent_words(invoke: Invoke, corpus_file: Path, tmp_path: Path) -> None:
     output = tmp_path / "v.safetensors"
-    assert invoke("embed", corpus_file, "-o", output, *SMALL, "--max-vocab-size", "4").code == 0
+    assert invoke("embed", corpus_file, "-o", output, *SMALL, "--max-final-vocab", "4").code == 0
     vectors = vastmax.WordVectors.load(output)
     assert len(vectors) == 4
     assert "the" in vectors

@@ -38,7 +38,7 @@ Errors = Annotated[
 Column = Annotated[
     str | None, typer.Option(metavar="NAME", help="The column that holds the text, for Parquet and Arrow files.")
 ]
-MaxVocabSize = Annotated[
+MaxFinalVocab = Annotated[
     int | None, typer.Option(metavar="INT", help="Keep only so many words, the most frequent ones.")
 ]
 UseCache = Annotated[

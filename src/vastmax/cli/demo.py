@@ -15,15 +15,20 @@ from vastmax.errors import InputError
 if TYPE_CHECKING:
     from vastmax.progress import Progress
 
-EPOCHS = 10
-"""Twice the default: the text is small, and its rarer words are met a few times only."""
+EPOCHS = 20
+"""More than the default: the text is small, and its rarer words are met a few times only."""
 
-WORDS_TO_LOOK_AT = ("server", "lock", "directory", "monday", "red", "false", "widget", "socket", "two", "integer")
+WORDS_TO_LOOK_AT = ("server", "lock", "directory", "monday", "red", "bytes", "thread", "exception", "two", "string")
 """Words whose neighbours show what was learned; the first `WORDS_SHOWN` that the text holds are looked at."""
 WORDS_SHOWN = 6
 NEIGHBOURS_SHOWN = 6
 
-ANALOGIES = (("read", "reading", "write"), ("file", "files", "directory"), ("raise", "raises", "return"))
+ANALOGIES = (
+    ("read", "reading", "write"),
+    ("file", "files", "directory"),
+    ("raise", "raises", "return"),
+    ("small", "smaller", "large"),
+)
 """A is to B as C is to …: shown where the text holds all three."""
 
 MAP_WORDS, MAP_SKIP = 600, 50

@@ -13,7 +13,7 @@ from vastmax.cli.corpus_options import (
     DecodingErrors,
     Errors,
     Lowercase,
-    MaxVocabSize,
+    MaxFinalVocab,
     UseCache,
     open_corpus,
 )
@@ -31,7 +31,7 @@ def embed(
     vector_size: Annotated[int, typer.Option(metavar="INT", help="Numbers in a word's vector.")] = 100,
     window: Annotated[int, typer.Option(metavar="INT", help="Words on each side that are predicted, at most.")] = 5,
     min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 5,
-    max_vocab_size: MaxVocabSize = None,
+    max_final_vocab: MaxFinalVocab = None,
     sample: Annotated[
         float, typer.Option(metavar="FLOAT", help="Words more frequent than this share are thinned; 0 keeps all.")
     ] = 1e-3,
@@ -69,10 +69,27 @@ def embed(
     """
     from vastmax.embedding import DivergenceError, train_embeddings
     from vastmax.embedding.formats import format_for
+    from vastmax.embedding.settings import DEFAULT_ALPHA, TrainingSettings, checked
     from vastmax.progress import console_progress
 
     chosen_format = format_for(output, vectors_format)
     check_output_file(output)
+    checked(  # before the corpus is read; what is not given has a default that is right, so any right value stands for it
+        TrainingSettings(
+            vector_size=vector_size,
+            window=window,
+            min_count=min_count,
+            max_final_vocab=max_final_vocab,
+            sample=sample,
+            negative=negative,
+            ns_exponent=ns_exponent,
+            epochs=epochs,
+            alpha=DEFAULT_ALPHA if alpha is None else alpha,
+            min_alpha=0.0 if min_alpha is None else min_alpha,
+            threads=1 if threads is None else threads,
+            seed=seed,
+        )
+    )
     try:
         with console_progress() as progress:
             text = open_corpus(
@@ -83,7 +100,7 @@ def embed(
                 vector_size=vector_size,
                 window=window,
                 min_count=min_count,
-                max_vocab_size=max_vocab_size,
+                max_final_vocab=max_final_vocab,
                 sample=sample,
                 negative=negative,
                 ns_exponent=ns_exponent,

@@ -58,7 +58,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case InputError():
             return str(error), EXIT_BAD_INPUT
         case MemoryError():
-            return f"out of memory ({error}); try a smaller --vector-size or --max-vocab-size", EXIT_BAD_INPUT
+            return f"out of memory ({error}); try a smaller --vector-size or --max-final-vocab", EXIT_BAD_INPUT
         case OSError():
             where = f"{error.filename}: " if error.filename is not None else ""
             return f"{where}{error.strerror or error}", EXIT_BAD_INPUT

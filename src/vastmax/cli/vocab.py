@@ -14,7 +14,7 @@ from vastmax.cli.corpus_options import (
     DecodingErrors,
     Errors,
     Lowercase,
-    MaxVocabSize,
+    MaxFinalVocab,
     UseCache,
     open_corpus,
 )
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def vocab(
     corpus: CorpusSources,
     min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 1,
-    max_vocab_size: MaxVocabSize = None,
+    max_final_vocab: MaxFinalVocab = None,
     topn: Annotated[int, typer.Option("--topn", "-n", metavar="INT", help="How many frequent words to list.")] = 10,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the words and counts in this file.")
@@ -57,7 +57,7 @@ def vocab(
         check_output_file(output)
     with console_progress() as progress:
         text = open_corpus(corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress)
-    vocabulary = text.vocabulary.truncate(min_count=min_count, max_size=max_vocab_size)
+    vocabulary = text.vocabulary.truncate(min_count=min_count, max_size=max_final_vocab)
     if output is not None:
         vocabulary.save(output)
     facts = vocabulary.facts()
