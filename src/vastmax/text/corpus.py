@@ -88,7 +88,7 @@ class Corpus:
     def _open_cached(
         self, found: sources.Files | sources.ArrowFiles, settings: Settings, store: Cache, progress: Progress
     ) -> None:
-        known = [store.known_digest(path) for path in found.paths]
+        known = [store.known_digest(path, progress) for path in found.paths]
         digests = [digest for digest in known if digest is not None]
         if len(digests) == len(known):
             entry = store.find(store.key(digests, settings))
@@ -230,14 +230,10 @@ def _encode(found: sources.Source, folder: Path, settings: Settings, progress: P
                 digests.append(_encode_file(encoding, path))
         elif isinstance(found, sources.ArrowFiles):
             for path in found.paths:
-                for rows in rows_of_file(path, settings.column):
-                    encoding.add_rows(str(path), rows)
-                    meter.advance(len(rows), encoding.num_tokens)
-                digests.append(caching.digest_of(path))
+                _encode_rows(encoding, rows_of_file(path, settings.column), str(path))
+                digests.append(caching.digest_of(path, Silent()))
         elif isinstance(found, sources.ArrowTable):
-            for rows in rows_of_table(found.table, settings.column):
-                encoding.add_rows(name, rows)
-                meter.advance(len(rows), encoding.num_tokens)
+            _encode_rows(encoding, rows_of_table(found.table, settings.column), name)
         elif isinstance(found, sources.Stream):
             stream = found.open()
             try:
@@ -268,6 +264,14 @@ def _encode_file(encoding: Encoding, path: Path) -> str:
     with file:
         encoding.add_text(str(path), text_chunks(_raw_chunks(file, encoding, total, str(path)), str(path)))
     return str(total.hexdigest())
+
+
+def _encode_rows(encoding: Encoding, batches: Iterator[list[Any]], name: str) -> None:
+    start = 0
+    for rows in batches:
+        encoding.add_rows(f"{name}, rows {start} to {start + len(rows) - 1}", rows)
+        encoding.meter.advance(len(rows), encoding.num_tokens)
+        start += len(rows)
 
 
 def _raw_chunks(file: Any, encoding: Encoding, total: Any, name: str) -> Iterator[memoryview]:

@@ -73,6 +73,7 @@ class Encoding:
     def __init__(self, folder: Path, settings: Settings, meter: Meter) -> None:
         self._folder = folder
         self._settings = settings
+        self._spilled = 0  # ids written
         self._encoder = TextEncoder(errors=settings.errors)
         self.meter = meter
         with _writing(folder):
@@ -106,15 +107,17 @@ class Encoding:
             self._spill()
 
     def add_rows(self, name: str, rows: list[Any]) -> None:
-        """Rows of a table: texts, or lists of words; a missing value is passed over."""
+        """Rows of a table: texts, of which each ends a sentence, or lists of words; a missing value is passed over."""
+        texts: list[str] = []
         for row in rows:
             if isinstance(row, list):
                 self.add_sentence(row, name)
             elif row is not None:
-                self.add_text(name, [row.encode()])
+                texts.append(row)
+        if texts:
+            # The newline in front keeps a byte order mark what it is inside a table: a character.
+            self.add_text(name, ["\n".join(["", *texts]).encode()])
         self._spill()
-
-    _spilled = 0  # ids written
 
     def _add_line(self, line: bytes, name: str, offset: int, where: str) -> None:
         tokenizer, errors = self._settings.tokenizer, self._settings.errors
