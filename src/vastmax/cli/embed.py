@@ -74,7 +74,7 @@ def embed(
 
     chosen_format = format_for(output, vectors_format)
     check_output_file(output)
-    checked(  # before the corpus is read; what is not given has a default that is right, so any right value stands for it
+    checked(  # before the corpus is read; for what is not given any allowed value will do
         TrainingSettings(
             vector_size=vector_size,
             window=window,
