@@ -136,8 +136,8 @@ def _is_text_row(rest: bytes, D: int) -> bool:
         return False
     if len(numbers.split()) == D:
         return True
-    # Not the promised row: a long one that the sample cuts, a damaged one, or float32 bytes with a newline and no others
-    # that give them away so far.
+    # Not the promised row: one that the sample cuts, a damaged one, or float32 bytes with a newline among them and no
+    # others that give them away so far.
     return _CONTROL.isdisjoint(rest)
 
 
