@@ -32,7 +32,7 @@ def test_every_kind_of_text_column(kind: str) -> None:
 def test_lists_of_words_are_taken_as_they_are() -> None:
     table = pa.table({"words": [["New York", "a"], [], None, ["a"]]})
     assert sentences_of(Corpus(table)) == [["New York", "a"], ["a"]]
-    with pytest.raises(InputError, match=r"the table, rows 0 to 0, word 1 is of type NoneType \(None\): words are str"):
+    with pytest.raises(InputError, match=r"the table, row 0, word 1 is of type NoneType \(None\): words are str"):
         Corpus(pa.table({"words": [["a", None]]}))
 
 
@@ -82,7 +82,7 @@ def test_options_apply() -> None:
         ({"a": ["x"], "n": [1]}, "n", "column 'n' holds int64; columns of text: 'a'"),
         ({"n": [1]}, None, "no column holds text or lists of words; columns: n"),
         ({"a": pa.array([None], pa.string())}, None, "the table holds no words"),
-        ({"a": ["nul \0"]}, None, "the table, rows 0 to 0: byte 5 is NUL"),
+        ({"a": ["x", "nul \0"]}, None, "the table, row 1: character 4 is NUL: expected text"),
     ],
 )
 def test_bad_tables(columns: dict[str, list[object]], column: str | None, message: str) -> None:
