@@ -66,10 +66,12 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
 def _invoke(arguments: Sequence[str] | None) -> int | None:
     try:
         code = app(args=None if arguments is None else list(arguments), prog_name="vastmax", standalone_mode=False)
+    except typer.Abort:  # what an older typer makes of a KeyboardInterrupt
+        raise KeyboardInterrupt from None
     except SystemExit as stopped:  # what typer makes of a closed pipe
         if isinstance(stopped.__context__, BrokenPipeError):
             raise stopped.__context__ from None
         raise
-    if code == EXIT_INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+    if code == EXIT_INTERRUPTED:  # what it makes of one now
         raise KeyboardInterrupt
     return code if isinstance(code, int) else None
