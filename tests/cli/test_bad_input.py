@@ -126,6 +126,12 @@ def test_the_output_is_checked_before_any_work(invoke: Invoke, tmp_path: Path, p
     assert says in ran.refused()
     assert ran.err.count("\n") == 1  # no progress: nothing was begun
     assert ran.out == ""
+    for others in (
+        ["convert", "never-read.bin", tmp_path / place],
+        ["vocab", "never-read.txt", "-o", tmp_path / place],
+    ):
+        if others[0] == "convert" or place.endswith("/v.safetensors"):
+            assert "never-read" not in invoke(*others).refused()
 
 
 def test_a_pipe_or_device_is_not_replaced_by_a_file(

@@ -156,6 +156,9 @@ def test_evaluate_prints_correlations_and_sections(invoke: Invoke, vectors_file:
     assert float(rows[0][1]) == pytest.approx(found["pairs"][0]["spearman"], abs=5e-4)
     rows = [line.split("\t") for line in invoke("evaluate", vectors_file, "--analogies", questions).out.splitlines()]
     assert [row[0] for row in rows] == ["kinds", "total"]
+    questions.write_text(": kinds\ncat dog red green\n: strange\nw x y z\n")
+    rows = [line.split("\t") for line in invoke("evaluate", vectors_file, "--analogies", questions).out.splitlines()]
+    assert rows[1] == ["strange", "–", "–", "0", "1"]
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".txt", ".bin", ".glove.txt", ".vec.gz"])

@@ -60,7 +60,9 @@ def vastmax(
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command line (`sys.argv` if None) and exit: 0 done, 2 bad input, 130 interrupted, 1 a bug of ours."""
-    sys.exit(exit_code_of(lambda: _invoke(arguments), debug=lambda: bool(os.environ.get("VASTMAX_DEBUG"))))
+    sys.exit(
+        exit_code_of(lambda: _invoke(arguments), debug=lambda: os.environ.get("VASTMAX_DEBUG", "") not in ("", "0"))
+    )
 
 
 def _invoke(arguments: Sequence[str] | None) -> int | None:
