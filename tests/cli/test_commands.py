@@ -221,6 +221,19 @@ def test_demo_in_a_fresh_folder(invoke: Invoke, tmp_path: Path, monkeypatch: pyt
         assert invoke(*command).code == 0, command
 
 
+def test_words_that_the_terminal_cannot_show_are_escaped(shell: Invoke, vectors_file: Path) -> None:
+    ran = shell(f"PYTHONIOENCODING=ascii vastmax neighbours {vectors_file} red")
+    assert ran.code == 0, ran.err
+    assert "Cr\\xe8me" in ran.out
+
+
+def test_closed_streams_are_no_error(shell: Invoke, corpus_file: Path, vectors_file: Path, tmp_path: Path) -> None:
+    assert shell(f"vastmax neighbours {vectors_file} red >&-").code == 0
+    ran = shell(f"vastmax embed {corpus_file} -o v.bin --vector-size 16 2>&-")
+    assert (ran.code, ran.err) == (0, "")
+    assert (tmp_path / "v.bin").exists()
+
+
 def test_version_and_help(invoke: Invoke) -> None:
     assert invoke("--version").out == f"vastmax {vastmax.__version__}\n"
     assert invoke().out == invoke("--help").out

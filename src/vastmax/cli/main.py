@@ -17,6 +17,7 @@ from vastmax.cli.embed import embed
 from vastmax.cli.evaluate import evaluate
 from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
 from vastmax.cli.neighbours import neighbours
+from vastmax.cli.output import prepare_streams
 from vastmax.cli.vocab import vocab
 
 app = typer.Typer(
@@ -60,6 +61,7 @@ def vastmax(
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command line (`sys.argv` if None) and exit: 0 done, 2 bad input, 130 interrupted, 1 a bug of ours."""
+    prepare_streams()
     sys.exit(
         exit_code_of(lambda: _invoke(arguments), debug=lambda: os.environ.get("VASTMAX_DEBUG", "") not in ("", "0"))
     )
