@@ -45,7 +45,7 @@ def train_embeddings(
 
         −log σ(v_c · u_o) − Σ_{k ≤ K} log σ(−v_c · u_{w_k}),   w_k ~ Q ∝ count^ns_exponent.
 
-    Noise words are drawn once for each block of 16 centres and shared by them, weighted so that every pair gets K of
+    Noise words are drawn once for each block of up to 32 centres and shared by them, weighted so that every pair gets K of
     them in expectation; a noise word that is a pair's own context does not count for it. σ and the loss are computed to
     float precision, without a table or clipping. Sentences end windows.
 
