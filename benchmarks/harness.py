@@ -1,4 +1,4 @@
-"""What every measurement shares: runs timed in processes of their own, the machine they ran on, and where records go."""
+"""What measurements share: runs timed in processes of their own, the machine they ran on, and where records go."""
 
 from __future__ import annotations
 
