@@ -21,22 +21,23 @@ class WorkQueue(Generic[Piece]):
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._error: BaseException | None = None
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+        # Not daemons: one that is in the kernel while the interpreter shuts down would end the process with an abort.
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
 
     def run(self, while_waiting: Callable[[], None]) -> None:
         """Return when every piece is done. On an interrupt the pieces in hand are finished first."""
-        for thread in self._threads:
-            thread.start()
         try:
+            for thread in self._threads:
+                thread.start()
             for thread in self._threads:
                 while thread.is_alive():
                     thread.join(WAIT_SECONDS)
                     while_waiting()
-        except BaseException:
+        finally:
             self._stop.set()
             for thread in self._threads:
-                thread.join()
-            raise
+                if thread.is_alive():
+                    thread.join()
         if self._error is not None:
             raise self._error
 
