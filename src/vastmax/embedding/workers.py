@@ -23,16 +23,17 @@ class WorkQueue(Generic[Piece]):
         self._error: BaseException | None = None
         # Not daemons: one that is in the kernel while the interpreter shuts down would end the process with an abort.
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+        self._unfinished = threads
+        self._finished = threading.Event()
 
     def run(self, while_waiting: Callable[[], None]) -> None:
         """Return when every piece is done. On an interrupt the pieces in hand are finished first."""
         try:
             for thread in self._threads:
                 thread.start()
-            for thread in self._threads:
-                while thread.is_alive():
-                    thread.join(WAIT_SECONDS)
-                    while_waiting()
+            # Not by joining with a time limit: an interrupt of such a join makes CPython 3.11 take the thread for ended.
+            while not self._finished.wait(WAIT_SECONDS):
+                while_waiting()
         finally:
             self._stop.set()
             for thread in self._threads:
@@ -52,3 +53,8 @@ class WorkQueue(Generic[Piece]):
         except BaseException as error:
             self._error = self._error or error
             self._stop.set()
+        finally:
+            with self._lock:
+                self._unfinished -= 1
+                if self._unfinished == 0:
+                    self._finished.set()
