@@ -31,7 +31,7 @@ class WorkQueue(Generic[Piece]):
         try:
             for thread in self._threads:
                 thread.start()
-            # Not by joining with a time limit: an interrupt of such a join makes CPython 3.11 take the thread for ended.
+            # Not by timed joins: interrupted, one of them makes CPython 3.11 take the thread for ended.
             while not self._finished.wait(WAIT_SECONDS):
                 while_waiting()
         finally:
