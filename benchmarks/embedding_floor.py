@@ -1,9 +1,9 @@
 """How far the skip-gram kernel is from its floor: its multiply-adds at the rate this processor can do them.
 
 Operations a centre with n contexts and P noise words a block of B: scores, centre gradients and noise-word gradients
-are 3 D P multiply-adds, the positive half is 3 D n. Bytes a centre, if nothing stays in a cache: its own row, one context
-row that comes into reach, P / B noise rows, each read and written once. The rate is measured with a loop of independent
-multiply-adds in registers, compiled here for this processor; the kernel runs on the same core, in turn with it.
+are 3 D P multiply-adds, the positive half is 3 D n. Bytes a centre, if nothing stays in a cache: its own row, one
+context row that comes into reach, P / B noise rows, each read and written once. The rate is measured with a loop of
+independent multiply-adds in registers, compiled here for this processor; the kernel runs on the same core, in turn.
 """
 
 from __future__ import annotations
