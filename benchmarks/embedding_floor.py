@@ -20,8 +20,10 @@ RATE = r"""
 #include <cstdio>
 #include <ctime>
 typedef float V __attribute__((vector_size(64)));
-int main() {
-    V a[12] = {}, x = V{} + 1.0001f, y = V{} + 1e-9f;
+int main(int arguments, char **) {
+    // Twelve chains that the compiler cannot know to be equal, enough to hide the latency of one.
+    V a[12], x = V{} + 0.999f, y = V{} + 1e-3f;
+    for (int k = 0; k < 12; ++k) a[k] = V{} + float(arguments * k);
     timespec t0, t1;
     const long n = 30000000;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t0);
