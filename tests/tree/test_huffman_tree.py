@@ -100,13 +100,12 @@ def test_weights_far_apart_lose_no_word() -> None:
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ([], "one number a word, found shape"),
-        ([[1, 2]], "found shape"),
-        ([3, -1], "count of word id 1 is -1.0"),
-        ([3, float("nan")], "count of word id 1 is nan"),
-        ([float("inf"), 1], "count of word id 0 is inf"),
-        ([0, 0], "all 2 counts are zero"),
-        (["a", "b"], "counts must be numbers"),
+        ([], r"shape \(0,\)"),
+        ([[1, 2]], r"shape \(1, 2\)"),
+        ([3, -1], r"counts\[1\] is -1"),
+        ([3, float("nan")], r"counts\[1\] is nan"),
+        ([float("inf"), 1], r"counts\[0\] is inf"),
+        ([0, 0], "zero for all 2 words"),
     ],
 )
 @pytest.mark.parametrize("build", [tree.huffman, tree.frequency_classes])

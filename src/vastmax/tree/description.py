@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.distribution.counts import checked_counts
 from vastmax.tree.tree import Tree
 
 
@@ -62,13 +61,13 @@ def describe(tree: Tree, counts: npt.ArrayLike | None = None) -> Description:
     Of a word with several leaves the depth and bits are the mean over them, the scores those of all of them.
 
     Raises:
-        InputError: counts of another number of words, or such as `checked_counts` refuses.
+        InputError: counts of another number of words, or such as `floored_counts` refuses.
 
     >>> from vastmax import tree
     >>> tree.huffman([8, 4, 2, 1, 1]).describe([8, 4, 2, 1, 1]).expected_depth
     1.875
     """
-    weights = np.ones(tree.vocab_size) if counts is None else checked_counts(counts, vocab_size=tree.vocab_size)
+    weights = np.ones(tree.vocab_size) if counts is None else tree.word_weights(counts)
     p = weights / weights.sum()
     scores_here = np.where(tree.is_binary, 1, tree.child_counts).astype(np.float64)
     leaf_share = (p / np.diff(tree.word_offsets))[tree.leaf_words]

@@ -12,7 +12,6 @@ from xml.sax.saxutils import escape
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.distribution.counts import checked_counts
 from vastmax.errors import InputError
 from vastmax.tree.tree import Tree
 
@@ -65,7 +64,7 @@ def draw(
         raise InputError(f"max_rows is {max_rows}; a picture needs 2 rows at least")
     leaf_mass = np.ones(tree.num_leaves)
     if counts is not None:
-        leaf_mass = (checked_counts(counts, vocab_size=tree.vocab_size) / np.diff(tree.word_offsets))[tree.leaf_words]
+        leaf_mass = (tree.word_weights(counts) / np.diff(tree.word_offsets))[tree.leaf_words]
     root = _unfold(tree, leaf_mass / leaf_mass.sum(), max_rows)
     rows = _place(root)
     svg = _svg(root, rows, title)

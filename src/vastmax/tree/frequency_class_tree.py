@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.distribution.counts import checked_counts
+from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
 from vastmax.tree.tree import Tree
 
@@ -36,7 +36,7 @@ def frequency_classes(counts: npt.ArrayLike, num_classes: int | None = None, *, 
     >>> frequency_classes([8, 4, 2, 2, 1, 1, 1, 1], 4, mass="count").path(7).branches
     (3, 3)
     """
-    weights = checked_counts(counts)
+    weights = floored_counts(counts)
     V = weights.size
     C = max(1, round(V**0.5)) if num_classes is None else num_classes
     if not 1 <= C <= V:

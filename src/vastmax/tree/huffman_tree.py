@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.distribution.counts import checked_counts
-from vastmax.distribution.huffman import huffman_merges
+from vastmax.distribution.code_length import huffman_merges
+from vastmax.distribution.counts import floored_counts
 from vastmax.tree.tree import Tree
 
 
@@ -25,14 +25,16 @@ def huffman(counts: npt.ArrayLike) -> Tree:
     Raises:
         InputError: counts that are empty, negative, NaN or all zero.
 
-    Cost: a sort and a few passes; about a second for a million words.
+    Cost: a sort and 2V steps in Python; about a second for a million words.
 
     >>> t = huffman([8, 4, 2, 1, 1])
     >>> [t.path(word).code for word in range(5)]
     ['1', '01', '001', '0001', '0000']
     """
-    weights = checked_counts(counts)
-    if weights.size == 1:
+    weights = floored_counts(counts)
+    V = weights.size
+    if V == 1:
         return Tree([], [])
-    children, _ = huffman_merges(weights)
-    return Tree.from_links(children.reshape(-1), np.full(len(children), 2), root=len(children) - 1)
+    parts = huffman_merges(weights).children.reshape(-1)  # words, then the nodes made by each merge, numbered from V
+    links = np.where(parts < V, ~parts, parts - V)
+    return Tree.from_links(links, np.full(V - 1, 2), root=V - 2)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError, UnknownWordError
 
 if TYPE_CHECKING:
@@ -327,6 +328,13 @@ class Tree:
     def with_words(self, words: Sequence[str]) -> Tree:
         """The same tree, knowing what its words are called: ``words[i]`` is the word of id i."""
         return Tree(self.children, self.child_counts, self.leaf_words, words=words, labels=self.labels)
+
+    def word_weights(self, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Counts (V,) as positive float64, zeros floored; InputError where they are no counts of this tree's words."""
+        weights = floored_counts(counts)
+        if weights.size != self.vocab_size:
+            raise InputError(f"found {weights.size} counts for {self.vocab_size} words; give one a word, in id order")
+        return weights
 
     def describe(self, counts: npt.ArrayLike | None = None) -> Description:
         """Depth, expected path and cost against the entropy of `counts` (V,); all words alike when None."""
