@@ -1,1 +1,28 @@
 """Word vectors: training at native speed, the vectors themselves, their file formats and their evaluation. No torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vastmax.embedding.evaluation import AnalogyResult, PairResult
+    from vastmax.embedding.word_vectors import WordVectors
+
+_HOME = {
+    "AnalogyResult": "vastmax.embedding.evaluation",
+    "PairResult": "vastmax.embedding.evaluation",
+    "WordVectors": "vastmax.embedding.word_vectors",
+}
+
+__all__ = ["AnalogyResult", "PairResult", "WordVectors"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'vastmax.embedding' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
