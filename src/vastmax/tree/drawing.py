@@ -73,24 +73,11 @@ def draw(
     return svg
 
 
-def _sums_below(tree: Tree, leaf_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """For each edge the sum of a value over the leaves below it."""
-    below = np.zeros(tree.num_edges)
-    is_leaf = tree.children < 0
-    below[is_leaf] = leaf_values[~tree.children[is_leaf]]
-    for start, stop in reversed(list(zip(tree.level_offsets[1:-1], tree.level_offsets[2:], strict=True))):
-        edges = slice(tree.child_offsets[start], tree.child_offsets[stop])
-        below[tree.node_edges[start:stop]] = np.add.reduceat(
-            below[edges], tree.child_offsets[start:stop] - tree.child_offsets[start]
-        )
-    return below
-
-
 def _unfold(tree: Tree, leaf_share: npt.NDArray[np.float64], max_rows: int) -> _Item:
     """Choose what to show: unfold the heaviest folded node, as long as there are rows for its children."""
     if not tree.num_nodes:
         return _Item(0, 1.0, label=_word_name(tree, 0), is_word=True)
-    share, size = _sums_below(tree, leaf_share), _sums_below(tree, np.ones(tree.num_leaves))
+    share, size = tree.edge_sums(leaf_share), tree.edge_sums(np.ones(tree.num_leaves))
     root = _Item(0, 1.0, label=tree.labels[0] if tree.labels else "")
     folded = [(-1.0, 0, root)]
     rows = 1
