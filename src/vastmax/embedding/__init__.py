@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vastmax.embedding.evaluation import AnalogyResult, PairResult
+    from vastmax.embedding.run import DivergenceError, EpochReport
+    from vastmax.embedding.train import train_embeddings
     from vastmax.embedding.word_vectors import WordVectors
 
 _HOME = {
     "AnalogyResult": "vastmax.embedding.evaluation",
+    "DivergenceError": "vastmax.embedding.run",
+    "EpochReport": "vastmax.embedding.run",
     "PairResult": "vastmax.embedding.evaluation",
     "WordVectors": "vastmax.embedding.word_vectors",
+    "train_embeddings": "vastmax.embedding.train",
 }
 
-__all__ = ["AnalogyResult", "PairResult", "WordVectors"]
+__all__ = ["AnalogyResult", "DivergenceError", "EpochReport", "PairResult", "WordVectors", "train_embeddings"]
 
 
 def __getattr__(name: str) -> Any:

@@ -160,8 +160,8 @@ class WordVectors:
     ) -> Neighbours:
         """The words whose vectors point most nearly the way the query points; arguments mean what they do in gensim.
 
-        Equals sorting cos(q, v_w) over all words w, where q = Σ_i weight_i · x_i; x_i is a word's vector at norm 1, or a
-        raw vector as it is; weights are 1 for positive and −1 for negative items. The query's own words are left out;
+        Equals sorting cos(q, v_w) over all words w, where q = Σ_i weight_i · x_i; x_i is a word's vector at norm 1, or
+        a raw vector as it is; weights are 1 for positive and −1 for negative items. The query's own words are left out;
         equal scores go by word order.
 
         Args:

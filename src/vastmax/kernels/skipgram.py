@@ -73,7 +73,8 @@ def pool_size_for(window: int, negative: int) -> int:
     B·(window + 1)·negative; each drawn word stands for `PAIRS_PER_NOISE_WORD` of them. Keeping that number fixed keeps
     the step a noise word takes at once the same for every window and every K, and the cost a pair linear in K.
     """
-    wanted = _native.block_size * (window + 1) * negative / PAIRS_PER_NOISE_WORD
+    block_size: int = _native.block_size
+    wanted = block_size * (window + 1) * negative / PAIRS_PER_NOISE_WORD
     return max(8, 8 * round(wanted / 8))
 
 
