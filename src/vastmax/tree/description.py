@@ -37,8 +37,9 @@ class Description:
         """Expected bits above the entropy: the words' code is that much longer than an ideal one."""
         return self.expected_bits - self.entropy_bits
 
-    def __str__(self) -> str:
-        rows = [
+    def rows(self) -> list[tuple[str, str]]:
+        """The figures with their names, for a table."""
+        return [
             ("words", f"{self.num_words:,}"),
             ("leaves", f"{self.num_leaves:,}"),
             ("inner nodes", f"{self.num_nodes:,}"),
@@ -52,7 +53,9 @@ class Description:
             ("bits above the entropy", f"{self.excess_bits:.2f}"),
             ("rows of weights", f"{self.num_rows:,}"),
         ]
-        return "\n".join(f"{name:<32}{value:>12}" for name, value in rows)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<32}{value:>12}" for name, value in self.rows())
 
 
 def describe(tree: Tree, counts: npt.ArrayLike | None = None) -> Description:

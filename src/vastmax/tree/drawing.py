@@ -6,12 +6,12 @@ import heapq
 import os
 import unicodedata
 from dataclasses import dataclass, field
-from pathlib import Path
 from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.atomic import replacing
 from vastmax.errors import InputError
 from vastmax.tree.tree import Tree
 
@@ -69,7 +69,8 @@ def draw(
     rows = _place(root)
     svg = _svg(root, rows, title)
     if path is not None:
-        Path(path).write_text(svg, encoding="utf-8")
+        with replacing(path) as beside:
+            beside.write_text(svg, encoding="utf-8")
     return svg
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.atomic import replacing
 from vastmax.errors import InputError
 from vastmax.tree.tree import Tree
 
@@ -32,13 +32,8 @@ def save(tree: Tree, path: str | os.PathLike[str]) -> None:
         arrays["words"], arrays["word_ends"] = _packed(tree.words)
     if tree.labels is not None:
         arrays["labels"], arrays["label_ends"] = _packed(tree.labels)
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as beside:
         beside.write_bytes(safetensors.numpy.save(arrays, {"format": FORMAT}))
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def load(path: str | os.PathLike[str]) -> Tree:
