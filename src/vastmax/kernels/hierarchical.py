@@ -66,11 +66,11 @@ class TreeArrays:
         *,
         log_prob: Array,
         slope: Array | None,
-        hidden_gradient: Array | None,
+        hidden_slope: Array | None,
         threads: int,
         target: str | None = None,
     ) -> None:
-        """Write log p(leaf | hidden), its slopes and its gradient with respect to hidden.
+        """Write log p(leaf | hidden), and its derivatives by the scores and by hidden.
 
         Args:
             plan: of `leaves`.
@@ -78,9 +78,9 @@ class TreeArrays:
             hidden: (N, D).
             weight: (rows, D).
             bias: (rows,).
-            log_prob: (N,), to be overwritten; zeros.
+            log_prob: (N,) to be overwritten.
             slope: (plan.num_slopes,) to be overwritten: d log p / d score; may be None in a binary tree.
-            hidden_gradient: (N, D) to be overwritten; zeros; None when it is not wanted.
+            hidden_slope: (N, D) to be overwritten: d log p / d hidden; None when it is not wanted.
             threads: at most so many; short work takes fewer.
             target: an instruction set, see `vastmax.kernels.skipgram.available_targets`.
         """
@@ -96,7 +96,7 @@ class TreeArrays:
             self.child_offsets,
             log_prob,
             slope,
-            hidden_gradient,
+            hidden_slope,
             threads,
         )
 
@@ -107,12 +107,27 @@ class TreeArrays:
         *,
         slope: Array,
         upstream: Array,
+        hidden_slope: Array | None,
+        hidden_gradient: Array | None,
         weight_gradient: Array,
         bias_gradient: Array,
         threads: int,
         target: str | None = None,
     ) -> None:
-        """Write the gradients of `plan.rows`, weight (R, D) and bias (R,), from `upstream` = d loss / d log p, (N,)."""
+        """Write the gradients from `upstream` = d loss / d log p, (N,).
+
+        Args:
+            plan: as in `forward`, made with `grouped`.
+            hidden: as in `forward`.
+            slope: what `forward` wrote.
+            upstream: (N,).
+            hidden_slope: what `forward` wrote, or None when `hidden_gradient` is not wanted.
+            hidden_gradient: (N, D) to be overwritten, or None.
+            weight_gradient: (R, D) to be overwritten, a row for each of `plan.rows`.
+            bias_gradient: (R,) to be overwritten.
+            threads: at most so many.
+            target: an instruction set.
+        """
         _native.hierarchical_backward(
             target or choose_target(),
             plan,
@@ -120,6 +135,8 @@ class TreeArrays:
             self.child_offsets,
             slope,
             upstream,
+            hidden_slope,
+            hidden_gradient,
             weight_gradient,
             bias_gradient,
             threads,

@@ -13,7 +13,7 @@ from vastmax.kernels.hierarchical import TreeArrays
 
 
 class _NativeLogProb(torch.autograd.Function):
-    """Forward leaves d log p / d hidden and the slopes d log p / d score behind; backward scales and scatters them."""
+    """Forward leaves the derivatives of log p by hidden and by the scores behind; backward scales and scatters them."""
 
     @staticmethod
     def forward(
@@ -26,12 +26,12 @@ class _NativeLogProb(torch.autograd.Function):
         wants: tuple[bool, bool, bool],
         sparse_gradients: bool,
     ) -> Tensor:
-        N, D = hidden.shape
+        N = hidden.shape[0]
         hidden, leaf = hidden.contiguous(), leaf.contiguous()
         wants_rows = wants[1] or wants[2]
         plan = arrays.plan(leaf, grouped=wants_rows)
-        log_prob = hidden.new_zeros(N)
-        hidden_gradient = hidden.new_zeros(N, D) if wants[0] else None
+        log_prob = hidden.new_empty(N)
+        hidden_slope = torch.empty_like(hidden) if wants[0] else None
         # A tree that is not binary works in this memory in any case.
         slope = hidden.new_empty(plan.num_slopes) if wants_rows or not arrays.binary else None
         arrays.forward(
@@ -42,10 +42,10 @@ class _NativeLogProb(torch.autograd.Function):
             bias,
             log_prob=log_prob,
             slope=slope,
-            hidden_gradient=hidden_gradient,
+            hidden_slope=hidden_slope,
             threads=torch.get_num_threads(),
         )
-        ctx.save_for_backward(hidden, hidden_gradient, slope if wants_rows else None)
+        ctx.save_for_backward(hidden, hidden_slope, slope if wants_rows else None)
         ctx.plan, ctx.arrays, ctx.wants, ctx.sparse_gradients = plan, arrays, wants, sparse_gradients
         ctx.weight_shape = weight.shape
         return log_prob
@@ -53,18 +53,20 @@ class _NativeLogProb(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, hidden_gradient, slope = ctx.saved_tensors
-        to_hidden = hidden_gradient * upstream[:, None] if ctx.wants[0] else None
+        hidden, hidden_slope, slope = ctx.saved_tensors
         if slope is None:
-            return to_hidden, None, None, None, None, None, None
+            return hidden_slope * upstream[:, None] if ctx.wants[0] else None, *[None] * 6
         row = torch.from_numpy(ctx.plan.rows.copy())
         weight_rows = hidden.new_empty(row.shape[0], hidden.shape[1])
         bias_rows = hidden.new_empty(row.shape[0])
+        to_hidden = torch.empty_like(hidden) if ctx.wants[0] else None
         ctx.arrays.backward(
             ctx.plan,
             hidden,
             slope=slope,
             upstream=upstream.contiguous(),
+            hidden_slope=hidden_slope,
+            hidden_gradient=to_hidden,
             weight_gradient=weight_rows,
             bias_gradient=bias_rows,
             threads=torch.get_num_threads(),

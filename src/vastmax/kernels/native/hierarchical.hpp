@@ -23,6 +23,12 @@ struct HiddenRows {
     int64_t num_examples, width; // N, D
 };
 
+// d loss / d hidden from what forward left: to[i] = upstream[i] * slope[i]; `to` may be null.
+struct HiddenGradient {
+    const float *slope; // (N, D) d log p / d hidden
+    float *to;          // (N, D)
+};
+
 struct BinaryForward {
     HiddenRows hidden;
     const float *weight, *bias;       // (M, D) and (M,), a row a node
@@ -32,7 +38,7 @@ struct BinaryForward {
     const int64_t *decision_offsets;  // (N + 1,) where the decisions of each example begin
     float *log_prob;                  // (N,)
     float *slope;                     // (T,) d log p / d score, by example; may be null
-    float *hidden_gradient;           // (N, D) d log p / d hidden; may be null
+    float *hidden_slope;              // (N, D) d log p / d hidden; may be null
 };
 
 struct BinaryBackward {
@@ -40,6 +46,7 @@ struct BinaryBackward {
     Groups groups;
     const float *slope;           // (T,)
     const float *upstream;        // (N,) d loss / d log p
+    HiddenGradient hidden_gradient;
     float *weight_gradient;       // (U, D)
     float *bias_gradient;         // (U,)
 };
@@ -52,9 +59,9 @@ struct SoftmaxForward {
     const int64_t *level_offsets; // (levels + 1,) the groups of each level
     int64_t num_levels;
     const int64_t *slope_offsets; // (U + 1,) where the (decisions, children) slopes of each group begin
-    float *log_prob;              // (N,) starts at zero
+    float *log_prob;              // (N,)
     float *slope;                 // d log p / d scores, a (decisions, children) matrix a group
-    float *hidden_gradient;       // (N, D), starts at zero; may be null
+    float *hidden_slope;          // (N, D) d log p / d hidden; may be null
 };
 
 struct SoftmaxBackward {
@@ -65,6 +72,7 @@ struct SoftmaxBackward {
     const int64_t *row_offsets;   // (U + 1,) where the gradient rows of each group begin
     const float *slope;
     const float *upstream;        // (N,)
+    HiddenGradient hidden_gradient;
     float *weight_gradient;       // (rows, D)
     float *bias_gradient;         // (rows,)
 };

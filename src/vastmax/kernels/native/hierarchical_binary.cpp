@@ -94,8 +94,8 @@ class PathForward {
             if (!(path[k] & 1)) score_[k] = -score_[k];
         if (batch_.slope)
             std::memcpy(batch_.slope + batch_.decision_offsets[example], score_.data(), size_t(length) * sizeof(float));
-        if (batch_.hidden_gradient)
-            weighted_sum(rows_.data(), score_.data(), length, width_, batch_.hidden_gradient + example * width_);
+        if (batch_.hidden_slope)
+            weighted_sum(rows_.data(), score_.data(), length, width_, batch_.hidden_slope + example * width_);
     }
 
     const BinaryForward &batch_;
@@ -123,6 +123,11 @@ void hierarchical_binary_backward(const BinaryBackward &batch, int threads) {
     const int64_t width = batch.hidden.width, U = groups.num_groups, T = groups.offsets[U];
     threads = worthwhile_threads(threads, double(T) * double(width));
     in_threads(threads, [&](int i) {
+        if (batch.hidden_gradient.to) {
+            const int64_t N = batch.hidden.num_examples;
+            scale_rows(batch.hidden_gradient.slope, batch.upstream, share(N, i, threads), share(N, i + 1, threads), width,
+                       batch.hidden_gradient.to);
+        }
         auto cut = [&](int part) {
             return std::lower_bound(groups.offsets, groups.offsets + U, T * part / threads) - groups.offsets;
         };

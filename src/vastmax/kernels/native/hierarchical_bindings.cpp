@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "hierarchical.hpp"
@@ -142,7 +143,7 @@ float *data_or_null(std::optional<Column<float>> &column) { return column ? colu
 void forward(const std::string &target, const Plan &plan, Matrix<const float> hidden, Matrix<const float> weight,
              Column<const float> bias, Column<const int64_t> leaves, Column<const int64_t> path_offsets,
              Column<const int32_t> path_edges, Column<const int64_t> child_offsets, Column<float> log_prob,
-             std::optional<Column<float>> slope, std::optional<Matrix<float>> hidden_gradient, int threads) {
+             std::optional<Column<float>> slope, std::optional<Matrix<float>> hidden_slope, int threads) {
     const int64_t N = plan.num_examples, D = int64_t(hidden.shape(1)), M = int64_t(child_offsets.shape(0)) - 1;
     require(int64_t(hidden.shape(0)) == N && int64_t(log_prob.shape(0)) == N && int64_t(leaves.shape(0)) == N,
             "a row an example was expected");
@@ -150,13 +151,13 @@ void forward(const std::string &target, const Plan &plan, Matrix<const float> hi
     require(int64_t(weight.shape(0)) == (plan.binary ? M : child_offsets.data()[M]) && weight.shape(0) == bias.shape(0),
             "weight and bias do not fit the tree");
     require(!slope || int64_t(slope->shape(0)) == plan.num_slopes(), "a slope a score was expected");
-    require(!hidden_gradient || (int64_t(hidden_gradient->shape(0)) == N && int64_t(hidden_gradient->shape(1)) == D),
-            "the gradient of hidden has another shape");
+    require(!hidden_slope || (int64_t(hidden_slope->shape(0)) == N && int64_t(hidden_slope->shape(1)) == D),
+            "the slopes of hidden have another shape");
     const HiddenRows rows{hidden.data(), N, D};
     if (plan.binary) {
         BinaryForward batch{rows,         weight.data(),       bias.data(),
                             leaves.data(), path_offsets.data(), path_edges.data(),
-                            plan.decision_offsets.data(), log_prob.data(), data_or_null(slope), data_or_null(hidden_gradient)};
+                            plan.decision_offsets.data(), log_prob.data(), data_or_null(slope), data_or_null(hidden_slope)};
         with_target(target, [&](auto run, auto, auto, auto, auto) { run(batch, threads); });
     } else {
         require(slope.has_value() && (N == 0 || !plan.offsets.empty()), "slopes and groups are needed here");
@@ -170,14 +171,15 @@ void forward(const std::string &target, const Plan &plan, Matrix<const float> hi
                              plan.slope_offsets.data(),
                              log_prob.data(),
                              slope->data(),
-                             data_or_null(hidden_gradient)};
+                             data_or_null(hidden_slope)};
         with_target(target, [&](auto, auto, auto run, auto, auto) { run(batch, threads); });
     }
 }
 
 void backward(const std::string &target, const Plan &plan, Matrix<const float> hidden, Column<const int64_t> child_offsets,
-              Column<const float> slope, Column<const float> upstream, Matrix<float> weight_gradient,
-              Column<float> bias_gradient, int threads) {
+              Column<const float> slope, Column<const float> upstream, std::optional<Matrix<const float>> hidden_slope,
+              std::optional<Matrix<float>> hidden_gradient, Matrix<float> weight_gradient, Column<float> bias_gradient,
+              int threads) {
     const int64_t N = plan.num_examples, D = int64_t(hidden.shape(1));
     require(int64_t(hidden.shape(0)) == N && int64_t(upstream.shape(0)) == N, "a row an example was expected");
     require(!plan.offsets.empty(), "the plan was made without groups");
@@ -185,9 +187,17 @@ void backward(const std::string &target, const Plan &plan, Matrix<const float> h
     require(weight_gradient.shape(0) == plan.rows.size() && int64_t(weight_gradient.shape(1)) == D &&
                 bias_gradient.shape(0) == plan.rows.size(),
             "a gradient row a touched row was expected");
+    HiddenGradient to_hidden{nullptr, nullptr};
+    if (hidden_slope && hidden_gradient) {
+        for (const auto &shape : {std::pair(hidden_slope->shape(0), hidden_slope->shape(1)),
+                                  std::pair(hidden_gradient->shape(0), hidden_gradient->shape(1))})
+            require(int64_t(shape.first) == N && int64_t(shape.second) == D, "the gradient of hidden has another shape");
+        to_hidden = {hidden_slope->data(), hidden_gradient->data()};
+    }
     const HiddenRows rows{hidden.data(), N, D};
     if (plan.binary) {
-        BinaryBackward batch{rows, plan.groups(), slope.data(), upstream.data(), weight_gradient.data(), bias_gradient.data()};
+        BinaryBackward batch{rows,      plan.groups(),          slope.data(),        upstream.data(),
+                             to_hidden, weight_gradient.data(), bias_gradient.data()};
         with_target(target, [&](auto, auto run, auto, auto, auto) { run(batch, threads); });
     } else {
         SoftmaxBackward batch{rows,
@@ -197,6 +207,7 @@ void backward(const std::string &target, const Plan &plan, Matrix<const float> h
                               plan.row_offsets.data(),
                               slope.data(),
                               upstream.data(),
+                              to_hidden,
                               weight_gradient.data(),
                               bias_gradient.data()};
         with_target(target, [&](auto, auto, auto, auto run, auto) { run(batch, threads); });
@@ -235,10 +246,11 @@ void bind_hierarchical(nb::module_ &m) {
     m.def("hierarchical_forward", &forward, nb::arg("target"), nb::arg("plan"), nb::arg("hidden").noconvert(),
           nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("leaves").noconvert(),
           nb::arg("path_offsets").noconvert(), nb::arg("path_edges").noconvert(), nb::arg("child_offsets").noconvert(),
-          nb::arg("log_prob").noconvert(), nb::arg("slope").noconvert().none(), nb::arg("hidden_gradient").noconvert().none(),
+          nb::arg("log_prob").noconvert(), nb::arg("slope").noconvert().none(), nb::arg("hidden_slope").noconvert().none(),
           nb::arg("threads"));
     m.def("hierarchical_backward", &backward, nb::arg("target"), nb::arg("plan"), nb::arg("hidden").noconvert(),
           nb::arg("child_offsets").noconvert(), nb::arg("slope").noconvert(), nb::arg("upstream").noconvert(),
+          nb::arg("hidden_slope").noconvert().none(), nb::arg("hidden_gradient").noconvert().none(),
           nb::arg("weight_gradient").noconvert(), nb::arg("bias_gradient").noconvert(), nb::arg("threads"));
     m.def("hierarchical_best_first", &best_first, nb::arg("target"), nb::arg("hidden").noconvert(),
           nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("binary"), nb::arg("child_offsets").noconvert(),

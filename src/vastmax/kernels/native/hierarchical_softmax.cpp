@@ -79,7 +79,8 @@ struct Buffers {
     std::vector<float> hidden, product;
 };
 
-void forward_unit(const SoftmaxForward &batch, const Unit &unit, Buffers &buffers) {
+// The first level is that of the root, which every example passes: there log p and hidden slopes begin.
+void forward_unit(const SoftmaxForward &batch, const Unit &unit, bool first_level, Buffers &buffers) {
     const Groups &groups = batch.groups;
     const int64_t width = batch.hidden.width, node = groups.nodes[unit.group], rows = unit.end - unit.begin;
     const int64_t first_edge = batch.child_offsets[node], children = batch.child_offsets[node + 1] - first_edge;
@@ -91,16 +92,21 @@ void forward_unit(const SoftmaxForward &batch, const Unit &unit, Buffers &buffer
         std::memcpy(buffers.hidden.data() + r * width, batch.hidden.data + groups.examples[first + r] * width,
                     size_t(width) * sizeof(float));
     dot_products(buffers.hidden.data(), rows, weight, children, width, batch.bias + first_edge, slope, children);
-    for (int64_t r = 0; r < rows; ++r)
-        batch.log_prob[groups.examples[first + r]] +=
-            softmax_slopes(slope + r * children, children, groups.edges[first + r] - first_edge);
-    if (!batch.hidden_gradient) return;
+    for (int64_t r = 0; r < rows; ++r) {
+        const float log_p = softmax_slopes(slope + r * children, children, groups.edges[first + r] - first_edge);
+        float &total = batch.log_prob[groups.examples[first + r]];
+        total = first_level ? log_p : total + log_p;
+    }
+    if (!batch.hidden_slope) return;
     buffers.product.resize(size_t(examples_a_unit * width));
     products({slope, children, 1}, rows, weight, children, width, buffers.product.data());
     for (int64_t r = 0; r < rows; ++r) {
-        float *total = batch.hidden_gradient + groups.examples[first + r] * width;
+        float *total = batch.hidden_slope + groups.examples[first + r] * width;
         const float *part = buffers.product.data() + r * width;
-        for (int64_t d = 0; d < width; ++d) total[d] += part[d];
+        if (first_level)
+            std::memcpy(total, part, size_t(width) * sizeof(float));
+        else
+            for (int64_t d = 0; d < width; ++d) total[d] += part[d];
     }
 }
 
@@ -141,7 +147,8 @@ void hierarchical_softmax_forward(const SoftmaxForward &batch, int threads) {
     in_threads(threads, [&](int) {
         Buffers buffers;
         for (size_t level = 0; level < levels.size(); ++level) {
-            for (size_t i; (i = next[level]++) < levels[level].size();) forward_unit(batch, levels[level][i], buffers);
+            for (size_t i; (i = next[level]++) < levels[level].size();)
+                forward_unit(batch, levels[level][i], level == 0, buffers);
             barrier.wait();
         }
     });
@@ -151,7 +158,12 @@ void hierarchical_softmax_backward(const SoftmaxBackward &batch, int threads) {
     threads = worthwhile_threads(threads, multiply_adds(batch.groups, batch.slope_offsets, batch.hidden.width));
     const std::vector<Unit> units = cut(0, batch.groups.num_groups, batch.row_offsets, children_a_unit);
     std::atomic<size_t> next{0};
-    in_threads(threads, [&](int) {
+    in_threads(threads, [&](int part) {
+        if (batch.hidden_gradient.to) {
+            const int64_t N = batch.hidden.num_examples;
+            scale_rows(batch.hidden_gradient.slope, batch.upstream, share(N, part, threads), share(N, part + 1, threads),
+                       batch.hidden.width, batch.hidden_gradient.to);
+        }
         Buffers buffers;
         for (size_t i; (i = next++) < units.size();) backward_unit(batch, units[i], buffers);
     });

@@ -79,6 +79,12 @@ inline void dot_products(const float *a, int64_t rows, const float *b, int64_t c
     }
 }
 
+// to[r] = scale[r] * from[r] for row-major (rows, width).
+inline void scale_rows(const float *from, const float *scale, int64_t begin, int64_t end, int64_t width, float *to) {
+    for (int64_t r = begin; r < end; ++r)
+        for (int64_t d = 0; d < width; ++d) to[r * width + d] = scale[r] * from[r * width + d];
+}
+
 // A matrix with a step between rows and a step between columns, so that a transpose is another reading of it.
 struct Strided {
     const float *data;

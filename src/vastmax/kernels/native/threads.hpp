@@ -26,6 +26,9 @@ template <typename F> void in_threads(int count, const F &f) {
     for (auto &thread : others) thread.join();
 }
 
+// Where part `part` of `parts` equal ones of `count` things begins.
+inline int64_t share(int64_t count, int part, int parts) { return count * part / parts; }
+
 // Where all threads wait for the last one.
 class Barrier {
   public:
