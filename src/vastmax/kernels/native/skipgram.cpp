@@ -19,6 +19,7 @@
 namespace vastmax::VASTMAX_TARGET {
 namespace {
 
+constexpr int64_t span = 2048;      // words kept before training on them; their positions stay in the cache
 constexpr int max_positives = 16; // contexts whose scores are computed together
 constexpr int vecs_per_unit = row_alignment / lanes;
 
@@ -34,9 +35,11 @@ struct Position {
 class Trainer {
   public:
     Trainer(const SkipgramModel &model, const SkipgramSettings &settings)
-        : model_(model), settings_(settings), stride_(model.stride), pool_(settings.pool_size), pool_next_(settings.pool_size),
+        : model_(model), settings_(settings), stride_(model.stride), pool_pitch_((settings.pool_size + row_alignment - 1) / row_alignment * row_alignment),
+          pool_(pool_pitch_, -1), pool_next_(pool_pitch_, -1), share_(pool_pitch_, 0.0f),
           centre_rows_(block_size * stride_ + row_alignment), noise_rows_(settings.pool_size * stride_ + row_alignment),
-          scores_(block_size * settings.pool_size + row_alignment) {
+          scores_(block_size * pool_pitch_ + row_alignment) {
+        std::fill_n(share_.begin(), settings.pool_size, float(settings.negative) / float(settings.pool_size));
         h_ = aligned(centre_rows_);
         noise_ = aligned(noise_rows_);
         g_ = aligned(scores_);
@@ -44,16 +47,23 @@ class Trainer {
 
     ChunkResult train(const Chunk &chunk) {
         Random random(chunk.seed);
-        subsample(chunk, random);
-        int64_t n = int64_t(positions_.size());
-        if (n == 0) return result_;
         draw_pool(random);
+        int64_t origin = chunk.sentence_offsets[0], total = chunk.sentence_offsets[chunk.num_sentences] - origin;
+        for (int64_t s = 0; s < chunk.num_sentences;) {
+            float progress = float(chunk.sentence_offsets[s] - origin) / float(std::max<int64_t>(total, 1));
+            s = subsample(chunk, s, random);
+            train_span(chunk.alpha_begin + (chunk.alpha_end - chunk.alpha_begin) * progress, random);
+        }
+        return result_;
+    }
+
+  private:
+    // Trains on the words that subsampling kept of some sentences, block by block.
+    void train_span(float alpha, Random &random) {
+        auto n = int64_t(positions_.size());
         for (int64_t begin = 0; begin < n; begin += block_size) {
-            float progress = float(begin) / float(n);
-            float alpha = chunk.alpha_begin + (chunk.alpha_end - chunk.alpha_begin) * progress;
             pool_.swap(pool_next_);
             draw_pool(random);
-            prefetch(begin + block_size, std::min(begin + 2 * block_size, n));
             choose_windows(begin, std::min(begin + block_size, n), random);
             switch (stride_ / row_alignment) {
             case 1: block<1>(begin, alpha); break;
@@ -67,10 +77,8 @@ class Trainer {
             default: block<0>(begin, alpha);
             }
         }
-        return result_;
     }
 
-  private:
     static float *aligned(std::vector<float> &v) {
         auto address = reinterpret_cast<uintptr_t>(v.data());
         return v.data() + (64 - address % 64) % 64 / sizeof(float);
@@ -78,9 +86,11 @@ class Trainer {
     float *centre_row(int32_t word_id) const { return model_.centre + word_id * stride_; }
     float *context_row(int32_t word_id) const { return model_.context + word_id * stride_; }
 
-    // Drops words outside the vocabulary and, by chance, frequent ones; what is left forms the windows.
-    void subsample(const Chunk &chunk, Random &random) {
-        for (int64_t s = 0; s < chunk.num_sentences; ++s) {
+    // Takes whole sentences, from number s on, until about `span` words are kept: drops words outside the vocabulary and,
+    // by chance, frequent ones. What is left forms the windows. Returns the next sentence's number.
+    int64_t subsample(const Chunk &chunk, int64_t s, Random &random) {
+        positions_.clear();
+        for (; s < chunk.num_sentences && int64_t(positions_.size()) < span; ++s) {
             int64_t begin = chunk.sentence_offsets[s] - chunk.offset_origin;
             int64_t end = chunk.sentence_offsets[s + 1] - chunk.offset_origin;
             auto first = int32_t(positions_.size());
@@ -94,14 +104,15 @@ class Trainer {
             auto last = int32_t(positions_.size()) - 1;
             for (int32_t k = first; k <= last; ++k) positions_[k].last = last;
         }
-        result_.kept = int64_t(positions_.size());
+        result_.kept += int64_t(positions_.size());
+        return s;
     }
 
     void draw_pool(Random &random) {
-        for (int32_t &word_id : pool_next_) {
+        for (int j = 0; j < settings_.pool_size; ++j) {
             uint64_t r = random.next();
             uint32_t slot = Random::below(uint32_t(model_.vocab_size), uint32_t(r >> 32));
-            word_id = uint32_t(r) <= model_.alias_threshold[slot] ? int32_t(slot) : model_.alias_word[slot];
+            pool_next_[j] = uint32_t(r) <= model_.alias_threshold[slot] ? int32_t(slot) : model_.alias_word[slot];
         }
     }
 
@@ -121,14 +132,14 @@ class Trainer {
         }
     }
 
-    // Rows that the next block will want: its centres, the contexts that come into reach, its pool.
-    void prefetch(int64_t begin, int64_t end) const {
+    // Asks for rows that the next block will want, a share for each centre of this one, so that the requests spread out:
+    // its centres, the contexts that come into reach, its pool.
+    void prefetch(int64_t begin, int i) const {
         auto n = int64_t(positions_.size());
-        for (int64_t k = begin; k < end; ++k) {
-            prefetch_row(centre_row(positions_[k].word_id));
-            if (k + settings_.window < n) prefetch_row(context_row(positions_[k + settings_.window].word_id));
-        }
-        for (int32_t word_id : pool_next_) prefetch_row(context_row(word_id));
+        int64_t k = begin + block_size + i;
+        if (k < n) prefetch_row(centre_row(positions_[k].word_id));
+        if (k + settings_.window < n) prefetch_row(context_row(positions_[k + settings_.window].word_id));
+        for (int j = i; j < settings_.pool_size; j += block_size) prefetch_row(context_row(pool_next_[j]));
     }
     void prefetch_row(const float *row) const {
         for (int64_t d = 0; d < stride_; d += row_alignment) __builtin_prefetch(row + d, 1, 2);
@@ -140,7 +151,10 @@ class Trainer {
         gather<units>(begin);
         noise_scores<units>();
         noise_gradients(begin, alpha);
-        for (int i = 0; i < count_; ++i) centre<units>(begin, i, alpha);
+        for (int i = 0; i < count_; ++i) {
+            prefetch(begin, i);
+            centre<units>(begin, i, alpha);
+        }
         update_noise_words<units>();
         result_.loss += double(sum(loss_));
         loss_ = Vec{};
@@ -176,7 +190,7 @@ class Trainer {
                 }
                 Vec tile = sum_each<lanes>(dot);
                 for (int r = 0; r < tile_rows; ++r)
-                    std::memcpy(g_ + (i + r) * pool_size + j, reinterpret_cast<const float *>(&tile) + r * tile_columns,
+                    std::memcpy(g_ + (i + r) * pool_pitch_ + j, reinterpret_cast<const float *>(&tile) + r * tile_columns,
                                 tile_columns * sizeof(float));
             }
     }
@@ -184,15 +198,14 @@ class Trainer {
     // Turns the scores into what the rows are to move by: g[i, j] = -alpha * weight * sigma(score), weight = K / P times
     // the contexts of i that are not noise word j itself.
     void noise_gradients(int64_t begin, float alpha) {
-        const float share = float(settings_.negative) / float(settings_.pool_size);
         for (int i = 0; i < block_size; ++i)
-            for (int j = 0; j < settings_.pool_size; j += lanes) {
+            for (int j = 0; j < pool_pitch_; j += lanes) {
                 IntVec pool = load(pool_.data() + j);
                 IntVec used = broadcast(contexts_[i]);
                 for (int32_t k = window_first_[i]; k <= window_last_[i]; ++k)
                     if (k != begin + i) used += pool == broadcast(positions_[k].word_id); // true is -1
-                Vec weight = to_float(used) * share;
-                float *g = g_ + i * settings_.pool_size + j;
+                Vec weight = to_float(used) * load(share_.data() + j);
+                float *g = g_ + i * pool_pitch_ + j;
                 Logistic f = logistic(load(g));
                 loss_ += weight * f.softplus;
                 store(g, weight * f.sigmoid * -alpha);
@@ -201,7 +214,7 @@ class Trainer {
 
     // All updates that centre i takes part in, but for those of the noise words.
     template <int units> void centre(int64_t begin, int i, float alpha) {
-        const float *h = h_ + i * stride_, *g_noise = g_ + i * settings_.pool_size;
+        const float *h = h_ + i * stride_, *g_noise = g_ + i * pool_pitch_;
         float *rows[max_positives];
         alignas(64) float g[max_positives];
         float *own = centre_row(positions_[begin + i].word_id);
@@ -210,61 +223,71 @@ class Trainer {
         for (int32_t k = window_first_[i]; k <= window_last_[i]; ++k) {
             if (k != begin + i) rows[n++] = context_row(positions_[k].word_id);
             if (n == max_positives || (n && k == window_last_[i])) {
-                positive_scores<units>(h, rows, n, g);
-                positive_gradients(n, alpha, g);
-                apply<units>(h, own, rows, g, n, g_noise, noise_pending ? settings_.pool_size : 0);
+                positive_gradients<units>(h, rows, n, alpha, g);
+                int pool_size = noise_pending ? settings_.pool_size : 0;
+                for_strips<units>([&](auto width, int d) { apply<width>(d, h, own, rows, g, n, g_noise, pool_size); });
                 noise_pending = false;
                 n = 0;
             }
         }
     }
 
-    template <int units> void positive_scores(const float *h, float *const *rows, int n, float *scores) const {
-        constexpr int group = 4;
+    // From the rows' scores: g = alpha * (1 - sigma(score)) and the loss -log sigma(score) = softplus(-score). The scores
+    // stay in registers, so they come out in the order of sum_each: that of row k in lane_of(k).
+    static constexpr int group = 4, repeats = lanes / group, groups = max_positives / group;
+    static constexpr int lane_of(int k) {
+        int g = k / group, c = k % group;
+        return g / repeats * lanes + c * repeats + g % repeats;
+    }
+    template <int units> void positive_gradients(const float *h, float *const *rows, int n, float alpha, float *g) {
+        static constexpr auto row_of_lane = [] {
+            struct { alignas(64) int32_t at[max_positives]; } table{};
+            for (int k = 0; k < max_positives; ++k) table.at[lane_of(k)] = k;
+            return table;
+        }();
+        static constexpr auto repeat_of_lane = [] {
+            struct { alignas(64) int32_t at[lanes]; } table{};
+            for (int lane = 0; lane < lanes; ++lane) table.at[lane] = lane % repeats;
+            return table;
+        }();
         const int vecs = row_vecs<units>();
-        for (int k = 0; k < n; k += group) {
-            const float *row[group];
-            for (int c = 0; c < group; ++c) row[c] = rows[std::min(k + c, n - 1)];
-            Vec dot[group] = {};
-            for (int v = 0; v < vecs; ++v) {
-                Vec own = load(h + v * lanes);
-                for (int c = 0; c < group; ++c) dot[c] += own * load(row[c] + v * lanes);
+        for (int first_group = 0; first_group * group < n; first_group += repeats) {
+            Vec scores = {};
+            for (int repeat = 0; repeat < repeats && (first_group + repeat) * group < n; ++repeat) {
+                int k = (first_group + repeat) * group;
+                const float *row[group];
+                for (int c = 0; c < group; ++c) row[c] = rows[std::min(k + c, n - 1)];
+                Vec dot[group] = {};
+                for (int v = 0; v < vecs; ++v) {
+                    Vec own = load(h + v * lanes);
+                    for (int c = 0; c < group; ++c) dot[c] += own * load(row[c] + v * lanes);
+                }
+                scores = load(repeat_of_lane.at) == broadcast(repeat) ? sum_each<group>(dot) : scores;
             }
-            Vec sums = sum_each<group>(dot);
-            for (int c = 0; c < group; ++c) scores[k + c] = sums[c * (lanes / group)];
+            int at = first_group / repeats * lanes;
+            IntVec used = load(row_of_lane.at + at) < broadcast(n);
+            Logistic f = logistic(used ? -scores : Vec{});
+            loss_ += used ? f.softplus : Vec{};
+            store(g + at, f.sigmoid * alpha);
         }
     }
 
-    // g = alpha * (1 - sigma(score)), and the loss -log sigma(score) = softplus(score) - score.
-    void positive_gradients(int n, float alpha, float *g) {
-        static const struct Lane {
-            alignas(64) int32_t number[max_positives];
-            Lane() {
-                for (int k = 0; k < max_positives; ++k) number[k] = k;
-            }
-        } lane;
-        for (int k = 0; k < n; k += lanes) {
-            IntVec used = load(lane.number + k) < broadcast(n);
-            Vec score = used ? load(g + k) : Vec{};
-            Logistic f = logistic(-score);
-            loss_ += used ? f.softplus : Vec{};
-            store(g + k, f.sigmoid * alpha);
-        }
+    // Calls f(width, first column) for strips of a row that fit the registers; width is a compile-time number of vectors.
+    template <int units, typename F> void for_strips(F f) const {
+        constexpr int widest = lanes == 16 ? 8 : 4;
+        constexpr int total = units * vecs_per_unit, rest = total % widest;
+        int v = 0, vecs = row_vecs<units>();
+        for (; v + widest <= vecs; v += widest) f(std::integral_constant<int, widest>{}, v * lanes);
+        if constexpr (units == 0)
+            for (; v < vecs; v += vecs_per_unit) f(std::integral_constant<int, vecs_per_unit>{}, v * lanes);
+        else if constexpr (rest > 0)
+            f(std::integral_constant<int, rest>{}, (total - rest) * lanes);
     }
 
     // own += sum_j g_noise[j] noise[j] + sum_k g[k] rows[k];  rows[k] += g[k] h
-    template <int units>
-    void apply(const float *h, float *own, float *const *rows, const float *g, int n, const float *g_noise, int pool_size) const {
-        constexpr int chunk_units = units ? units : 4;
-        constexpr int chunk = std::min(chunk_units * vecs_per_unit, lanes == 16 ? 8 : 4);
-        const int vecs = row_vecs<units>();
-        int v = 0;
-        for (; v + chunk <= vecs; v += chunk) apply_columns<chunk>(v * lanes, h, own, rows, g, n, g_noise, pool_size);
-        for (; v < vecs; ++v) apply_columns<1>(v * lanes, h, own, rows, g, n, g_noise, pool_size);
-    }
     template <int width>
-    void apply_columns(int64_t d, const float *h, float *own, float *const *rows, const float *g, int n, const float *g_noise,
-                       int pool_size) const {
+    void apply(int64_t d, const float *h, float *own, float *const *rows, const float *g, int n, const float *g_noise,
+               int pool_size) const {
         Vec total[width] = {}, input[width];
         const float *noise = noise_ + d;
         for (int j = 0; j < pool_size; ++j, noise += stride_) {
@@ -273,7 +296,7 @@ class Trainer {
         }
         for (int v = 0; v < width; ++v) input[v] = load(h + d + v * lanes);
         for (int k = 0; k < n; ++k) {
-            Vec scale = broadcast(g[k]);
+            Vec scale = broadcast(g[lane_of(k)]);
             float *row = rows[k] + d;
             for (int v = 0; v < width; ++v) {
                 Vec old = load(row + v * lanes);
@@ -287,19 +310,13 @@ class Trainer {
 
     // noise word j += sum_i g[i, j] h_i; a word drawn twice gets both sums, one after the other.
     template <int units> void update_noise_words() {
-        constexpr int chunk_units = units ? units : 4;
-        constexpr int chunk = std::min(chunk_units * vecs_per_unit, lanes == 16 ? 8 : 4);
-        const int vecs = row_vecs<units>();
-        for (int j = 0; j < settings_.pool_size; j += 2) {
-            int v = 0;
-            for (; v + chunk <= vecs; v += chunk) update_noise_columns<chunk>(v * lanes, j);
-            for (; v < vecs; ++v) update_noise_columns<1>(v * lanes, j);
-        }
+        for (int j = 0; j < settings_.pool_size; j += 2)
+            for_strips<units>([&](auto width, int d) { update_noise_columns<width>(d, j); });
     }
     template <int width> void update_noise_columns(int64_t d, int j) const {
         Vec total[2][width] = {};
         const float *h = h_ + d, *g = g_ + j;
-        for (int i = 0; i < block_size; ++i, h += stride_, g += settings_.pool_size) {
+        for (int i = 0; i < block_size; ++i, h += stride_, g += pool_pitch_) {
             Vec first = broadcast(g[0]), second = broadcast(g[1]);
             for (int v = 0; v < width; ++v) {
                 Vec input = load(h + v * lanes);
@@ -316,8 +333,10 @@ class Trainer {
     const SkipgramModel &model_;
     const SkipgramSettings &settings_;
     const int64_t stride_;
+    const int pool_pitch_; // P rounded up to whole vectors; what is beyond P weighs nothing
     std::vector<Position> positions_;
     std::vector<int32_t> pool_, pool_next_;
+    std::vector<float> share_; // K / P, the weight of a noise word in a pair
     std::vector<float> centre_rows_, noise_rows_, scores_;
     float *h_, *noise_, *g_; // (block_size, stride), (P, stride), (block_size, P), 64-byte aligned
     int count_ = 0;          // centres in this block

@@ -43,7 +43,7 @@ nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context
     require(keep_threshold.shape(0) == vocab_size && alias_threshold.shape(0) == vocab_size &&
                 alias_word.shape(0) == vocab_size,
             "tables must have a row a word");
-    require(window > 0 && negative > 0 && pool_size > 0 && pool_size % 16 == 0, "window, negative, pool_size out of range");
+    require(window > 0 && negative > 0 && pool_size > 0 && pool_size % 8 == 0, "window, negative, pool_size out of range");
     require(sentence_offsets.shape(0) > 0, "sentence_offsets must not be empty");
     size_t num_sentences = sentence_offsets.shape(0) - 1;
     const int64_t *offsets = sentence_offsets.data();
