@@ -50,7 +50,7 @@ class Trainer {
         draw_pool(random);
         int64_t origin = chunk.sentence_offsets[0], total = chunk.sentence_offsets[chunk.num_sentences] - origin;
         for (int64_t s = 0; s < chunk.num_sentences;) {
-            float progress = float(chunk.sentence_offsets[s] - origin) / float(total);
+            float progress = float(chunk.sentence_offsets[s] - origin) / float(std::max<int64_t>(total, 1));
             s = subsample(chunk, s, random);
             train_span(chunk.alpha_begin + (chunk.alpha_end - chunk.alpha_begin) * progress, random);
         }
