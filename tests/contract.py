@@ -318,7 +318,9 @@ class HeadContract:
         if head.objective.sampled and head.objective.num_samples < V:
             assert not torch.equal(step(6)[0], once[0])
 
-    @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # PyTorch's own
+    @pytest.mark.filterwarnings(
+        "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"
+    )  # PyTorch's own
     def test_compiled_model_computes_the_same(self, recipe: Recipe, device: str) -> None:
         head = self.build(recipe, device, dtype=torch.float32)
         encoder = nn.Linear(D, D).to(device)
