@@ -97,7 +97,9 @@ def test_exact_survives_extreme_scores(extreme: float) -> None:
     weight = torch.tensor([[extreme], [extreme - 1], [-extreme]])
     layer = Dense(weight=nn.Parameter(weight), bias=False)
     log_prob = layer.log_prob(torch.ones(1, 1), torch.tensor([0]))
-    torch.testing.assert_close(log_prob, (torch.ones(1, 1) @ weight.T).log_softmax(1)[:, 0])
+    resolution = abs(extreme) * torch.finfo(torch.float32).eps
+    expected = (torch.ones(1, 1) @ weight.T).log_softmax(1)[:, 0]
+    torch.testing.assert_close(log_prob, expected, rtol=0, atol=resolution)
 
 
 def test_low_precision_errs_no_more_than_the_naive_form() -> None:
@@ -176,9 +178,8 @@ def test_a_shift_is_a_bias_that_is_not_trained() -> None:
     torch.testing.assert_close(view.log_prob(hidden, target), expected[torch.arange(6), target])
     assert view.topk(hidden, 5)[1].equal(expected.topk(5).indices)
     word_ids = torch.tensor([2, 40, 299])
-    torch.testing.assert_close(
-        view.select(word_ids).score(hidden), (layer.select(word_ids).score(hidden) + shift[word_ids])
-    )
+    shifted_rows, rows = view.select(word_ids), layer.select(word_ids)
+    torch.testing.assert_close(shifted_rows.score(hidden), rows.score(hidden) + shift[word_ids])
     torch.testing.assert_close(view.weighted_score(hidden), layer.weighted_score(hidden) + shift.sum())
     assert layer.score_shift is None
     torch.testing.assert_close(view.shifted(-shift).log_prob(hidden), layer.log_prob(hidden))
@@ -207,8 +208,7 @@ def test_select_gives_rows_and_their_gradients_only() -> None:
     for parameter in layer.parameters():
         assert parameter.grad is not None
         assert parameter.grad.is_sparse
-        assert parameter.grad.is_coalesced()
-        assert parameter.grad.indices()[0].tolist() == [3, 10, 500, 999]
+        assert parameter.grad._indices()[0].tolist() == [3, 10, 500, 999]  # sorted, each once
 
 
 def test_scoring_both_passes_gradcheck() -> None:
@@ -288,7 +288,7 @@ def test_bad_sizes_are_refused() -> None:
 def test_sparse_gradients_need_a_leaf() -> None:
     layer = Dense(3, 6)
     nn.utils.parametrizations.weight_norm(layer)
-    with pytest.raises(InputError, match="not a leaf .* sparse_gradients=False"):
+    with pytest.raises(InputError, match=r"not a leaf .* sparse_gradients=False"):
         layer.select(torch.tensor([1]))
     dense = nn.utils.parametrizations.weight_norm(Dense(3, 6, sparse_gradients=False))
     dense.select(torch.tensor([1])).score(torch.ones(1, 3)).sum().backward()
