@@ -28,4 +28,7 @@ def vastmax_on_path(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     command.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if name not in ("VASTMAX_DEBUG", "COLUMNS")}
     path = os.pathsep.join([str(folder), os.environ.get("PATH", "")])
+    if "PYTHONPATH" in environment:  # commands are run in other folders, where a relative path means something else
+        roots = environment["PYTHONPATH"].split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(root) for root in roots if root)
     return {**environment, "PATH": path, "VASTMAX_CACHE": str(tmp_path_factory.mktemp("cache"))}

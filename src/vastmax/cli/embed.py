@@ -70,11 +70,11 @@ def embed(
     from vastmax.embedding import DivergenceError, train_embeddings
     from vastmax.embedding.formats import format_for
     from vastmax.embedding.settings import DEFAULT_ALPHA, TrainingSettings, checked
-    from vastmax.progress import console_progress
+    from vastmax.progress import console_progress, describe_seconds
 
     chosen_format = format_for(output, vectors_format)
     check_output_file(output)
-    checked(  # before the corpus is read; what is not given has a default that is right, so any right value stands for it
+    checked(  # before the corpus is read; for what is not given any allowed value will do
         TrainingSettings(
             vector_size=vector_size,
             window=window,
@@ -131,4 +131,8 @@ def embed(
     if as_json:
         print_json(summary)
     else:
-        print(f"{output}: {len(vectors):,} words × {vectors.vector_size}, {chosen_format}")
+        trained = vectors.training
+        print(
+            f"{output}: {len(vectors):,} words × {vectors.vector_size}, {chosen_format}; {trained['pairs']:,} pairs in "
+            f"{describe_seconds(trained['elapsed_seconds'])}, loss {trained['losses'][-1]:.4g} nats a pair"
+        )

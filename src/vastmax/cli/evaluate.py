@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,7 +69,13 @@ def _print_pairs(results: list[PairResult]) -> None:
         "word pairs",
         ["file", "Spearman", "p-value", "pairs used", "skipped"],
         [
-            [Path(r.path).name, f"{r.spearman:.3f}", f"{r.spearman_p_value:.1e}", r.used, r.out_of_vocabulary]
+            [
+                Path(r.path).name,
+                _number(r.spearman, ".3f"),
+                _number(r.spearman_p_value, ".1e"),
+                r.used,
+                r.out_of_vocabulary,
+            ]
             for r in results
         ],
     )
@@ -79,7 +86,12 @@ def _print_analogies(result: AnalogyResult) -> None:
         f"analogies: {Path(result.path).name}",
         ["section", "3CosAdd", "3CosMul", "questions used", "skipped"],
         [
-            [s.name, f"{s.accuracy:.1%}", f"{s.accuracy_cosmul:.1%}", s.used, s.out_of_vocabulary]
+            [s.name, _number(s.accuracy, ".1%"), _number(s.accuracy_cosmul, ".1%"), s.used, s.out_of_vocabulary]
             for s in [*result.sections, result.total]
         ],
     )
+
+
+def _number(value: float, layout: str) -> str:
+    """A dash where there was nothing to measure."""
+    return "–" if math.isnan(value) else format(value, layout)

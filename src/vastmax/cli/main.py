@@ -15,7 +15,7 @@ from vastmax.cli.convert import convert
 from vastmax.cli.demo import demo
 from vastmax.cli.embed import embed
 from vastmax.cli.evaluate import evaluate
-from vastmax.cli.failure import exit_code_of
+from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
 from vastmax.cli.neighbours import neighbours
 from vastmax.cli.tree import tree
 from vastmax.cli.vocab import vocab
@@ -65,7 +65,12 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _invoke(arguments: Sequence[str] | None) -> int | None:
-    code = app(args=None if arguments is None else list(arguments), prog_name="vastmax", standalone_mode=False)
-    if code == 130:  # what typer makes of a KeyboardInterrupt
+    try:
+        code = app(args=None if arguments is None else list(arguments), prog_name="vastmax", standalone_mode=False)
+    except SystemExit as stopped:  # what typer makes of a closed pipe
+        if isinstance(stopped.__context__, BrokenPipeError):
+            raise stopped.__context__ from None
+        raise
+    if code == EXIT_INTERRUPTED:  # what typer makes of a KeyboardInterrupt
         raise KeyboardInterrupt
     return code if isinstance(code, int) else None

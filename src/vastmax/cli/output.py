@@ -45,7 +45,7 @@ def print_table(
     from rich.text import Text
 
     table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, show_header=any(columns))
-    numeric = [bool(shown) and all(row[i][:1] in "-+.0123456789" for row in shown) for i in range(len(columns))]
+    numeric = [bool(shown) and all(row[i][:1] in "-+–.0123456789" for row in shown) for i in range(len(columns))]
     for column, is_number in zip(columns, numeric, strict=True):
         table.add_column(Text(column), justify="right" if is_number else "left", overflow="fold")
     for row in shown:

@@ -9,10 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from vastmax.errors import InputError
+
 
 @contextmanager
 def written_beside(path: Path) -> Iterator[IO[bytes]]:
     """A file open for writing next to `path`, which takes its place when the block ends well and vanishes when not."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: expected the name of a file to write")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}: make it first")
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

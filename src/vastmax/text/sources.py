@@ -87,7 +87,7 @@ def resolve(source: object) -> Source:
         return _from_paths([first, *items])
     if isinstance(first, str):
         # Paths, or texts that nobody has split. An open-ended source of str is not read to its end to find out.
-        known = _exists(first)
+        known = first == "-" or _exists(first)
         paths = [first, *items] if known or isinstance(source, (list, tuple, set, frozenset)) else [first]
         if not known and not any(_exists(path) for path in paths):
             raise InputError(

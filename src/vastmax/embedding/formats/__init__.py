@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from vastmax.atomic import replacing
@@ -10,7 +11,7 @@ from vastmax.embedding.formats.binary import LONGEST_HEADER, read_binary, write_
 from vastmax.embedding.formats.compressed import SUFFIXES, compression_of, reading, writing
 from vastmax.embedding.formats.native import looks_native, read_native, write_native
 from vastmax.embedding.formats.table import DecodeErrors, Table, parse_header, shorten
-from vastmax.embedding.formats.text import read_text, write_text
+from vastmax.embedding.formats.text import BYTE_ORDER_MARK, read_text, write_text
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def load(
         InputError: the file is damaged, cut off, lies about its size, or is something else; one line that names the
             file, what was found and what was expected.
 
-    Cost: native, about 0.2 µs a word; binary, the speed of memory; text, about 0.2 µs a number.
+    Cost: native, about 0.4 µs a word; binary, about 1.5 µs a word of 100 dimensions; text, about 0.25 µs a number.
     """
     from vastmax.embedding.word_vectors import WordVectors
 
@@ -70,6 +71,8 @@ def load(
     _check_option("duplicates", duplicates, get_args(Duplicates))
     if format is not None:
         _check_option("format", format, FORMATS)
+    if stat.S_ISFIFO(os.stat(name).st_mode):
+        raise InputError(f"{name}: this is a pipe, and vectors are read in two passes; write it to a file first")
     compression = compression_of(name)
     with reading(name, compression) as stream:
         sample = stream.read(_SAMPLE_BYTES)
@@ -86,13 +89,16 @@ def load(
             else:
                 table = read_text(stream, name, header=found == "word2vec", errors=errors, size=size)
     table = _without_duplicates(table, duplicates, name)
-    v = WordVectors(
-        table.words,
-        table.vectors,
-        counts=table.counts,
-        output_vectors=table.output_vectors,
-        training=table.training,
-    )
+    try:
+        v = WordVectors(
+            table.words,
+            table.vectors,
+            counts=table.counts,
+            output_vectors=table.output_vectors,
+            training=table.training,
+        )
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     v.source = name
     return v
 
@@ -109,7 +115,7 @@ def recognise(sample: bytes, path: str) -> Format:
             "any code, so it is not done here. Convert it with gensim: KeyedVectors.load(FILE).save_word2vec_format("
             "'vectors.bin', binary=True), for a model Word2Vec.load(FILE).wv.save_…, and load vectors.bin"
         )
-    first, _, rest = sample.partition(b"\n")
+    first, _, rest = sample.removeprefix(BYTE_ORDER_MARK).partition(b"\n")
     claim = parse_header(first) if len(first) < LONGEST_HEADER else None
     if claim is not None:
         return "word2vec" if _is_text_row(rest, claim[1]) else "word2vec-binary"
