@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vastmax.output.base import FlatOutput, Output, Rows, Search
     from vastmax.output.dense import Dense
+    from vastmax.output.hierarchical import Hierarchical
 
 _HOME = {
     "Dense": "dense",
     "FlatOutput": "base",
+    "Hierarchical": "hierarchical",
     "Output": "base",
     "Rows": "base",
     "Search": "base",
 }
 
-__all__ = ["Dense", "FlatOutput", "Output", "Rows", "Search"]
+__all__ = ["Dense", "FlatOutput", "Hierarchical", "Output", "Rows", "Search"]
 
 
 def __getattr__(name: str) -> Any:
