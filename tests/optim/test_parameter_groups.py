@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import nn
@@ -12,17 +10,13 @@ from vastmax.errors import InputError
 from vastmax.optim import RowAdagrad, clip_grad_norm_, parameter_groups
 
 
-class SparseOutput(nn.Module):
-    """A stand-in for an output layer: a row-sparse table and a dense projection."""
+class SparseOutput(nn.Embedding):
+    """A stand-in for an output layer: a row-sparse table, and a dense child."""
 
     def __init__(self, weight: nn.Parameter, sparse_gradients: bool = True) -> None:
-        super().__init__()
-        self.weight, self.sparse_gradients = weight, sparse_gradients
-        self.projection = nn.Parameter(torch.zeros(2, 2))
-
-    def row_sparse_parameters(self) -> Iterator[nn.Parameter]:
-        if self.sparse_gradients:
-            yield self.weight
+        nn.Module.__init__(self)
+        self.weight, self.sparse = weight, sparse_gradients
+        self.projection = nn.Linear(2, 2, bias=False)
 
 
 def names(parameters: list[nn.Parameter], model: nn.Module) -> list[str]:
@@ -44,9 +38,9 @@ def test_splits_by_what_the_modules_say() -> None:
     assert names(groups.row_sparse, model) == ["sparse.weight", "bag.weight", "out.weight"]
     assert names(groups.dense, model) == [
         "dense.weight",
-        "out.projection",
+        "out.projection.weight",
         "dense_out.weight",
-        "dense_out.projection",
+        "dense_out.projection.weight",
     ]
 
 

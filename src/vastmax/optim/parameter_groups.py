@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import nn
 
 from vastmax.errors import InputError
 
@@ -17,20 +17,12 @@ class ParameterGroups(NamedTuple):
     row_sparse: list[nn.Parameter]
 
 
-@runtime_checkable
-class HasRowSparseParameters(Protocol):
-    """A module that says which of its own parameters get row-sparse gradients."""
-
-    def row_sparse_parameters(self) -> Iterable[nn.Parameter]:
-        """Those parameters; nothing when the module was built with dense gradients."""
-        ...
-
-
 def parameter_groups(model: nn.Module) -> ParameterGroups:
     """Split the trainable parameters of ``model`` into dense ones, for AdamW, and row-sparse ones, for a row optimiser.
 
-    Row-sparse are the tables of ``nn.Embedding`` and ``nn.EmbeddingBag`` with ``sparse=True``, and what a module of
-    its own names in ``row_sparse_parameters()``, as the output layers here do when ``sparse_gradients`` is on.
+    Row-sparse are the parameters that a module with a true ``sparse`` holds itself (not those of its children):
+    ``nn.Embedding`` and ``nn.EmbeddingBag`` with ``sparse=True``, and the output layers here, which set it by the
+    objective they are trained with. So build the head first. It is the same sign that DistributedDataParallel goes by.
     A parameter that several modules share (tied weights) is listed once, and is row-sparse if any of them makes it so:
     the row optimisers take dense gradients too, AdamW does not take sparse ones. Frozen parameters are in neither list.
 
@@ -67,9 +59,6 @@ def parameter_groups(model: nn.Module) -> ParameterGroups:
     )
 
 
-def _own_row_sparse_parameters(module: nn.Module) -> Iterator[Tensor]:
-    if isinstance(module, nn.Embedding | nn.EmbeddingBag):
-        if module.sparse:
-            yield module.weight
-    elif isinstance(module, HasRowSparseParameters):
-        yield from module.row_sparse_parameters()
+def _own_row_sparse_parameters(module: nn.Module) -> Iterator[nn.Parameter]:
+    if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.sparse:
+        yield from module.parameters(recurse=False)
