@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from vastmax.errors import InputError
-from vastmax.output.base import FlatOutput, Output, Rows
-from vastmax.proposal.base import Context, Noise, Proposal
+from vastmax.output.base import FlatOutput, Output
+from vastmax.proposal.base import Context, Proposal
 
 
 class Objective(nn.Module, ABC):
@@ -29,7 +28,11 @@ class Objective(nn.Module, ABC):
     sampled: ClassVar[bool] = False
     corrects_scores: ClassVar[bool] = False
     self_normalising: bool = False
-    proposal: Proposal | None = None
+    proposal: Proposal | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proposal = None
 
     @abstractmethod
     def forward(
@@ -86,25 +89,3 @@ class Objective(nn.Module, ABC):
     ) -> dict[str, float]:
         """Figures of this objective's own, by name (the effective sample size, say); see `Head.diagnose`."""
         return {}
-
-
-@dataclass(frozen=True)
-class InPlay:
-    """The rows a sampled step touches, gathered once, and where noise and targets lie among them.
-
-    Attributes:
-        rows: of the distinct words among noise and targets.
-        noise_position: (K',) where `noise.word_ids` lie in `rows`.
-        target_position: (N,) where the targets lie in `rows`.
-    """
-
-    rows: Rows
-    noise_position: Tensor
-    target_position: Tensor
-
-
-def rows_in_play(output: FlatOutput, noise: Noise, target: Tensor) -> InPlay:
-    """Gather the rows of noise and targets together: each row once, so one gradient row each."""
-    word_ids, position = torch.unique(torch.cat([noise.word_ids, target]), sorted=True, return_inverse=True)
-    num_noise = len(noise.word_ids)
-    return InPlay(output.select(word_ids), position[:num_noise], position[num_noise:])

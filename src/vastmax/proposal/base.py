@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,6 +73,10 @@ class Proposal(nn.Module, ABC):
     def log_prob(self, word_ids: Tensor) -> Tensor:
         """log Q(w), the shape of `word_ids`; where Q depends on the context, of its average."""
         raise NotImplementedError(f"{type(self).__name__} has no context-free probabilities")
+
+    def log_expected_count(self, word_ids: Tensor, num_samples: int) -> Tensor:
+        """Log of how often a word is to be expected among `num_samples` draws, the shape of `word_ids`: log(K·Q(w))."""
+        return self.log_prob(word_ids) + math.log(num_samples)
 
     def observe(self, noise: Noise, weight: Tensor) -> None:
         """Learn from importance weights (N, U), where the proposal learns (AdaptiveBigram); a no-op elsewhere."""
