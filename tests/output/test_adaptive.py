@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,15 @@ def randomise(output: nn.Module, seed: int = 0, scale: float = 1.0) -> None:
     with torch.no_grad():
         for parameter in output.parameters():
             parameter.copy_(scale * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+
+
+class Loss(nn.Module):
+    def __init__(self, output: Adaptive) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, hidden: Tensor, target: Tensor) -> Tensor:
+        return self.output.exact(hidden, target)[0]
 
 
 @st.composite
@@ -103,17 +113,9 @@ def test_gradcheck_through_parameters_and_hidden() -> None:
     hidden = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
     target = torch.tensor([0, 5, 2, 3, 1])
 
-    class Loss(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.output = output
-
-        def forward(self, hidden: Tensor) -> Tensor:
-            return self.output.exact(hidden, target)[0]
-
     def run(hidden: Tensor, *parameters: Tensor) -> Tensor:
         named = {f"output.{name}": p for name, p in zip(names, parameters, strict=True)}
-        return torch.func.functional_call(Loss(), named, (hidden,))
+        return torch.func.functional_call(Loss(output), named, (hidden, target))
 
     assert torch.autograd.gradcheck(run, (hidden, *values))
 
@@ -219,9 +221,9 @@ def test_only_clusters_in_play_get_gradients() -> None:
 
 def test_state_dict_round_trip_carries_the_order_of_the_words() -> None:
     counts = [1, 5, 3, 3, 9, 2, 2, 8]
-    output = Adaptive(8, counts, [2, 5])
+    output = Adaptive(8, counts, [2, 5], div_value=2.0)
     randomise(output)
-    other = Adaptive(8, [1] * 8, [2, 5])
+    other = Adaptive(8, [1] * 8, [2, 5], div_value=2.0)
     other.load_state_dict(output.state_dict())
     hidden = torch.randn(3, 8)
     assert torch.equal(other.log_prob(hidden), output.log_prob(hidden))
@@ -253,10 +255,8 @@ def test_dtypes(dtype: torch.dtype) -> None:
     assert all(p.grad is not None and p.grad.dtype == dtype for p in output.parameters())
     assert output.topk(hidden, 3)[0].dtype == torch.float32
     with torch.autocast("cpu", torch.bfloat16):
-        amp = zipf_layer().float()
-        torch.testing.assert_close(
-            amp.log_prob(hidden.float(), target).double(), exact.log_prob(hidden.double(), target), rtol=0.1, atol=0.1
-        )
+        found = zipf_layer().float().log_prob(hidden.float(), target)
+    torch.testing.assert_close(found.double(), exact.log_prob(hidden.double(), target), rtol=0.1, atol=0.1)
 
 
 @pytest.mark.parametrize(
@@ -286,3 +286,22 @@ def test_examples_do_not_influence_each_other() -> None:
     together = output.log_prob(hidden, target)
     for a, b in itertools.pairwise([0, 1, 17, 40]):
         torch.testing.assert_close(output.log_prob(hidden[a:b], target[a:b]), together[a:b])
+
+
+def test_distributed_training_sees_parameters_of_clusters_out_of_play(tmp_path: Path) -> None:
+    """A parameter whose gradient never arrives makes DistributedDataParallel raise in the step after."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        output = zipf_layer()
+        model = nn.parallel.DistributedDataParallel(Loss(output))
+        hidden = torch.randn(3, 32, dtype=torch.float64)
+        for target in ([0, 1, 60], [2, 2, 2], [2_000, 0, 100]):
+            model.zero_grad()
+            model(hidden, torch.tensor(target)).sum().backward()
+    finally:
+        torch.distributed.destroy_process_group()
+    alone = copy.deepcopy(output)
+    alone.zero_grad()
+    alone.log_prob(hidden, torch.tensor(target)).sum().backward()
+    for ours, theirs in zip(output.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)

@@ -56,13 +56,13 @@ def test_equals_the_naive_expression(n: int, V: int, D: int, bias: bool, keep: b
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("D", [3, 20])
+@pytest.mark.parametrize("D", [2, 17])
 @pytest.mark.parametrize("kept_numel", [0, 10**9])
 def test_gradcheck(D: int, kept_numel: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_TILE_WORDS_UNIT", 4)
     monkeypatch.setattr(module, "_TILE_NUMEL_CPU", 1)
     monkeypatch.setattr(module, "_KEPT_NUMEL", kept_numel)
-    hidden, weight, bias, position = problem(3, 10, D, True, 0)
+    hidden, weight, bias, position = problem(2, 9, D, True, 0)
     assert torch.autograd.gradcheck(lambda *x: cluster_log_prob(*x, position), (hidden, weight, bias))
 
 
