@@ -1,1 +1,33 @@
 """Counts turned into tables: powers of the unigram law, alias tables, entropy, code lengths. No torch here."""
+
+from vastmax.distribution.code_length import (
+    HuffmanMerges,
+    balanced_depths,
+    balanced_expected_bits,
+    balanced_mean_depth,
+    huffman_expected_bits,
+    huffman_merges,
+)
+from vastmax.distribution.entropy import (
+    bits_from_perplexity,
+    bits_per_word,
+    check_counts,
+    entropy_bits,
+    information_bits,
+    perplexity_from_bits,
+)
+
+__all__ = [
+    "HuffmanMerges",
+    "balanced_depths",
+    "balanced_expected_bits",
+    "balanced_mean_depth",
+    "bits_from_perplexity",
+    "bits_per_word",
+    "check_counts",
+    "entropy_bits",
+    "huffman_expected_bits",
+    "huffman_merges",
+    "information_bits",
+    "perplexity_from_bits",
+]

@@ -1,1 +1,34 @@
 """Word vectors: training at native speed, the vectors themselves, their file formats and their evaluation. No torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vastmax.embedding.analogies import AnalogyResult
+    from vastmax.embedding.pairs import PairResult
+    from vastmax.embedding.run import DivergenceError, EpochReport
+    from vastmax.embedding.train import train_embeddings
+    from vastmax.embedding.word_vectors import WordVectors
+
+_HOME = {
+    "AnalogyResult": "vastmax.embedding.analogies",
+    "DivergenceError": "vastmax.embedding.run",
+    "EpochReport": "vastmax.embedding.run",
+    "PairResult": "vastmax.embedding.pairs",
+    "WordVectors": "vastmax.embedding.word_vectors",
+    "train_embeddings": "vastmax.embedding.train",
+}
+
+__all__ = ["AnalogyResult", "DivergenceError", "EpochReport", "PairResult", "WordVectors", "train_embeddings"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'vastmax.embedding' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,98 @@
+"""Entropy of a unigram law, and the conversions between bits, perplexity, words and characters."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vastmax.errors import InputError
+
+Counts = npt.ArrayLike
+
+
+def check_counts(counts: Counts) -> npt.NDArray[Any]:
+    """`counts` as a (V,) array of int64 or float64, or an InputError naming what is wrong with it.
+
+    Zeros are legal (special tokens, items never seen) as long as some count is positive.
+    """
+    array = np.asarray(counts)
+    if array.ndim != 1 or array.size == 0:
+        raise InputError(f"counts of shape {array.shape}: one count for each word was expected, shape (V,) with V > 0")
+    if array.dtype.kind in "iu":
+        array = array.astype(np.int64, copy=False)
+    elif array.dtype.kind == "f":
+        array = array.astype(np.float64, copy=False)
+    else:
+        raise InputError(f"counts of type {array.dtype}: numbers were expected")
+    bad = np.flatnonzero(~((array >= 0) & np.isfinite(array)))
+    if bad.size:
+        raise InputError(f"the count of word {bad[0]} is {array[bad[0]]}: counts are finite and not negative")
+    if not array.any():
+        raise InputError(f"all {array.size} counts are 0: at least one word must have been seen")
+    return array
+
+
+def entropy_bits(counts: Counts) -> float:
+    """Entropy of the unigram law in bits a word: H = −Σ_w p(w) log2 p(w), with p = counts / sum(counts).
+
+    Args:
+        counts: (V,) numbers ≥ 0, not all 0. Words with count 0 add nothing.
+
+    Returns:
+        H in [0, log2 V], computed as log2 T − (Σ c log2 c) / T so that no tiny p is ever formed.
+
+    >>> entropy_bits([2, 1, 1])
+    1.5
+    """
+    array = check_counts(counts)
+    seen = array[array > 0].astype(np.float64)
+    total = float(seen.sum())
+    # Rounding can leave −1e-16 for a law with one word.
+    return max(0.0, math.log2(total) - float(np.dot(seen, np.log2(seen))) / total)
+
+
+def information_bits(counts: Counts) -> npt.NDArray[np.float64]:
+    """Information content of each word, −log2 p(w), in bits: (V,) float64; infinite where the count is 0.
+
+    >>> information_bits([2, 1, 1]).tolist()
+    [1.0, 2.0, 2.0]
+    """
+    array = check_counts(counts).astype(np.float64)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log2(array.sum()) - np.log2(array))
+
+
+def perplexity_from_bits(bits: float) -> float:
+    """Perplexity of a model that spends `bits` a word: 2^bits.
+
+    >>> round(perplexity_from_bits(9.16))
+    572
+    """
+    return math.pow(2.0, bits)
+
+
+def bits_from_perplexity(perplexity: float) -> float:
+    """Bits a word of a model with this perplexity: log2.
+
+    >>> round(bits_from_perplexity(24.2), 2)
+    4.6
+    """
+    if not perplexity > 0:
+        raise InputError(f"perplexity {perplexity}: a number above 0 was expected")
+    return math.log2(perplexity)
+
+
+def bits_per_word(bits_per_character: float, letters_per_word: float, *, count_space: bool = False) -> float:
+    """Bits a word when each character costs `bits_per_character`; with `count_space` a word has one character more.
+
+    Shannon's 0.6 to 1.3 bits a character, at 4.5 letters a word:
+
+    >>> [round(bits_per_word(b, 4.5), 2) for b in (0.6, 1.3)]
+    [2.7, 5.85]
+    >>> [round(bits_per_word(b, 4.5, count_space=True), 2) for b in (0.6, 1.3)]
+    [3.3, 7.15]
+    """
+    return bits_per_character * (letters_per_word + (1 if count_space else 0))

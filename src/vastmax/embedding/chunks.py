@@ -1,0 +1,63 @@
+"""A corpus cut into the pieces that a training thread takes at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vastmax.text import Corpus
+
+CHUNK_TOKENS = 65_536
+"""Tokens a piece, about: long enough that calls cost nothing, short enough to stop quickly."""
+
+MIN_CHUNKS = 64
+"""A small corpus is cut finer, so that threads share it evenly."""
+
+LONGEST_SENTENCE = 1 << 20
+"""A sentence of more tokens is cut here, to bound memory: no word is lost, but windows do not reach across the cut."""
+
+
+@dataclass(frozen=True)
+class ChunkSpan:
+    """Tokens start … stop of a corpus: either whole sentences, or a part of one that is very long."""
+
+    start: int
+    stop: int
+    first_sentence: int
+    last_sentence: int  # one past the last; equal to first_sentence for a part of one sentence
+
+    def read(self, corpus: Corpus) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the token ids and the sentence offsets (the first of which counts as the ids' origin)."""
+        if self.first_sentence == self.last_sentence:
+            offsets = np.array([self.start, self.stop], dtype=np.int64)
+        else:
+            offsets = corpus.read_offsets(self.first_sentence, self.last_sentence + 1)
+        return corpus.read_ids(self.start, self.stop), offsets
+
+
+def chunk_spans(sentence_offsets: NDArray[np.int64], chunk_tokens: int | None = None) -> Sequence[ChunkSpan]:
+    """Cut a corpus, given by its sentence offsets (num_sentences + 1,), into pieces of about `chunk_tokens` tokens.
+
+    The cuts depend on the corpus alone, never on the number of threads. Cost: one binary search a piece.
+    """
+    num_tokens = int(sentence_offsets[-1])
+    if chunk_tokens is None:
+        chunk_tokens = min(CHUNK_TOKENS, max(1024, num_tokens // MIN_CHUNKS))
+    spans: list[ChunkSpan] = []
+    sentence, num_sentences = 0, len(sentence_offsets) - 1
+    while sentence < num_sentences:
+        start = int(sentence_offsets[sentence])
+        after = int(np.searchsorted(sentence_offsets, start + chunk_tokens, side="right")) - 1
+        after = min(max(after, sentence + 1), num_sentences)
+        stop = int(sentence_offsets[after])
+        if stop - start > LONGEST_SENTENCE and after == sentence + 1:
+            cuts = [*range(start, stop, LONGEST_SENTENCE), stop]
+            spans += [ChunkSpan(a, b, sentence, sentence) for a, b in pairwise(cuts)]
+        else:
+            spans.append(ChunkSpan(start, stop, sentence, after))
+        sentence = after
+    return spans

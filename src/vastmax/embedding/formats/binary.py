@@ -1,0 +1,113 @@
+"""Vectors in word2vec's binary form: a line `V D`, then V times a word, a space, D little-endian float32."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from vastmax.embedding.cosine import tiles
+from vastmax.embedding.formats.table import (
+    DecodeErrors,
+    GrowingMatrix,
+    Table,
+    check_claim,
+    check_finite,
+    decode_words,
+    parse_header,
+    refuse_words,
+    shorten,
+)
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.embedding.word_vectors import WordVectors
+
+_BLOCK_BYTES = 1 << 23
+# Where a space ends no word for so long, the place is not the start of an entry.
+_LONGEST_WORD = 1 << 21
+LONGEST_HEADER = 64
+
+
+def read_binary(stream: BinaryIO, path: str, *, errors: DecodeErrors, size: int | None) -> Table:
+    """Read the binary form; the newline that word2vec.c writes after each vector may be there or not.
+
+    Args:
+        stream: the decompressed content.
+        path: named in messages.
+        errors: what to do with words that are not UTF-8.
+        size: the content's bytes, None when not known.
+    """
+    header = stream.readline(LONGEST_HEADER)
+    claim = parse_header(header) if header.endswith(b"\n") else None
+    if claim is None:
+        raise InputError(
+            f"{path}: the first line is {shorten(header)}; expected the numbers of words and of "
+            "dimensions, as in '400 50'"
+        )
+    V, D = claim
+    present = None if size is None else size - len(header)
+    check_claim(path, V, D, V * (4 * D + 2), present)  # a letter, a space, the numbers
+    matrix = GrowingMatrix(D, None if present is None else V)
+    words: list[str] = []
+    buffer, offset = b"", len(header)  # what is read and not yet used, and where in the file it starts
+    while len(words) < V:
+        chunk = stream.read(_BLOCK_BYTES)
+        buffer += chunk
+        raw, starts, vectors, used = _entries(buffer, V - len(words), D)
+        if not raw and not chunk:
+            last = f", after {words[-1]!r}" if words else ""
+            raise InputError(
+                f"{path}: the header says {V} words of {D} dimensions, but the file ends in entry "
+                f"{len(words) + 1}{last}; it is cut off, or its header is wrong"
+            )
+        if not raw and len(buffer) > _LONGEST_WORD + 4 * D:
+            raise InputError(
+                f"{path}: entry {len(words) + 1} (at byte {offset}) has no space that ends its word; the header's "
+                f"{D} dimensions are wrong, or the file is damaged"
+            )
+        if raw:
+            rows = np.frombuffer(vectors, dtype="<f4").reshape(len(raw), D).astype(np.float32, copy=False)
+            found = decode_words(raw, errors, path, lambda row, base=offset, at=starts: base + at[row])  # type: ignore[misc]
+            check_finite(path, rows, lambda row, names=found: names[row])  # type: ignore[misc]
+            matrix.append(rows)
+            words += found
+        buffer, offset = buffer[used:], offset + used
+    if (buffer + stream.read(2)).strip(b"\n"):
+        raise InputError(
+            f"{path}: the file goes on at byte {offset}, after the {V} words of {D} dimensions that its header says; "
+            "the header is wrong, or two files were joined"
+        )
+    return Table(words, matrix.finish())
+
+
+def _entries(buffer: bytes, most: int, D: int) -> tuple[list[bytes], list[int], bytes, int]:
+    """The whole entries at the start of `buffer`: words, where they start, their vectors' bytes, bytes used."""
+    width = 4 * D
+    words: list[bytes] = []
+    starts: list[int] = []
+    vectors: list[bytes] = []
+    at = 0
+    while len(words) < most:
+        space = buffer.find(b" ", at, at + _LONGEST_WORD)
+        if space < 0 or space + 1 + width > len(buffer):
+            break
+        word = buffer[at:space]
+        stripped = word.lstrip(b"\n")
+        words.append(stripped)
+        starts.append(space - len(stripped))
+        vectors.append(buffer[space + 1 : space + 1 + width])
+        at = space + 1 + width
+    return words, starts, b"".join(vectors), at
+
+
+def write_binary(stream: BinaryIO, v: WordVectors, path: str) -> None:
+    """Write the binary form as word2vec.c does, with a newline after each vector."""
+    # word2vec.c drops every newline of a word, gensim those it starts with.
+    raw = refuse_words(path, v.index_to_key, " \n", "word2vec binary")
+    check_finite(path, v.vectors, lambda row: v.index_to_key[row])
+    V, D = v.vectors.shape
+    stream.write(f"{V} {D}\n".encode())
+    for rows in tiles(V, D):
+        tile = np.ascontiguousarray(v.vectors[rows], dtype="<f4")
+        stream.write(b"".join(word + b" " + row.tobytes() + b"\n" for word, row in zip(raw[rows], tile, strict=True)))

@@ -1,0 +1,59 @@
+"""To and from gensim's objects. gensim itself is wanted only to make one of its objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.embedding.word_vectors import WordVectors
+
+
+def to_gensim(v: WordVectors) -> Any:
+    """A `gensim.models.KeyedVectors` with a copy of the vectors, and the counts as its attribute "count"."""
+    try:
+        from gensim.models import KeyedVectors
+    except ImportError as error:
+        raise InputError(f"to_gensim needs gensim, which cannot be imported ({error}); pip install gensim") from error
+    keyed = KeyedVectors(vector_size=v.vector_size, count=0, dtype=np.float32)
+    keyed.index_to_key = list(v.index_to_key)
+    keyed.key_to_index = dict(v.key_to_index)
+    keyed.next_index = len(v)
+    keyed.vectors = np.array(v.vectors, dtype=np.float32, order="C")
+    if v.counts is not None:
+        keyed.allocate_vecattrs(attrs=["count"], types=[np.int64])
+        keyed.expandos["count"][:] = v.counts
+    return keyed
+
+
+def from_gensim(model: Any) -> WordVectors:
+    """The vectors of a KeyedVectors, or of a model with a `.wv` (Word2Vec, FastText), copied.
+
+    Counts come along where gensim has them; so do a Word2Vec's output vectors (`syn1neg`, else `syn1`).
+
+    Raises:
+        InputError: it has no vectors, or keys that are not strings.
+    """
+    from vastmax.embedding.word_vectors import WordVectors
+
+    keyed = getattr(model, "wv", model)
+    if not (hasattr(keyed, "index_to_key") and hasattr(keyed, "vectors")):
+        raise InputError(
+            f"from_gensim got {type(model).__name__}; expected gensim 4's KeyedVectors, or a model that has one as .wv"
+        )
+    words = list(keyed.index_to_key)
+    for word in words:
+        if not isinstance(word, str):
+            raise InputError(f"from_gensim found the key {word!r}; words are strings, so convert its keys first")
+    expandos = getattr(keyed, "expandos", {})
+    output_vectors = getattr(model, "syn1neg", getattr(model, "syn1", None)) if keyed is not model else None
+    return WordVectors(
+        words,
+        np.array(keyed.vectors[: len(words)], dtype=np.float32),
+        counts=np.array(expandos["count"], dtype=np.int64) if "count" in expandos else None,
+        output_vectors=None if output_vectors is None else np.array(output_vectors, dtype=np.float32),
+        training={"source": f"gensim {type(model).__name__}"},
+    )

@@ -1,0 +1,123 @@
+"""Word vectors from text: the one call that trains them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vastmax.embedding.run import EpochCallback, TrainingRun
+from vastmax.embedding.settings import (
+    DEFAULT_ALPHA,
+    FINAL_SHARE_OF_ALPHA,
+    TrainingSettings,
+    checked,
+    usable_cores,
+)
+from vastmax.embedding.word_vectors import WordVectors
+from vastmax.errors import InputError
+from vastmax.progress import Progress, Silent
+from vastmax.text import Corpus, Vocabulary
+
+
+def train_embeddings(
+    corpus: object,
+    *,
+    model: str = "skipgram",
+    objective: str = "negative-sampling",
+    vector_size: int = 100,
+    window: int = 5,
+    min_count: int = 5,
+    max_final_vocab: int | None = None,
+    sample: float = 1e-3,
+    negative: int = 5,
+    ns_exponent: float = 0.75,
+    epochs: int = 5,
+    alpha: float | None = None,
+    min_alpha: float | None = None,
+    threads: int | None = None,
+    seed: int = 1,
+    callbacks: Iterable[EpochCallback] = (),
+    progress: Progress | None = None,
+) -> WordVectors:
+    """Train word vectors by skip-gram with negative sampling.
+
+    For each centre word c and each context word o within a window drawn uniformly from 1 … `window` (Mikolov et al.
+    2013), stochastic gradient descent on
+
+        −log σ(v_c · u_o) − Σ_{k ≤ K} log σ(−v_c · u_{w_k}),   w_k ~ Q ∝ count^ns_exponent.
+
+    Noise words are drawn once for each block of 16 centres and shared by them, weighted so that every pair gets K of
+    them in expectation; a noise word that is a pair's own context does not count for it. σ and the loss are computed to
+    float precision, without a table or clipping. Sentences end windows.
+
+    Args:
+        corpus: a path, a glob, several paths, "-" for standard input, lists of words, or a `Corpus`.
+        model: "skipgram".
+        objective: "negative-sampling".
+        vector_size: D, the width of the vectors.
+        window: the largest distance between centre and context, in words left after subsampling.
+        min_count: words that occur less often are left out.
+        max_final_vocab: keep at most this many of the most frequent words (None: all).
+        sample: t of subsampling; a word of relative frequency f is kept with probability min(1, √(t/f) + t/f).
+            0 keeps every word.
+        negative: K, noise words a pair.
+        ns_exponent: power of the counts in Q; 1 is the unigram law, 0 the uniform one, negative favours rare words.
+        epochs: passes over the corpus.
+        alpha: learning rate at the start (None: 0.03); it falls linearly to `min_alpha` (None: 1e-4 of it).
+        threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1, the result is
+            bit for bit a function of corpus, settings and seed on one kind of processor.
+        seed: of everything random.
+        callbacks: each is called with an `EpochReport` after every epoch.
+        progress: told of words trained, loss and learning rate.
+
+    Returns:
+        The vectors in count order, with counts, output vectors, and in `.training` the settings, the pairs trained,
+        the mean loss of each epoch in nats a pair, and the time taken.
+
+    Raises:
+        InputError: a setting or the corpus cannot be used; nothing has been trained then.
+        DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
+
+    Cost: with n ≈ window + 1 contexts a centre and P ≈ 0.8·n·K noise words a block, 3·D·(n + P) multiply-adds a centre.
+    Memory: two float32 matrices (V, D), D rounded up to a multiple of 16, whatever the length of the text.
+
+    Example:
+        >>> sentences = [["the", "king", "rules"], ["the", "queen", "rules"]] * 50
+        >>> vectors = train_embeddings(sentences, vector_size=16, min_count=1, epochs=2, threads=1)
+        >>> len(vectors), vectors.vector_size
+        (4, 16)
+    """
+    start = DEFAULT_ALPHA if alpha is None else alpha
+    settings = checked(
+        TrainingSettings(
+            model=model,
+            objective=objective,
+            vector_size=vector_size,
+            window=window,
+            min_count=min_count,
+            max_final_vocab=max_final_vocab,
+            sample=sample,
+            negative=negative,
+            ns_exponent=ns_exponent,
+            epochs=epochs,
+            alpha=start,
+            min_alpha=start * FINAL_SHARE_OF_ALPHA if min_alpha is None else min_alpha,
+            threads=usable_cores() if threads is None else threads,
+            seed=seed,
+        )
+    )
+    progress = progress or Silent()
+    text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
+    run = TrainingRun(text, _trained_vocabulary(text.vocabulary, settings), settings)
+    run.train(tuple(callbacks), progress)
+    return run.word_vectors(run.kernel.centre, run.kernel.context)
+
+
+def _trained_vocabulary(types: Vocabulary, settings: TrainingSettings) -> Vocabulary:
+    """Return the words that get vectors; at least two, since one word has no other to be told from."""
+    vocabulary = types.truncate(min_count=settings.min_count, max_size=settings.max_final_vocab)
+    if len(vocabulary) < 2:
+        raise InputError(
+            f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. "
+            f"Give more text, or a min_count below {settings.min_count}"
+        )
+    return vocabulary

@@ -1,0 +1,147 @@
+"""The door to the skip-gram kernel: matrices in place, one chunk of text a call."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vastmax.distribution.alias import AliasTable
+from vastmax.errors import InputError
+from vastmax.kernels import _native
+
+Floats = NDArray[np.float32]
+
+PAIRS_PER_NOISE_WORD = 20
+"""How many (centre, context) pairs' worth of noise one drawn word stands for; see `pool_sizes_for`."""
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What one call of the kernel did."""
+
+    words: int  # in the vocabulary, before subsampling
+    kept: int  # after it
+    pairs: int
+    loss: float  # nats, summed over pairs
+
+
+def available_targets() -> list[str]:
+    """Return the instruction sets this machine can run, fastest first; "baseline" is always among them."""
+    names: list[str] = _native.available_targets()
+    return names
+
+
+def choose_target() -> str:
+    """Return the instruction set the kernels use: the fastest there is, or the one VASTMAX_KERNEL names."""
+    targets = available_targets()
+    wanted = os.environ.get("VASTMAX_KERNEL")
+    if not wanted:
+        return targets[0]
+    if wanted not in targets:
+        raise InputError(f"VASTMAX_KERNEL is {wanted!r}; this machine has {', '.join(targets)}")
+    return wanted
+
+
+def padded_rows(V: int, D: int) -> Floats:
+    """Return zeros (V, D rounded up to whole vectors), rows aligned to 64 bytes."""
+    unit: int = _native.row_alignment
+    stride = -(-D // unit) * unit
+    memory = np.zeros(V * stride + unit, dtype=np.float32)
+    offset = (-memory.ctypes.data % (4 * unit)) // 4
+    return memory[offset : offset + V * stride].reshape(V, stride)
+
+
+def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]:
+    """Return the 32-bit thresholds of subsampling: a word of relative frequency f is kept with min(1, √(t/f) + t/f).
+
+    `sample` is t; 0 keeps all. (Mikolov et al. 2013 print √(t/f) alone; the program they released uses the sum.)
+    """
+    keep = np.ones(counts.size)
+    if sample > 0:
+        ratio = sample * counts.sum() / np.maximum(counts, 1)
+        keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
+    return np.clip(np.round(keep * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
+
+
+def pool_sizes_for(window: int, negative: int) -> NDArray[np.int32]:
+    """Return P, the noise words that a block of centres shares, for each band of distances; multiples of 8.
+
+    A centre has 2·(window + 1 − d)/window contexts at distance d on average and each wants `negative` noise words; each
+    drawn word stands for `PAIRS_PER_NOISE_WORD` of those of a block. Keeping that number fixed keeps the step that a
+    noise word takes at once the same for every window and every K, and the cost a pair linear in K.
+    """
+    block_size: int = _native.block_size
+    band_width: int = _native.band_width
+    contexts = 2 * (window - np.arange(window)) / window  # at distance 1, 2, …
+    a_band = np.add.reduceat(contexts, np.arange(0, window, band_width))
+    wanted = block_size * a_band * negative / PAIRS_PER_NOISE_WORD
+    sizes: NDArray[np.int32] = np.maximum(8, 8 * np.round(wanted / 8)).astype(np.int32)
+    return sizes
+
+
+class SkipgramKernel:
+    """Skip-gram with negative sampling on two matrices that it updates in place.
+
+    `centre` (V, stride) and `context` (V, stride) are float32 with zero padding beyond column D. Several threads may
+    call `train` at once on one kernel: the matrices are shared without locks (Niu et al. 2011, Hogwild).
+    """
+
+    def __init__(
+        self,
+        counts: NDArray[np.int64],
+        vector_size: int,
+        *,
+        window: int,
+        negative: int,
+        sample: float,
+        ns_exponent: float,
+        pool_sizes: NDArray[np.int32] | None = None,
+        target: str | None = None,
+    ) -> None:
+        self.centre = padded_rows(counts.size, vector_size)
+        self.context = padded_rows(counts.size, vector_size)
+        self.vector_size = vector_size
+        self.target = target or choose_target()
+        self._window = window
+        self._negative = negative
+        self._pool_sizes = pool_sizes_for(window, negative) if pool_sizes is None else pool_sizes
+        self._keep = keep_thresholds(counts, sample)
+        # Relative to the largest count, so that no power overflows.
+        table = AliasTable.from_weights((np.maximum(counts, 1) / counts.max()) ** ns_exponent)
+        self._alias_threshold = table.thresholds_32_bits()
+        self._alias_word = table.alias
+
+    def train(
+        self,
+        word_ids: NDArray[np.int32],
+        sentence_offsets: NDArray[np.int64],
+        *,
+        alpha_begin: float,
+        alpha_end: float,
+        seed: int,
+    ) -> ChunkResult:
+        """Train on whole sentences; sentence s is word_ids[offsets[s] - offsets[0] : offsets[s + 1] - offsets[0]].
+
+        Ids of V and above are out of vocabulary and skipped. The learning rate runs linearly from `alpha_begin` to
+        `alpha_end`. The same arguments on the same matrices give the same bits.
+        """
+        result = _native.train_skipgram(
+            self.target,
+            self.centre,
+            self.context,
+            self._keep,
+            self._alias_threshold,
+            self._alias_word,
+            self._window,
+            self._negative,
+            self._pool_sizes,
+            word_ids,
+            sentence_offsets,
+            alpha_begin,
+            alpha_end,
+            seed,
+        )
+        return ChunkResult(**result)

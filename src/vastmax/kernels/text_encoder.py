@@ -1,0 +1,142 @@
+"""The door of the native text encoder: bytes or words in, ids out, problems as InputErrors that name the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vastmax.errors import InputError
+from vastmax.kernels import _native
+
+MAX_WORD_BYTES: int = _native.MAX_WORD_BYTES
+"""Longer words are refused: they are text that no white space separates, and refusing them bounds memory."""
+
+_NUL_BYTE, _INVALID_UTF8, _LONG_WORD, _TOO_MANY_WORDS = 1, 2, 3, 4
+
+TOO_LONG_FIX = (
+    "is this text separated by spaces? If not, pass a tokenizer; errors='replace' turns such a word into U+FFFD"
+)
+
+
+class TextEncoder:
+    """Splits texts into words, as ``str.split()`` does, and gives each distinct word an id in first-seen order.
+
+    A sentence ends at "\\n" and at the end of a text; a line without words makes none. Give a text with `begin`, `feed`
+    and `end`, or words that were split elsewhere with `add_sentence`; then `drain` what came out.
+
+    Args:
+        errors: "strict" refuses NUL bytes and invalid UTF-8; "replace" decodes as ``bytes.decode("utf-8", "replace")``.
+    """
+
+    def __init__(self, *, errors: str = "strict") -> None:
+        if errors not in ("strict", "replace"):
+            raise InputError(f"errors={errors!r}: expected 'strict' or 'replace'")
+        self._native: Any = _native.TextEncoder(errors == "replace")
+        self._name = ""
+
+    def begin(self, name: str) -> None:
+        """A new text starts, called `name` in errors; a byte order mark at its head is dropped."""
+        self._name = name
+        self._native.begin()
+
+    def feed(self, chunk: Any) -> None:
+        """Take the next bytes of the text, not copied; words and characters may straddle chunks."""
+        self._check(self._native.feed(chunk))
+
+    def end(self) -> None:
+        """The text is over: its last word and sentence need no newline."""
+        self._check(self._native.end())
+
+    def add_sentence(self, words: Iterable[str], *, where: str) -> None:
+        """Take the words of one sentence as they are; `where` names the sentence in errors."""
+        if isinstance(words, (str, bytes)):
+            raise InputError(
+                f"{where} is the {type(words).__name__} {_shown(words)}: expected a list of words; {_SPLIT}"
+            )
+        try:
+            given = words if type(words) is list else list(words)
+        except TypeError:
+            raise InputError(f"{where} is of type {type(words).__name__}: expected a list of words") from None
+        try:
+            bad = self._native.add_sentence(given)
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{where}: the word {error.object!r} holds half a surrogate pair, which is no text"
+            ) from None
+        if bad >= 0:
+            self._refuse_word(given[bad], f"{where}, word {bad}")
+
+    def drain(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The ids since the last `drain`, and the ends of sentences among them as counts of all tokens so far.
+
+        Both are views of the encoder's own buffers: use or copy them before the next call.
+        """
+        drained = self._native.ids(), self._native.sentence_ends()
+        self._native.clear_output()
+        return drained
+
+    def words(self) -> tuple[bytes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The distinct words in id order: their bytes end to end, (V + 1,) offsets into these, (V,) counts."""
+        words: tuple[bytes, npt.NDArray[np.int64], npt.NDArray[np.int64]] = self._native.words()
+        return words
+
+    @property
+    def num_tokens(self) -> int:
+        """Words taken so far."""
+        return int(self._native.num_tokens)
+
+    @property
+    def num_sentences(self) -> int:
+        """Sentences ended so far."""
+        return int(self._native.num_sentences)
+
+    def _check(self, problem: int) -> None:
+        if problem == 0:
+            return
+        at = f"{self._name}: byte {self._native.problem_offset}"
+        if problem == _NUL_BYTE:
+            raise InputError(f"{at} is NUL, so this is a binary file: expected text in UTF-8")
+        if problem == _INVALID_UTF8:
+            raise InputError(
+                f"{at} is not valid UTF-8: convert the file (iconv -t UTF-8), or pass errors='replace' "
+                "(--errors replace) to read such bytes as U+FFFD"
+            )
+        if problem == _LONG_WORD:
+            raise InputError(
+                f"{at} starts a word of {self._native.problem_length} bytes, the limit is {MAX_WORD_BYTES}: "
+                + TOO_LONG_FIX
+            )
+        raise InputError(f"{at}: more than 2,147,483,647 distinct words")
+
+    def _refuse_word(self, word: object, where: str) -> None:
+        if not isinstance(word, str):
+            raise InputError(f"{where} is of type {type(word).__name__} ({_shown(word)}): words are str")
+        if not word:
+            raise InputError(f"{where} is empty: split with str.split(), which leaves no empty words, not split(' ')")
+        size = len(word.encode())
+        if size > MAX_WORD_BYTES:
+            raise InputError(
+                f"{where} has {size} bytes, the limit is {MAX_WORD_BYTES}: are these words, or whole texts?"
+            )
+        raise InputError(f"{where}: more than 2,147,483,647 distinct words")
+
+
+_SPLIT = "split each text first: [text.split() for text in texts]"
+_SHOWN_CHARACTERS = 40
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def gather_words(
+    words: bytes, offsets: npt.NDArray[np.int64], order: npt.NDArray[np.integer[Any]]
+) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """The words with the ids `order`, laid end to end, and their offsets: ``[words[i] for i in order]``, compactly."""
+    order64 = np.ascontiguousarray(order, dtype=np.int64)
+    gathered: tuple[bytes, npt.NDArray[np.int64]] = _native.gather_words(words, np.ascontiguousarray(offsets), order64)
+    return gathered

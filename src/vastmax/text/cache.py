@@ -1,0 +1,284 @@
+"""Encoded corpora kept from run to run, found by what the text says and how it was read.
+
+A folder of three parts:
+
+    corpora/KEY/      one encoded corpus; KEY is a digest of the bytes of the files and of the settings
+    files/DIGEST      what the file at a path held when it was last read, with its size and times
+    scratch/          encodings under way, renamed into corpora/ when whole
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vastmax.errors import InputError
+from vastmax.progress import Progress
+from vastmax.text import encode
+from vastmax.text.beside import written_beside
+from vastmax.text.decompress import CHUNK_BYTES
+from vastmax.text.encode import cannot_write, folder_bytes
+
+DEFAULT_LIMIT_BYTES = 20 * 2**30
+"""All encoded corpora together; VASTMAX_CACHE_LIMIT says otherwise. The least recently used go first."""
+
+UNSETTLED_NS = 2_000_000_000
+"""A file changed so shortly before it was read may have changed again within the same tick of its clock: file systems
+stamp times no finer than this (FAT: 2 s). What it holds is then found out by reading."""
+
+STALE_SECONDS = 24 * 3600.0
+"""Scratch untouched for this long was left by a process that was killed."""
+
+IN_USE: Counter[Path] = Counter()
+"""Entries that some Corpus of this process has open: never dropped."""
+
+_REPORT_BYTES = 1 << 28  # some tenth of a second
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+@dataclass(frozen=True)
+class FileState:
+    """How a file looked from outside when it was read."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int  # moves whenever the file changes, also when a tool puts mtime back
+
+    @classmethod
+    def of(cls, path: Path) -> FileState:
+        """As it looks now."""
+        status = path.stat()
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def digest() -> Any:
+    """The digest that tells contents apart (SHA-256: hardware computes it at 2 GB/s, and anyone can check it)."""
+    return hashlib.sha256()
+
+
+def digest_of(path: Path, progress: Progress) -> str:
+    """The digest of a file's bytes."""
+    total = digest()
+    buffer = memoryview(bytearray(CHUNK_BYTES))
+    done = 0
+    with open(path, "rb", buffering=0) as file:
+        progress.begin("Checking", os.fstat(file.fileno()).st_size, "B")
+        while size := file.readinto(buffer):
+            total.update(buffer[:size])
+            done += size
+            if done % _REPORT_BYTES < size:
+                progress.update(done)
+    progress.end()
+    return str(total.hexdigest())
+
+
+def default_folder() -> Path:
+    """$VASTMAX_CACHE, else the platform's place for caches."""
+    if named := os.environ.get("VASTMAX_CACHE"):
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("vastmax"))
+
+
+def limit_bytes() -> int:
+    """$VASTMAX_CACHE_LIMIT, such as 500M or 20G, else the default."""
+    text = os.environ.get("VASTMAX_CACHE_LIMIT")
+    if not text:
+        return DEFAULT_LIMIT_BYTES
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?", text.strip().upper())
+    if match is None:
+        raise InputError(f"VASTMAX_CACHE_LIMIT={text}: expected a size such as 500M or 20G")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+class Cache:
+    """The cache in `folder`; made when first written to. Processes may share it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self._corpora = self.folder / "corpora"
+        self._files = self.folder / "files"
+        self._scratch = self.folder / "scratch"
+
+    def scratch(self) -> Path:
+        """A new empty folder, on the same disk as the entries."""
+        try:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(dir=self._scratch))
+        except OSError as error:
+            raise cannot_write(self.folder, error) from None
+
+    # What files hold.
+
+    def known_digest(self, path: Path, progress: Progress) -> str | None:
+        """The digest of the file at `path`, without reading it if that can be trusted; None when it was never read.
+
+        A file whose looks changed, or were too fresh to be trusted, is read for its digest alone: a copy or a touch
+        must not cost a second encoding.
+        """
+        record = self._record(path)
+        if record is None:
+            return None
+        state = FileState.of(path)
+        fresh = record["read_ns"] - max(state.mtime_ns, state.ctime_ns) < UNSETTLED_NS
+        if record["state"] == asdict(state) and not fresh:
+            return str(record["digest"])
+        if record["state"]["size"] != state.size:
+            return None
+        read_ns = time.time_ns()
+        found = digest_of(path, progress)
+        if FileState.of(path) == state:
+            self.remember(path, state, read_ns, found)
+        return found
+
+    def remember(self, path: Path, state: FileState, read_ns: int, found: str) -> None:
+        """The file at `path`, which looked like `state` before and after it was read at `read_ns`, has this digest."""
+        record = {"path": os.path.abspath(path), "state": asdict(state), "read_ns": read_ns, "digest": found}
+        try:
+            self._files.mkdir(parents=True, exist_ok=True)
+            with written_beside(self._record_path(path)) as file:
+                file.write(json.dumps(record).encode())
+        except OSError as error:
+            raise cannot_write(self.folder, error) from None
+
+    def _record_path(self, path: Path) -> Path:
+        return self._files / (hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest() + ".json")
+
+    def _record(self, path: Path) -> dict[str, Any] | None:
+        try:
+            record = json.loads(self._record_path(path).read_bytes())
+            usable = isinstance(record["digest"], str) and isinstance(record["read_ns"], int)
+            return record if usable and isinstance(record["state"]["size"], int) else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # never read, or a record that cannot be used: the file is read again
+
+    # Encoded corpora.
+
+    @staticmethod
+    def key(digests: list[str], settings: encode.Settings) -> str:
+        """The name of the entry for files with these digests, in order, read with these settings."""
+        import unicodedata
+
+        told = {
+            "version": encode.VERSION,
+            "files": digests,
+            "lowercase": unicodedata.unidata_version if settings.lowercase else None,
+            "errors": settings.errors,
+            "column": settings.column,
+        }
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    def find(self, key: str) -> Path | None:
+        """The entry, if there is one and it is whole."""
+        entry = self._corpora / key
+        if not is_whole(entry):
+            return None
+        with suppress(OSError):  # a cache that can only be read serves all the same
+            os.utime(entry / encode.MANIFEST)  # when it was last used
+        return entry
+
+    def keep(self, scratch: Path, key: str) -> Path:
+        """Make the whole encoding in `scratch` the entry; another process may have been faster with the same one."""
+        entry = self._corpora / key
+        try:
+            self._corpora.mkdir(parents=True, exist_ok=True)
+            for _ in range(3):
+                try:
+                    os.rename(scratch, entry)
+                    return entry
+                except OSError:
+                    if not entry.is_dir():
+                        raise
+                    if (whole := self.find(key)) is not None:
+                        shutil.rmtree(scratch)
+                        return whole
+                    self._drop(entry)  # damaged
+        except OSError as error:
+            raise cannot_write(self.folder, error) from None
+        raise InputError(f"{entry}: other processes keep writing a damaged encoding; remove that folder")
+
+    def trim(self, limit: int) -> None:
+        """Drop the least recently used entries until they fit into `limit` bytes; drop stale scratch."""
+        entries: list[tuple[float, int, Path]] = []
+        for entry in _folders(self._corpora):
+            try:
+                entries.append((_last_used(entry), folder_bytes(entry), entry))
+            except FileNotFoundError:
+                continue  # another process dropped it
+        excess = sum(size for _, size, _ in entries) - limit
+        for _, size, entry in sorted(entries):
+            if excess <= 0:
+                break
+            if not IN_USE[entry]:
+                self._drop(entry)
+                excess -= size
+        for scratch in _folders(self._scratch):
+            try:
+                newest = max(item.stat().st_mtime for item in (scratch, *scratch.iterdir()))
+            except FileNotFoundError:
+                continue
+            if time.time() - newest > STALE_SECONDS:
+                shutil.rmtree(scratch, ignore_errors=True)
+
+    def _drop(self, entry: Path) -> None:
+        """Remove an entry; moved away first, so that nobody finds half of it."""
+        away = Path(tempfile.mkdtemp(dir=self._made(self._scratch)))
+        with suppress(FileNotFoundError):  # another process was faster
+            os.rename(entry, away / entry.name)
+        shutil.rmtree(away, ignore_errors=True)
+
+    @staticmethod
+    def _made(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _folders(parent: Path) -> list[Path]:
+    return [path for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+
+
+def _last_used(entry: Path) -> float:
+    try:
+        return (entry / encode.MANIFEST).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0  # damaged: goes first
+
+
+def read_manifest(entry: Path) -> dict[str, int] | None:
+    """The figures of an encoded corpus, or None when there is none that this version reads."""
+    try:
+        manifest = json.loads((entry / encode.MANIFEST).read_bytes())
+        if (manifest["format"], manifest["version"]) != (encode.FORMAT, encode.VERSION):
+            return None
+        return {name: int(manifest[name]) for name in ("tokens", "sentences", "types", "vocabulary_bytes")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def is_whole(entry: Path) -> bool:
+    """Whether every file of the encoded corpus is there in full length."""
+    manifest = read_manifest(entry)
+    if manifest is None:
+        return False
+    expected = {
+        encode.IDS: 4 * manifest["tokens"],
+        encode.OFFSETS: 8 * (manifest["sentences"] + 1),
+        encode.WORDS: manifest["vocabulary_bytes"],
+        encode.WORD_OFFSETS: 8 * (manifest["types"] + 1),
+        encode.COUNTS: 8 * manifest["types"],
+    }
+    try:
+        return all((entry / name).stat().st_size == size for name, size in expected.items())
+    except OSError:
+        return False

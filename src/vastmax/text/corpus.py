@@ -1,0 +1,204 @@
+"""Text as ids on disk: read once, counted once, then only ever read as numbers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vastmax.errors import InputError
+from vastmax.progress import Progress, Silent
+from vastmax.text import cache as caching
+from vastmax.text import encode, sources
+from vastmax.text.array_file import ArrayFile
+from vastmax.text.cache import Cache, FileState
+from vastmax.text.encode import Settings, Tokenizer
+from vastmax.text.encoded_view import EncodedView
+from vastmax.text.reading import encode_source
+from vastmax.text.vocabulary import Vocabulary
+from vastmax.text.words import Words
+
+
+class Corpus:
+    """A token stream on disk: the ids of all words, where sentences end, and the vocabulary of all types.
+
+    It is ``[[vocabulary.id(w) for w in line.split()] for line in text.split("\\n") if line.split()]``, end to end, with
+    memory that depends on the number of distinct words and not on the length of the text. Ids follow the count order of
+    the *whole* vocabulary, so that one encoding serves every min_count: with ``v = corpus.vocabulary.truncate(…)``
+    (no unknown word) an id ≥ len(v) is outside v, and the others are v's own.
+
+    Args:
+        source: a path, a glob, "-" for standard input, several paths in order, lists of words (anything that iterates),
+            or a Parquet/Arrow file or table. Files may be compressed (gzip, bzip2, xz, zstandard).
+        lowercase: the same as lower-casing the text.
+        tokenizer: from a line (without its newline) to its words; None: ``str.split``. Such corpora are not cached.
+        errors: "strict" refuses NUL bytes and invalid UTF-8, naming the byte; "replace" reads them as Python would.
+        column: the column of a table that holds text or lists of words; needed when there are several.
+        cache: True: in the user's cache folder ($VASTMAX_CACHE); a path: there; False: in a temporary folder that goes
+            with this object. Standard input, lists of words and tables in memory are never kept.
+        progress: told of the bytes read and the words a second.
+
+    Raises:
+        InputError: any of the above is not as expected, the text holds no words, the disk is full.
+
+    Cost: one pass over the text and one over the ids; a file that was read before costs nothing if its size and times
+    are the same, else one pass to see whether its bytes are.
+    """
+
+    def __init__(
+        self,
+        source: object,
+        *,
+        lowercase: bool = False,
+        tokenizer: Tokenizer | None = None,
+        errors: str = "strict",
+        column: str | None = None,
+        cache: bool | str | os.PathLike[str] = True,
+        progress: Progress | None = None,
+    ) -> None:
+        if errors not in ("strict", "replace"):
+            raise InputError(f"errors={errors!r}: expected 'strict' or 'replace'")
+        if tokenizer is not None and not callable(tokenizer):
+            raise InputError(f"tokenizer={tokenizer!r}: expected a function from a line to a list of words")
+        found = sources.resolve(source)
+        if column is not None and not isinstance(found, (sources.ArrowFiles, sources.ArrowTable)):
+            raise InputError(f"column={column!r}: the source is no Parquet or Arrow table, so it has no columns")
+        settings = Settings(lowercase, errors, tokenizer, column)
+        folder = None if cache is False else caching.default_folder() if cache is True else Path(cache)
+        store = None if folder is None else Cache(folder)
+        self._finalizer: Any = None
+        if store is not None and tokenizer is None and isinstance(found, (sources.Files, sources.ArrowFiles)):
+            self._open_cached(found, settings, store, progress or Silent())
+        else:
+            scratch = store.scratch() if store is not None else _temporary_folder()
+            with _removed_on_failure(scratch):
+                encode_source(found, scratch, settings, progress or Silent())
+                self._open(scratch, temporary=True)
+
+    def _open_cached(
+        self, found: sources.Files | sources.ArrowFiles, settings: Settings, store: Cache, progress: Progress
+    ) -> None:
+        known = [store.known_digest(path, progress) for path in found.paths]
+        digests = [digest for digest in known if digest is not None]
+        if len(digests) == len(known):
+            entry = store.find(store.key(digests, settings))
+            if entry is not None and self._try_open(entry):
+                return
+        limit = caching.limit_bytes()
+        scratch = store.scratch()
+        with _removed_on_failure(scratch):
+            states = [FileState.of(path) for path in found.paths]
+            read_ns = time.time_ns()
+            digests = encode_source(found, scratch, settings, progress)
+            entry = store.keep(scratch, store.key(digests, settings))
+        for path, before, digest in zip(found.paths, states, digests, strict=True):
+            if FileState.of(path) == before:
+                store.remember(path, before, read_ns, digest)
+        self._open(entry, temporary=False)
+        store.trim(limit)
+
+    def _try_open(self, entry: Path) -> bool:
+        try:
+            self._open(entry, temporary=False)
+        except FileNotFoundError:  # dropped by another process a moment ago
+            return False
+        return True
+
+    def _open(self, folder: Path, *, temporary: bool) -> None:
+        manifest = caching.read_manifest(folder)
+        if manifest is None:
+            raise FileNotFoundError(folder)
+        self.folder = folder
+        self.num_tokens = manifest["tokens"]
+        self.num_sentences = manifest["sentences"]
+        words = Words((folder / encode.WORDS).read_bytes(), np.fromfile(folder / encode.WORD_OFFSETS, dtype=np.int64))
+        self.vocabulary = Vocabulary.in_order(words, np.fromfile(folder / encode.COUNTS, dtype=np.int64))
+        self._ids = ArrayFile(folder / encode.IDS, np.int32)
+        self._offsets = ArrayFile(folder / encode.OFFSETS, np.int64)
+        caching.IN_USE[folder] += 1
+        self._finalizer = weakref.finalize(self, _release, folder, self._ids, self._offsets, temporary)
+
+    @property
+    def ids(self) -> npt.NDArray[np.int32]:
+        """All ids, (num_tokens,) int32, mapped read-only: touched pages count as this process's memory."""
+        return self._ids.map()
+
+    @property
+    def sentence_offsets(self) -> npt.NDArray[np.int64]:
+        """Sentence s is ``ids[sentence_offsets[s]:sentence_offsets[s + 1]]``: (num_sentences + 1,) int64, mapped."""
+        return self._offsets.map()
+
+    def read_ids(self, start: int, stop: int) -> npt.NDArray[np.int32]:
+        """``ids[start:stop]`` as a new array, read from the file. Safe from several threads and after a fork."""
+        return self._ids.read(start, stop)
+
+    def read_offsets(self, start: int, stop: int) -> npt.NDArray[np.int64]:
+        """``sentence_offsets[start:stop]`` as a new array, read from the file."""
+        return self._offsets.read(start, stop)
+
+    def sentences(self, vocabulary: Vocabulary | None = None) -> Iterator[npt.NDArray[np.int32]]:
+        """The ids of each sentence in turn; with a `vocabulary`, its ids, as in `encode_with`."""
+        return self.encode_with(vocabulary or self.vocabulary).sentences()
+
+    def encode_with(self, vocabulary: Vocabulary) -> EncodedView:
+        """This text in the ids of another vocabulary, mapped as it is read: nothing is written or held.
+
+        Words outside it become its unknown word, or are dropped when it has none.
+        """
+        return EncodedView(self, vocabulary)
+
+    def close(self) -> None:
+        """Close the files, and remove them if they were not to be kept. Arrays stay good."""
+        if self._finalizer is not None:
+            self._finalizer()
+
+    def __enter__(self) -> Corpus:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Corpus({self.num_tokens:,} tokens, {self.num_sentences:,} sentences, {len(self.vocabulary):,} types)"
+
+
+def _release(folder: Path, ids: ArrayFile, offsets: ArrayFile, temporary: bool) -> None:
+    ids.close()
+    offsets.close()
+    caching.IN_USE[folder] -= 1
+    if temporary:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary_folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="vastmax-"))
+    except OSError as error:
+        raise encode.cannot_write(Path(tempfile.gettempdir()), error) from None
+
+
+class _removed_on_failure:  # noqa: N801 - reads as a phrase after `with`
+    """Removes a folder when the block fails or is interrupted."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,290 @@
+"""One pass from text to a folder of ids: words are numbered as they are first seen, then renumbered by count."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vastmax.errors import InputError
+from vastmax.kernels.text_encoder import TextEncoder
+from vastmax.progress import Progress
+from vastmax.text.words import Words
+
+FORMAT = "vastmax corpus"
+VERSION = 1
+MANIFEST, IDS, OFFSETS = "manifest.json", "ids.i32", "sentence_offsets.i64"
+WORDS, WORD_OFFSETS, COUNTS = "vocabulary.utf8", "vocabulary_offsets.i64", "vocabulary_counts.i64"
+
+RENUMBER_IDS = 1 << 20
+"""Ids renumbered at a time."""
+
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_REPORT_SECONDS = 0.1
+
+Tokenizer = Callable[[str], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How text becomes words."""
+
+    lowercase: bool
+    errors: str
+    tokenizer: Tokenizer | None
+    column: str | None
+
+
+class Meter:
+    """Reports how far reading is, not more often than a person can see."""
+
+    def __init__(self, progress: Progress, total: float | None, unit: str) -> None:
+        self._progress = progress
+        self._started = self._reported = time.monotonic()
+        self._done = 0
+        progress.begin("Reading", total, unit)
+
+    def advance(self, done: int, num_tokens: int) -> None:
+        """`done` more units are read, which makes `num_tokens` words in all."""
+        self._done += done
+        now = time.monotonic()
+        if now - self._reported >= _REPORT_SECONDS:
+            self._reported = now
+            self._progress.update(self._done, words_per_second=num_tokens / (now - self._started))
+
+    def end(self) -> None:
+        """Everything is read."""
+        self._progress.update(self._done)
+        self._progress.end()
+
+
+class Encoding:
+    """Writes the encoded corpus into `folder`, which is the caller's to remove if this fails."""
+
+    def __init__(self, folder: Path, settings: Settings, meter: Meter) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._spilled = 0  # ids written
+        self._encoder = TextEncoder(errors=settings.errors)
+        self.meter = meter
+        with _writing(folder):
+            self._ids: IO[bytes] = open(folder / IDS, "w+b", buffering=0)  # noqa: SIM115 - closed by finish or close
+            self._offsets: IO[bytes] = open(folder / OFFSETS, "wb")  # noqa: SIM115
+            self._offsets.write(np.zeros(1, dtype=np.int64).data)
+
+    @property
+    def num_tokens(self) -> int:
+        """Words so far."""
+        return self._encoder.num_tokens
+
+    def add_text(self, name: str, chunks: Iterable[bytes | memoryview]) -> None:
+        """One text, decompressed; it ends a sentence."""
+        chunks = _not_utf16(name, chunks) if self._settings.errors == "strict" else chunks
+        if self._settings.tokenizer is not None:
+            for number, (line, offset) in enumerate(_lines(chunks), start=1):
+                self._add_line(line, name, offset, f"{name}, line {number}")
+            return
+        self._encoder.begin(name)
+        for chunk in chunks:
+            self._encoder.feed(chunk)
+            self._spill()
+        self._encoder.end()
+        self._spill()
+
+    def add_sentence(self, words: Any, where: str) -> None:
+        """One list of words."""
+        self._encoder.add_sentence(words, where=where)
+        if self._encoder.num_tokens - self._spilled >= RENUMBER_IDS:
+            self._spill()
+
+    def add_rows(self, name: str, rows: list[Any], start: int) -> None:
+        """Rows of a table, the first with the number `start`: texts, of which each ends a sentence, or lists of words.
+
+        A missing value is passed over.
+        """
+        texts: list[str] = []
+        for number, row in enumerate(rows, start):
+            if isinstance(row, list):
+                self.add_sentence(row, f"{name}, row {number}")
+            elif row is not None:
+                if self._settings.errors == "strict" and "\0" in row:
+                    raise InputError(f"{name}, row {number}: character {row.index(chr(0))} is NUL: expected text")
+                texts.append(row)
+        if texts:
+            # The newline in front keeps a byte order mark what it is inside a table: a character.
+            text = "\n".join(["", *texts]).encode()
+            self.add_text(f"{name}, rows {start} to {start + len(rows) - 1}", [text])
+        self._spill()
+
+    def _add_line(self, line: bytes, name: str, offset: int, where: str) -> None:
+        tokenizer, errors = self._settings.tokenizer, self._settings.errors
+        assert tokenizer is not None
+        if errors == "strict" and (nul := line.find(0)) >= 0:
+            raise InputError(f"{name}: byte {offset + nul} is NUL, so this is a binary file: expected text in UTF-8")
+        try:
+            text = line.decode("utf-8", errors)
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{name}: byte {offset + error.start} is not valid UTF-8: convert the file (iconv -t UTF-8), or pass "
+                "errors='replace' (--errors replace) to read such bytes as U+FFFD"
+            ) from None
+        self.add_sentence(tokenizer(text), f"{where}, from the tokenizer")
+
+    def _spill(self) -> None:
+        ids, sentence_ends = self._encoder.drain()
+        self._spilled += len(ids)
+        with _writing(self._folder):
+            _write_all(self._ids, ids)
+            self._offsets.write(sentence_ends.data)
+
+    def finish(self, name: str) -> None:
+        """Number the words by count, renumber the ids and write what makes the folder whole.
+
+        Raises:
+            InputError: there was not one word; the disk is full.
+        """
+        self._spill()
+        if self._encoder.num_tokens == 0:
+            raise InputError(f"{name} holds no words: nothing in it but white space, if anything")
+        blob, word_offsets, counts = self._encoder.words()
+        words = Words(blob, word_offsets)
+        merged = None
+        if self._settings.lowercase:
+            words, counts, merged = _lowercased(words, counts)
+        order = np.argsort(-counts, kind="stable")  # ties: first seen first
+        renumbered = np.empty(len(order), dtype=np.int32)
+        renumbered[order] = np.arange(len(order), dtype=np.int32)
+        if merged is not None:
+            renumbered = renumbered[merged]
+        words = words.take(order)
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "source": name,
+            "tokens": self._encoder.num_tokens,
+            "sentences": self._encoder.num_sentences,
+            "types": len(words),
+            "vocabulary_bytes": len(words.blob),
+        }
+        with _writing(self._folder):
+            _renumber(self._ids, renumbered)
+            self.close()
+            (self._folder / WORDS).write_bytes(words.blob)
+            words.offsets.tofile(self._folder / WORD_OFFSETS)
+            counts[order].tofile(self._folder / COUNTS)
+            (self._folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        self.meter.end()
+
+    def close(self) -> None:
+        """Close the files; also safe after a failure."""
+        self._ids.close()
+        self._offsets.close()
+
+
+def _not_utf16(name: str, chunks: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    first = True
+    for chunk in chunks:
+        if first and bytes(chunk[:2]) in _UTF16_MARKS:
+            raise InputError(f"{name} is UTF-16 text: convert it first: iconv -f UTF-16 -t UTF-8 IN > OUT")
+        first = False
+        yield chunk
+
+
+def _lines(chunks: Iterable[bytes | memoryview]) -> Iterator[tuple[bytes, int]]:
+    """The lines of a text, each with the offset of its first byte; the last needs no newline."""
+    rest: list[bytes] = []  # of a line that is not over yet
+    offset = 0
+    head = True
+    for chunk in chunks:
+        *whole, last = bytes(chunk).split(b"\n")
+        for end in whole:
+            line = b"".join([*rest, end])
+            rest = []
+            mark = 3 if head and line.startswith(b"\xef\xbb\xbf") else 0
+            head = False
+            yield line[mark:], offset + mark
+            offset += len(line) + 1
+        rest.append(last)
+    line = b"".join(rest)
+    if line:
+        mark = 3 if head and line.startswith(b"\xef\xbb\xbf") else 0
+        yield line[mark:], offset + mark
+
+
+def _lowercased(
+    words: Words, counts: npt.NDArray[np.int64]
+) -> tuple[Words, npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Lower-case the distinct words and join those that become one: (words, counts, old id → new id).
+
+    Equal to lower-casing the text before it was split: str.lower() looks at neighbours only for the final sigma, and
+    white space ends such a neighbourhood, so no word's lower case depends on another word.
+    """
+    encoder = TextEncoder()
+    encoder.add_sentence([word.lower() for word in words], where="lower case")
+    merged = encoder.drain()[0].copy()
+    blob, offsets, _ = encoder.words()
+    sums = np.zeros(len(offsets) - 1, dtype=np.int64)
+    np.add.at(sums, merged, counts)
+    return Words(blob, offsets), sums, merged
+
+
+def _renumber(file: IO[bytes], new_ids: npt.NDArray[np.int32]) -> None:
+    """Replace every id i in the file by new_ids[i], through one small buffer."""
+    block = np.empty(RENUMBER_IDS, dtype=np.int32)
+    raw = block.data.cast("B")
+    position = 0
+    while True:
+        file.seek(position)
+        filled = 0
+        while filled < len(raw) and (got := file.readinto(raw[filled:])):  # type: ignore[attr-defined]
+            filled += got
+        if filled == 0:
+            return
+        file.seek(position)
+        ids = block[: filled // block.itemsize]
+        _write_all(file, new_ids[ids])
+        position += filled
+
+
+def _write_all(file: IO[bytes], array: npt.NDArray[Any]) -> None:
+    data = array.data.cast("B") if array.size else memoryview(b"")
+    while data:
+        data = data[file.write(data) :]
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
+def cannot_write(folder: Path, error: OSError) -> InputError:
+    """What to tell a person when `folder` cannot take the encoded corpus."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    fix = "free some space, or" if full else "make it writable, or"
+    return InputError(
+        f"{folder}: cannot write the encoded corpus: {error.strerror or error}: {fix} set VASTMAX_CACHE to a folder "
+        "elsewhere (without a cache: TMPDIR)"
+    )
+
+
+def folder_bytes(folder: Path) -> int:
+    """The size of all files in `folder`; files that vanish meanwhile count nothing."""
+    total = 0
+    for entry in os.scandir(folder):
+        try:
+            total += entry.stat(follow_symlinks=False).st_size
+        except FileNotFoundError:
+            continue
+    return total

@@ -1,0 +1,79 @@
+"""A corpus seen through another vocabulary: ids are mapped as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from vastmax.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from vastmax.text.corpus import Corpus
+
+BLOCK_TOKENS = 1 << 20
+"""Tokens mapped at a time; a longer sentence is read whole."""
+
+_BLOCK_SENTENCES = 1 << 16
+
+
+class EncodedView:
+    """The sentences of `corpus` in the ids of `vocabulary`.
+
+    Words outside the vocabulary become its unknown word. When it has none they are dropped, and so is a sentence of
+    which nothing is left.
+    """
+
+    def __init__(self, corpus: Corpus, vocabulary: Vocabulary) -> None:
+        self.corpus = corpus
+        self.vocabulary = vocabulary
+        self.id_map: npt.NDArray[np.int32] = vocabulary.map_words(corpus.vocabulary.words)
+        """(types of the corpus,) the id here of each id there, −1: dropped."""
+
+    @cached_property
+    def num_tokens(self) -> int:
+        """Tokens that remain; known from the counts, without reading."""
+        return int(self.corpus.vocabulary.counts[self.id_map >= 0].sum())
+
+    @cached_property
+    def num_outside(self) -> int:
+        """Tokens of the corpus whose word the vocabulary does not hold, dropped or made unknown."""
+        outside = self.id_map < 0
+        if self.vocabulary.unknown is not None:
+            unknown = self.vocabulary.id(self.vocabulary.unknown)
+            own = np.fromiter(
+                (word == self.vocabulary.unknown for word in self.corpus.vocabulary.words),
+                dtype=bool,
+                count=len(self.id_map),
+            )
+            outside = (self.id_map == unknown) & ~own
+        return int(self.corpus.vocabulary.counts[outside].sum())
+
+    def blocks(self) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]]:
+        """Whole sentences, about `BLOCK_TOKENS` tokens at a time: their ids, and their offsets among these, from 0."""
+        num_sentences = self.corpus.num_sentences
+        start = 0
+        while start < num_sentences:
+            offsets = self.corpus.read_offsets(start, min(start + _BLOCK_SENTENCES, num_sentences) + 1)
+            fits = int(np.searchsorted(offsets, offsets[0] + BLOCK_TOKENS, side="right")) - 1
+            offsets = offsets[: max(fits, 1) + 1]
+            ids = self.id_map[self.corpus.read_ids(int(offsets[0]), int(offsets[-1]))]
+            start += len(offsets) - 1
+            offsets -= offsets[0]
+            if self.vocabulary.unknown is None:
+                kept = ids >= 0
+                offsets = np.concatenate([[0], np.cumsum(kept)])[offsets]
+                offsets = np.unique(offsets)  # sentences that became empty go
+                ids = ids[kept]
+            yield ids, offsets
+
+    def sentences(self) -> Iterator[npt.NDArray[np.int32]]:
+        """The ids of each sentence in turn, as arrays of their own block."""
+        for ids, offsets in self.blocks():
+            ends = offsets.tolist()
+            for begin, end in pairwise(ends):
+                yield ids[begin:end]

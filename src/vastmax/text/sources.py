@@ -1,0 +1,168 @@
+"""What a corpus may be made of, told apart before any long work: files, a stream, lists of words, Arrow tables."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+from vastmax.errors import InputError
+from vastmax.text.arrow import is_arrow_file, is_arrow_object
+
+
+@dataclass(frozen=True)
+class Files:
+    """Text files in order, plain or compressed."""
+
+    paths: list[Path]
+
+
+@dataclass(frozen=True)
+class ArrowFiles:
+    """Parquet or Arrow files in order."""
+
+    paths: list[Path]
+
+
+@dataclass(frozen=True)
+class ArrowTable:
+    """A table in memory, or anything that hands out an Arrow stream."""
+
+    table: Any
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Bytes that come once: standard input, a pipe."""
+
+    name: str
+    path: Path | None  # None: standard input
+
+    def open(self) -> IO[bytes]:
+        """The stream itself; closing it is the caller's job, except for standard input."""
+        if self.path is None:
+            return sys.stdin.buffer
+        return open(self.path, "rb", buffering=0)
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Lists of words."""
+
+    sentences: Iterator[Any]
+
+
+Source = Files | ArrowFiles | ArrowTable | Stream | Sentences
+
+
+def resolve(source: object) -> Source:
+    """Tell what `source` is, and that its files are there and may be read.
+
+    Raises:
+        InputError: nothing is there, a glob matches nothing, a folder, texts where lists of words were expected, …
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return _from_paths([source])
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        raise InputError("bytes were given: expected a path, '-' for standard input, or lists of words")
+    if is_arrow_object(source):
+        return ArrowTable(source)
+    if isinstance(source, Mapping) or not isinstance(source, Iterable):
+        raise InputError(
+            f"a corpus of type {type(source).__name__}: expected a path, several paths, a glob, '-' for standard "
+            "input, lists of words, or an Arrow table"
+        )
+    items = iter(source)
+    try:
+        first = next(items)
+    except StopIteration:
+        raise InputError("the corpus is empty: it holds neither paths nor sentences") from None
+    if isinstance(first, os.PathLike):
+        return _from_paths([first, *items])
+    if isinstance(first, str):
+        # Paths, or texts that nobody has split. An open-ended source of str is not read to its end to find out.
+        known = first == "-" or _exists(first)
+        paths = [first, *items] if known or isinstance(source, (list, tuple, set, frozenset)) else [first]
+        if not known and not any(_exists(path) for path in paths):
+            raise InputError(
+                f"{_shown(first)} is a str and no file: expected paths or lists of words; "
+                "split texts first: [s.split() for s in …]"
+            )
+        return _from_paths(paths)
+    return Sentences(chain([first], items))
+
+
+def _exists(path: object) -> bool:
+    try:
+        return isinstance(path, (str, os.PathLike)) and (os.path.exists(path) or bool(_matches(os.fspath(path))))
+    except ValueError:  # a NUL inside
+        return False
+
+
+def _matches(pattern: str | bytes) -> list[str]:
+    return sorted(glob.glob(pattern, recursive=True)) if isinstance(pattern, str) and glob.has_magic(pattern) else []
+
+
+def _shown(text: str) -> str:
+    return repr(text) if len(text) <= 60 else repr(text[:59]) + "…"
+
+
+def _from_paths(given: list[Any]) -> Source:
+    paths: list[Path] = []
+    for item in given:
+        if not isinstance(item, (str, os.PathLike)):
+            raise InputError(f"a {type(item).__name__} among paths: expected paths only, or lists of words only")
+        text = os.fsdecode(item)
+        if text == "-" and len(given) > 1:
+            raise InputError("'-' (standard input) among several files: it must be the only one")
+        if text == "-":
+            return Stream("standard input", None)
+        paths.extend(_expand(text))
+    if len(paths) == 1 and not paths[0].is_file():
+        return Stream(str(paths[0]), paths[0])
+    kinds = [_check_file(path) for path in paths]
+    if all(kinds):
+        return ArrowFiles(paths)
+    if any(kinds):
+        raise InputError(
+            f"{paths[kinds.index(True)]} is a Parquet or Arrow file, others are text: give one kind at a time"
+        )
+    return Files(paths)
+
+
+def _expand(text: str) -> list[Path]:
+    """The files that one path or glob stands for."""
+    if not text or "\0" in text:
+        raise InputError(f"{text!r} is no path")
+    path = Path(text)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if not glob.has_magic(text):
+            raise InputError(f"{text}: no such file") from None
+        matches = [Path(match) for match in _matches(text) if not os.path.isdir(match)]
+        if not matches:
+            raise InputError(f"{text}: no file matches") from None
+        return matches
+    except OSError as error:
+        raise InputError(f"{text}: cannot be read: {error.strerror}") from None
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{text} is a folder: give its files, for instance '{path / '*.txt'}'")
+    return [path]
+
+
+def _check_file(path: Path) -> bool:
+    """Whether the file is of an Arrow kind; an InputError when it cannot be read or is empty."""
+    if not path.is_file():
+        raise InputError(f"{path} is not an ordinary file: a pipe can only be given alone")
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return is_arrow_file(file)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
