@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from vastmax.eager import eager
 from vastmax.errors import InputError
 from vastmax.examples import Examples, checked_context, checked_hidden
 from vastmax.objective.base import Objective
@@ -75,6 +76,7 @@ class Head(nn.Module):
         """Whether `log_prob` sums to one over the vocabulary."""
         return self.output.normalised
 
+    @eager
     def forward(
         self,
         hidden: Tensor,
@@ -141,6 +143,7 @@ class Head(nn.Module):
             return total
         return total / examples.total_weight(weight)
 
+    @eager
     def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
         """Exact log p, in nats: of every word, (…, V), or of `target` (…), the same shape.
 
@@ -153,6 +156,7 @@ class Head(nn.Module):
         examples = self._examples(hidden, target, ignore_index=None, several=False)
         return self._likelihood().log_prob(examples.hidden, examples.target).reshape(target.shape)
 
+    @eager
     def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
         """The k best words: (log_prob, word_ids), both (…, k), best first; exact unless an index `search` is passed.
 
@@ -165,9 +169,69 @@ class Head(nn.Module):
         leading = hidden.shape[:-1]
         return log_prob.reshape(*leading, k), word_ids.reshape(*leading, k)
 
+    @eager
     def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """One word an example drawn from p(· | hidden): (…) int64."""
         return self._likelihood().sample(self._hidden(hidden), generator=generator).reshape(hidden.shape[:-1])
+
+    @eager
+    def diagnose(
+        self,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+        ignore_index: int = -100,
+    ) -> dict[str, float]:
+        """What to look at before trusting an approximation, measured on one batch. Dearer than a step.
+
+        Args:
+            hidden: as in `forward`, and so are the others.
+
+        Returns:
+            by name, means in nats over the batch:
+
+            - "exact_loss", "training_loss", and "gap", training less exact (to be compared over time for objectives
+              whose loss is no estimate of the likelihood: NCE, negative sampling);
+            - for flat layers "log_normaliser_mean", "log_normaliser_mean_abs", "log_normaliser_std": near 0 the raw
+              score may stand for log p, if the objective is `self_normalising`;
+            - "touched_share": of the layer's parameters, the share that a step's gradient writes to;
+            - what the objective adds (`Objective.diagnose`).
+
+        Raises:
+            InputError: as `forward`, or no example that is not ignored.
+        """
+        checked_context(context, self.objective.needs)
+        examples = self._examples(hidden.detach(), target, ignore_index=ignore_index, several=True)
+        if examples.target.shape[0] == 0:
+            raise InputError("every target is ignored: nothing to diagnose")
+        inner, generator_state = examples.matching(context), None if generator is None else generator.get_state()
+        with torch.enable_grad():
+            loss = self.objective(
+                self.output, examples.hidden, examples.target, context=inner, generator=generator
+            ).mean()
+            touched = _touched_share(loss, self.output)
+        training_loss = float(loss.detach())
+        if generator is not None and generator_state is not None:
+            generator.set_state(generator_state)
+        with torch.no_grad():
+            exact_loss = float(-self._likelihood().log_prob(examples.hidden, examples.target).mean())
+            figures = {
+                "training_loss": training_loss,
+                "exact_loss": exact_loss,
+                "gap": training_loss - exact_loss,
+                "touched_share": touched,
+            }
+            if isinstance(self.output, FlatOutput):
+                _, log_normaliser = self.output.exact(examples.hidden, examples.target)
+                figures["log_normaliser_mean"] = float(log_normaliser.mean())
+                figures["log_normaliser_mean_abs"] = float(log_normaliser.abs().mean())
+                figures["log_normaliser_std"] = float(log_normaliser.std(correction=0))
+            figures |= self.objective.diagnose(
+                self.output, examples.hidden, examples.target, context=inner, generator=generator
+            )
+        return figures
 
     def _likelihood(self) -> Output:
         """The layer whose softmax estimates p(w | h) under this objective: nearly always the layer itself."""
@@ -207,3 +271,14 @@ class Head(nn.Module):
             )
         if weight is not None and weight.shape != (self.vocab_size,):
             raise InputError(f"weight has shape {tuple(weight.shape)}; expected one a word, ({self.vocab_size},)")
+
+
+def _touched_share(loss: Tensor, output: Output) -> float:
+    """The share of the layer's parameters that the gradient of `loss` has an entry for."""
+    parameters = [parameter for parameter in output.parameters() if parameter.requires_grad]
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    touched = 0
+    for gradient in gradients:
+        if gradient is not None:
+            touched += gradient._values().numel() if gradient.is_sparse else gradient.numel()
+    return touched / sum(parameter.numel() for parameter in parameters)

@@ -6,8 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from vastmax.distribution.counts import counts_array
 from vastmax.errors import InputError
 from vastmax.head import Head
+from vastmax.objective.cross_entropy import CrossEntropy
+from vastmax.objective.nce import NCE, LearnedNormaliser
+from vastmax.objective.negative_sampling import NegativeSampling
+from vastmax.objective.sampled_softmax import SampledSoftmax
+from vastmax.objective.self_normalised import Penalty, SelfNormalised
+from vastmax.output.dense import Dense
+from vastmax.proposal.unigram import Unigram
 
 BuildHead = Callable[..., Head]
 _Build = TypeVar("_Build", bound=BuildHead)
@@ -49,6 +57,9 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {}
 
+# Noise words a step, shared by the batch: where Jozefowicz et al. 2016 and the speed of matrix products both settle.
+DEFAULT_NUM_SAMPLES = 1024
+
 
 def recipe(name: str, *, summary: str, source: str, needs: frozenset[str] = frozenset()) -> Callable[[_Build], _Build]:
     """Enter the decorated function into `RECIPES`; it stays what it is, a typed function with options."""
@@ -58,3 +69,84 @@ def recipe(name: str, *, summary: str, source: str, needs: frozenset[str] = froz
         return build
 
     return enter
+
+
+def _vocab_size(vocabulary: Any) -> int:
+    return int(counts_array(vocabulary).size)
+
+
+@recipe(
+    "softmax",
+    summary="the plain softmax: exact, O(V) a token in training and test; small vocabularies, or as the yardstick",
+    source="Bengio et al. 2003",
+)
+def softmax(hidden_size: int, vocabulary: Any) -> Head:
+    """Dense × CrossEntropy."""
+    return Head(Dense(hidden_size, _vocab_size(vocabulary)), CrossEntropy())
+
+
+@recipe(
+    "sampled-softmax",
+    summary="softmax over the target and K sampled words: the usual choice for training on large vocabularies",
+    source="Jean et al. 2015; Jozefowicz et al. 2016",
+)
+def sampled_softmax(
+    hidden_size: int, vocabulary: Any, *, num_samples: int = DEFAULT_NUM_SAMPLES, power: float = 1.0
+) -> Head:
+    """Dense × SampledSoftmax over unique draws from Unigram(power)."""
+    noise = Unigram(vocabulary, power, unique=True)
+    return Head(Dense(hidden_size, noise.vocab_size), SampledSoftmax(noise, num_samples))
+
+
+@recipe(
+    "nce",
+    summary="tell words from noise: as cheap as sampled softmax, and scores that need no normaliser at test time",
+    source="Gutmann & Hyvärinen 2010; Mnih & Teh 2012",
+)
+def nce(
+    hidden_size: int,
+    vocabulary: Any,
+    *,
+    num_samples: int = DEFAULT_NUM_SAMPLES,
+    power: float = 1.0,
+    log_normaliser: float | LearnedNormaliser = 0.0,
+) -> Head:
+    """Dense × NCE over draws from Unigram(power), shared by the batch."""
+    noise = Unigram(vocabulary, power)
+    objective = NCE(noise, num_samples, log_normaliser, hidden_size=hidden_size)
+    return Head(Dense(hidden_size, noise.vocab_size), objective)
+
+
+@recipe(
+    "negative-sampling",
+    summary="NCE without its corrections: for vectors, not likelihoods",
+    source="Mikolov et al. 2013",
+)
+def negative_sampling(
+    hidden_size: int, vocabulary: Any, *, num_samples: int = DEFAULT_NUM_SAMPLES, power: float = 0.75
+) -> Head:
+    """Dense × NegativeSampling over draws from Unigram(power), shared by the batch."""
+    noise = Unigram(vocabulary, power)
+    return Head(Dense(hidden_size, noise.vocab_size), NegativeSampling(noise, num_samples))
+
+
+@recipe(
+    "self-normalised",
+    summary="the plain softmax trained so that log Z stays near 0: scoring a given word then costs O(D)",
+    source="Devlin et al. 2014",
+)
+def self_normalised(hidden_size: int, vocabulary: Any, *, alpha: float = 0.1) -> Head:
+    """Dense × SelfNormalised."""
+    return Head(Dense(hidden_size, _vocab_size(vocabulary)), SelfNormalised(alpha))
+
+
+@recipe(
+    "infrequent-normalisation",
+    summary="self-normalised, with log Z computed for a tenth of the examples: cheaper training and scoring",
+    source="Andreas & Klein 2015; Chen et al. 2015",
+)
+def infrequent_normalisation(
+    hidden_size: int, vocabulary: Any, *, alpha: float = 0.1, fraction: float = 0.1, penalty: Penalty = "likelihood"
+) -> Head:
+    """Dense × SelfNormalised with a fraction below 1."""
+    return Head(Dense(hidden_size, _vocab_size(vocabulary)), SelfNormalised(alpha, fraction, penalty=penalty))

@@ -9,6 +9,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import softplus
 
+from vastmax.objective.buffers import scaled_rows
+from vastmax.output.linear_exact import spans
+
+_CHUNK_NUMEL = 2**17
+
 
 class _NoiseLoss(torch.autograd.Function):
     """Σ_k m_k·(−log σ(−(x_k + shift_k))), entries in `hit` left out; backward is one product with what is kept."""
@@ -21,22 +26,33 @@ class _NoiseLoss(torch.autograd.Function):
         multiplicity: Tensor | None,
         hit: tuple[Tensor, Tensor] | None,
     ) -> Tensor:
-        logit = noise_logit.clone() if shift is None else noise_logit + shift
+        logit = noise_logit.detach()  # ours to overwrite: see Rows.score
+        if shift is not None:
+            logit += shift
         if hit is not None:
             logit[hit] = -torch.inf
-        loss = softplus(logit)
-        total = loss.sum(dim=1) if multiplicity is None else loss @ multiplicity
+        total = _softplus_sum(logit, multiplicity)
         slope = logit.sigmoid_()
         if multiplicity is not None:
             slope *= multiplicity
-        ctx.save_for_backward(slope)
+        ctx.slope = slope  # no input or output, and ours to overwrite
         return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        (slope,) = ctx.saved_tensors
-        return slope * gradient[:, None], None, None, None
+        return scaled_rows(ctx.slope, gradient), None, None, None
+
+
+def _softplus_sum(logit: Tensor, multiplicity: Tensor | None) -> Tensor:
+    """Σ_k m_k·softplus(logit_k), on a CPU a few rows at a time: memory new to the process costs more than the sum."""
+    num_examples, width = logit.shape
+    step = num_examples if logit.is_cuda else _CHUNK_NUMEL // max(1, width)
+    total = logit.new_empty(num_examples)
+    for rows in spans(num_examples, max(1, step)):
+        loss = softplus(logit[rows])
+        total[rows] = loss.sum(dim=1) if multiplicity is None else loss @ multiplicity
+    return total
 
 
 def binary_loss(

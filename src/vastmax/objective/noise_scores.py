@@ -69,15 +69,14 @@ def score_noise(
     num_noise = noise.word_ids.shape[0]
     noise_position, target_position = position[:num_noise], position[num_noise:]
     rows = output.select(word_ids)
-    target_score = rows.score_at(hidden, target_position)
     if noise.position is None:
-        return NoiseScores(
-            noise, rows.score(hidden, noise_position), target_score, noise.log_expected_count, noise.multiplicity
-        )
+        noise_score, target_score = rows.score_both(hidden, noise_position, target_position)
+        return NoiseScores(noise, noise_score, target_score, noise.log_expected_count, noise.multiplicity)
     log_expected_count = noise.log_expected_count
     if log_expected_count.ndim == 1:
         log_expected_count = log_expected_count[noise.position]
     noise_score = rows.score_at(hidden, noise_position[noise.position])
+    target_score = rows.score_at(hidden, target_position)
     return NoiseScores(noise, noise_score, target_score, log_expected_count, None)
 
 

@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
+from vastmax.objective.buffers import scaled_rows
 from vastmax.objective.noise_scores import checked_num_samples, score_noise
 from vastmax.output.base import Output
 from vastmax.proposal.base import Context, Proposal
@@ -24,23 +25,24 @@ class _LogSumExpWithTarget(torch.autograd.Function):
     def forward(
         ctx: Any, noise_score: Tensor, shift: Tensor, target_score: Tensor, hit: tuple[Tensor, Tensor] | None
     ) -> Tensor:
-        share = noise_score + shift
+        share = noise_score.detach().add_(shift)  # ours to overwrite: see Rows.score
         if hit is not None:
             share[hit] = -torch.inf
         largest = target_score if share.shape[1] == 0 else torch.maximum(share.amax(dim=1), target_score)
         share.sub_(largest[:, None]).exp_()
         of_target = (target_score - largest).exp()
         total = share.sum(dim=1).add_(of_target)
-        ctx.save_for_backward(share, of_target, total)
+        ctx.share = share  # no input or output, and ours to overwrite
+        ctx.save_for_backward(of_target, total)
         loss: Tensor = total.log().add_(largest).sub_(target_score)
         return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor, None]:
-        share, of_target, total = ctx.saved_tensors
+        of_target, total = ctx.saved_tensors
         scale = gradient / total
-        return share * scale[:, None], None, of_target * scale - gradient, None
+        return scaled_rows(ctx.share, scale), None, of_target * scale - gradient, None
 
 
 class SampledSoftmax(Objective):

@@ -67,11 +67,21 @@ class Rows(ABC):
 
     @abstractmethod
     def score(self, hidden: Tensor, position: Tensor | None = None) -> Tensor:
-        """Scores of every row, (N, U), or of the rows at `position` (K,) distinct, (N, K): one matrix product."""
+        """Scores of every row, (N, U), or of the rows at `position` (K,) distinct, (N, K): one matrix product.
+
+        The result is the caller's to overwrite: nothing may keep it for the backward pass. So with `score_at`.
+        """
 
     @abstractmethod
     def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
         """Scores of each example with rows of its own: `position` (N,) or (N, M), the result has its shape."""
+
+    def score_both(self, hidden: Tensor, noise_position: Tensor, target_position: Tensor) -> tuple[Tensor, Tensor]:
+        """(`score(hidden, noise_position)`, `score_at(hidden, target_position)`): a step of shared noise, (N, K), (N,).
+
+        A layer overrides it where the two are cheaper together.
+        """
+        return self.score(hidden, noise_position), self.score_at(hidden, target_position)
 
 
 class FlatOutput(Output):

@@ -13,45 +13,10 @@ from torch.nn.functional import linear as linear_scores
 from vastmax.errors import InputError
 from vastmax.output.base import FlatOutput, Rows, Search
 from vastmax.output.linear_exact import linear_exact, spans, tile_shape
+from vastmax.output.linear_rows import LinearRows
 from vastmax.output.precision import product_dtype, score_dtype
 from vastmax.output.rows import RowSparse, gather_rows
 from vastmax.output.scan import scan_sample, scan_topk
-
-
-class DenseRows(Rows):
-    """Rows of a linear layer.
-
-    Attributes:
-        weight: (U, D).
-        bias: (U,), or None.
-    """
-
-    def __init__(self, word_ids: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-        self.word_ids = word_ids
-        self.weight = weight
-        self.bias = bias
-
-    def score(self, hidden: Tensor, position: Tensor | None = None) -> Tensor:
-        """hidden @ weight[position].T + bias[position], (N, K)."""
-        weight, bias = self.weight, self.bias
-        if position is not None:
-            weight = weight.index_select(0, position)
-            bias = None if bias is None else bias.index_select(0, position)
-        return _upcast(linear_scores(hidden, weight, bias))
-
-    def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
-        """hidden[n]·weight[position[n]] + bias[position[n]]."""
-        flat = position.reshape(-1)
-        dtype = score_dtype(self.weight.dtype)
-        weight = self.weight.index_select(0, flat).view(*position.shape, -1).to(dtype)
-        hidden = hidden.to(dtype)
-        if position.ndim == 1:
-            scores = (hidden * weight).sum(dim=-1)
-        else:
-            scores = torch.bmm(weight, hidden[:, :, None]).squeeze(2)
-        if self.bias is not None:
-            scores = scores + self.bias.index_select(0, flat).view(position.shape)
-        return _upcast(scores)
 
 
 def _upcast(scores: Tensor) -> Tensor:
@@ -144,7 +109,7 @@ class Dense(RowSparse, FlatOutput):
         if self.score_shift is not None:
             shift = self.score_shift.index_select(0, word_ids)
             bias = shift if bias is None else bias + shift
-        return DenseRows(word_ids, weight, bias)
+        return LinearRows(word_ids, weight, bias)
 
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `FlatOutput.exact`."""
