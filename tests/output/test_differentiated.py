@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vastmax.errors import InputError
 from vastmax.optim import RowSGD
 from vastmax.output.dense import Dense
-from vastmax.output.differentiated import Differentiated
+from vastmax.output.differentiated import Differentiated, default_blocks
 
 
 def padded(output: Differentiated, counts: list[float]) -> tuple[Tensor, Tensor]:
@@ -267,6 +267,37 @@ def test_samples_follow_the_distribution() -> None:
     expected = output.log_prob(hidden)[0].exp() * draws
     chi2 = ((torch.bincount(word_ids, minlength=8) - expected).square() / expected).sum()
     assert chi2 < 24.32  # the 0.1 % level with 7 degrees of freedom
+
+
+@settings(max_examples=40, deadline=None)
+@given(counts=st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any), D=st.integers(1, 40))
+def test_default_blocks_fit_any_vocabulary(counts: list[int], D: int) -> None:
+    sizes, widths = default_blocks(counts, D)
+    assert min(sizes) >= 1
+    assert min(widths) >= 1
+    assert widths == sorted(widths, reverse=True)
+    output = Differentiated(D, counts)  # checks the sums
+    assert (output.block_sizes, output.block_widths) == (sizes, widths)
+
+
+def test_default_blocks_have_equal_mass() -> None:
+    counts = [1e6 / (rank + 1) for rank in range(50_000)]
+    sizes, widths = default_blocks(counts, 256)
+    assert widths == [128, 80, 48]
+    masses = [sum(counts[sum(sizes[:k]) : sum(sizes[: k + 1])]) / sum(counts) for k in range(3)]
+    assert masses == pytest.approx([1 / 3] * 3, abs=0.02)
+
+
+def test_one_of_sizes_and_widths_alone_is_refused() -> None:
+    with pytest.raises(InputError, match="expected both, or none"):
+        Differentiated(5, [3, 2, 1], block_sizes=[1, 2])
+
+
+def test_a_shift_in_low_precision() -> None:
+    output = layer_of_three().bfloat16().shifted(torch.zeros(8))
+    hidden = torch.randn(3, 7).bfloat16()
+    rows = output.select(torch.tensor([0, 4]))
+    assert rows.score(hidden).dtype == rows.score_at(hidden, torch.tensor([0, 1, 1])).dtype == torch.float32
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ class DifferentiatedRows(Rows):
                 weight = weight.index_select(0, row)
                 bias = None if bias is None else bias.index_select(0, row)
             if stop > start:
+                bias = None if bias is None else bias.to(weight.dtype)
                 scores = linear(hidden[:, block.columns], weight, bias)
                 parts.append(scores.to(score_dtype(scores.dtype)))
             start = stop
