@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from vastmax.atomic import replacing
 from vastmax.embedding.formats.binary import LONGEST_HEADER, read_binary, write_binary
@@ -159,14 +159,8 @@ def save(v: WordVectors, path: str | os.PathLike[str], format: Format | None = N
         OSError: the disk is full; nothing is left behind.
     """
     name = os.fspath(path)
-    stem, compression = name, None
-    for suffix in SUFFIXES:
-        if name.lower().endswith(suffix):
-            stem, compression = name[: -len(suffix)], suffix
-    chosen = format or _by_ending(stem, name)
-    _check_option("format", chosen, FORMATS)
-    if chosen == "safetensors" and compression is not None:
-        raise InputError(f"{name}: a compressed safetensors file could not be memory-mapped; drop the {compression}")
+    chosen = format_for(name, format)
+    compression = _split_compression(name)[1]
     with replacing(name) as beside, writing(beside, compression) as stream:
         if chosen == "safetensors":
             write_native(stream, v, name)
@@ -174,6 +168,29 @@ def save(v: WordVectors, path: str | os.PathLike[str], format: Format | None = N
             write_binary(stream, v, name)
         else:
             write_text(stream, v, name, header=chosen == "word2vec")
+
+
+def format_for(path: str | os.PathLike[str], format: str | None = None) -> Format:
+    """The format that `save` would write at `path`; raises what it would raise about the name, before any work.
+
+    Example:
+        >>> format_for("vectors.vec.gz")
+        'word2vec'
+    """
+    name = os.fspath(path)
+    stem, compression = _split_compression(name)
+    chosen = format or _by_ending(stem, name)
+    _check_option("format", chosen, FORMATS)
+    if chosen == "safetensors" and compression is not None:
+        raise InputError(f"{name}: a compressed safetensors file could not be memory-mapped; drop the {compression}")
+    return cast(Format, chosen)
+
+
+def _split_compression(name: str) -> tuple[str, str | None]:
+    for suffix in SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)], suffix
+    return name, None
 
 
 def _by_ending(stem: str, name: str) -> Format:
