@@ -131,3 +131,53 @@ def test_autocast_computes_in_low_precision_and_returns_gradients_in_that_of_the
     found.sum().backward()
     assert all(x.grad is not None and x.grad.dtype == torch.float32 for x in inputs)
     torch.testing.assert_close(found.double(), naive(hidden, weight, bias, position), rtol=0.02, atol=0.05)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    n=st.integers(1, 9),
+    V=st.integers(1, 200),
+    D=st.sampled_from([1, 4, 13, 64, 65]),
+    bias=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_float32_equals_the_naive_expression_in_float64(n: int, V: int, D: int, bias: bool, seed: int) -> None:
+    """Up to a width of 64 that is the native kernel."""
+    hidden, weight, b, position = problem(n, V, D, bias, seed)
+    exact = [x.detach().float().double().requires_grad_() for x in (hidden * 0.3, weight, b) if x is not None]
+    single = [x.detach().float().requires_grad_() for x in exact]
+    assert module._native_can(*single[:2], single[2] if bias else None) == (D <= 64)
+    found = cluster_log_prob(*single[:2], single[2] if bias else None, position)
+    expected = naive(*exact[:2], exact[2] if bias else None, position)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)
+    for ours, theirs in zip(gradients(found, single), gradients(expected, exact), strict=True):
+        torch.testing.assert_close(ours.double(), theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_native_takes_what_is_not_contiguous() -> None:
+    hidden, weight, bias, position = problem(6, 30, 4, True, 0)
+    assert bias is not None
+    flat = [hidden.detach().float().T.contiguous().T, weight.detach().float().T.contiguous().T, bias.detach().float()]
+    inputs = [x.requires_grad_() for x in flat]
+    found = cluster_log_prob(*inputs, position)
+    torch.testing.assert_close(found.double(), naive(hidden, weight, bias, position), rtol=1e-5, atol=1e-5)
+    for ours, theirs in zip(
+        torch.autograd.grad(found.sum(), inputs),
+        torch.autograd.grad(naive(hidden, weight, bias, position).sum(), [hidden, weight, bias]),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours.double(), theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_what_the_kernel_cannot_take_goes_through_tiles_and_shows(value: float) -> None:
+    hidden, weight, _, position = (x.detach() if x is not None else None for x in problem(3, 20, 4, False, 0))
+    assert hidden is not None
+    assert weight is not None
+    assert position is not None
+    hidden, weight = hidden.float(), weight.float()
+    hidden[1, 2] = value
+    assert not module._native_can(hidden, weight, None)
+    found, expected = cluster_log_prob(hidden, weight, None, position), naive(hidden, weight, None, position)
+    assert found[1].isnan() or found[1] == pytest.approx(expected[1].item())
+    torch.testing.assert_close(found[[0, 2]], expected[[0, 2]])

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
+from vastmax.kernels import narrow_softmax
 from vastmax.output.precision import product_dtype, score_dtype
 
 _NARROW = 16
@@ -17,8 +18,8 @@ for the bias, which then needs no pass of its own."""
 
 _TILE_NUMEL_CPU = 2**19
 _TILE_NUMEL_GPU = 2**25
-_KEPT_NUMEL = 2**22
-"""Up to so many probabilities (16 MB in float32) are kept for the backward pass, which saves one of four products."""
+_KEPT_NUMEL = 2**24
+"""Up to so many probabilities (64 MB in float32) are kept for the backward pass, which saves one of four products."""
 
 _TILE_WORDS_UNIT = 1000
 """Words of a tile are a multiple of this: a row stride of a power of two puts a column into few sets of the cache, and
@@ -42,13 +43,72 @@ def cluster_log_prob(hidden: Tensor, weight: Tensor, bias: Tensor | None, positi
         so that a cluster out of play costs nothing: not the memory of a gradient, not a pass of the optimiser.
 
     Cost: 6·n·V_i·D_i operations and one exponential a score where n·V_i is small, else 8 and two; memory beside the
-    gradients: at most 16 MB of probabilities, else one tile of scores.
+    gradients: at most 64 MB of probabilities, else one tile of scores. Vectors of up to 64 numbers in float32 on a CPU
+    go through a native kernel that holds no scores at all.
     """
-    log_prob: Tensor = _ClusterLogProb.apply(hidden, weight, bias, position)  # type: ignore[no-untyped-call]
+    function = _NativeLogProb if _native_can(hidden, weight, bias) else _TiledLogProb
+    log_prob: Tensor = function.apply(hidden, weight, bias, position)  # type: ignore[no-untyped-call]
     return log_prob
 
 
-class _ClusterLogProb(torch.autograd.Function):
+def _native_can(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether the kernel takes these: few numbers a word, float32 on a CPU, and scores that cannot overflow."""
+    if len(hidden) == 0 or weight.shape[1] > narrow_softmax.WIDEST or product_dtype(hidden) != torch.float32:
+        return False
+    inputs = [hidden, weight] if bias is None else [hidden, weight, bias]
+    if any(x.device.type != "cpu" or x.dtype != torch.float32 for x in inputs):
+        return False
+    bound = narrow_softmax.score_bound(*_arrays(hidden, weight, bias))
+    return bound <= narrow_softmax.LARGEST_SCORE  # also False where the bound is NaN
+
+
+def _arrays(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """As the kernel reads them."""
+    contiguous_bias = None if bias is None else bias.detach().contiguous()
+    return hidden.detach().contiguous(), weight.detach().contiguous(), contiguous_bias
+
+
+def _target_score(hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor, dtype: torch.dtype) -> Tensor:
+    score = (hidden.to(dtype) * weight.index_select(0, position).to(dtype)).sum(1)
+    return score if bias is None else score + bias.index_select(0, position)
+
+
+class _NativeLogProb(torch.autograd.Function):
+    """The kernel gives log Z and its gradients; the part of the target is added here."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:
+        log_normaliser = hidden.new_empty(len(hidden))
+        narrow_softmax.forward(
+            *_arrays(hidden, weight, bias), log_normaliser=log_normaliser, threads=torch.get_num_threads()
+        )
+        ctx.save_for_backward(hidden, weight, bias, position, log_normaliser)
+        return _target_score(hidden, weight, bias, position, hidden.dtype) - log_normaliser
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, position, log_normaliser = ctx.saved_tensors
+        grad_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format)
+        grad_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
+        grad_bias = None if bias is None else torch.empty_like(bias, memory_format=torch.contiguous_format)
+        narrow_softmax.backward(
+            *_arrays(hidden, weight, bias),
+            log_normaliser=log_normaliser,
+            upstream=gradient.neg(),
+            hidden_gradient=grad_hidden,
+            weight_gradient=grad_weight,
+            bias_gradient=grad_bias,
+            threads=torch.get_num_threads(),
+        )
+        grad_hidden.addcmul_(weight.index_select(0, position), gradient[:, None])
+        grad_weight.index_add_(0, position, hidden * gradient[:, None])
+        if grad_bias is not None:
+            grad_bias.index_add_(0, position, gradient)
+        return grad_hidden, grad_weight, grad_bias, None
+
+
+class _TiledLogProb(torch.autograd.Function):
     """Both passes take the softmax of a tile of words, the fastest pass over scores that torch has.
 
     From the softmax of a tile and its maximum follows the tile's log normaliser, max s − log max p. With these kept,
@@ -67,9 +127,7 @@ class _ClusterLogProb(torch.autograd.Function):
         keep = any(ctx.needs_input_grad) and len(hidden) * len(weight) <= _KEPT_NUMEL
         normalisers, kept = [], []
         with torch.autocast(hidden.device.type, enabled=False):
-            target_score = (hidden.to(precise) * weight.index_select(0, position).to(precise)).sum(1)
-            if bias is not None:
-                target_score += bias.index_select(0, position)
+            target_score = _target_score(hidden, weight, bias, position, precise)
             factors = _Factors(hidden, weight, bias, dtype)
             for words in factors.tiles():
                 scores = factors.scores(words)

@@ -6,6 +6,7 @@ namespace nb = nanobind;
 void bind_text_encoder(nb::module_ &m);
 void bind_skipgram(nb::module_ &m);
 void bind_hierarchical(nb::module_ &m);
+void bind_narrow_softmax(nb::module_ &m);
 
 NB_MODULE(_native, m) {
     // At exit a script's last loss may still hold a batch's plan; that is no leak worth a word on stderr.
@@ -14,4 +15,5 @@ NB_MODULE(_native, m) {
     bind_text_encoder(m);
     bind_skipgram(m);
     bind_hierarchical(m);
+    bind_narrow_softmax(m);
 }
