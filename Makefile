@@ -53,7 +53,8 @@ bench: $(VENV)/.developer
 	$(BIN)/python benchmarks/run.py
 
 docs: $(VENV)/.developer
-	$(BIN)/mkdocs build --strict
+	$(BIN)/python tools/cli_reference.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) build site demo-output

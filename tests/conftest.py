@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,22 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real corpora not found at {folder}; set VASTMAX_DATA to the folder that holds them")
     return folder
+
+
+# What a developer may have set that would change what a user sees.
+_NOT_PASSED_ON = {"VASTMAX_DEBUG", "COLUMNS", "PYTHONUNBUFFERED"}
+
+
+@pytest.fixture(scope="session")
+def vastmax_on_path(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment whose `vastmax` and `python` are those of this run, with a cache of its own and no terminal."""
+    folder = tmp_path_factory.mktemp("bin")
+    command = folder / "vastmax"
+    command.write_text(f"#!{sys.executable}\nfrom vastmax.cli.main import run\n\nrun()\n", encoding="utf-8")
+    command.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    path = os.pathsep.join([str(folder), os.environ.get("PATH", "")])
+    if "PYTHONPATH" in environment:  # commands are run in other folders, where a relative path means something else
+        roots = environment["PYTHONPATH"].split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(root) for root in roots if root)
+    return {**environment, "PATH": path, "VASTMAX_CACHE": str(tmp_path_factory.mktemp("cache"))}

@@ -62,8 +62,9 @@ class SkipgramReference:
     alias_word: np.ndarray
     window: int
     negative: int
-    pool_size: int
-    block_size: int = 16
+    pool_sizes: list[int]  # one a band of distances
+    block_size: int = 32
+    band_width: int = 8
     span: int = 2048
     words: int = 0
     kept: int = 0
@@ -77,27 +78,40 @@ class SkipgramReference:
         total, done, s = sum(map(len, sentences)), 0, 0
         while s < len(sentences):
             alpha = alpha_begin + (alpha_end - alpha_begin) * done / max(total, 1)
-            kept: list[tuple[int, int, int]] = []  # word, first and last position of its sentence
+            kept: list[tuple[int, int, int, int]] = []  # word, first and last position of its sentence, window
+            longest = 0
             while s < len(sentences) and len(kept) < self.span:
-                known = [w for w in sentences[s] if w < len(self.centre)]
-                self.words += len(known)
-                words = [w for w in known if next(stream) >> 32 <= self.keep_threshold[w]]
+                words = []
+                for w in sentences[s]:
+                    if w < len(self.centre):
+                        self.words += 1
+                        r = next(stream)
+                        if r >> 32 <= self.keep_threshold[w]:
+                            words.append((w, 1 + ((r & 0xFFFFFFFF) * self.window >> 32)))
                 first, last = len(kept), len(kept) + len(words) - 1
-                kept += [(w, first, last) for w in words]
+                kept += [(w, first, last, width) for w, width in words]
+                longest = max(longest, len(words))
                 done += len(sentences[s])
                 s += 1
             self.kept += len(kept)
-            for begin in range(0, len(kept), self.block_size):
-                pool, next_pool = next_pool, self._draw_pool(stream)
-                block = SkipgramBlock([], [], pool)
-                for p in range(begin, min(begin + self.block_size, len(kept))):
-                    word, first, last = kept[p]
-                    width = 1 + ((next(stream) >> 32) * self.window >> 32)
-                    inside = range(max(first, p - width), min(last, p + width) + 1)
-                    block.centres.append(word)
-                    block.contexts.append([kept[q][0] for q in inside if q != p])
-                self.seen.append(block)
-                self.step(block, alpha)
+            for band, pool_size in enumerate(self.pool_sizes):
+                near = band * self.band_width
+                if near + 1 >= longest:
+                    break
+                for begin in range(0, len(kept), self.block_size):
+                    block = SkipgramBlock([], [], [])
+                    for p in range(begin, min(begin + self.block_size, len(kept))):
+                        word, first, last, width = kept[p]
+                        inside = range(max(first, p - width), min(last, p + width) + 1)
+                        distances = range(near + 1, near + self.band_width + 1)
+                        block.centres.append(word)
+                        block.contexts.append([kept[q][0] for q in inside if abs(q - p) in distances])
+                    if not any(block.contexts):
+                        continue
+                    block.pool = next_pool[:pool_size]
+                    next_pool = self._draw_pool(stream)
+                    self.seen.append(block)
+                    self.step(block, alpha)
 
     def step(self, block: SkipgramBlock, alpha: float) -> None:
         h = self.centre[block.centres].copy()
@@ -111,21 +125,19 @@ class SkipgramReference:
                 g_noise[i, j] = -alpha * weight * sigmoid(score)
         for i, c in enumerate(block.centres):
             gradient = g_noise[i] @ noise
-            for first in range(0, len(block.contexts[i]), 16):  # scores of 16 contexts are taken before they move
-                contexts = block.contexts[i][first : first + 16]
-                scores = [h[i] @ self.context[o] for o in contexts]
-                for o, score in zip(contexts, scores, strict=True):
-                    self.loss -= log_sigmoid(score)
-                    g = alpha * sigmoid(-score)
-                    gradient = gradient + g * self.context[o]
-                    self.context[o] += g * h[i]
+            scores = [h[i] @ self.context[o] for o in block.contexts[i]]  # taken before the rows move
+            for o, score in zip(block.contexts[i], scores, strict=True):
+                self.loss -= log_sigmoid(score)
+                g = alpha * sigmoid(-score)
+                gradient = gradient + g * self.context[o]
+                self.context[o] += g * h[i]
             self.centre[c] += gradient
         for j, w in enumerate(block.pool):
             self.context[w] += g_noise[:, j] @ h
 
     def _draw_pool(self, stream: Iterator[int]) -> list[int]:
         pool = []
-        for _ in range(self.pool_size):
+        for _ in range(max(self.pool_sizes)):
             r = next(stream)
             slot = (r >> 32) * len(self.centre) >> 32
             pool.append(slot if r & 0xFFFFFFFF <= self.alias_threshold[slot] else int(self.alias_word[slot]))

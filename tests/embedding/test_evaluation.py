@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vastmax.embedding import AnalogyResult, WordVectors
-from vastmax.embedding import evaluation as evaluation_module
+from vastmax.embedding import analogies as analogies_module
 from vastmax.errors import InputError
 
 
@@ -64,6 +64,11 @@ class TestAnalogies:
         assert result.total.used == 1
         assert result.accuracy == 1  # all others are spellings of the question's words
 
+    def test_no_word_is_left_to_answer(self, tmp_path: Path) -> None:
+        v = WordVectors(["a", "b", "c"], np.eye(3))
+        result = v.evaluate_analogies(write(tmp_path / "q.txt", ": s\na b c a\nc b a c\n"))
+        assert (result.total.used, result.total.correct, result.total.correct_cosmul) == (2, 0, 0)
+
     @pytest.mark.parametrize("restrict_vocab", [None, 2, 6, 100])
     def test_restricted_vocabulary(self, tmp_path: Path, restrict_vocab: int | None) -> None:
         questions = write(tmp_path / "q.txt", ": s\none One two Two\nTwo three Three far\n")
@@ -107,8 +112,8 @@ class TestAnalogies:
         keep_looking(keyed)
         _, sections = keyed.evaluate_word_analogies(str(questions), case_insensitive=case_insensitive)
         for size in (4096, 7):
-            monkeypatch.setattr(evaluation_module, "_CANDIDATES", size)
-            monkeypatch.setattr(evaluation_module, "_QUESTIONS", size)
+            monkeypatch.setattr(analogies_module, "_CANDIDATES", size)
+            monkeypatch.setattr(analogies_module, "_QUESTIONS", size)
             result = v.evaluate_analogies(questions, case_insensitive=case_insensitive)
             counted = [section.correct for section in (*result.sections, result.total)]
             assert counted == [len(section["correct"]) for section in sections]

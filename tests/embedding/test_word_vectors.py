@@ -86,6 +86,7 @@ class TestConstruction:
             (["a"], np.array([["x"]]), {}, "expected numbers in 2 dimensions"),
             (["a"], np.ones((1, 2)), {"counts": [1, 2]}, r"expected \(1,\) whole numbers"),
             (["a"], np.ones((1, 2)), {"counts": [1.5]}, r"expected \(1,\) whole numbers"),
+            (["a"], np.ones((1, 2)), {"counts": [-1]}, "whole numbers ≥ 0"),
             (["a"], np.ones((1, 2)), {"output_vectors": np.ones((1, 3))}, "3 wide and vectors 2"),
             (["a"], np.ones((1, 2)), {"training": {"f": print}}, "cannot be written as JSON"),
         ],
@@ -165,6 +166,8 @@ class TestMostSimilar:
         v = made(3, 2)
         with pytest.raises(InputError, match="topn is -1"):
             v.most_similar("w1", topn=-1)
+        with pytest.raises(InputError, match="topn is None"):
+            v.most_similar("w1", topn=None)  # type: ignore[arg-type]
         with pytest.raises(InputError, match="restrict_vocab is 0"):
             v.most_similar("w1", restrict_vocab=0)
 

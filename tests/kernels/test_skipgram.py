@@ -15,7 +15,7 @@ from vastmax.kernels.skipgram import (
     choose_target,
     keep_thresholds,
     padded_rows,
-    pool_size_for,
+    pool_sizes_for,
 )
 
 
@@ -28,7 +28,7 @@ def make_text(V, num_sentences, longest, seed=0):
     return sentences, counts
 
 
-def make_pair(sentences, counts, D, target, *, window=3, negative=5, sample=1e-2, pool_size=16, seed=0):
+def make_pair(sentences, counts, D, target, *, window=3, negative=5, sample=1e-2, pools=(16,), seed=0):
     """A kernel and its float64 twin on the same random matrices."""
     kernel = SkipgramKernel(
         counts,
@@ -37,7 +37,7 @@ def make_pair(sentences, counts, D, target, *, window=3, negative=5, sample=1e-2
         negative=negative,
         sample=sample,
         ns_exponent=0.75,
-        pool_size=pool_size,
+        pool_sizes=np.array(pools, np.int32),
         target=target,
     )
     random = np.random.default_rng(seed)
@@ -51,7 +51,7 @@ def make_pair(sentences, counts, D, target, *, window=3, negative=5, sample=1e-2
         kernel._alias_word,
         window,
         negative,
-        pool_size,
+        list(pools),
     )
     return kernel, twin
 
@@ -80,12 +80,13 @@ def test_kernel_equals_the_float64_twin_including_every_update(target, D):
 
 
 @pytest.mark.parametrize("target", available_targets())
-@pytest.mark.parametrize(("window", "pool_size", "negative"), [(1, 8, 1), (50, 208, 5), (8, 24, 15), (20, 16, 2)])
-def test_windows_and_pools_of_every_size_equal_the_twin(target, window, pool_size, negative):
+@pytest.mark.parametrize(
+    ("window", "pools", "negative"),
+    [(1, [8], 1), (50, [56, 48, 40, 24, 16, 8, 8], 5), (8, [24], 15), (20, [8, 16, 8], 2)],
+)
+def test_windows_and_pools_of_every_size_equal_the_twin(target, window, pools, negative):
     sentences, counts = make_text(V=30, num_sentences=12, longest=200, seed=3)
-    kernel, twin = make_pair(
-        sentences, counts, 20, target, window=window, pool_size=pool_size, negative=negative, sample=0
-    )
+    kernel, twin = make_pair(sentences, counts, 20, target, window=window, pools=pools, negative=negative, sample=0)
     result = run(kernel, sentences, 0.002, 0.001)
     twin.train([s.tolist() for s in sentences], 0.002, 0.001, seed=7)
     assert result.pairs == twin.pairs
@@ -104,7 +105,7 @@ def test_windows_and_pools_of_every_size_equal_the_twin(target, window, pool_siz
 def test_any_shape_of_text_equals_the_twin(lengths, V, D, seed):
     random = np.random.default_rng(seed)
     sentences = [random.integers(0, V + 2, n).astype(np.int32) for n in lengths]
-    kernel, twin = make_pair(sentences, np.arange(V, 0, -1), D, choose_target(), pool_size=8)
+    kernel, twin = make_pair(sentences, np.arange(V, 0, -1), D, choose_target(), pools=(8,))
     result = run(kernel, sentences, seed=seed)
     twin.train([s.tolist() for s in sentences], 0.05, 0.01, seed=seed)
     assert (result.words, result.kept, result.pairs) == (twin.words, twin.kept, twin.pairs)
@@ -117,7 +118,7 @@ def test_a_small_step_moves_against_the_numerical_gradient_of_the_documented_los
     V, D, alpha = 12, 5, 1e-3
     # Words and contexts are all different, so that no row moves twice within the block and order does not matter.
     sentences = [np.arange(12, dtype=np.int32)]
-    kernel, twin = make_pair(sentences, np.full(V, 10), D, choose_target(), window=2, sample=0, pool_size=8)
+    kernel, twin = make_pair(sentences, np.full(V, 10), D, choose_target(), window=2, sample=0, pools=(8,))
     before = [kernel.centre[:, :D].astype(np.float64), kernel.context[:, :D].astype(np.float64)]
     twin.train([sentences[0].tolist()], alpha, alpha, seed=3)
     (block,) = twin.seen
@@ -133,7 +134,7 @@ def test_a_small_step_moves_against_the_numerical_gradient_of_the_documented_los
 def test_loss_and_gradient_hold_where_float_exponentials_overflow(target):
     """Scores of ±1000: no table, no clipping, no NaN; saturated pairs are still corrected."""
     sentences = [np.array([0, 1], np.int32)]
-    kernel, twin = make_pair(sentences, np.array([5, 5]), 4, target, window=1, sample=0, pool_size=8)
+    kernel, twin = make_pair(sentences, np.array([5, 5]), 4, target, window=1, sample=0, pools=(8,))
     for matrix, same in ((kernel.centre, twin.centre), (kernel.context, twin.context)):
         matrix[:, :4] = [[30, 10, 0, 0], [-30, 0, 10, 5]]
         same[:] = matrix[:, :4]
@@ -180,7 +181,7 @@ def test_noise_words_follow_the_power_law_of_the_counts():
     """χ² of the words drawn into pools, seen through the float64 twin, which draws the same ones."""
     counts = np.array([1000, 300, 100, 30, 10, 3, 1])
     sentences = [np.zeros(16 * 400, np.int32)]
-    _, twin = make_pair(sentences, counts, 1, choose_target(), window=1, sample=0, pool_size=16)
+    _, twin = make_pair(sentences, counts, 1, choose_target(), window=1, sample=0, pools=(16,))
     twin.train([sentences[0].tolist()], 0.0, 0.0, seed=5)
     drawn = np.bincount([w for block in twin.seen for w in block.pool], minlength=7)
     expected = counts**0.75 / (counts**0.75).sum() * drawn.sum()
@@ -196,10 +197,11 @@ def test_any_noise_exponent_gives_a_law(exponent):
 
 
 def test_pool_grows_with_window_and_negatives_and_stays_a_multiple_of_eight():
-    assert pool_size_for(5, 5) == 24
-    assert pool_size_for(1, 1) == 8
-    assert pool_size_for(50, 5) == 208
-    assert pool_size_for(5, 20) == 96
+    assert pool_sizes_for(5, 5).tolist() == [24]
+    assert pool_sizes_for(1, 1).tolist() == [8]
+    assert pool_sizes_for(5, 20).tolist() == [96]
+    # Seven bands; each position of the first has 2 · (50 + … + 43) / 50 = 14.88 contexts.
+    assert pool_sizes_for(50, 5).tolist() == [8 * round(32 * 14.88 * 5 / 40 / 8), 48, 40, 32, 16, 8, 8]
 
 
 def test_rows_are_aligned_and_padded_with_zeros():

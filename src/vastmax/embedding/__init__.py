@@ -6,16 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vastmax.embedding.evaluation import AnalogyResult, PairResult
+    from vastmax.embedding.analogies import AnalogyResult
+    from vastmax.embedding.pairs import PairResult
     from vastmax.embedding.run import DivergenceError, EpochReport
     from vastmax.embedding.train import train_embeddings
     from vastmax.embedding.word_vectors import WordVectors
 
 _HOME = {
-    "AnalogyResult": "vastmax.embedding.evaluation",
+    "AnalogyResult": "vastmax.embedding.analogies",
     "DivergenceError": "vastmax.embedding.run",
     "EpochReport": "vastmax.embedding.run",
-    "PairResult": "vastmax.embedding.evaluation",
+    "PairResult": "vastmax.embedding.pairs",
     "WordVectors": "vastmax.embedding.word_vectors",
     "train_embeddings": "vastmax.embedding.train",
 }

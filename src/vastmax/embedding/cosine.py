@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
 
 # Scratch memory of one tile, in numbers: 16 MB of float32.
 _TILE_NUMBERS = 1 << 22
@@ -60,7 +61,7 @@ def cosines(queries: Floats, vectors: Floats, inverse: Floats) -> Floats:
     return scores
 
 
-def top_ids(scores: Floats, topn: int) -> NDArray[np.int64]:
+def top_ids(scores: Floats, topn: int) -> Ids:
     """Positions of the `topn` greatest scores of one row, greatest first; equal scores: lowest position first.
 
     Equals `np.argsort(-scores, kind="stable")[:topn]` at the cost of a partition. Scores of −inf are never returned.

@@ -6,22 +6,22 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vastmax.embedding.cosine import Floats, cosines, inverse_norms, row_norms, tiles, top_ids
+from vastmax.embedding.cosine import Floats, Ids, cosines, inverse_norms, row_norms, tiles, top_ids
+from vastmax.embedding.query import Item, WeightedItem, weighted_items
 from vastmax.embedding.spelling import nearest_spellings
 from vastmax.errors import InputError, UnknownWordError
 
 if TYPE_CHECKING:
-    from vastmax.embedding.evaluation import AnalogyResult, PairResult
+    from vastmax.embedding.analogies import AnalogyResult
     from vastmax.embedding.formats import Duplicates, Format
     from vastmax.embedding.formats.table import DecodeErrors
+    from vastmax.embedding.pairs import PairResult
 
-Item: TypeAlias = "str | NDArray[Any]"
-WeightedItem: TypeAlias = "Item | tuple[Item, float]"
 Neighbours: TypeAlias = "list[tuple[str, float]]"
 Method: TypeAlias = Literal["3cosadd", "3cosmul"]
 
@@ -33,7 +33,8 @@ class WordVectors:
     """Words and their vectors, the result of training or of a file.
 
     Rows are in the order of the words, most frequent first when this library or word2vec made them. The matrix is never
-    copied: a read-only memory map, or a view of padded rows, stays what it is.
+    copied: a read-only memory map, or a view of padded rows, stays what it is. Norms are computed at the first search
+    and kept, so treat the vectors as read-only; for others make another WordVectors.
 
     Args:
         words: V different strings.
@@ -118,7 +119,7 @@ class WordVectors:
         except TypeError:
             raise InputError(f"a word is a string, not {word!r} of type {type(word).__name__}") from None
 
-    def word_ids(self, words: Sequence[str]) -> NDArray[np.int64]:
+    def word_ids(self, words: Sequence[str]) -> Ids:
         """The rows of several words, (n,) int64."""
         return np.fromiter((self.word_id(word) for word in words), dtype=np.int64, count=len(words))
 
@@ -144,7 +145,7 @@ class WordVectors:
         """1 / norm of each vector, (V,), 0 for a zero vector; what turns inner products into cosines."""
         return inverse_norms(self.norms)
 
-    def unit_vectors(self, word_ids: NDArray[np.int64]) -> Floats:
+    def unit_vectors(self, word_ids: Ids) -> Floats:
         """The vectors of these rows scaled to norm 1, (n, D), a copy; a zero vector stays zero."""
         units: Floats = self.vectors[word_ids] * self.inverse_norms[word_ids][:, None]
         return units
@@ -160,9 +161,9 @@ class WordVectors:
     ) -> Neighbours:
         """The words whose vectors point most nearly the way the query points; arguments mean what they do in gensim.
 
-        Equals sorting cos(q, v_w) over all words w, where q = Σ_i weight_i · x_i; x_i is a word's vector at norm 1, or
-        a raw vector as it is; weights are 1 for positive and −1 for negative items. The query's own words are left out;
-        equal scores go by word order.
+        Equals sorting cos(q, v_w) over all words w, where q = Σ_i weight_i · x_i; x_i is a word's vector at norm 1 or a
+        raw vector as it is, and weights are 1 for positive and −1 for negative items. The query's own words are left
+        out; equal scores go by word order.
 
         Args:
             positive: a word, a raw vector (D,), a pair (word or vector, weight), or a list of these.
@@ -180,7 +181,7 @@ class WordVectors:
         Cost: one matrix-vector product over the searched words.
         """
         _check_topn(topn)
-        query, asked = self._query(_items(positive, 1.0) + _items(negative, -1.0))
+        query, asked = self._query(weighted_items(positive, 1.0) + weighted_items(negative, -1.0))
         searched = self._searched(restrict_vocab)
         scores = cosines(query[None], self.vectors[:searched], self.inverse_norms[:searched])[0]
         scores[[word_id for word_id in asked if word_id < searched]] = -np.inf
@@ -311,16 +312,16 @@ class WordVectors:
     def evaluate_pairs(
         self, path: str | os.PathLike[str], *, restrict_vocab: int | None = 300_000, case_insensitive: bool = True
     ) -> PairResult:
-        """Correlation with people's scores of word pairs. See `vastmax.embedding.evaluation.evaluate_pairs`."""
-        from vastmax.embedding.evaluation import evaluate_pairs
+        """Correlation with people's scores of word pairs. See `vastmax.embedding.pairs.evaluate_pairs`."""
+        from vastmax.embedding.pairs import evaluate_pairs
 
         return evaluate_pairs(self, path, restrict_vocab=restrict_vocab, case_insensitive=case_insensitive)
 
     def evaluate_analogies(
         self, path: str | os.PathLike[str], *, restrict_vocab: int | None = 300_000, case_insensitive: bool = True
     ) -> AnalogyResult:
-        """Share of analogy questions solved. See `vastmax.embedding.evaluation.evaluate_analogies`."""
-        from vastmax.embedding.evaluation import evaluate_analogies
+        """Share of analogy questions solved. See `vastmax.embedding.analogies.evaluate_analogies`."""
+        from vastmax.embedding.analogies import evaluate_analogies
 
         return evaluate_analogies(self, path, restrict_vocab=restrict_vocab, case_insensitive=case_insensitive)
 
@@ -378,39 +379,6 @@ class WordVectors:
         return UnknownWordError(f"{message}; {hint}")
 
 
-@overload
-def _items(given: None, weight: float) -> list[tuple[Item, float]]: ...
-@overload
-def _items(given: WeightedItem | Sequence[WeightedItem], weight: float) -> list[tuple[Item, float]]: ...
-def _items(given: WeightedItem | Sequence[WeightedItem] | None, weight: float) -> list[tuple[Item, float]]:
-    """One or several query items, each with its weight; `weight` for those that have none of their own."""
-    if given is None:
-        return []
-    if isinstance(given, str) or (isinstance(given, np.ndarray) and given.ndim == 1) or _is_weighted(given):
-        given = [given]
-    items: list[tuple[Item, float]] = []
-    for item in given:
-        if _is_weighted(item):
-            items.append((item[0], float(item[1])))
-        elif isinstance(item, str | np.ndarray):
-            items.append((item, weight))
-        else:
-            raise InputError(f"a query holds {item!r}; expected a word, a vector, or a pair (word or vector, weight)")
-    if not np.isfinite([own for _, own in items]).all():
-        raise InputError("a query's weight is a NaN or an infinity; weights are finite numbers")
-    return items
-
-
-def _is_weighted(item: object) -> TypeGuard[tuple[Item, float]]:
-    """Is it a pair (word or vector, weight)?"""
-    return (
-        isinstance(item, tuple)
-        and len(item) == 2
-        and isinstance(item[0], str | np.ndarray)
-        and isinstance(item[1], int | float | np.integer | np.floating)
-    )
-
-
 def _matrix(given: ArrayLike, name: str) -> Floats:
     matrix = np.asarray(given)
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
@@ -420,10 +388,12 @@ def _matrix(given: ArrayLike, name: str) -> Floats:
     return matrix.astype(np.float32, copy=False)
 
 
-def _count_array(given: ArrayLike, V: int) -> NDArray[np.int64]:
+def _count_array(given: ArrayLike, V: int) -> Ids:
     counts = np.asarray(given)
-    if counts.shape != (V,) or counts.dtype.kind not in "iu":
-        raise InputError(f"counts have the shape {counts.shape} and type {counts.dtype}; expected ({V},) whole numbers")
+    if counts.shape != (V,) or counts.dtype.kind not in "iu" or counts.min() < 0:
+        raise InputError(
+            f"counts have the shape {counts.shape} and type {counts.dtype}; expected ({V},) whole numbers ≥ 0"
+        )
     return counts.astype(np.int64, copy=False)
 
 
@@ -445,5 +415,5 @@ def _refuse_repeated(words: Sequence[str]) -> None:
 
 
 def _check_topn(topn: int) -> None:
-    if topn < 0:
-        raise InputError(f"topn is {topn}; expected 0 or more")
+    if not isinstance(topn, int | np.integer) or topn < 0:
+        raise InputError(f"topn is {topn}; expected a whole number, 0 or more")

@@ -14,8 +14,8 @@ from vastmax.kernels import _native
 
 Floats = NDArray[np.float32]
 
-PAIRS_PER_NOISE_WORD = 20
-"""How many (centre, context) pairs' worth of noise one drawn word stands for; see `pool_size_for`."""
+PAIRS_PER_NOISE_WORD = 40
+"""How many (centre, context) pairs' worth of noise one drawn word stands for; see `pool_sizes_for`."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,20 @@ def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint
     return np.clip(np.round(keep * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
 
 
-def pool_size_for(window: int, negative: int) -> int:
-    """Return P, the noise words that a block of centres shares, a multiple of 8.
+def pool_sizes_for(window: int, negative: int) -> NDArray[np.int32]:
+    """Return P, the noise words that a block of centres shares, for each band of distances; multiples of 8.
 
-    A centre has window + 1 contexts on average and each wants `negative` noise words, so a block of B wants
-    B·(window + 1)·negative; each drawn word stands for `PAIRS_PER_NOISE_WORD` of them. Keeping that number fixed keeps
-    the step a noise word takes at once the same for every window and every K, and the cost a pair linear in K.
+    A centre has 2·(window + 1 − d)/window contexts at distance d on average and each wants `negative` noise words; each
+    drawn word stands for `PAIRS_PER_NOISE_WORD` of those of a block. Keeping that number fixed keeps the step that a
+    noise word takes at once the same for every window and every K, and the cost a pair linear in K.
     """
     block_size: int = _native.block_size
-    wanted = block_size * (window + 1) * negative / PAIRS_PER_NOISE_WORD
-    return max(8, 8 * round(wanted / 8))
+    band_width: int = _native.band_width
+    contexts = 2 * (window - np.arange(window)) / window  # at distance 1, 2, …
+    a_band = np.add.reduceat(contexts, np.arange(0, window, band_width))
+    wanted = block_size * a_band * negative / PAIRS_PER_NOISE_WORD
+    sizes: NDArray[np.int32] = np.maximum(8, 8 * np.round(wanted / 8)).astype(np.int32)
+    return sizes
 
 
 class SkipgramKernel:
@@ -94,7 +98,7 @@ class SkipgramKernel:
         negative: int,
         sample: float,
         ns_exponent: float,
-        pool_size: int | None = None,
+        pool_sizes: NDArray[np.int32] | None = None,
         target: str | None = None,
     ) -> None:
         self.centre = padded_rows(counts.size, vector_size)
@@ -103,7 +107,7 @@ class SkipgramKernel:
         self.target = target or choose_target()
         self._window = window
         self._negative = negative
-        self._pool_size = pool_size or pool_size_for(window, negative)
+        self._pool_sizes = pool_sizes_for(window, negative) if pool_sizes is None else pool_sizes
         self._keep = keep_thresholds(counts, sample)
         # Relative to the largest count, so that no power overflows.
         table = AliasTable.from_weights((np.maximum(counts, 1) / counts.max()) ** ns_exponent)
@@ -133,7 +137,7 @@ class SkipgramKernel:
             self._alias_word,
             self._window,
             self._negative,
-            self._pool_size,
+            self._pool_sizes,
             word_ids,
             sentence_offsets,
             alpha_begin,

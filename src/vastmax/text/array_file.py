@@ -23,6 +23,7 @@ class ArrayFile:
         self.dtype = np.dtype(dtype)
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - open as long as this object
         self._lock = threading.Lock()
+        self._mapped: npt.NDArray[Any] | None = None
         self.size = os.fstat(self._file.fileno()).st_size // self.dtype.itemsize
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
@@ -51,9 +52,9 @@ class ArrayFile:
 
     def map(self) -> npt.NDArray[Any]:
         """The whole array, mapped read-only."""
-        if self.size == 0:
-            return np.empty(0, dtype=self.dtype)
-        return np.memmap(self._file, dtype=self.dtype, mode="r", shape=(self.size,))
+        if self._mapped is None:
+            self._mapped = np.memmap(self._file, dtype=self.dtype, mode="r", shape=(self.size,))
+        return self._mapped
 
     def close(self) -> None:
         """Close the file; arrays that `map` gave stay good."""

@@ -37,7 +37,9 @@ def rows_of_file(path: Path, column: str | None) -> Iterator[list[Any]]:
     import pyarrow.parquet as pq
 
     with _reported(str(path)):
-        if path.open("rb").read(len(_PARQUET)) == _PARQUET:
+        with path.open("rb") as opened:
+            head = opened.read(len(_PARQUET))
+        if head == _PARQUET:
             with pq.ParquetFile(path) as parquet:
                 name = _choose_column(parquet.schema_arrow, column, str(path))
                 for batch in parquet.iter_batches(batch_size=_ROWS, columns=[name]):

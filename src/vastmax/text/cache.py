@@ -22,9 +22,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vastmax.atomic import replacing
 from vastmax.errors import InputError
+from vastmax.progress import Progress
 from vastmax.text import encode
-from vastmax.text.beside import written_beside
 from vastmax.text.decompress import CHUNK_BYTES
 from vastmax.text.encode import cannot_write, folder_bytes
 
@@ -41,6 +42,7 @@ STALE_SECONDS = 24 * 3600.0
 IN_USE: Counter[Path] = Counter()
 """Entries that some Corpus of this process has open: never dropped."""
 
+_REPORT_BYTES = 1 << 28  # some tenth of a second
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -64,13 +66,19 @@ def digest() -> Any:
     return hashlib.sha256()
 
 
-def digest_of(path: Path) -> str:
+def digest_of(path: Path, progress: Progress) -> str:
     """The digest of a file's bytes."""
     total = digest()
     buffer = memoryview(bytearray(CHUNK_BYTES))
+    done = 0
     with open(path, "rb", buffering=0) as file:
+        progress.begin("Checking", os.fstat(file.fileno()).st_size, "B")
         while size := file.readinto(buffer):
             total.update(buffer[:size])
+            done += size
+            if done % _REPORT_BYTES < size:
+                progress.update(done)
+    progress.end()
     return str(total.hexdigest())
 
 
@@ -113,7 +121,7 @@ class Cache:
 
     # What files hold.
 
-    def known_digest(self, path: Path) -> str | None:
+    def known_digest(self, path: Path, progress: Progress) -> str | None:
         """The digest of the file at `path`, without reading it if that can be trusted; None when it was never read.
 
         A file whose looks changed, or were too fresh to be trusted, is read for its digest alone: a copy or a touch
@@ -129,23 +137,23 @@ class Cache:
         if record["state"]["size"] != state.size:
             return None
         read_ns = time.time_ns()
-        found = digest_of(path)
+        found = digest_of(path, progress)
         if FileState.of(path) == state:
             self.remember(path, state, read_ns, found)
         return found
 
     def remember(self, path: Path, state: FileState, read_ns: int, found: str) -> None:
         """The file at `path`, which looked like `state` before and after it was read at `read_ns`, has this digest."""
-        record = {"path": str(path.absolute()), "state": asdict(state), "read_ns": read_ns, "digest": found}
+        record = {"path": os.path.abspath(path), "state": asdict(state), "read_ns": read_ns, "digest": found}
         try:
             self._files.mkdir(parents=True, exist_ok=True)
-            with written_beside(self._record_path(path)) as file:
-                file.write(json.dumps(record).encode())
+            with replacing(self._record_path(path)) as beside:
+                beside.write_bytes(json.dumps(record).encode())
         except OSError as error:
             raise cannot_write(self.folder, error) from None
 
     def _record_path(self, path: Path) -> Path:
-        return self._files / (hashlib.sha256(os.fsencode(path.absolute())).hexdigest() + ".json")
+        return self._files / (hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest() + ".json")
 
     def _record(self, path: Path) -> dict[str, Any] | None:
         try:

@@ -20,11 +20,10 @@ from vastmax.progress import Progress, Silent
 from vastmax.text import cache as caching
 from vastmax.text import encode, sources
 from vastmax.text.array_file import ArrayFile
-from vastmax.text.arrow import rows_of_file, rows_of_table
 from vastmax.text.cache import Cache, FileState
-from vastmax.text.decompress import CHUNK_BYTES, text_chunks
-from vastmax.text.encode import Encoding, Meter, Settings, Tokenizer
+from vastmax.text.encode import Settings, Tokenizer
 from vastmax.text.encoded_view import EncodedView
+from vastmax.text.reading import encode_source
 from vastmax.text.vocabulary import Vocabulary
 from vastmax.text.words import Words
 
@@ -82,13 +81,13 @@ class Corpus:
         else:
             scratch = store.scratch() if store is not None else _temporary_folder()
             with _removed_on_failure(scratch):
-                _encode(found, scratch, settings, progress or Silent())
+                encode_source(found, scratch, settings, progress or Silent())
                 self._open(scratch, temporary=True)
 
     def _open_cached(
         self, found: sources.Files | sources.ArrowFiles, settings: Settings, store: Cache, progress: Progress
     ) -> None:
-        known = [store.known_digest(path) for path in found.paths]
+        known = [store.known_digest(path, progress) for path in found.paths]
         digests = [digest for digest in known if digest is not None]
         if len(digests) == len(known):
             entry = store.find(store.key(digests, settings))
@@ -99,7 +98,7 @@ class Corpus:
         with _removed_on_failure(scratch):
             states = [FileState.of(path) for path in found.paths]
             read_ns = time.time_ns()
-            digests = _encode(found, scratch, settings, progress)
+            digests = encode_source(found, scratch, settings, progress)
             entry = store.keep(scratch, store.key(digests, settings))
         for path, before, digest in zip(found.paths, states, digests, strict=True):
             if FileState.of(path) == before:
@@ -203,85 +202,3 @@ class _removed_on_failure:  # noqa: N801 - reads as a phrase after `with`
     ) -> None:
         if kind is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _encode(found: sources.Source, folder: Path, settings: Settings, progress: Progress) -> list[str]:
-    """Encode into `folder`; gives the digests of the files, in order, where there are files."""
-    digests: list[str] = []
-    if isinstance(found, sources.Files):
-        name = _name_of(found.paths)
-        meter = Meter(progress, sum(path.stat().st_size for path in found.paths), "B")
-    elif isinstance(found, sources.ArrowFiles):
-        name = _name_of(found.paths)
-        meter = Meter(progress, None, "rows")
-    elif isinstance(found, sources.ArrowTable):
-        name = "the table"
-        meter = Meter(progress, None, "rows")
-    elif isinstance(found, sources.Stream):
-        name = found.name
-        meter = Meter(progress, None, "B")
-    else:
-        name = "the corpus"
-        meter = Meter(progress, None, "sentences")
-    encoding = Encoding(folder, settings, meter)
-    try:
-        if isinstance(found, sources.Files):
-            for path in found.paths:
-                digests.append(_encode_file(encoding, path))
-        elif isinstance(found, sources.ArrowFiles):
-            for path in found.paths:
-                for rows in rows_of_file(path, settings.column):
-                    encoding.add_rows(str(path), rows)
-                    meter.advance(len(rows), encoding.num_tokens)
-                digests.append(caching.digest_of(path))
-        elif isinstance(found, sources.ArrowTable):
-            for rows in rows_of_table(found.table, settings.column):
-                encoding.add_rows(name, rows)
-                meter.advance(len(rows), encoding.num_tokens)
-        elif isinstance(found, sources.Stream):
-            stream = found.open()
-            try:
-                encoding.add_text(name, text_chunks(_raw_chunks(stream, encoding, None, name), name))
-            finally:
-                if found.path is not None:
-                    stream.close()
-        else:
-            for number, words in enumerate(found.sentences):
-                encoding.add_sentence(words, f"sentence {number}")
-                meter.advance(1, encoding.num_tokens)
-        encoding.finish(name)
-    finally:
-        encoding.close()
-    return digests
-
-
-def _name_of(paths: list[Path]) -> str:
-    return str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-
-
-def _encode_file(encoding: Encoding, path: Path) -> str:
-    total = caching.digest()
-    try:
-        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    with file:
-        encoding.add_text(str(path), text_chunks(_raw_chunks(file, encoding, total, str(path)), str(path)))
-    return str(total.hexdigest())
-
-
-def _raw_chunks(file: Any, encoding: Encoding, total: Any, name: str) -> Iterator[memoryview]:
-    """The bytes of a file as they are stored, through one buffer: a chunk is good until the next is asked for."""
-    buffer = memoryview(bytearray(CHUNK_BYTES))
-    readinto = getattr(file, "readinto1", file.readinto)  # of a pipe: what is there
-    while True:
-        try:
-            size = readinto(buffer)
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}") from None
-        if not size:
-            return
-        if total is not None:
-            total.update(buffer[:size])
-        yield buffer[:size]
-        encoding.meter.advance(size, encoding.num_tokens)

@@ -76,49 +76,37 @@ class _Zstandard:
 @dataclass(frozen=True)
 class _Format:
     name: str
-    is_start: Callable[[bytes], bool]
     decoder: Callable[[], _Bounded | _Zstandard]
     padded: bool  # zero bytes may follow a stream
     failures: tuple[type[Exception], ...]
 
 
-def _is_bzip2(head: bytes) -> bool:
-    # "BZh9" alone could be text; the digits of pi start a block, those of its root end an empty file.
-    return head[:3] == b"BZh" and head[3:4] in b"123456789" and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90")
-
-
-def _is_zstandard(head: bytes) -> bool:
-    skippable = head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50
-    return head.startswith(b"\x28\xb5\x2f\xfd") or skippable
-
-
-def _zstandard_failures() -> tuple[type[Exception], ...]:
-    try:
-        import zstandard
-    except ImportError:
-        return ()
-    return (zstandard.ZstdError,)
-
-
 def _format_of(head: bytes) -> _Format | None:
     if head.startswith(b"\x1f\x8b"):
-        return _Format(
-            "gzip", lambda head: head[:2] == b"\x1f\x8b",
-            lambda: _Bounded(zlib.decompressobj(wbits=16 + zlib.MAX_WBITS), keeps_input=False), True, (zlib.error,),
-        )  # fmt: skip
-    if _is_bzip2(head):
-        return _Format(
-            "bzip2", lambda head: head[:3] == b"BZh",
-            lambda: _Bounded(bz2.BZ2Decompressor(), keeps_input=True), False, (OSError, ValueError),
-        )  # fmt: skip
+        return _Format("gzip", _gzip, True, (zlib.error,))
+    # "BZh9" alone could be text; the digits of pi start a block, those of its square root end an empty file.
+    if head[:3] == b"BZh" and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
+        return _Format("bzip2", _bzip2, False, (OSError, ValueError))
     if head.startswith(b"\xfd7zXZ\x00"):
-        return _Format(
-            "xz", lambda head: head[:1] == b"\xfd",
-            lambda: _Bounded(lzma.LZMADecompressor(lzma.FORMAT_XZ), keeps_input=True), True, (lzma.LZMAError,),
-        )  # fmt: skip
-    if head and _is_zstandard(head):
-        return _Format("zstandard", lambda head: True, _Zstandard, False, _zstandard_failures())
+        return _Format("xz", _xz, True, (lzma.LZMAError,))
+    skippable = head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50
+    if skippable or head.startswith(b"\x28\xb5\x2f\xfd"):
+        import zstandard
+
+        return _Format("zstandard", _Zstandard, False, (zstandard.ZstdError,))
     return None
+
+
+def _gzip() -> _Bounded:
+    return _Bounded(zlib.decompressobj(wbits=16 + zlib.MAX_WBITS), keeps_input=False)
+
+
+def _bzip2() -> _Bounded:
+    return _Bounded(bz2.BZ2Decompressor(), keeps_input=True)
+
+
+def _xz() -> _Bounded:
+    return _Bounded(lzma.LZMADecompressor(lzma.FORMAT_XZ), keeps_input=True)
 
 
 def text_chunks(raw: Iterable[bytes | memoryview], name: str) -> Iterator[bytes | memoryview]:
@@ -167,13 +155,13 @@ def _decompressed(raw: Iterator[bytes | memoryview], form: _Format, name: str) -
                     data = data.lstrip(b"\x00")
                 if not data:
                     break
-                if not form.is_start(data):
-                    raise InputError(f"{name}: something else follows the {form.name} data (about byte {num_before})")
                 decoder = form.decoder()
             try:
                 text, more = decoder.step(data)
             except form.failures as error:
-                raise InputError(f"{name}: damaged {form.name} data (about byte {num_before}): {error}") from None
+                raise InputError(
+                    f"{name}: damaged {form.name} data, or something else behind it (about byte {num_before}): {error}"
+                ) from None
             data = b""
             if text:
                 yield text

@@ -73,6 +73,7 @@ class Encoding:
     def __init__(self, folder: Path, settings: Settings, meter: Meter) -> None:
         self._folder = folder
         self._settings = settings
+        self._spilled = 0  # ids written
         self._encoder = TextEncoder(errors=settings.errors)
         self.meter = meter
         with _writing(folder):
@@ -105,16 +106,24 @@ class Encoding:
         if self._encoder.num_tokens - self._spilled >= RENUMBER_IDS:
             self._spill()
 
-    def add_rows(self, name: str, rows: list[Any]) -> None:
-        """Rows of a table: texts, or lists of words; a missing value is passed over."""
-        for row in rows:
-            if isinstance(row, list):
-                self.add_sentence(row, name)
-            elif row is not None:
-                self.add_text(name, [row.encode()])
-        self._spill()
+    def add_rows(self, name: str, rows: list[Any], start: int) -> None:
+        """Rows of a table, the first with the number `start`: texts, of which each ends a sentence, or lists of words.
 
-    _spilled = 0  # ids written
+        A missing value is passed over.
+        """
+        texts: list[str] = []
+        for number, row in enumerate(rows, start):
+            if isinstance(row, list):
+                self.add_sentence(row, f"{name}, row {number}")
+            elif row is not None:
+                if self._settings.errors == "strict" and "\0" in row:
+                    raise InputError(f"{name}, row {number}: character {row.index(chr(0))} is NUL: expected text")
+                texts.append(row)
+        if texts:
+            # The newline in front keeps a byte order mark what it is inside a table: a character.
+            text = "\n".join(["", *texts]).encode()
+            self.add_text(f"{name}, rows {start} to {start + len(rows) - 1}", [text])
+        self._spill()
 
     def _add_line(self, line: bytes, name: str, offset: int, where: str) -> None:
         tokenizer, errors = self._settings.tokenizer, self._settings.errors

@@ -209,6 +209,27 @@ def test_words_that_are_not_utf8_or_repeat(path: Path) -> None:
         WordVectors.load(path)
 
 
+def test_counts_that_cannot_be(path: Path) -> None:
+    header, data = parts(path)
+    begin, _ = header["counts"]["data_offsets"]
+    rewrite(path, header, data[:begin] + struct.pack("<q", -70) + data[begin + 8 :])
+    with pytest.raises(InputError, match=r"v\.safetensors: counts .*whole numbers ≥ 0"):
+        WordVectors.load(path)
+
+
+def test_saving_padded_rows_makes_no_second_matrix(tmp_path: Path) -> None:
+    """Peak memory of saving a 32 MB view of a padded matrix, by tracemalloc, which numpy reports to."""
+    import tracemalloc
+
+    v = WordVectors([str(i) for i in range(80_000)], np.ones((80_000, 112), dtype=np.float32)[:, :100])
+    tracemalloc.start()
+    v.save(tmp_path / "v.safetensors")
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 28e6  # a tile of 16 MB, and the words
+    assert (tmp_path / "v.safetensors").stat().st_size > 32e6
+
+
 def test_a_word_that_no_file_can_hold(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lone surrogate"):
         WordVectors(["\ud800"], [[1.0]]).save(tmp_path / "v.safetensors")

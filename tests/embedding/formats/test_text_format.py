@@ -38,6 +38,8 @@ def test_golden_bytes(tmp_path: Path) -> None:
         "2 3 \na 1 2 3 \nb 4 5 6 \n\n\n",
         "2\t3\na\t1\t2\t3\nb\t4\t5\t6\n",
         "2 3\na  1.0  2e0 +3\nb 4 0.5e1 6.\n",
+        "\ufeff2 3\na 1 2 3\nb 4 5 6\n",
+        "\ufeffa 1 2 3\nb 4 5 6\n",
         "a 1 2 3\nb 4 5 6\n",
         "a 1 2 3 \nb 4 5 6",
         "a 1 2 3\r\nb 4 5 6\r\n\n",
@@ -87,6 +89,8 @@ def test_block_borders_change_nothing(
         ("2 3\na 1 2 3\nb c 4 5 6\n", "line 3 has 4 numbers after 'b'"),
         ("2 3\na 1 2 3\nb 4 x 66\n", "line 3 has 'x' among the numbers of 'b'"),
         ("2 3\na 1 2 3\nb 4 1_0 6\n", "line 3 has '1_0' among the numbers of 'b'"),
+        ("2 3\na 1  2 \nb 1\t2 3 4\n", "line 2 has 2 numbers after 'a'; expected 3"),
+        ("2 3\na 1 2-3 4\nb 4 5 6\n", "line 2 has '2-3' among the numbers of 'a'"),
         ("2 3\na 1 2 3\n 4 5 6 7\n", "line 3 has 3 numbers after '4'"),
         ("2 3\na 1 2 3\n\nb 4 5 6\n", "line 3 is blank"),
         ("2 3\na 1 2 3\nb 4 nan 6\n", "number 2 of the vector of 'b' is nan"),
@@ -118,6 +122,8 @@ def test_words_that_are_not_utf8(tmp_path: Path) -> None:
     content = b"2 1\ngood 1\nb\xe9d 2\n"
     with pytest.raises(InputError, match=r"'b\\xe9d' is not UTF-8 \(byte 0xe9 at offset 12\).*errors='replace'"):
         load(tmp_path, content)
+    with pytest.raises(InputError, match="at offset 15"):
+        load(tmp_path, b"\xef\xbb\xbf" + content)
     assert load(tmp_path, content, errors="replace").index_to_key == ["good", "b�d"]
     assert load(tmp_path, content, errors="ignore").index_to_key == ["good", "bd"]
 
@@ -151,6 +157,14 @@ def test_words_the_format_cannot_hold(tmp_path: Path, ending: str, word: str) ->
         WordVectors(["fine", word], [[1.0], [2.0]]).save(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_first_word_that_begins_with_a_byte_order_mark(tmp_path: Path) -> None:
+    v = WordVectors(["\ufeffa", "b"], [[1.0], [2.0]])
+    with pytest.raises(InputError, match="begins with a byte order mark"):
+        v.save(tmp_path / "v.glove")
+    v.save(tmp_path / "v.txt")
+    assert WordVectors.load(tmp_path / "v.txt").index_to_key == ["\ufeffa", "b"]
 
 
 def test_a_nan_is_not_written(tmp_path: Path) -> None:

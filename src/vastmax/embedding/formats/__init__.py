@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+import stat
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from vastmax.atomic import replacing
 from vastmax.embedding.formats.binary import LONGEST_HEADER, read_binary, write_binary
 from vastmax.embedding.formats.compressed import SUFFIXES, compression_of, reading, writing
 from vastmax.embedding.formats.native import looks_native, read_native, write_native
 from vastmax.embedding.formats.table import DecodeErrors, Table, parse_header, shorten
-from vastmax.embedding.formats.text import read_text, write_text
+from vastmax.embedding.formats.text import BYTE_ORDER_MARK, read_text, write_text
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def load(
         InputError: the file is damaged, cut off, lies about its size, or is something else; one line that names the
             file, what was found and what was expected.
 
-    Cost: native, about 0.2 µs a word; binary, the speed of memory; text, about 0.2 µs a number.
+    Cost: native, about 0.4 µs a word; binary, about 1.5 µs a word of 100 dimensions; text, about 0.25 µs a number.
     """
     from vastmax.embedding.word_vectors import WordVectors
 
@@ -70,6 +71,8 @@ def load(
     _check_option("duplicates", duplicates, get_args(Duplicates))
     if format is not None:
         _check_option("format", format, FORMATS)
+    if stat.S_ISFIFO(os.stat(name).st_mode):
+        raise InputError(f"{name}: this is a pipe, and vectors are read in two passes; write it to a file first")
     compression = compression_of(name)
     with reading(name, compression) as stream:
         sample = stream.read(_SAMPLE_BYTES)
@@ -86,13 +89,16 @@ def load(
             else:
                 table = read_text(stream, name, header=found == "word2vec", errors=errors, size=size)
     table = _without_duplicates(table, duplicates, name)
-    v = WordVectors(
-        table.words,
-        table.vectors,
-        counts=table.counts,
-        output_vectors=table.output_vectors,
-        training=table.training,
-    )
+    try:
+        v = WordVectors(
+            table.words,
+            table.vectors,
+            counts=table.counts,
+            output_vectors=table.output_vectors,
+            training=table.training,
+        )
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     v.source = name
     return v
 
@@ -109,7 +115,7 @@ def recognise(sample: bytes, path: str) -> Format:
             "any code, so it is not done here. Convert it with gensim: KeyedVectors.load(FILE).save_word2vec_format("
             "'vectors.bin', binary=True), for a model Word2Vec.load(FILE).wv.save_…, and load vectors.bin"
         )
-    first, _, rest = sample.partition(b"\n")
+    first, _, rest = sample.removeprefix(BYTE_ORDER_MARK).partition(b"\n")
     claim = parse_header(first) if len(first) < LONGEST_HEADER else None
     if claim is not None:
         return "word2vec" if _is_text_row(rest, claim[1]) else "word2vec-binary"
@@ -124,14 +130,14 @@ def recognise(sample: bytes, path: str) -> Format:
 
 def _is_text_row(rest: bytes, D: int) -> bool:
     """Does what follows a header read as text, not as the bytes of float32 numbers?"""
-    row, newline, _ = rest.partition(b"\n")
+    row, _, _ = rest.partition(b"\n")
     _, _, numbers = row.partition(b" ")
     if not _OF_NUMBERS.issuperset(numbers):
         return False
-    fields = len(numbers.split())
-    if fields == D or (fields < D and not newline):
+    if len(numbers.split()) == D:
         return True
-    # Not the promised row, so a damaged text, or numbers with a newline among their bytes, which others then betray.
+    # Not the promised row: one that the sample cuts, a damaged one, or float32 bytes with a newline among them and no
+    # others that give them away so far.
     return _CONTROL.isdisjoint(rest)
 
 
@@ -153,14 +159,8 @@ def save(v: WordVectors, path: str | os.PathLike[str], format: Format | None = N
         OSError: the disk is full; nothing is left behind.
     """
     name = os.fspath(path)
-    stem, compression = name, None
-    for suffix in SUFFIXES:
-        if name.lower().endswith(suffix):
-            stem, compression = name[: -len(suffix)], suffix
-    chosen = format or _by_ending(stem, name)
-    _check_option("format", chosen, FORMATS)
-    if chosen == "safetensors" and compression is not None:
-        raise InputError(f"{name}: a compressed safetensors file could not be memory-mapped; drop the {compression}")
+    chosen = format_for(name, format)
+    compression = _split_compression(name)[1]
     with replacing(name) as beside, writing(beside, compression) as stream:
         if chosen == "safetensors":
             write_native(stream, v, name)
@@ -168,6 +168,29 @@ def save(v: WordVectors, path: str | os.PathLike[str], format: Format | None = N
             write_binary(stream, v, name)
         else:
             write_text(stream, v, name, header=chosen == "word2vec")
+
+
+def format_for(path: str | os.PathLike[str], format: str | None = None) -> Format:
+    """The format that `save` would write at `path`; raises what it would raise about the name, before any work.
+
+    Example:
+        >>> format_for("vectors.vec.gz")
+        'word2vec'
+    """
+    name = os.fspath(path)
+    stem, compression = _split_compression(name)
+    chosen = format or _by_ending(stem, name)
+    _check_option("format", chosen, FORMATS)
+    if chosen == "safetensors" and compression is not None:
+        raise InputError(f"{name}: a compressed safetensors file could not be memory-mapped; drop the {compression}")
+    return cast(Format, chosen)
+
+
+def _split_compression(name: str) -> tuple[str, str | None]:
+    for suffix in SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)], suffix
+    return name, None
 
 
 def _by_ending(stem: str, name: str) -> Format:

@@ -28,11 +28,15 @@ from vastmax.errors import InputError
 if TYPE_CHECKING:
     from vastmax.embedding.word_vectors import WordVectors
 
+# Some editors open a file with it; it is no part of the first word.
+BYTE_ORDER_MARK = "\ufeff".encode()
 _BLOCK_BYTES = 1 << 22
 # A line is a word and its numbers; longer ones are another kind of file, which must not be read into memory whole.
 _LONGEST_LINE = 1 << 26
 # Readers of these formats split at any of these.
 _ENDS_OF_A_WORD = " \t\n\v\f\r"
+# What may stand between two numbers other than one space.
+_OTHER_WHITESPACE = (b"  ", b"\t", b"\v", b"\f", b"\r")
 
 
 def read_text(stream: BinaryIO, path: str, *, header: bool, errors: DecodeErrors, size: int | None) -> Table:
@@ -66,6 +70,9 @@ class _Reader:
         matrix: GrowingMatrix | None = None
         for offset, lines in _blocks(stream, self.path):
             if matrix is None:
+                if lines[0].startswith(BYTE_ORDER_MARK):
+                    lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
+                    offset += len(BYTE_ORDER_MARK)
                 matrix, taken = self._open(lines[0])
                 self.line_number = taken
                 offset += sum(len(line) + 1 for line in lines[:taken])
@@ -152,20 +159,30 @@ class _Reader:
         )
 
     def _parse(self, numbers: list[bytes], raw: list[bytes], at: list[int]) -> NDArray[np.float32]:
+        """The rows' numbers, (rows, D). Each row has D − 1 spaces, so D fields unless other whitespace is about."""
+        text = b" ".join(numbers)
+        if any(mark in text for mark in _OTHER_WHITESPACE):
+            for row, fields in enumerate(numbers):
+                found = len(fields.split())
+                if found != self.D:
+                    raise self._damaged(at[row], f"{found} numbers after {shorten(raw[row])}; expected {self.D}")
         try:
-            values: NDArray[np.float32] = np.fromstring(b" ".join(numbers), dtype=np.float32, sep=" ")
+            values: NDArray[np.float32] = np.fromstring(text, dtype=np.float32, sep=" ")
         except ValueError:
             values = np.empty(0, dtype=np.float32)
+        # numpy reads "1-2" as two numbers; every field gives at least one, so the sum is right only when all are.
         if len(values) == len(numbers) * self.D:
             return values.reshape(len(numbers), self.D)
         for row, fields in enumerate(numbers):
             for field in fields.split():
                 if not _is_number(field):
-                    raise InputError(
-                        f"{self.path}: line {self.line_number + 1 + at[row]} has {shorten(field)} among the numbers of "
-                        f"{shorten(raw[row])}; expected {self.D} numbers, so the line is damaged"
+                    raise self._damaged(
+                        at[row], f"{shorten(field)} among the numbers of {shorten(raw[row])}; expected {self.D} numbers"
                     )
-        raise InputError(f"{self.path}: lines {self.line_number + 1} to {self.line_number + len(at)} cannot be parsed")
+        raise self._damaged(at[0], "numbers, or some line soon after it has, that cannot be parsed")
+
+    def _damaged(self, index: int, has: str) -> InputError:
+        return InputError(f"{self.path}: line {self.line_number + 1 + index} has {has}, so the line is damaged")
 
 
 def _blocks(stream: BinaryIO, path: str) -> Iterator[tuple[int, list[bytes]]]:
@@ -202,6 +219,11 @@ def write_text(stream: BinaryIO, v: WordVectors, path: str, *, header: bool) -> 
     raw = refuse_words(path, v.index_to_key, _ENDS_OF_A_WORD, "word2vec text" if header else "GloVe text")
     check_finite(path, v.vectors, lambda row: v.index_to_key[row])
     V, D = v.vectors.shape
+    if not header and raw[0].startswith(BYTE_ORDER_MARK):
+        raise InputError(
+            f"{path}: the first word, {v.index_to_key[0]!r}, begins with a byte order mark, which readers of text "
+            "drop; save it in another format"
+        )
     if header:
         stream.write(f"{V} {D}\n".encode())
     # With one dimension and no header the row "5 3" would pass for a header; "5 3.00000000" does not.

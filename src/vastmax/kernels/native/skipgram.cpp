@@ -6,44 +6,56 @@
 // context it is, so the noise half of the work is three small dense products (scores, centre gradients, noise-word
 // gradients) on rows that stay in the first-level cache. The positive half goes row by row. Operations a centre with n
 // contexts: 3 D P + 3 D n multiply-adds; rows written: its own, n (shared by the neighbours, so in cache), P / 16.
-// The noise scores of a block are those before the block's updates.
+// Rows move when their block does: scores within a block are those before it, but for contexts, whose rows move with each
+// centre.
 #include "skipgram.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <vector>
 
 #include "logistic.hpp"
 #include "random.hpp"
 #include "vector.hpp"
+#include "windows.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 namespace {
 
-constexpr int64_t span = 2048;      // words kept before training on them; their positions stay in the cache
-constexpr int max_positives = 16; // contexts whose scores are computed together
 constexpr int vecs_per_unit = row_alignment / lanes;
 
-// Rows and columns of a tile of scores: as many sums at once as fit one vector.
-constexpr int tile_rows = lanes == 16 ? 4 : 2;
-constexpr int tile_columns = lanes / tile_rows;
+// A tile of scores, as many sums as the registers hold: noise words × vectors of centres.
+constexpr int tile_words = lanes == 16 ? 8 : 4;
+constexpr int tile_vecs = 2;
+static_assert(block_size % (tile_vecs * lanes) == 0);
 
-struct Position {
-    int32_t word_id;
-    int32_t first, last; // its sentence, as positions among the kept words
+// Scratch memory that starts on a cache line.
+class Scratch {
+  public:
+    explicit Scratch(int64_t floats)
+        : memory_(static_cast<float *>(std::aligned_alloc(64, (floats * sizeof(float) + 63) / 64 * 64))) {
+        if (!memory_) throw std::bad_alloc();
+        std::fill_n(memory_.get(), floats, 0.0f);
+    }
+    float *data() const { return memory_.get(); }
+
+  private:
+    struct Free {
+        void operator()(float *p) const { std::free(p); }
+    };
+    std::unique_ptr<float, Free> memory_;
 };
 
 class Trainer {
   public:
     Trainer(const SkipgramModel &model, const SkipgramSettings &settings)
-        : model_(model), settings_(settings), stride_(model.stride), pool_pitch_((settings.pool_size + row_alignment - 1) / row_alignment * row_alignment),
-          pool_(pool_pitch_, -1), pool_next_(pool_pitch_, -1), share_(pool_pitch_, 0.0f),
-          centre_rows_(block_size * stride_ + row_alignment), noise_rows_(settings.pool_size * stride_ + row_alignment),
-          scores_(block_size * pool_pitch_ + row_alignment) {
-        std::fill_n(share_.begin(), settings.pool_size, float(settings.negative) / float(settings.pool_size));
-        h_ = aligned(centre_rows_);
-        noise_ = aligned(noise_rows_);
-        g_ = aligned(scores_);
-    }
+        : model_(model), settings_(settings), stride_(model.stride),
+          largest_pool_(*std::max_element(settings.pool_sizes, settings.pool_sizes + settings.num_bands)),
+          pool_(largest_pool_), pool_next_(largest_pool_), centre_rows_(block_size * stride_),
+          centre_columns_(block_size * stride_), noise_rows_(largest_pool_ * stride_), scores_(block_size * largest_pool_),
+          h_(centre_rows_.data()), h_columns_(centre_columns_.data()), noise_(noise_rows_.data()), g_(scores_.data()) {}
 
     ChunkResult train(const Chunk &chunk) {
         Random random(chunk.seed);
@@ -51,95 +63,74 @@ class Trainer {
         int64_t origin = chunk.sentence_offsets[0], total = chunk.sentence_offsets[chunk.num_sentences] - origin;
         for (int64_t s = 0; s < chunk.num_sentences;) {
             float progress = float(chunk.sentence_offsets[s] - origin) / float(std::max<int64_t>(total, 1));
-            s = subsample(chunk, s, random);
-            train_span(chunk.alpha_begin + (chunk.alpha_end - chunk.alpha_begin) * progress, random);
+            alpha_ = chunk.alpha_begin + (chunk.alpha_end - chunk.alpha_begin) * progress;
+            s = windows_.fill(model_, chunk, s, uint32_t(settings_.window), random);
+            for (int band = 0; band < settings_.num_bands && band * band_width + 1 < windows_.longest_sentence(); ++band)
+                train_band(band, random);
         }
+        result_.words = windows_.words();
+        result_.kept = windows_.kept();
         return result_;
     }
 
   private:
-    // Trains on the words that subsampling kept of some sentences, block by block.
-    void train_span(float alpha, Random &random) {
-        auto n = int64_t(positions_.size());
-        for (int64_t begin = 0; begin < n; begin += block_size) {
+    // Trains the pairs of a span whose distance is in one band, block by block.
+    void train_band(int band, Random &random) {
+        below_ = band * band_width;
+        pool_size_ = settings_.pool_sizes[band];
+        share_ = float(settings_.negative) / float(pool_size_);
+        for (int64_t begin = 0; begin < windows_.size(); begin += block_size) {
+            int64_t pairs = choose_contexts(begin);
+            if (pairs == 0) continue;
+            result_.pairs += pairs;
             pool_.swap(pool_next_);
             draw_pool(random);
-            choose_windows(begin, std::min(begin + block_size, n), random);
             switch (stride_ / row_alignment) {
-            case 1: block<1>(begin, alpha); break;
-            case 2: block<2>(begin, alpha); break;
-            case 3: block<3>(begin, alpha); break;
-            case 4: block<4>(begin, alpha); break;
-            case 5: block<5>(begin, alpha); break;
-            case 6: block<6>(begin, alpha); break;
-            case 7: block<7>(begin, alpha); break;
-            case 8: block<8>(begin, alpha); break;
-            default: block<0>(begin, alpha);
+            case 1: block<1>(begin); break;
+            case 2: block<2>(begin); break;
+            case 3: block<3>(begin); break;
+            case 4: block<4>(begin); break;
+            case 5: block<5>(begin); break;
+            case 6: block<6>(begin); break;
+            case 7: block<7>(begin); break;
+            case 8: block<8>(begin); break;
+            default: block<0>(begin);
             }
         }
     }
 
-    static float *aligned(std::vector<float> &v) {
-        auto address = reinterpret_cast<uintptr_t>(v.data());
-        return v.data() + (64 - address % 64) % 64 / sizeof(float);
-    }
     float *centre_row(int32_t word_id) const { return model_.centre + word_id * stride_; }
     float *context_row(int32_t word_id) const { return model_.context + word_id * stride_; }
 
-    // Takes whole sentences, from number s on, until about `span` words are kept: drops words outside the vocabulary and,
-    // by chance, frequent ones. What is left forms the windows. Returns the next sentence's number.
-    int64_t subsample(const Chunk &chunk, int64_t s, Random &random) {
-        positions_.clear();
-        for (; s < chunk.num_sentences && int64_t(positions_.size()) < span; ++s) {
-            int64_t begin = chunk.sentence_offsets[s] - chunk.offset_origin;
-            int64_t end = chunk.sentence_offsets[s + 1] - chunk.offset_origin;
-            auto first = int32_t(positions_.size());
-            for (int64_t k = begin; k < end; ++k) {
-                int32_t word_id = chunk.word_ids[k];
-                if (word_id >= model_.vocab_size) continue;
-                ++result_.words;
-                if (uint32_t(random.next() >> 32) <= model_.keep_threshold[word_id])
-                    positions_.push_back({word_id, first, 0});
-            }
-            auto last = int32_t(positions_.size()) - 1;
-            for (int32_t k = first; k <= last; ++k) positions_[k].last = last;
-        }
-        result_.kept += int64_t(positions_.size());
-        return s;
-    }
-
     void draw_pool(Random &random) {
-        for (int j = 0; j < settings_.pool_size; ++j) {
+        for (int j = 0; j < largest_pool_; ++j) {
             uint64_t r = random.next();
             uint32_t slot = Random::below(uint32_t(model_.vocab_size), uint32_t(r >> 32));
             pool_next_[j] = uint32_t(r) <= model_.alias_threshold[slot] ? int32_t(slot) : model_.alias_word[slot];
         }
     }
 
-    void choose_windows(int64_t begin, int64_t end, Random &random) {
-        count_ = int(end - begin);
+    int64_t choose_contexts(int64_t begin) {
+        count_ = int(std::min<int64_t>(block_size, windows_.size() - begin));
+        std::fill(&contexts_[0][0], &contexts_[0][0] + max_contexts * block_size, -1);
+        int64_t pairs = 0;
+        most_contexts_ = 0;
         for (int i = 0; i < block_size; ++i) {
-            if (i >= count_) {
-                window_first_[i] = 0, window_last_[i] = -1, contexts_[i] = 0;
-                continue;
-            }
-            const Position &p = positions_[begin + i];
-            auto width = int64_t(1 + Random::below(uint32_t(settings_.window), uint32_t(random.next() >> 32)));
-            window_first_[i] = int32_t(std::max<int64_t>(p.first, begin + i - width));
-            window_last_[i] = int32_t(std::min<int64_t>(p.last, begin + i + width));
-            contexts_[i] = window_last_[i] - window_first_[i];
-            result_.pairs += contexts_[i];
+            int n = i < count_ ? windows_.contexts(begin + i, below_, &contexts_[0][i], block_size) : 0;
+            num_contexts_[i] = n;
+            most_contexts_ = std::max(most_contexts_, n);
+            pairs += n;
         }
+        return pairs;
     }
 
     // Asks for rows that the next block will want, a share for each centre of this one, so that the requests spread out:
     // its centres, the contexts that come into reach, its pool.
     void prefetch(int64_t begin, int i) const {
-        auto n = int64_t(positions_.size());
-        int64_t k = begin + block_size + i;
-        if (k < n) prefetch_row(centre_row(positions_[k].word_id));
-        if (k + settings_.window < n) prefetch_row(context_row(positions_[k + settings_.window].word_id));
-        for (int j = i; j < settings_.pool_size; j += block_size) prefetch_row(context_row(pool_next_[j]));
+        int64_t next = begin + block_size + i, reach = next + std::min(settings_.window, below_ + band_width);
+        if (next < windows_.size()) prefetch_row(centre_row(windows_.word_id(next)));
+        if (reach < windows_.size()) prefetch_row(context_row(windows_.word_id(reach)));
+        for (int j = i; j < pool_size_; j += block_size) prefetch_row(context_row(pool_next_[j]));
     }
     void prefetch_row(const float *row) const {
         for (int64_t d = 0; d < stride_; d += row_alignment) __builtin_prefetch(row + d, 1, 2);
@@ -147,13 +138,13 @@ class Trainer {
 
     template <int units> int row_vecs() const { return units ? units * vecs_per_unit : int(stride_ / lanes); }
 
-    template <int units> void block(int64_t begin, float alpha) {
+    template <int units> void block(int64_t begin) {
         gather<units>(begin);
         noise_scores<units>();
-        noise_gradients(begin, alpha);
+        noise_gradients();
         for (int i = 0; i < count_; ++i) {
             prefetch(begin, i);
-            centre<units>(begin, i, alpha);
+            centre<units>(centre_row(windows_.word_id(begin + i)), i);
         }
         update_noise_words<units>();
         result_.loss += double(sum(loss_));
@@ -161,88 +152,75 @@ class Trainer {
     }
 
     template <int units> void gather(int64_t begin) {
-        const int vecs = row_vecs<units>();
-        for (int i = 0; i < block_size; ++i) {
-            // Rows past the end of the text repeat the last one; their weights are zero.
-            const float *row = centre_row(positions_[begin + std::min(i, count_ - 1)].word_id);
-            for (int v = 0; v < vecs; ++v) store(h_ + i * stride_ + v * lanes, load(row + v * lanes));
-        }
-        for (int j = 0; j < settings_.pool_size; ++j) {
-            const float *row = context_row(pool_[j]);
-            for (int v = 0; v < vecs; ++v) store(noise_ + j * stride_ + v * lanes, load(row + v * lanes));
-        }
+        for (int i = 0; i < block_size; ++i) // rows past the end of the text repeat the last one; they weigh nothing
+            copy_row<units>(h_ + i * stride_, centre_row(windows_.word_id(begin + std::min(i, count_ - 1))));
+        for (int j = 0; j < pool_size_; ++j) copy_row<units>(noise_ + j * stride_, context_row(pool_[j]));
+        for (int i = 0; i < block_size; i += lanes)
+            for (int v = 0; v < row_vecs<units>(); ++v) {
+                Vec square[lanes];
+                for (int k = 0; k < lanes; ++k) square[k] = load(h_ + (i + k) * stride_ + v * lanes);
+                transpose(square);
+                for (int k = 0; k < lanes; ++k) store(h_columns_ + (v * lanes + k) * block_size + i, square[k]);
+            }
+    }
+    template <int units> void copy_row(float *to, const float *from) const {
+        for (int v = 0; v < row_vecs<units>(); ++v) store(to + v * lanes, load(from + v * lanes));
     }
 
-    // g[i, j] = h_i . noise_j
+    // g[j, i] = noise_j . h_i, centres side by side in the vectors so that no sum runs across lanes.
     template <int units> void noise_scores() {
-        const int vecs = row_vecs<units>(), pool_size = settings_.pool_size;
-        for (int j = 0; j < pool_size; j += tile_columns)
-            for (int i = 0; i < block_size; i += tile_rows) {
-                Vec dot[lanes] = {};
-                const float *h = h_ + i * stride_, *noise = noise_ + j * stride_;
-                for (int v = 0; v < vecs; ++v, h += lanes, noise += lanes) {
-                    Vec column[tile_columns];
-                    for (int c = 0; c < tile_columns; ++c) column[c] = load(noise + c * stride_);
-                    for (int r = 0; r < tile_rows; ++r) {
-                        Vec row = load(h + r * stride_);
-                        for (int c = 0; c < tile_columns; ++c) dot[r * tile_columns + c] += row * column[c];
+        const int columns = row_vecs<units>() * lanes;
+        for (int j = 0; j < pool_size_; j += tile_words)
+            for (int i = 0; i < block_size; i += tile_vecs * lanes) {
+                Vec dot[tile_words][tile_vecs] = {};
+                const float *noise = noise_ + j * stride_, *h = h_columns_ + i;
+                for (int d = 0; d < columns; ++d, ++noise, h += block_size)
+                    for (int w = 0; w < tile_words; ++w) {
+                        Vec scale = broadcast(noise[w * stride_]);
+                        for (int v = 0; v < tile_vecs; ++v) dot[w][v] += scale * load(h + v * lanes);
                     }
-                }
-                Vec tile = sum_each<lanes>(dot);
-                for (int r = 0; r < tile_rows; ++r)
-                    std::memcpy(g_ + (i + r) * pool_pitch_ + j, reinterpret_cast<const float *>(&tile) + r * tile_columns,
-                                tile_columns * sizeof(float));
+                for (int w = 0; w < tile_words; ++w)
+                    for (int v = 0; v < tile_vecs; ++v) store(g_ + (j + w) * block_size + i + v * lanes, dot[w][v]);
             }
     }
 
-    // Turns the scores into what the rows are to move by: g[i, j] = -alpha * weight * sigma(score), weight = K / P times
+    // Turns the scores into what the rows are to move by: g[j, i] = -alpha * weight * sigma(score), weight = K / P times
     // the contexts of i that are not noise word j itself.
-    void noise_gradients(int64_t begin, float alpha) {
-        for (int i = 0; i < block_size; ++i)
-            for (int j = 0; j < pool_pitch_; j += lanes) {
-                IntVec pool = load(pool_.data() + j);
-                IntVec used = broadcast(contexts_[i]);
-                for (int32_t k = window_first_[i]; k <= window_last_[i]; ++k)
-                    if (k != begin + i) used += pool == broadcast(positions_[k].word_id); // true is -1
-                Vec weight = to_float(used) * load(share_.data() + j);
-                float *g = g_ + i * pool_pitch_ + j;
+    void noise_gradients() {
+        for (int j = 0; j < pool_size_; ++j)
+            for (int i = 0; i < block_size; i += lanes) {
+                IntVec used = load(num_contexts_ + i), noise_word = broadcast(pool_[j]);
+                for (int k = 0; k < most_contexts_; ++k) used += load(contexts_[k] + i) == noise_word; // true is -1
+                Vec weight = to_float(used) * share_;
+                float *g = g_ + j * block_size + i;
                 Logistic f = logistic(load(g));
                 loss_ += weight * f.softplus;
-                store(g, weight * f.sigmoid * -alpha);
+                store(g, weight * f.sigmoid * -alpha_);
             }
     }
 
     // All updates that centre i takes part in, but for those of the noise words.
-    template <int units> void centre(int64_t begin, int i, float alpha) {
-        const float *h = h_ + i * stride_, *g_noise = g_ + i * pool_pitch_;
-        float *rows[max_positives];
-        alignas(64) float g[max_positives];
-        float *own = centre_row(positions_[begin + i].word_id);
-        int n = 0;
-        bool noise_pending = true;
-        for (int32_t k = window_first_[i]; k <= window_last_[i]; ++k) {
-            if (k != begin + i) rows[n++] = context_row(positions_[k].word_id);
-            if (n == max_positives || (n && k == window_last_[i])) {
-                positive_gradients<units>(h, rows, n, alpha, g);
-                int pool_size = noise_pending ? settings_.pool_size : 0;
-                for_strips<units>([&](auto width, int d) { apply<width>(d, h, own, rows, g, n, g_noise, pool_size); });
-                noise_pending = false;
-                n = 0;
-            }
-        }
+    template <int units> void centre(float *own, int i) {
+        const int n = num_contexts_[i];
+        if (n == 0) return;
+        float *rows[max_contexts];
+        alignas(64) float g[max_contexts];
+        for (int k = 0; k < n; ++k) rows[k] = context_row(contexts_[k][i]);
+        positive_gradients<units>(h_ + i * stride_, rows, n, g);
+        for_strips<units>([&](auto width, int d) { apply<width>(d, i, own, rows, n, g); });
     }
 
     // From the rows' scores: g = alpha * (1 - sigma(score)) and the loss -log sigma(score) = softplus(-score). The scores
     // stay in registers, so they come out in the order of sum_each: that of row k in lane_of(k).
-    static constexpr int group = 4, repeats = lanes / group, groups = max_positives / group;
+    static constexpr int group = 4, repeats = lanes / group;
     static constexpr int lane_of(int k) {
         int g = k / group, c = k % group;
         return g / repeats * lanes + c * repeats + g % repeats;
     }
-    template <int units> void positive_gradients(const float *h, float *const *rows, int n, float alpha, float *g) {
+    template <int units> void positive_gradients(const float *h, float *const *rows, int n, float *g) {
         static constexpr auto row_of_lane = [] {
-            struct { alignas(64) int32_t at[max_positives]; } table{};
-            for (int k = 0; k < max_positives; ++k) table.at[lane_of(k)] = k;
+            struct { alignas(64) int32_t at[max_contexts]; } table{};
+            for (int k = 0; k < max_contexts; ++k) table.at[lane_of(k)] = k;
             return table;
         }();
         static constexpr auto repeat_of_lane = [] {
@@ -268,7 +246,7 @@ class Trainer {
             IntVec used = load(row_of_lane.at + at) < broadcast(n);
             Logistic f = logistic(used ? -scores : Vec{});
             loss_ += used ? f.softplus : Vec{};
-            store(g + at, f.sigmoid * alpha);
+            store(g + at, f.sigmoid * alpha_);
         }
     }
 
@@ -284,17 +262,15 @@ class Trainer {
             f(std::integral_constant<int, rest>{}, (total - rest) * lanes);
     }
 
-    // own += sum_j g_noise[j] noise[j] + sum_k g[k] rows[k];  rows[k] += g[k] h
-    template <int width>
-    void apply(int64_t d, const float *h, float *own, float *const *rows, const float *g, int n, const float *g_noise,
-               int pool_size) const {
+    // own += sum_j g_noise[j, i] noise[j] + sum_k g[k] rows[k];  rows[k] += g[k] h_i
+    template <int width> void apply(int64_t d, int i, float *own, float *const *rows, int n, const float *g) const {
         Vec total[width] = {}, input[width];
-        const float *noise = noise_ + d;
-        for (int j = 0; j < pool_size; ++j, noise += stride_) {
-            Vec scale = broadcast(g_noise[j]);
+        const float *h = h_ + i * stride_ + d, *noise = noise_ + d, *g_noise = g_ + i;
+        for (int j = 0; j < pool_size_; ++j, noise += stride_, g_noise += block_size) {
+            Vec scale = broadcast(*g_noise);
             for (int v = 0; v < width; ++v) total[v] += scale * load(noise + v * lanes);
         }
-        for (int v = 0; v < width; ++v) input[v] = load(h + d + v * lanes);
+        for (int v = 0; v < width; ++v) input[v] = load(h + v * lanes);
         for (int k = 0; k < n; ++k) {
             Vec scale = broadcast(g[lane_of(k)]);
             float *row = rows[k] + d;
@@ -308,16 +284,16 @@ class Trainer {
         for (int v = 0; v < width; ++v) store(own + v * lanes, load(own + v * lanes) + total[v]);
     }
 
-    // noise word j += sum_i g[i, j] h_i; a word drawn twice gets both sums, one after the other.
+    // noise word j += sum_i g[j, i] h_i; a word drawn twice gets both sums, one after the other.
     template <int units> void update_noise_words() {
-        for (int j = 0; j < settings_.pool_size; j += 2)
+        for (int j = 0; j < pool_size_; j += 2)
             for_strips<units>([&](auto width, int d) { update_noise_columns<width>(d, j); });
     }
     template <int width> void update_noise_columns(int64_t d, int j) const {
         Vec total[2][width] = {};
-        const float *h = h_ + d, *g = g_ + j;
-        for (int i = 0; i < block_size; ++i, h += stride_, g += pool_pitch_) {
-            Vec first = broadcast(g[0]), second = broadcast(g[1]);
+        const float *h = h_ + d, *g = g_ + j * block_size;
+        for (int i = 0; i < block_size; ++i, h += stride_) {
+            Vec first = broadcast(g[i]), second = broadcast(g[block_size + i]);
             for (int v = 0; v < width; ++v) {
                 Vec input = load(h + v * lanes);
                 total[0][v] += first * input;
@@ -333,14 +309,18 @@ class Trainer {
     const SkipgramModel &model_;
     const SkipgramSettings &settings_;
     const int64_t stride_;
-    const int pool_pitch_; // P rounded up to whole vectors; what is beyond P weighs nothing
-    std::vector<Position> positions_;
+    const int largest_pool_;
+    Windows windows_;
     std::vector<int32_t> pool_, pool_next_;
-    std::vector<float> share_; // K / P, the weight of a noise word in a pair
-    std::vector<float> centre_rows_, noise_rows_, scores_;
-    float *h_, *noise_, *g_; // (block_size, stride), (P, stride), (block_size, P), 64-byte aligned
-    int count_ = 0;          // centres in this block
-    int32_t window_first_[block_size], window_last_[block_size], contexts_[block_size];
+    Scratch centre_rows_, centre_columns_, noise_rows_, scores_;
+    float *h_, *h_columns_, *noise_, *g_; // (block_size, stride), (stride, block_size), (P, stride), (P, block_size)
+    float alpha_ = 0;
+    float share_ = 0;   // K / P, the weight of a noise word in a pair
+    int below_ = 0;     // the band's distances lie above this
+    int pool_size_ = 0; // P in this band
+    int count_ = 0;     // centres in this block
+    int most_contexts_ = 0;
+    int32_t num_contexts_[block_size], contexts_[max_contexts][block_size]; // contexts are -1 beyond each centre's number
     Vec loss_ = {};
     ChunkResult result_ = {};
 };

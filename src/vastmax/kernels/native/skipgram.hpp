@@ -8,7 +8,10 @@ namespace vastmax {
 // Rows are padded to `row_alignment` floats, and the padding stays zero.
 constexpr int row_alignment = 16;
 // Centre words handled together; they share one pool of noise words.
-constexpr int block_size = 16;
+constexpr int block_size = 32;
+// Contexts are taken in bands of distances, 1 .. 8 first, then 9 .. 16, and so on, each over a span of words. A centre
+// thus never moves by more contexts than 16 at once, however large the window: a hundred stale gradients added up diverge.
+constexpr int band_width = 8;
 
 struct SkipgramModel {
     float *centre;                   // (V, stride) the word vectors
@@ -21,15 +24,15 @@ struct SkipgramModel {
 };
 
 struct SkipgramSettings {
-    int32_t window;    // the largest; each position draws its own from 1 .. window
-    int32_t negative;  // K noise words a pair
-    int32_t pool_size; // noise words drawn a block, a multiple of 16
+    int32_t window;             // the largest; each position draws its own from 1 .. window
+    int32_t negative;           // K noise words a pair
+    const int32_t *pool_sizes;  // (num_bands,) P, the noise words a block shares, for each band of distances
+    int32_t num_bands;          // ceil(window / band_width)
 };
 
 struct Chunk {
     const int32_t *word_ids;
-    const int64_t *sentence_offsets; // (num_sentences + 1,) positions in word_ids, after `offset_origin` is taken off
-    int64_t offset_origin;
+    const int64_t *sentence_offsets; // (num_sentences + 1,); the first counts as the origin of word_ids
     int64_t num_sentences;
     float alpha_begin, alpha_end; // the learning rate runs linearly between them
     uint64_t seed;

@@ -33,7 +33,7 @@ void require(bool holds, const char *what) {
 }
 
 nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context, Column<uint32_t> keep_threshold,
-                        Column<uint32_t> alias_threshold, Column<int32_t> alias_word, int window, int negative, int pool_size,
+                        Column<uint32_t> alias_threshold, Column<int32_t> alias_word, int window, int negative, Column<int32_t> pool_sizes,
                         Column<int32_t> word_ids, Column<int64_t> sentence_offsets, float alpha_begin, float alpha_end,
                         uint64_t seed) {
     size_t vocab_size = centre.shape(0);
@@ -43,7 +43,10 @@ nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context
     require(keep_threshold.shape(0) == vocab_size && alias_threshold.shape(0) == vocab_size &&
                 alias_word.shape(0) == vocab_size,
             "tables must have a row a word");
-    require(window > 0 && negative > 0 && pool_size > 0 && pool_size % 8 == 0, "window, negative, pool_size out of range");
+    require(window > 0 && negative > 0, "window and negative must be positive");
+    require(pool_sizes.shape(0) == size_t((window + band_width - 1) / band_width), "pool_sizes must have an entry a band");
+    for (size_t b = 0; b < pool_sizes.shape(0); ++b)
+        require(pool_sizes.data()[b] > 0 && pool_sizes.data()[b] % 8 == 0, "pool sizes must be positive multiples of 8");
     require(sentence_offsets.shape(0) > 0, "sentence_offsets must not be empty");
     size_t num_sentences = sentence_offsets.shape(0) - 1;
     const int64_t *offsets = sentence_offsets.data();
@@ -53,8 +56,8 @@ nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context
 
     SkipgramModel model{centre.data(),          context.data(),         int64_t(centre.shape(1)), int32_t(vocab_size),
                         keep_threshold.data(),  alias_threshold.data(), alias_word.data()};
-    SkipgramSettings settings{window, negative, pool_size};
-    Chunk chunk{word_ids.data(), offsets, offsets[0], int64_t(num_sentences), alpha_begin, alpha_end, seed};
+    SkipgramSettings settings{window, negative, pool_sizes.data(), int32_t(pool_sizes.shape(0))};
+    Chunk chunk{word_ids.data(), offsets, int64_t(num_sentences), alpha_begin, alpha_end, seed};
     ChunkResult result;
     {
         nb::gil_scoped_release without_gil;
@@ -74,8 +77,9 @@ void bind_skipgram(nb::module_ &m) {
     m.def("available_targets", &available_targets);
     m.attr("row_alignment") = row_alignment;
     m.attr("block_size") = block_size;
+    m.attr("band_width") = band_width;
     m.def("train_skipgram", &train_skipgram, nb::arg("target"), nb::arg("centre").noconvert(), nb::arg("context").noconvert(),
           nb::arg("keep_threshold").noconvert(), nb::arg("alias_threshold").noconvert(), nb::arg("alias_word").noconvert(),
-          nb::arg("window"), nb::arg("negative"), nb::arg("pool_size"), nb::arg("word_ids").noconvert(),
+          nb::arg("window"), nb::arg("negative"), nb::arg("pool_sizes").noconvert(), nb::arg("word_ids").noconvert(),
           nb::arg("sentence_offsets").noconvert(), nb::arg("alpha_begin"), nb::arg("alpha_end"), nb::arg("seed"));
 }

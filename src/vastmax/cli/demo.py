@@ -1,0 +1,122 @@
+"""`vastmax demo`: the main job, start to end, on a text that every Python carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vastmax.cli.failure import StoppedError
+from vastmax.cli.output import check_output_file
+from vastmax.cli.vocab import print_facts
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.embedding import WordVectors
+    from vastmax.progress import Progress
+
+EPOCHS = 20
+"""More than the default: the text is small, and its rarer words are met a few times only."""
+
+WORDS_TO_LOOK_AT = ("server", "lock", "directory", "monday", "red", "bytes", "thread", "exception")
+"""Words whose neighbours show what was learned; the first `WORDS_SHOWN` that the text holds are looked at."""
+WORDS_SHOWN = 6
+NEIGHBOURS_SHOWN = 6
+WORDS_TO_ASK_FOR = ("string", "number")
+
+ANALOGIES = (
+    ("read", "reading", "write"),
+    ("file", "files", "directory"),
+    ("raise", "raises", "return"),
+    ("small", "smaller", "large"),
+    ("call", "calls", "raise"),
+)
+"""A is to B as C is to …, where the text holds all three; the last one is left for the reader to ask."""
+ANALOGIES_SHOWN = 4
+
+MAP_WORDS, MAP_SKIP = 600, 50
+"""The map shows words 51 to 650: the first ones are "the", "of" and their like."""
+
+
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the text, the vectors and the map go.")
+    ] = Path("demo-output"),
+    epochs: Annotated[int, typer.Option(metavar="INT", help="How often the text is read.")] = EPOCHS,
+    threads: Annotated[int | None, typer.Option(metavar="INT", help="Threads.  [default: one a core]")] = None,
+) -> None:
+    """Train on the documentation inside Python: no download.
+
+    Collects the language reference, docstrings and comments of the running Python's standard library (about 0.7
+    million words), trains word vectors on them, shows what they have learned, and draws a map of the frequent words.
+
+    \b
+    Examples:
+      vastmax demo
+      vastmax demo -o /tmp/demo --threads 1
+    """
+    from vastmax.embedding import train_embeddings
+    from vastmax.embedding.picture import draw_map
+    from vastmax.progress import console_progress
+    from vastmax.text import Corpus
+
+    text_file, vectors_file, map_file = (
+        output / name for name in ("python-docs.txt", "vectors.safetensors", "map.png")
+    )
+    _make_folder(output)
+    check_output_file(vectors_file)
+    try:
+        with console_progress() as progress:
+            _write_text(text_file, progress)
+            corpus = Corpus(str(text_file), progress=progress)
+            vectors = train_embeddings(corpus, epochs=epochs, threads=threads, progress=progress)
+            vectors.save(vectors_file)
+            named = draw_map(vectors, map_file, num_words=MAP_WORDS, skip=MAP_SKIP)
+    except KeyboardInterrupt:
+        raise StoppedError(f"interrupted; what was finished by then is in {output}") from None
+
+    print_facts(corpus.vocabulary.facts())
+    _show(vectors)
+    print(f"""
+written
+  {text_file}  the text, a paragraph a line
+  {vectors_file}  {len(vectors):,} words × {vectors.vector_size}
+  {map_file}  {len(named)} frequent words on their principal components
+
+next""")
+    curious = [word for word in (*WORDS_TO_ASK_FOR, *vectors) if word in vectors][: len(WORDS_TO_ASK_FOR)]
+    print(f"  vastmax neighbours {vectors_file} {' '.join(curious)}")
+    for question in _answerable(vectors)[-1:]:
+        print(f"  vastmax analogy {vectors_file} {' '.join(question)}")
+    print(f"  vastmax vocab {text_file}\n  vastmax embed YOUR-TEXT.txt -o vectors.safetensors")
+
+
+def _show(vectors: WordVectors) -> None:
+    print("\nwords used alike")
+    for word in [word for word in WORDS_TO_LOOK_AT if word in vectors][:WORDS_SHOWN]:
+        print(f"  {word:<10} {', '.join(near for near, _ in vectors.most_similar(word, topn=NEIGHBOURS_SHOWN))}")
+    print("\nanalogies")
+    for a, b, c in _answerable(vectors)[:ANALOGIES_SHOWN]:
+        answers = ", ".join(word for word, _ in vectors.analogy(a, b, c, topn=3))
+        print(f"  {a} is to {b} as {c} is to  {answers}")
+
+
+def _answerable(vectors: WordVectors) -> list[tuple[str, str, str]]:
+    return [question for question in ANALOGIES if all(word in vectors for word in question)]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # among them: there is a file of that name
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another one with -o") from error
+
+
+def _write_text(path: Path, progress: Progress) -> None:
+    from vastmax.atomic import replacing
+    from vastmax.text.builtin import python_documentation
+
+    with replacing(path) as beside, beside.open("w", encoding="utf-8") as stream:
+        for words in python_documentation(progress=progress):
+            stream.write(" ".join(words) + "\n")

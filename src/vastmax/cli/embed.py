@@ -1,0 +1,138 @@
+"""`vastmax embed`: word vectors from text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vastmax.cli.corpus_options import (
+    Column,
+    CorpusSources,
+    DecodingErrors,
+    Errors,
+    Lowercase,
+    MaxFinalVocab,
+    UseCache,
+    open_corpus,
+)
+from vastmax.cli.failure import StoppedError
+from vastmax.cli.output import check_output_file, print_json
+from vastmax.cli.vectors_argument import FormatOption
+from vastmax.errors import InputError
+
+
+def embed(
+    corpus: CorpusSources,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="VECTORS", help="Where the vectors go.", show_default=False)
+    ],
+    vector_size: Annotated[int, typer.Option(metavar="INT", help="Numbers in a word's vector.")] = 100,
+    window: Annotated[int, typer.Option(metavar="INT", help="Words on each side that are predicted, at most.")] = 5,
+    min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 5,
+    max_final_vocab: MaxFinalVocab = None,
+    sample: Annotated[
+        float, typer.Option(metavar="FLOAT", help="Words more frequent than this share are thinned; 0 keeps all.")
+    ] = 1e-3,
+    negative: Annotated[int, typer.Option(metavar="INT", help="Noise words for each pair of words.")] = 5,
+    ns_exponent: Annotated[
+        float, typer.Option(metavar="FLOAT", help="Noise words are drawn by their count to this power.")
+    ] = 0.75,
+    epochs: Annotated[int, typer.Option(metavar="INT", help="How often the corpus is read.")] = 5,
+    alpha: Annotated[
+        float | None, typer.Option(metavar="FLOAT", help="Learning rate at the start.  [default: 0.03]")
+    ] = None,
+    min_alpha: Annotated[
+        float | None, typer.Option(metavar="FLOAT", help="Learning rate at the end.  [default: alpha / 10000]")
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(metavar="INT", help="Threads; 1 gives the same vectors every time.  [default: one a core]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="INT", help="Start of the random numbers.")] = 1,
+    lowercase: Lowercase = False,
+    errors: Errors = DecodingErrors.STRICT,
+    column: Column = None,
+    cache: UseCache = True,
+    vectors_format: FormatOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Train word vectors: skip-gram with negative sampling.
+
+    \b
+    Examples:
+      vastmax embed corpus.txt -o vectors.safetensors
+      vastmax embed 'shards/*.txt.gz' -o vectors.safetensors --vector-size 300 --epochs 10
+      zcat corpus.gz | vastmax embed - -o vectors.vec.gz
+      vastmax embed reviews.parquet --column text --lowercase -o vectors.safetensors
+    """
+    from vastmax.embedding import DivergenceError, train_embeddings
+    from vastmax.embedding.formats import format_for
+    from vastmax.embedding.settings import DEFAULT_ALPHA, TrainingSettings, checked
+    from vastmax.progress import console_progress, describe_seconds
+
+    chosen_format = format_for(output, vectors_format)
+    check_output_file(output)
+    checked(  # before the corpus is read; for what is not given any allowed value will do
+        TrainingSettings(
+            vector_size=vector_size,
+            window=window,
+            min_count=min_count,
+            max_final_vocab=max_final_vocab,
+            sample=sample,
+            negative=negative,
+            ns_exponent=ns_exponent,
+            epochs=epochs,
+            alpha=DEFAULT_ALPHA if alpha is None else alpha,
+            min_alpha=0.0 if min_alpha is None else min_alpha,
+            threads=1 if threads is None else threads,
+            seed=seed,
+        )
+    )
+    try:
+        with console_progress() as progress:
+            text = open_corpus(
+                corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
+            )
+            vectors = train_embeddings(
+                text,
+                vector_size=vector_size,
+                window=window,
+                min_count=min_count,
+                max_final_vocab=max_final_vocab,
+                sample=sample,
+                negative=negative,
+                ns_exponent=ns_exponent,
+                epochs=epochs,
+                alpha=alpha,
+                min_alpha=min_alpha,
+                threads=threads,
+                seed=seed,
+                progress=progress,
+            )
+    except DivergenceError as error:
+        if error.word_vectors is None:
+            raise
+        error.word_vectors.save(output, chosen_format)
+        raise InputError(f"{error}; the kept vectors are in {output}") from error
+    except KeyboardInterrupt:
+        raise StoppedError(f"interrupted; {output} was not written") from None
+    vectors.save(output, chosen_format)
+    summary = {
+        "output": str(output),
+        "format": chosen_format,
+        "words": len(vectors),
+        "vector_size": vectors.vector_size,
+        "corpus_tokens": text.num_tokens,
+        "corpus_types": len(text.vocabulary),
+        "training": vectors.training,
+    }
+    if as_json:
+        print_json(summary)
+    else:
+        trained = vectors.training
+        print(
+            f"{output}: {len(vectors):,} words × {vectors.vector_size}, {chosen_format}; {trained['pairs']:,} pairs in "
+            f"{describe_seconds(trained['elapsed_seconds'])}, loss {trained['losses'][-1]:.4g} nats a pair"
+        )

@@ -1,0 +1,97 @@
+"""`vastmax evaluate`: vectors against people's judgements and against analogy questions."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vastmax.cli.output import print_json, print_table
+from vastmax.cli.vectors_argument import AsJson, VectorsFile
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.embedding import AnalogyResult, PairResult
+
+
+def evaluate(
+    vectors: VectorsFile,
+    pairs: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Word pairs with people's scores: two words and a number a line."),
+    ] = None,
+    analogies: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Questions: four words a line, sections headed by ': name'."),
+    ] = None,
+    restrict_vocab: Annotated[
+        int, typer.Option(metavar="INT", help="Only the first so many words take part, the most frequent ones.")
+    ] = 300_000,
+    as_json: AsJson = False,
+) -> None:
+    """Measure vectors by word pairs and analogies.
+
+    Pairs give the rank correlation (Spearman) of the cosines with people's scores; analogies the share of questions
+    whose fourth word is the nearest one, by 3CosAdd and by 3CosMul. Both options may be given more than once. Questions
+    with unknown words are skipped and counted.
+
+    \b
+    Examples:
+      vastmax evaluate vectors.safetensors --pairs wordsim353.tsv --pairs simlex999.txt
+      vastmax evaluate vectors.safetensors --analogies questions-words.txt --restrict-vocab 30000
+      vastmax evaluate vectors.safetensors --pairs wordsim353.tsv --json
+    """
+    from vastmax.embedding import WordVectors
+
+    if not pairs and not analogies:
+        raise InputError("nothing to evaluate; give --pairs FILE or --analogies FILE, or both")
+    v = WordVectors.load(vectors)
+    pair_results = [v.evaluate_pairs(path, restrict_vocab=restrict_vocab) for path in pairs or []]
+    analogy_results = [v.evaluate_analogies(path, restrict_vocab=restrict_vocab) for path in analogies or []]
+    if as_json:
+        print_json(
+            {
+                "pairs": [result.to_json() for result in pair_results],
+                "analogies": [result.to_json() for result in analogy_results],
+            }
+        )
+        return
+    if pair_results:
+        _print_pairs(pair_results)
+    for result in analogy_results:
+        _print_analogies(result)
+
+
+def _print_pairs(results: list[PairResult]) -> None:
+    print_table(
+        "word pairs",
+        ["file", "Spearman", "p-value", "pairs used", "skipped"],
+        [
+            [
+                Path(r.path).name,
+                _number(r.spearman, ".3f"),
+                _number(r.spearman_p_value, ".1e"),
+                r.used,
+                r.out_of_vocabulary,
+            ]
+            for r in results
+        ],
+    )
+
+
+def _print_analogies(result: AnalogyResult) -> None:
+    print_table(
+        f"analogies: {Path(result.path).name}",
+        ["section", "3CosAdd", "3CosMul", "questions used", "skipped"],
+        [
+            [s.name, _number(s.accuracy, ".1%"), _number(s.accuracy_cosmul, ".1%"), s.used, s.out_of_vocabulary]
+            for s in [*result.sections, result.total]
+        ],
+    )
+
+
+def _number(value: float, layout: str) -> str:
+    """A dash where there was nothing to measure."""
+    return "–" if math.isnan(value) else format(value, layout)

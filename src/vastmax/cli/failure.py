@@ -1,0 +1,75 @@
+"""What the shell gets when a command fails: one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+import typer
+
+from vastmax.errors import InputError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+# click's UsageError. typer used to depend on click and now carries a copy of its own; this finds either.
+_UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
+
+
+class StoppedError(Exception):
+    """Ctrl-C, with a message that says what was kept."""
+
+
+def exit_code_of(command: Callable[[], int | None], *, debug: Callable[[], bool]) -> int:
+    """Run `command`; a failure that the user can mend becomes one line on stderr, and a traceback before it in debug.
+
+    Anything else is a bug of ours and is raised.
+    """
+    try:
+        code = command()
+        sys.stdout.flush()  # so that a full disk or a closed pipe is met here
+    except BrokenPipeError:
+        _forget_stdout()  # the reader has what it wanted: nothing to say
+        return EXIT_BROKEN_PIPE
+    except (KeyboardInterrupt, StoppedError, _UsageError, InputError, MemoryError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            _forget_stdout()  # it may be stdout that cannot be written, and Python would complain once more at its exit
+        if debug():
+            traceback.print_exc()
+        message, code = _explain(error)
+        complain(message)
+    return code or 0
+
+
+def complain(message: str) -> None:
+    """One line on stderr, whatever the message holds."""
+    print(f"vastmax: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    match error:
+        case StoppedError():
+            return str(error), EXIT_INTERRUPTED
+        case KeyboardInterrupt():
+            return "interrupted; nothing was written", EXIT_INTERRUPTED
+        case InputError():
+            return str(error), EXIT_BAD_INPUT
+        case MemoryError():
+            return f"out of memory ({error}); try a smaller --vector-size or --max-final-vocab", EXIT_BAD_INPUT
+        case OSError():
+            where = f"{error.filename}: " if error.filename is not None else ""
+            return f"{where}{error.strerror or error}", EXIT_BAD_INPUT
+    context = getattr(error, "ctx", None)
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{message.rstrip('.')}; see {context.command_path if context else 'vastmax'} --help", EXIT_BAD_INPUT
+
+
+def _forget_stdout() -> None:
+    """Point stdout at the null device: what it still holds cannot be written, and Python's exit must not try again."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # stdout has no descriptor (a test has replaced it): then there is nothing to flush
+        return

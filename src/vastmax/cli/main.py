@@ -1,0 +1,81 @@
+"""`vastmax`: the commands in one place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from vastmax import __version__
+from vastmax.cli.analogy import analogy
+from vastmax.cli.convert import convert
+from vastmax.cli.demo import demo
+from vastmax.cli.embed import embed
+from vastmax.cli.evaluate import evaluate
+from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
+from vastmax.cli.neighbours import neighbours
+from vastmax.cli.output import prepare_streams
+from vastmax.cli.vocab import vocab
+
+app = typer.Typer(
+    name="vastmax",
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: quick to show, the same on a terminal, in a pipe and in the documentation
+    pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
+)
+for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab):
+    app.command()(_command)
+
+
+@app.callback(invoke_without_command=True)
+def vastmax(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", envvar="VASTMAX_DEBUG", help="Show the traceback when a command fails."),
+    ] = False,
+) -> None:
+    """Word vectors from text, at native speed.
+
+    \b
+    Examples:
+      vastmax demo
+      vastmax embed corpus.txt -o vectors.safetensors
+      vastmax neighbours vectors.safetensors coffee
+      vastmax analogy vectors.safetensors man king woman
+      vastmax vocab corpus.txt.gz
+    """
+    if debug:
+        os.environ["VASTMAX_DEBUG"] = "1"
+    if version:
+        print(f"vastmax {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command line (`sys.argv` if None) and exit: 0 done, 2 bad input, 130 interrupted, 1 a bug of ours."""
+    prepare_streams()
+    sys.exit(
+        exit_code_of(lambda: _invoke(arguments), debug=lambda: os.environ.get("VASTMAX_DEBUG", "") not in ("", "0"))
+    )
+
+
+def _invoke(arguments: Sequence[str] | None) -> int | None:
+    try:
+        code = app(args=None if arguments is None else list(arguments), prog_name="vastmax", standalone_mode=False)
+    except typer.Abort:  # what an older typer makes of a KeyboardInterrupt
+        raise KeyboardInterrupt from None
+    except SystemExit as stopped:  # what typer makes of a closed pipe
+        if isinstance(stopped.__context__, BrokenPipeError):
+            raise stopped.__context__ from None
+        raise
+    if code == EXIT_INTERRUPTED:  # what it makes of one now
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else None

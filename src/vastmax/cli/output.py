@@ -1,0 +1,75 @@
+"""Where results go: a check that the place can be written before hours are spent; tables for people and for pipes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from vastmax.atomic import replacing
+
+
+def prepare_streams() -> None:
+    """Make any word printable: what a stream's encoding lacks is escaped, and a stream that was closed swallows all."""
+    if sys.stdout is None:  # the shell's >&-
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open for as long as the process lives
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+class _CheckedError(Exception):
+    """Leaves a file unwritten."""
+
+
+def check_output_file(path: Path) -> None:
+    """Make sure that a file can be written at `path`, or say why not, before the long work starts.
+
+    It begins to write the file beside its place, as the end of the work will, and leaves it at that.
+    """
+    with suppress(_CheckedError), replacing(path):
+        raise _CheckedError
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout. Numbers that are not finite have no place in JSON and become null."""
+    print(json.dumps(_finite(value), ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, key: str | None = None
+) -> None:
+    """A table on a terminal; elsewhere the rows, tab-separated and each after `key` if there is one."""
+    shown = [[str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in shown:
+            print("\t".join(row if key is None else [key, *row]))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, show_header=any(columns))
+    numeric = [bool(shown) and all(row[i][:1] in "-+–.0123456789" for row in shown) for i in range(len(columns))]
+    for column, is_number in zip(columns, numeric, strict=True):
+        table.add_column(Text(column), justify="right" if is_number else "left", overflow="fold")
+    for row in shown:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(file=sys.stdout).print(table)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not (abs(value) < float("inf")):
+        return None
+    return value

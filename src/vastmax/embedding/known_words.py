@@ -1,0 +1,77 @@
+"""What the two evaluations share: which words of the vectors take part, reading a file of questions, JSON.
+
+The case policy is gensim's, so that figures can be compared: with `case_insensitive`, words meet in upper case, and of
+several spellings of a word in the vocabulary the first (most frequent) one stands for it. Only the first
+`restrict_vocab` words take part, as candidates and in questions; questions with other words are skipped and counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vastmax.embedding.cosine import Ids
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.embedding.word_vectors import WordVectors
+
+
+class KnownWords:
+    """The words that take part, by the case policy.
+
+    Attributes:
+        searched: how many words take part.
+        group: (searched,) for each word the first one with the same spelling but for case; itself when case counts.
+    """
+
+    def __init__(self, v: WordVectors, restrict_vocab: int | None, case_insensitive: bool) -> None:
+        if restrict_vocab is not None and restrict_vocab < 1:
+            raise InputError(f"restrict_vocab is {restrict_vocab}; expected at least 1, or None for all words")
+        words = v.index_to_key[:restrict_vocab]
+        self.searched = len(words)
+        self._fold = str.upper if case_insensitive else str
+        self._first: dict[str, int] = {}
+        self.group: Ids = np.empty(len(words), dtype=np.int64)
+        self._spellings: dict[int, list[int]] = {}  # only of words with several
+        for word_id, word in enumerate(words):
+            first = self._first.setdefault(self._fold(word), word_id)
+            self.group[word_id] = first
+            if first != word_id:
+                self._spellings.setdefault(first, [first]).append(word_id)
+
+    def find(self, words: tuple[str, ...]) -> list[int] | None:
+        """The rows of all these words, or None when one of them does not take part."""
+        word_ids = [self._first.get(self._fold(word)) for word in words]
+        found = [word_id for word_id in word_ids if word_id is not None]
+        return found if len(found) == len(words) else None
+
+    def missing(self, words: tuple[str, ...]) -> list[str]:
+        """Those of these words that do not take part."""
+        return [word for word in words if self._fold(word) not in self._first]
+
+    def spellings(self, word_id: int) -> list[int]:
+        """All rows with this word, which is the first of its group."""
+        return self._spellings.get(word_id, [word_id])
+
+
+def text_lines(path: str) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, stripped, with their numbers."""
+    with open(path, "rb") as stream:
+        for line_number, raw in enumerate(stream, start=1):
+            try:
+                line = raw.decode("utf-8-sig" if line_number == 1 else "utf-8").strip()
+            except UnicodeDecodeError:
+                raise InputError(f"{path}: line {line_number} is not UTF-8; convert the file") from None
+            if line:
+                yield line_number, line
+
+
+def json_value(value: Any) -> Any:
+    """The value as JSON has it: null for NaN, a list for a tuple."""
+    if isinstance(value, tuple):
+        return list(value)
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,131 @@
+"""Evaluation by word pairs: do cosines agree with people's scores of how alike or related two words are?"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vastmax.embedding.known_words import KnownWords, json_value, text_lines
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.embedding.word_vectors import WordVectors
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """Correlation of cosines with people's scores. NaN where it is not defined (all scores equal).
+
+    Attributes:
+        path: the file of pairs.
+        spearman: rank correlation, in [−1, 1]; the usual figure.
+        spearman_p_value: two-sided, of no correlation.
+        pearson: linear correlation.
+        pearson_p_value: two-sided.
+        used: pairs with both words known.
+        out_of_vocabulary: pairs skipped because a word is not known.
+        unknown_words: those words, in the file's order and spelling.
+    """
+
+    path: str
+    spearman: float
+    spearman_p_value: float
+    pearson: float
+    pearson_p_value: float
+    used: int
+    out_of_vocabulary: int
+    unknown_words: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON values; null for NaN."""
+        return {name: json_value(value) for name, value in asdict(self).items()}
+
+
+def evaluate_pairs(
+    v: WordVectors,
+    path: str | os.PathLike[str],
+    *,
+    restrict_vocab: int | None = 300_000,
+    case_insensitive: bool = True,
+) -> PairResult:
+    """Correlate cosines with people's scores of word pairs (WordSim-353, SimLex-999, MEN, …).
+
+    Args:
+        v: the vectors.
+        path: a UTF-8 file, on each line two words and a score, separated by tabs, else commas, else spaces. Blank lines
+            and lines that begin with # are left out, and so is one first line of column names.
+        restrict_vocab: know only the first so many words; None: all.
+        case_insensitive: words meet in upper case.
+
+    Raises:
+        InputError: a line is something else (file and line are named), or fewer than three pairs can be used.
+    """
+    name = os.fspath(path)
+    known = KnownWords(v, restrict_vocab, case_insensitive)
+    pairs: list[tuple[int, int]] = []
+    scores: list[float] = []
+    missing = 0
+    unknown_words: dict[str, None] = {}
+    for one, other, score in _read_pairs(name):
+        word_ids = known.find((one, other))
+        if word_ids is None:
+            missing += 1
+            unknown_words |= dict.fromkeys(known.missing((one, other)))
+        else:
+            pairs.append((word_ids[0], word_ids[1]))
+            scores.append(score)
+    if len(pairs) < 3:
+        raise InputError(
+            f"{name}: {len(pairs)} of {len(pairs) + missing} pairs have both words among the first {known.searched} "
+            "words; a correlation needs at least 3"
+        )
+    ids = np.array(pairs)
+    cosine = np.einsum("nd,nd->n", v.unit_vectors(ids[:, 0]), v.unit_vectors(ids[:, 1]), dtype=np.float64)
+    spearman, spearman_p_value, pearson, pearson_p_value = _correlations(np.array(scores), cosine)
+    return PairResult(
+        name, spearman, spearman_p_value, pearson, pearson_p_value, len(pairs), missing, tuple(unknown_words)
+    )
+
+
+def _correlations(scores: NDArray[np.float64], cosine: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    from scipy import stats
+
+    with warnings.catch_warnings():
+        # Equal scores throughout have no correlation: the result is NaN, which says so.
+        warnings.simplefilter("ignore", stats.ConstantInputWarning)
+        warnings.simplefilter("ignore", stats.NearConstantInputWarning)
+        spearman, pearson = stats.spearmanr(scores, cosine), stats.pearsonr(scores, cosine)
+    return float(spearman.statistic), float(spearman.pvalue), float(pearson.statistic), float(pearson.pvalue)
+
+
+def _read_pairs(path: str) -> Iterator[tuple[str, str, float]]:
+    first = True
+    for line_number, line in text_lines(path):
+        if line.startswith("#"):
+            continue
+        separator = next((mark for mark in ("\t", ",") if mark in line), None)
+        fields = [field.strip() for field in line.split(separator)]
+        try:
+            one, other, given = fields
+            score = float(given)
+        except ValueError:
+            if first and len(fields) == 3:  # column names
+                first = False
+                continue
+            raise InputError(
+                f"{path}: line {line_number} is {line!r:.80}; expected two words and a score, separated by tabs, "
+                "commas or spaces"
+            ) from None
+        first = False
+        if not (one and other and math.isfinite(score)):
+            raise InputError(
+                f"{path}: line {line_number} is {line!r:.80}; a word is missing or the score is not finite"
+            )
+        yield one, other, score

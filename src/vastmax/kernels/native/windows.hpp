@@ -1,0 +1,73 @@
+// The words that subsampling keeps, and which of them are contexts of which.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "random.hpp"
+#include "skipgram.hpp"
+
+namespace vastmax::VASTMAX_TARGET {
+
+// Words kept before training on them: their positions stay in the cache.
+constexpr int64_t span = 2048;
+constexpr int max_contexts = 2 * band_width;
+
+struct Position {
+    int32_t word_id;
+    int32_t first, last; // its sentence, as positions in the span
+    int32_t width;       // how far its window reaches
+};
+
+class Windows {
+  public:
+    // Takes whole sentences, from number s on, until about `span` words are kept: drops words outside the vocabulary and,
+    // by chance, frequent ones, and draws a window for each that is left. Returns the next sentence's number.
+    int64_t fill(const SkipgramModel &model, const Chunk &chunk, int64_t s, uint32_t window, Random &random) {
+        positions_.clear();
+        longest_ = 0;
+        for (; s < chunk.num_sentences && size() < span; ++s) {
+            const int32_t *word = chunk.word_ids + (chunk.sentence_offsets[s] - chunk.sentence_offsets[0]);
+            const int32_t *end = chunk.word_ids + (chunk.sentence_offsets[s + 1] - chunk.sentence_offsets[0]);
+            auto first = int32_t(size());
+            for (; word < end; ++word) {
+                if (*word >= model.vocab_size) continue;
+                ++words_;
+                uint64_t r = random.next();
+                if (uint32_t(r >> 32) <= model.keep_threshold[*word])
+                    positions_.push_back({*word, first, 0, int32_t(1 + Random::below(window, uint32_t(r)))});
+            }
+            auto last = int32_t(size()) - 1;
+            for (int32_t k = first; k <= last; ++k) positions_[k].last = last;
+            longest_ = std::max(longest_, last - first + 1);
+        }
+        kept_ += size();
+        return s;
+    }
+
+    // The contexts of position p at distances above `below`, at most band_width further: their word ids, `step` apart, and
+    // how many.
+    int contexts(int64_t p, int below, int32_t *word_ids, int step) const {
+        const Position &centre = positions_[p];
+        int64_t reach = std::min(centre.width, below + band_width);
+        int n = 0;
+        for (int64_t k = std::max<int64_t>(centre.first, p - reach); k < p - below; ++k)
+            word_ids[step * n++] = positions_[k].word_id;
+        for (int64_t k = p + below + 1, end = std::min<int64_t>(centre.last, p + reach); k <= end; ++k)
+            word_ids[step * n++] = positions_[k].word_id;
+        return n;
+    }
+
+    int64_t size() const { return int64_t(positions_.size()); }
+    int32_t word_id(int64_t p) const { return positions_[p].word_id; }
+    int32_t longest_sentence() const { return longest_; } // in kept words
+    int64_t words() const { return words_; }              // in the vocabulary, over all calls of fill
+    int64_t kept() const { return kept_; }
+
+  private:
+    std::vector<Position> positions_;
+    int32_t longest_ = 0;
+    int64_t words_ = 0, kept_ = 0;
+};
+
+} // namespace vastmax::VASTMAX_TARGET

@@ -1,0 +1,106 @@
+"""Reads a source from its beginning to its end into an encoding, and takes the digests of files on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vastmax.errors import InputError
+from vastmax.progress import Progress, Silent
+from vastmax.text import cache as caching
+from vastmax.text import sources
+from vastmax.text.arrow import rows_of_file, rows_of_table
+from vastmax.text.decompress import CHUNK_BYTES, text_chunks
+from vastmax.text.encode import Encoding, Meter, Settings
+
+
+def encode_source(found: sources.Source, folder: Path, settings: Settings, progress: Progress) -> list[str]:
+    """Encode into `folder`; gives the digests of the files, in order, where there are files."""
+    name, total, unit = _described(found)
+    meter = Meter(progress, total, unit)
+    encoding = Encoding(folder, settings, meter)
+    digests: list[str] = []
+    try:
+        match found:
+            case sources.Files(paths):
+                digests = [_encode_file(encoding, path) for path in paths]
+            case sources.ArrowFiles(paths):
+                digests = [_encode_arrow_file(encoding, path, settings.column) for path in paths]
+            case sources.ArrowTable(table):
+                _encode_rows(encoding, rows_of_table(table, settings.column), name)
+            case sources.Stream():
+                with found.opened() as stream:
+                    encoding.add_text(name, text_chunks(_raw_chunks(stream, encoding, None, name), name))
+            case sources.Sentences(sentences):
+                for number, words in enumerate(sentences):
+                    encoding.add_sentence(words, f"sentence {number}")
+                    meter.advance(1, encoding.num_tokens)
+        encoding.finish(name)
+    finally:
+        encoding.close()
+    return digests
+
+
+def _described(found: sources.Source) -> tuple[str, int | None, str]:
+    """What to call the source, and how much of it there is to read, in which unit."""
+    match found:
+        case sources.Files(paths):
+            return _name_of(paths), sum(path.stat().st_size for path in paths), "B"
+        case sources.ArrowFiles(paths):
+            return _name_of(paths), None, "rows"
+        case sources.ArrowTable():
+            return "the table", None, "rows"
+        case sources.Stream(name):
+            return name, None, "B"
+        case sources.Sentences():
+            return "the corpus", None, "sentences"
+
+
+def _name_of(paths: list[Path]) -> str:
+    return str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+
+
+def _encode_file(encoding: Encoding, path: Path) -> str:
+    total = caching.digest()
+    try:
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    with file:
+        encoding.add_text(str(path), text_chunks(_raw_chunks(file, encoding, total, str(path)), str(path)))
+    return str(total.hexdigest())
+
+
+def _encode_arrow_file(encoding: Encoding, path: Path, column: str | None) -> str:
+    before = caching.FileState.of(path)
+    _encode_rows(encoding, rows_of_file(path, column), str(path))
+    digest = caching.digest_of(path, Silent())  # pyarrow reads here and there, so this is a second pass
+    if caching.FileState.of(path) != before:
+        raise InputError(f"{path} changed while it was read: try again when it is finished")
+    return digest
+
+
+def _encode_rows(encoding: Encoding, batches: Iterator[list[Any]], name: str) -> None:
+    start = 0
+    for rows in batches:
+        encoding.add_rows(name, rows, start)
+        encoding.meter.advance(len(rows), encoding.num_tokens)
+        start += len(rows)
+
+
+def _raw_chunks(file: Any, encoding: Encoding, total: Any, name: str) -> Iterator[memoryview]:
+    """The bytes of a file as they are stored, through one buffer: a chunk is good until the next is asked for."""
+    buffer = memoryview(bytearray(CHUNK_BYTES))
+    readinto = getattr(file, "readinto1", file.readinto)  # of a pipe: what is there
+    while True:
+        try:
+            size = readinto(buffer)
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+        if not size:
+            return
+        if total is not None:
+            total.update(buffer[:size])
+        yield buffer[:size]
+        encoding.meter.advance(size, encoding.num_tokens)

@@ -1,0 +1,75 @@
+"""The generated pages are what `--help` says, and the navigation names every page."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def cli_reference(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.delenv("VASTMAX_DEBUG", raising=False)
+    for name in ("COLUMNS", "TERM", "TERMINAL_WIDTH"):  # what the script sets; put back afterwards
+        monkeypatch.setenv(name, "")
+    spec = importlib.util.spec_from_file_location("cli_reference", ROOT / "tools" / "cli_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_cli_pages_are_up_to_date(cli_reference: ModuleType) -> None:
+    assert cli_reference.main(["--check"]) == 0, "run: python tools/cli_reference.py"
+
+
+def test_a_stale_page_is_noticed(
+    cli_reference: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli_reference, "FOLDER", tmp_path)
+    assert cli_reference.main([]) == 0
+    assert cli_reference.main(["--check"]) == 0
+    (tmp_path / "embed.md").write_text("something else")
+    (tmp_path / "gone.md").write_text("a command that is no more")
+    assert cli_reference.main(["--check"]) == 1
+    assert "embed.md, gone.md" in capsys.readouterr().err
+
+
+def test_every_command_has_examples_and_a_page(cli_reference: ModuleType) -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for name, page in cli_reference.pages().items():
+        assert "Examples:\n    vastmax" in page, name
+        assert f"reference/cli/{name}" in navigation
+
+
+def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="the site is built with the extra `docs`")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert len(pages) > 10
+    loaded = re.compile(
+        r"<(?:script|img|iframe)[^>]*\ssrc=\"?(https?:)?//|<link[^>]*stylesheet[^>]*href=\"?(https?:)?//"
+    )
+    assert [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert page.relative_to(ROOT / "docs").as_posix() in navigation

@@ -1,0 +1,75 @@
+"""Write the reference pages of the command line, one a command, from what `--help` prints.
+
+python tools/cli_reference.py           writes docs/reference/cli/*.md
+python tools/cli_reference.py --check   writes nothing; fails when a page is not what it would write
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference" / "cli"
+WIDTH = "100"  # columns of the help text on the pages
+
+
+def pages() -> dict[str, str]:
+    """File name → content of every page."""
+    # typer lays out its help by these; they must not depend on who runs this, or where.
+    os.environ.update(COLUMNS=WIDTH, TERM="dumb", TERMINAL_WIDTH=WIDTH)
+    os.environ.pop("VASTMAX_DEBUG", None)
+    from typer.main import get_command
+
+    from vastmax.cli.main import app
+
+    group = get_command(app)
+    commands = group.commands  # type: ignore[attr-defined]
+    top = group.make_context("vastmax", [], resilient_parsing=True)
+    written = {"index.md": _index(_help(top), commands)}
+    for name, command in commands.items():
+        context = command.make_context(name, [], parent=top, resilient_parsing=True)
+        written[f"{name}.md"] = _page(f"vastmax {name}", _help(context))
+    return written
+
+
+def _help(context: Any) -> str:
+    return "\n".join(line.rstrip() for line in context.get_help().splitlines())
+
+
+def _page(title: str, text: str) -> str:
+    return f"# {title}\n\n```text\n{text}\n```\n"
+
+
+def _index(text: str, commands: dict[str, object]) -> str:
+    links = "\n".join(f"- [{name}]({name}.md)" for name in commands)
+    return (
+        _page("vastmax", text) + f"\n{links}\n\n"
+        "Results go to standard output, progress and complaints to standard error. On a terminal results are tables;\n"
+        "in a pipe they are lines of tab-separated values, and `--json` prints JSON everywhere.\n\n"
+        "| exit code | meaning |\n|---|---|\n"
+        "| 0 | done |\n"
+        "| 1 | a fault of vastmax itself, with a traceback: please report it |\n"
+        "| 2 | bad input, a file that cannot be read or written, a full disk: one line says which and what to do |\n"
+        "| 130 | interrupted by Ctrl-C: one line says what was kept |\n"
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or compare them with what would be written."""
+    wanted = pages()
+    if "--check" not in arguments:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        for name, text in wanted.items():
+            (FOLDER / name).write_text(text, encoding="utf-8")
+        return 0
+    found = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    stale = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    if stale:
+        print(f"{FOLDER}: {', '.join(stale)} differ from --help; run: python tools/cli_reference.py", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
