@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from vastmax import tree
 from vastmax.distribution.counts import counts_array
 from vastmax.errors import InputError
 from vastmax.head import Head
@@ -15,6 +16,7 @@ from vastmax.objective.negative_sampling import NegativeSampling
 from vastmax.objective.sampled_softmax import SampledSoftmax
 from vastmax.objective.self_normalised import Penalty, SelfNormalised
 from vastmax.output.dense import Dense
+from vastmax.output.hierarchical import Hierarchical
 from vastmax.proposal.unigram import Unigram
 
 BuildHead = Callable[..., Head]
@@ -83,6 +85,30 @@ def _vocab_size(vocabulary: Any) -> int:
 def softmax(hidden_size: int, vocabulary: Any) -> Head:
     """Dense × CrossEntropy."""
     return Head(Dense(hidden_size, _vocab_size(vocabulary)), CrossEntropy())
+
+
+@recipe(
+    "hierarchical-softmax",
+    summary="a word is a path of binary decisions, the frequent ones short: the cheapest exact step at any V; "
+    "a model of its own, as good as its tree",
+    source="Morin & Bengio 2005; Mikolov et al. 2013",
+)
+def hierarchical_softmax(hidden_size: int, vocabulary: Any) -> Head:
+    """Hierarchical over a Huffman tree × CrossEntropy."""
+    counts = counts_array(vocabulary)
+    return Head(Hierarchical(hidden_size, tree.huffman(counts), counts=counts), CrossEntropy())
+
+
+@recipe(
+    "two-level",
+    summary="first the class, then the word in it: exact, some 2·√V scores in place of V, few and large matrix products",
+    source="Goodman 2001; Mikolov et al. 2011",
+)
+def two_level(hidden_size: int, vocabulary: Any, *, num_classes: int | None = None) -> Head:
+    """Hierarchical over frequency classes × CrossEntropy."""
+    counts = counts_array(vocabulary)
+    classes = tree.frequency_classes(counts, num_classes)
+    return Head(Hierarchical(hidden_size, classes, counts=counts), CrossEntropy())
 
 
 @recipe(
