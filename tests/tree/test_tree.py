@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vastmax import tree
@@ -38,6 +38,7 @@ def walk(t: Tree) -> dict[int, list[tuple[tuple[int, ...], tuple[int, ...]]]]:
 
 
 @pytest.mark.parametrize("kind", BUILDERS)
+@settings(max_examples=40, deadline=None)
 @given(vocab_size=st.integers(1, 70))
 def test_every_word_has_the_path_that_plain_descent_finds(kind: str, vocab_size: int) -> None:
     t = BUILDERS[kind](vocab_size)

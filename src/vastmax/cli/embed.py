@@ -115,7 +115,7 @@ def embed(
         if error.word_vectors is None:
             raise
         error.word_vectors.save(output, chosen_format)
-        raise InputError(f"{error}; the vectors of the last good epoch are in {output}") from error
+        raise InputError(f"{error}; the kept vectors are in {output}") from error
     except KeyboardInterrupt:
         raise StoppedError(f"interrupted; {output} was not written") from None
     vectors.save(output, chosen_format)

@@ -14,7 +14,7 @@ from vastmax.kernels import _native
 
 Floats = NDArray[np.float32]
 
-PAIRS_PER_NOISE_WORD = 20
+PAIRS_PER_NOISE_WORD = 40
 """How many (centre, context) pairs' worth of noise one drawn word stands for; see `pool_sizes_for`."""
 
 

@@ -38,6 +38,12 @@ class NCE(Objective):
         InputError: K < 1; an unknown log_normaliser, or "linear" without hidden_size; unique draws with shared=False.
 
     Cost: as SampledSoftmax where `shared`; else N·K rows gathered and scored.
+
+    Example:
+        >>> from vastmax import Head, objective, output, proposal
+        >>> head = Head(output.Dense(4, 50), objective.NCE(proposal.Unigram(range(1, 51)), num_samples=25))
+        >>> round(float(head.output.bias[0].detach().exp()), 4)  # 1/V: Z is about 1 from the start
+        0.02
     """
 
     sampled = True

@@ -68,6 +68,14 @@ class SampledSoftmax(Objective):
         InputError: K < 1.
 
     Cost: one (N, D)×(D, K) product forward and two backward; K + N rows get a gradient.
+
+    Example: where the noise covers the vocabulary nothing is approximate.
+        >>> import torch
+        >>> from vastmax import objective, output, proposal
+        >>> layer, hidden, target = output.Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
+        >>> sampled = objective.SampledSoftmax(proposal.Uniform(50, unique=True), num_samples=50)
+        >>> torch.allclose(sampled(layer, hidden, target), -layer.log_prob(hidden, target))
+        True
     """
 
     sampled = True

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vastmax.output.base import FlatOutput, Output, Rows, Search
     from vastmax.output.dense import Dense
     from vastmax.output.differentiated import Differentiated
+    from vastmax.output.hierarchical import Hierarchical
     from vastmax.output.product_cost import measure_product_cost
 
 _HOME = {
@@ -17,13 +18,24 @@ _HOME = {
     "Dense": "dense",
     "Differentiated": "differentiated",
     "FlatOutput": "base",
+    "Hierarchical": "hierarchical",
     "Output": "base",
     "Rows": "base",
     "Search": "base",
     "measure_product_cost": "product_cost",
 }
 
-__all__ = ["Adaptive", "Dense", "Differentiated", "FlatOutput", "Output", "Rows", "Search", "measure_product_cost"]
+__all__ = [
+    "Adaptive",
+    "Dense",
+    "Differentiated",
+    "FlatOutput",
+    "Hierarchical",
+    "Output",
+    "Rows",
+    "Search",
+    "measure_product_cost",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from vastmax.eager import eager
 from vastmax.errors import InputError
 from vastmax.kernels.hierarchical import TreeArrays
 
@@ -83,7 +84,7 @@ def _of_rows(row: Tensor, values: Tensor, shape: torch.Size, sparse: bool) -> Te
     return values.new_zeros(shape).index_copy_(0, row, values)
 
 
-@torch.compiler.disable  # a graph break: the kernel takes memory, which a traced tensor does not have
+@eager  # the kernel takes memory, which a traced tensor does not have
 def native_log_prob(
     arrays: TreeArrays,
     hidden: Tensor,
@@ -123,7 +124,7 @@ def native_log_prob(
     return log_prob
 
 
-@torch.compiler.disable
+@eager
 def native_best_first(
     arrays: TreeArrays, hidden: Tensor, weight: Tensor, bias: Tensor, k: int
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -57,11 +57,12 @@ class _GatherRows(torch.autograd.Function):
 
 
 def gather_rows(table: Tensor, row: Tensor, *, sparse: bool) -> Tensor:
-    """`table[row]` whose gradient with respect to `table` is sparse: `U` rows, already coalesced.
+    """`table[row]` whose gradient with respect to `table` is sparse: `U` rows, sorted and distinct.
 
     Args:
         table: (V, …) leaf parameter when `sparse`.
-        row: (U,) int64, **sorted and distinct**: that is what makes the gradient coalesced without another sort.
+        row: (U,) int64, **sorted and distinct**, so that the gradient is coalesced as it comes. (`.grad` forgets the
+            mark when PyTorch takes the tensor over; coalescing sorted rows once more is cheap.)
         sparse: False gives the dense twin, whose gradient is a full (V, …) tensor.
 
     Returns:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from vastmax.eager import eager
 from vastmax.output.precision import product_dtype, score_dtype
 from vastmax.output.rows import gather_rows
 from vastmax.tree import Tree
@@ -66,6 +67,7 @@ def decisions_of(walk: Walk, leaf: Tensor) -> Decisions:
     return Decisions(example, position - first[example], walk.path_edges[position].long())
 
 
+@eager  # how many rows are touched depends on the targets
 def decision_log_prob(
     walk: Walk, decisions: Decisions, hidden: Tensor, weight: Tensor, bias: Tensor | None, *, sparse: bool
 ) -> Tensor:
@@ -120,6 +122,7 @@ def leaf_log_prob(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | Non
     return torch.cat(leaves).index_select(0, order)
 
 
+@eager
 def sample_leaf(
     walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | None, generator: torch.Generator | None
 ) -> Tensor:
@@ -221,14 +224,14 @@ def _log_softmax(scores: Tensor, bias: Tensor | None) -> Tensor:
 def _all_edges(walk: Walk, score: Tensor) -> Tensor:
     """log p of every edge at its node, (E, N), from the scores of all rows."""
     if walk.tree.is_binary:
-        return torch.stack([logsigmoid(-score), logsigmoid(score)], dim=1).view(-1, score.shape[1])
+        return torch.stack([logsigmoid(-score), logsigmoid(score)], dim=1).view(2 * score.shape[0], score.shape[1])
     # Nodes with equally many children together: there are at most about sqrt(2 E) such numbers, whatever the tree.
     parts, edges = [], []
     num_children = walk.child_offsets.diff()
     for width in torch.unique(num_children).tolist():
         (node,) = (num_children == width).nonzero(as_tuple=True)
         edge = (walk.child_offsets[node, None] + torch.arange(width, device=score.device)).view(-1)
-        block = score.index_select(0, edge).view(-1, width, score.shape[1])
-        parts.append(block.log_softmax(dim=1).view(-1, score.shape[1]))
+        block = score.index_select(0, edge).view(node.shape[0], width, score.shape[1])
+        parts.append(block.log_softmax(dim=1).view(edge.shape[0], score.shape[1]))
         edges.append(edge)
     return torch.cat(parts).index_select(0, torch.argsort(torch.cat(edges)))

@@ -126,8 +126,9 @@ class FixedProposal(Proposal):
         def excess(log_tries: float) -> float:
             return float(-torch.expm1(math.exp(log_tries) * log_miss).sum()) - num_samples
 
-        # K tries hold at most K distinct words; doubling finds the other end, where a double can still hold it.
-        low = high = math.log(num_samples)
+        # K tries hold at most K distinct words, and surely fewer than K ones do; doubling finds the other end, where a
+        # double can still hold it.
+        low = high = math.log(num_samples) - 1e-3
         while excess(high) < 0 and high < _MAX_LOG_TRIES:
             high += math.log(2)
         return math.exp(brentq(excess, low, high, xtol=1e-12)) if excess(high) > 0 else math.exp(high)

@@ -8,7 +8,7 @@ namespace vastmax {
 // Rows are padded to `row_alignment` floats, and the padding stays zero.
 constexpr int row_alignment = 16;
 // Centre words handled together; they share one pool of noise words.
-constexpr int block_size = 16;
+constexpr int block_size = 32;
 // Contexts are taken in bands of distances, 1 .. 8 first, then 9 .. 16, and so on, each over a span of words. A centre
 // thus never moves by more contexts than 16 at once, however large the window: a hundred stale gradients added up diverge.
 constexpr int band_width = 8;
