@@ -104,19 +104,19 @@ class NCE(Objective):
             hidden,
             target,
             shared=self.shared,
+            shift=lambda noise: -noise.log_expected_count - (self.fixed_log_normaliser or 0.0),
             context=context,
             generator=generator,
         )
-        target_score, noise_score, shift = scores.target_score, scores.noise_score, -scores.log_expected_count
+        target_score, noise_score = scores.target_score, scores.noise_score
         if self.log_normaliser is not None:
             log_normaliser = self.log_normaliser(hidden).to(target_score.dtype)
             target_score, noise_score = target_score - log_normaliser, noise_score - log_normaliser[:, None]
         elif self.fixed_log_normaliser:
-            target_score, shift = target_score - self.fixed_log_normaliser, shift - self.fixed_log_normaliser
+            target_score = target_score - self.fixed_log_normaliser
         return binary_loss(
             target_score - scores.noise.target_log_expected_count,
             noise_score,
-            shift=shift,
             multiplicity=scores.multiplicity,
         )
 
