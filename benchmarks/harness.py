@@ -1,160 +1,127 @@
-"""Things timed in turn in one run, peak memory of a step, and what machine it was."""
+"""What measurements share: runs timed in processes of their own, the machine they ran on, and where records go."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
-import statistics
+import resource
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from importlib import metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-THREADS = 2
-
-ENVIRONMENT = {"OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS), "OMP_WAIT_POLICY": "PASSIVE"}
-"""Waiting threads sleep: otherwise they spin, and CPU-seconds count the waiting for whatever else the machine does."""
-
-Run = Callable[[int], tuple[float, float]]
-"""Runs a step so many times; returns the CPU-seconds and wall-clock seconds of all of them together."""
-
-
-def local(step: Callable[[], object]) -> Run:
-    """A step of this process as something to be timed."""
-
-    def run(times: int) -> tuple[float, float]:
-        cpu, wall = time.process_time(), time.perf_counter()
-        for _ in range(times):
-            step()
-        return time.process_time() - cpu, time.perf_counter() - wall
-
-    return run
-
-
-@dataclass
-class Timing:
-    """Seconds of one step, a number a round."""
-
-    cpu_seconds: list[float] = field(default_factory=list)
-    wall_seconds: list[float] = field(default_factory=list)
-
-    def record(self) -> dict[str, Any]:
-        return {"cpu_seconds": spread(self.cpu_seconds), "wall_seconds": spread(self.wall_seconds)}
-
-
-def time_in_turn(
-    cases: Mapping[str, Run], *, rounds: int, seconds_a_round: float = 0.25
-) -> tuple[dict[str, Timing], list[float]]:
-    """Each round runs every case for about `seconds_a_round`, one after the other; also the load average by round.
-
-    The first round is thrown away: it warms up, and says how many steps fill the time.
-    """
-    steps = {}
-    for name, run in cases.items():
-        run(1)
-        _, wall = run(1)
-        steps[name] = max(1, int(seconds_a_round / max(wall, 1e-6)))
-    timings = {name: Timing() for name in cases}
-    loads = []
-    for _ in range(rounds):
-        for name, run in cases.items():
-            cpu, wall = run(steps[name])
-            timings[name].cpu_seconds.append(cpu / steps[name])
-            timings[name].wall_seconds.append(wall / steps[name])
-        loads.append(os.getloadavg()[0])
-    return timings, loads
-
-
-def spread(values: list[float]) -> dict[str, Any]:
-    """Median, quartiles and all values."""
-    low, median, high = quartiles(values)
-    return {"median": median, "quartiles": [low, high], "rounds": values}
-
-
-def quartiles(values: list[float]) -> tuple[float, float, float]:
-    if len(values) < 2:
-        return values[0], values[0], values[0]
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, median, high
+HERE = Path(__file__).resolve().parent
+RECORDS = HERE / "records"
+SCRATCH = HERE.parent / "build" / "bench"
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A ratio that is promised: `numerator / denominator`, at most or at least `bound`."""
+class Run:
+    """One process, from its start to its end. `answer` is the JSON object on the last line it printed."""
 
-    text: str
-    numerator: str
-    denominator: str
-    bound: float
-    at_least: bool = False
-    scale: float = 1.0
-    """Multiplies the ratio, for steps of different size (path nodes)."""
-
-    def judge(self, measured: Mapping[str, list[float]]) -> dict[str, Any]:
-        """Ratios round by round, their median and quartiles, and whether the median keeps the promise."""
-        pairs = zip(measured[self.numerator], measured[self.denominator], strict=True)
-        ratio = spread([self.scale * a / b for a, b in pairs])
-        met = ratio["median"] >= self.bound if self.at_least else ratio["median"] <= self.bound
-        return {
-            "claim": self.text,
-            "target": f"{'>=' if self.at_least else '<='} {self.bound:g}",
-            "ratio": ratio,
-            "met": bool(met),
-        }
+    wall_seconds: float
+    cpu_seconds: float  # of the process and its threads, user and system
+    peak_bytes: int  # resident
+    answer: dict[str, Any]
 
 
-def peak_bytes_of(step: Callable[[], object]) -> int:
-    """The most resident memory above what was resident before, while `step` runs.
+def run_python(code: str, arguments: Sequence[str] = (), *, environment: Mapping[str, str] | None = None) -> Run:
+    """Run Python code in a fresh interpreter; raise with its output if it fails."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    out, err = process.stdout.read(), process.stderr.read()  # type: ignore[union-attr]
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - began
+    if process.returncode != 0:
+        raise RuntimeError(f"a measured process failed with {process.returncode}:\n{err}")
+    answer = json.loads(out.strip().splitlines()[-1]) if out.strip() else {}
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, answer)
 
-    Linux: the high-water mark of the resident set is reset first (/proc/self/clear_refs), so that imports and the
-    making of the data do not count.
-    """
-    before = _status_bytes("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")
-    step()
-    return _status_bytes("VmHWM") - before
+
+def corpora() -> Path:
+    """Return the folder of real corpora, or stop with what to do: benchmarks want data that the repository lacks."""
+    folder = Path(os.environ.get("VASTMAX_DATA", HERE.parents[1] / "shared" / "data"))
+    if not folder.is_dir():
+        sys.exit(f"real corpora not found at {folder}; set VASTMAX_DATA to the folder that holds them")
+    return folder
 
 
-def _status_bytes(name: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"/proc/self/status has no {name}")
+def unpacked(name: str) -> Path:
+    """Return the path of a corpus as plain text, unpacking `name`.xz once."""
+    import lzma
+    import shutil
+
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    plain = SCRATCH / name
+    if not plain.exists():
+        partial = plain.with_suffix(".part")
+        with lzma.open(corpora() / f"{name}.xz") as packed, partial.open("wb") as file:
+            shutil.copyfileobj(packed, file)
+        partial.rename(plain)
+    return plain
+
+
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    """Return the median, the extremes and all values, in order of measurement."""
+    digits = [round(v, 4) for v in values]
+    return {"median": round(median(values), 4), "least": min(digits), "most": max(digits), "all": digits}
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory, versions."""
-    model = platform.processor()
-    flags = ""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-        if line.startswith("flags"):
-            flags = line
-            break
-    versions = {}
-    for package in ("torch", "numpy", "vastmax"):
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = _commit() if package == "vastmax" else "not installed"
+    """Return the processor, its cores, how busy it was, and the versions of what was measured."""
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
     return {
         "processor": model,
-        "avx512": "avx512f" in flags,
         "cores": os.cpu_count(),
-        "threads": THREADS,
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "load_average": [round(x, 2) for x in os.getloadavg()],
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "versions": versions,
-        "date": time.strftime("%Y-%m-%d"),
+        "versions": {name: _version(name) for name in ("vastmax", "gensim", "numpy", "torch")},
+        "measured_on": time.strftime("%Y-%m-%d"),
     }
 
 
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
-    return f"commit {result.stdout.strip()}" if result.returncode == 0 else "unknown"
+def write_record(name: str, question: str, content: Mapping[str, Any]) -> None:
+    """Write a record beside the others, whole or not at all, and say where."""
+    RECORDS.mkdir(exist_ok=True)
+    path = RECORDS / f"{name}.json"
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps({"question": question, "machine": machine(), **content}, indent=1) + "\n")
+    partial.rename(path)
+    print(f"wrote {path}")
+
+
+def own_usage() -> dict[str, float]:
+    """Return this process's CPU-seconds and peak memory so far."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {"cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """Return a run as plain data."""
+    return asdict(run)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

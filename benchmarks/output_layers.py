@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import ENVIRONMENT, THREADS, Claim, local, machine, peak_bytes_of, time_in_turn
+from harness import machine
+from in_turn import ENVIRONMENT, THREADS, Claim, local, peak_bytes_of, time_in_turn
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE / "records" / "output_layers.json"
@@ -376,11 +377,13 @@ def main() -> None:
         return
     record = json.loads(options.record.read_text()) if options.record.exists() else {"groups": {}}
     for name in options.only or GROUPS:
-        load = os.getloadavg()[0]
-        print(f"{name}: {(GROUPS[name].__doc__ or '').splitlines()[0]} (load {load:.1f})", file=sys.stderr)
+        before = machine()
+        print(f"{name}: {(GROUPS[name].__doc__ or '').splitlines()[0]}", file=sys.stderr)
         result = _in_process("--group", name, options)
-        record["groups"][name] = {"machine": machine(), "load_before": load, **result}
-        options.record.write_text(json.dumps(record, indent=1) + "\n")
+        record["groups"][name] = {"machine": {**before, "threads": THREADS, "environment": ENVIRONMENT}, **result}
+        partial = options.record.with_suffix(".part")
+        partial.write_text(json.dumps(record, indent=1) + "\n")
+        partial.rename(options.record)
         _show(result)
 
 

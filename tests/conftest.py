@@ -19,6 +19,10 @@ def data_folder() -> Path:
     return folder
 
 
+# What a developer may have set that would change what a user sees.
+_NOT_PASSED_ON = {"VASTMAX_DEBUG", "COLUMNS", "PYTHONUNBUFFERED"}
+
+
 @pytest.fixture(scope="session")
 def vastmax_on_path(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment whose `vastmax` and `python` are those of this run, with a cache of its own and no terminal."""
@@ -26,7 +30,7 @@ def vastmax_on_path(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     command = folder / "vastmax"
     command.write_text(f"#!{sys.executable}\nfrom vastmax.cli.main import run\n\nrun()\n", encoding="utf-8")
     command.chmod(0o755)
-    environment = {name: value for name, value in os.environ.items() if name not in ("VASTMAX_DEBUG", "COLUMNS")}
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
     path = os.pathsep.join([str(folder), os.environ.get("PATH", "")])
     if "PYTHONPATH" in environment:  # commands are run in other folders, where a relative path means something else
         roots = environment["PYTHONPATH"].split(os.pathsep)

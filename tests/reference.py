@@ -63,7 +63,7 @@ class SkipgramReference:
     window: int
     negative: int
     pool_sizes: list[int]  # one a band of distances
-    block_size: int = 16
+    block_size: int = 32
     band_width: int = 8
     span: int = 2048
     words: int = 0

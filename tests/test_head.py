@@ -80,12 +80,8 @@ class Factored(Output):
 
 
 def test_impossible_pairs_are_refused_at_once() -> None:
-    for objective in (
-        SampledSoftmax(Uniform(V), 3),
-        NCE(Uniform(V), 3),
-        NegativeSampling(Uniform(V), 3),
-        SelfNormalised(),
-    ):
+    sampled = [make(Uniform(V), 3) for make in (SampledSoftmax, NCE, NegativeSampling)]
+    for objective in (*sampled, SelfNormalised()):
         name = type(objective).__name__
         with pytest.raises(InputError, match=f"{name} cannot train Factored, which is factored"):
             Head(Factored(), objective)
@@ -228,11 +224,12 @@ def test_exact_training_holds_no_scores_of_all_words(monkeypatch: pytest.MonkeyP
     from vastmax.output import linear_exact
 
     monkeypatch.setattr(linear_exact, "_TILE_NUMEL_CPU", 2**14)
-    head = Head(Dense(D, LARGE))
-    hidden, target = torch.randn(64, D, requires_grad=True), torch.randint(LARGE, (64,))
+    vocab_size = 8000
+    head = Head(Dense(D, vocab_size))
+    hidden, target = torch.randn(64, D, requires_grad=True), torch.randint(vocab_size, (64,))
     with LargestTensor(list(head.parameters())) as largest:
         head(hidden, target).backward()
-    assert largest.numel == LARGE * D, largest.operation  # the gradient of the weight
+    assert largest.numel == vocab_size * D, largest.operation  # the gradient of the weight
 
 
 def test_deepcopy_of_a_used_head_draws_alike() -> None:
@@ -240,7 +237,5 @@ def test_deepcopy_of_a_used_head_draws_alike() -> None:
     hidden, target = torch.randn(6, D), torch.randint(V, (6,))
     head(hidden, target).backward()
     twin = copy.deepcopy(head)
-    generator = [torch.Generator().manual_seed(2) for _ in range(2)]
-    torch.testing.assert_close(
-        head(hidden, target, generator=generator[0]), twin(hidden, target, generator=generator[1])
-    )
+    mine, theirs = (model(hidden, target, generator=torch.Generator().manual_seed(2)) for model in (head, twin))
+    torch.testing.assert_close(mine, theirs)

@@ -96,21 +96,19 @@ class Examples:
         leading = hidden.shape[:-1]
         num_examples = flat_hidden.shape[0]
         flat_target = target.reshape(num_examples, *target.shape[hidden.ndim - 1 :])
+        if flat_target.ndim == 1 and _all_within(flat_target, vocab_size, ignore_index):
+            return cls(flat_hidden, flat_target, leading)
         counted = (
             torch.ones_like(flat_target, dtype=torch.bool) if ignore_index is None else flat_target != ignore_index
         )
         wrong = ((flat_target < 0) | (flat_target >= vocab_size)) & counted
-        # One transfer for both questions: on a GPU each is a wait.
-        any_wrong, all_counted = torch.stack([wrong.any(), counted.all()]).tolist()
-        if any_wrong:
+        if wrong.any():
             _raise_out_of_range(target, wrong.reshape(target.shape), vocab_size, ignore_index)
         if flat_target.ndim == 2:
             example, _ = counted.nonzero(as_tuple=True)
             per_example = counted.sum(dim=1).to(score_dtype(hidden.dtype))
             share = per_example.index_select(0, example).reciprocal()
             return cls(flat_hidden.index_select(0, example), flat_target[counted], leading, example, share)
-        if all_counted:
-            return cls(flat_hidden, flat_target, leading)
         (example,) = counted.nonzero(as_tuple=True)
         return cls(flat_hidden.index_select(0, example), flat_target.index_select(0, example), leading, example)
 
@@ -138,6 +136,14 @@ class Examples:
             of_target = weight.index_select(0, self.target)
             return (of_target if self.share is None else of_target * self.share).sum()
         return self.target.shape[0] if self.share is None else self.share.sum()
+
+
+def _all_within(target: Tensor, vocab_size: int, ignore_index: int | None) -> bool:
+    """The common case in one pass, and one wait for a GPU: nothing out of range, and nothing to ignore."""
+    if target.shape[0] == 0 or (ignore_index is not None and 0 <= ignore_index < vocab_size):
+        return False
+    smallest, largest = torch.stack(torch.aminmax(target)).tolist()
+    return bool(smallest >= 0 and largest < vocab_size)
 
 
 def checked_context(context: Context | None, needs: frozenset[str]) -> None:

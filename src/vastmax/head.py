@@ -31,6 +31,18 @@ class Head(nn.Module):
 
     Raises:
         InputError: a pair that cannot work: a sampled objective with a factored layer, or a proposal of another V.
+
+    Example:
+        >>> import torch
+        >>> from vastmax import Head, objective, output, proposal
+        >>> noise = proposal.LogUniform(10_000, unique=True)
+        >>> head = Head(output.Dense(8, 10_000), objective.SampledSoftmax(noise, num_samples=64))
+        >>> hidden, target = torch.randn(2, 5, 8), torch.randint(10_000, (2, 5))
+        >>> head(hidden, target).backward()
+        >>> head.output.weight.grad.is_sparse
+        True
+        >>> [tuple(part.shape) for part in head.topk(hidden, 3)]
+        [(2, 5, 3), (2, 5, 3)]
     """
 
     output: Output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,7 +15,9 @@ from vastmax.objective.nce import NCE, LearnedNormaliser
 from vastmax.objective.negative_sampling import NegativeSampling
 from vastmax.objective.sampled_softmax import SampledSoftmax
 from vastmax.objective.self_normalised import Penalty, SelfNormalised
+from vastmax.output.adaptive import Adaptive
 from vastmax.output.dense import Dense
+from vastmax.output.differentiated import Differentiated
 from vastmax.output.hierarchical import Hierarchical
 from vastmax.proposal.unigram import Unigram
 
@@ -59,7 +61,7 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {}
 
-# Noise words a step, shared by the batch: where Jozefowicz et al. 2016 and the speed of matrix products both settle.
+# Noise words a step, shared by the batch. With fewer, the gathers and draws of a step weigh as much as its products.
 DEFAULT_NUM_SAMPLES = 1024
 
 
@@ -101,7 +103,7 @@ def hierarchical_softmax(hidden_size: int, vocabulary: Any) -> Head:
 
 @recipe(
     "two-level",
-    summary="first the class, then the word in it: exact, some 2·√V scores in place of V, few and large matrix products",
+    summary="first the class, then the word in it: exact, some 2·√V scores in place of V, in few, large products",
     source="Goodman 2001; Mikolov et al. 2011",
 )
 def two_level(hidden_size: int, vocabulary: Any, *, num_classes: int | None = None) -> Head:
@@ -109,6 +111,32 @@ def two_level(hidden_size: int, vocabulary: Any, *, num_classes: int | None = No
     counts = counts_array(vocabulary)
     classes = tree.frequency_classes(counts, num_classes)
     return Head(Hierarchical(hidden_size, classes, counts=counts), CrossEntropy())
+
+
+@recipe(
+    "differentiated",
+    summary="frequent words get wide vectors, rare ones narrow: exact, cheaper in training and test, rare words suffer",
+    source="Chen et al. 2015",
+)
+def differentiated(
+    hidden_size: int,
+    vocabulary: Any,
+    *,
+    block_sizes: Sequence[int] | None = None,
+    block_widths: Sequence[int] | None = None,
+) -> Head:
+    """Differentiated × CrossEntropy."""
+    return Head(Differentiated(hidden_size, counts_array(vocabulary), block_sizes, block_widths), CrossEntropy())
+
+
+@recipe(
+    "adaptive",
+    summary="a short list of frequent words and clusters of the others in narrower spaces: exact, and fast on GPUs",
+    source="Grave et al. 2017",
+)
+def adaptive(hidden_size: int, vocabulary: Any, *, cutoffs: Sequence[int] | None = None) -> Head:
+    """Adaptive × CrossEntropy."""
+    return Head(Adaptive(hidden_size, counts_array(vocabulary), cutoffs), CrossEntropy())
 
 
 @recipe(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import vastmax
+from vastmax import embedding
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
@@ -125,6 +126,12 @@ def test_the_output_is_checked_before_any_work(invoke: Invoke, tmp_path: Path, p
     assert says in ran.refused()
     assert ran.err.count("\n") == 1  # no progress: nothing was begun
     assert ran.out == ""
+    for others in (
+        ["convert", "never-read.bin", tmp_path / place],
+        ["vocab", "never-read.txt", "-o", tmp_path / place],
+    ):
+        if others[0] == "convert" or place.endswith("/v.safetensors"):
+            assert "never-read" not in invoke(*others).refused()
 
 
 def test_a_pipe_or_device_is_not_replaced_by_a_file(
@@ -238,14 +245,27 @@ def test_too_large_for_this_machine(invoke: Invoke, corpus_file: Path, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_divergence_stops_and_keeps_what_was_good(invoke: Invoke, corpus_file: Path, tmp_path: Path) -> None:
+def test_divergence_at_once_leaves_nothing(invoke: Invoke, corpus_file: Path, tmp_path: Path) -> None:
+    options = ("--vector-size", "16", "--threads", "1", "--alpha", "1e30")
+    complaint = invoke("embed", corpus_file, "-o", tmp_path / "v.safetensors", *options).refused()
+    assert "try alpha=" in complaint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_divergence_later_keeps_the_last_good_epoch(
+    invoke: Invoke, corpus_file: Path, vectors_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = vastmax.WordVectors.load(vectors_file)
+
+    def diverge(*_: object, **__: object) -> vastmax.WordVectors:
+        raise embedding.DivergenceError("training diverged in epoch 3; try alpha=0.01", good)
+
+    monkeypatch.setattr("vastmax.embedding.train.train", diverge)
     output = tmp_path / "v.safetensors"
-    options = ("--vector-size", "16", "--epochs", "50", "--threads", "1", "--alpha", "1e30")
-    complaint = invoke("embed", corpus_file, "-o", output, *options).refused()
-    assert "alpha" in complaint
-    if output.exists():
-        assert str(output) in complaint
-        assert np.isfinite(vastmax.WordVectors.load(output).vectors).all()
+    ran = invoke("embed", corpus_file, "-o", output, "--json")
+    assert ran.refused().endswith(f"try alpha=0.01; the kept vectors are in {output}")
+    assert ran.out == ""
+    np.testing.assert_array_equal(vastmax.WordVectors.load(output).vectors, good.vectors)
 
 
 def test_a_demo_folder_that_is_a_file(invoke: Invoke, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 import pty
+import shutil
 import subprocess
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 
 import vastmax
 from vastmax.cli.embed import embed
+from vastmax.text import builtin
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
@@ -153,6 +156,9 @@ def test_evaluate_prints_correlations_and_sections(invoke: Invoke, vectors_file:
     assert float(rows[0][1]) == pytest.approx(found["pairs"][0]["spearman"], abs=5e-4)
     rows = [line.split("\t") for line in invoke("evaluate", vectors_file, "--analogies", questions).out.splitlines()]
     assert [row[0] for row in rows] == ["kinds", "total"]
+    questions.write_text(": kinds\ncat dog red green\n: strange\nw x y z\n")
+    rows = [line.split("\t") for line in invoke("evaluate", vectors_file, "--analogies", questions).out.splitlines()]
+    assert rows[1] == ["strange", "–", "–", "0", "1"]
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".txt", ".bin", ".glove.txt", ".vec.gz"])
@@ -197,18 +203,35 @@ def test_vocab_keeps_the_words(invoke: Invoke, corpus_file: Path, tmp_path: Path
     assert "the" in vocabulary
 
 
-def test_demo_in_a_fresh_folder(shell: Invoke, tmp_path: Path) -> None:
-    ran = shell("vastmax demo -o out/deep --epochs 2")
-    assert ran.code == 0, ran.err
+def test_demo_in_a_fresh_folder(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = tmp_path / "library"  # a part of the real one; all of it is read when the README's commands are run
+    for package in ("email", "json", "logging", "http"):
+        shutil.copytree(Path(sysconfig.get_path("stdlib")) / package, library / package)
+    monkeypatch.setattr(builtin.sysconfig, "get_path", lambda _: str(library))
     folder = tmp_path / "out" / "deep"
+    ran = invoke("demo", "-o", folder, "--epochs", 2)
+    assert ran.code == 0, ran.err
     assert sorted(path.name for path in folder.iterdir()) == ["map.png", "python-docs.txt", "vectors.safetensors"]
-    for text in ("unigram entropy", "words used alike", "server", "analogies", "map.png", "vastmax neighbours"):
+    for text in ("unigram entropy", "words used alike", "analogies", "map.png", "vastmax neighbours"):
         assert text in ran.out
     assert "words/s" in ran.err
-    following = [line.strip() for line in ran.out.splitlines() if line.startswith("  vastmax ") and "YOUR" not in line]
-    assert len(following) == 3
-    for command in following:
-        assert shell(command).code == 0, command
+    following = [line.split() for line in ran.out.splitlines() if line.startswith("  vastmax ") and "YOUR" not in line]
+    assert [words[1] for words in following] == ["neighbours", "analogy", "vocab"]
+    for _, *command in following:
+        assert invoke(*command).code == 0, command
+
+
+def test_words_that_the_terminal_cannot_show_are_escaped(shell: Invoke, vectors_file: Path) -> None:
+    ran = shell(f"PYTHONIOENCODING=ascii vastmax neighbours {vectors_file} red")
+    assert ran.code == 0, ran.err
+    assert "Cr\\xe8me" in ran.out
+
+
+def test_closed_streams_are_no_error(shell: Invoke, corpus_file: Path, vectors_file: Path, tmp_path: Path) -> None:
+    assert shell(f"vastmax neighbours {vectors_file} red >&-").code == 0
+    ran = shell(f"vastmax embed {corpus_file} -o v.bin --vector-size 16 2>&-")
+    assert (ran.code, ran.err) == (0, "")
+    assert (tmp_path / "v.bin").exists()
 
 
 def test_version_and_help(invoke: Invoke) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from torch import nn
 from torch.nn.functional import cross_entropy, linear
 
@@ -141,6 +142,22 @@ def test_topk_of_equal_scores_gives_distinct_words() -> None:
     log_prob, word_ids = layer.topk(torch.randn(3, 2, dtype=F64), 70)
     assert all(len(set(row)) == 70 for row in word_ids.tolist())
     torch.testing.assert_close(log_prob.exp(), torch.full((3, 70), 1 / 500, dtype=F64))
+
+
+def test_samples_come_from_all_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear_exact, "_TILE_NUMEL_CPU", 2**22)
+    monkeypatch.setattr(linear_exact, "_MAX_TILE_EXAMPLES_CPU", 2**14)
+    assert tile_shape(30_000, torch.device("cpu"))[1] == 256
+    layer = Dense(2, 600, dtype=F64)
+    hidden, draws = torch.randn(1, 2, dtype=F64), 30_000
+    with torch.no_grad():
+        layer.weight[300:] -= 3 * hidden  # so that tiles differ in mass
+    word_ids = layer.sample(hidden.expand(draws, 2), generator=torch.Generator().manual_seed(0))
+    expected = layer.log_prob(hidden)[0].exp().detach() * draws
+    cells = [word_ids.bincount(minlength=600).view(40, 15).sum(1).numpy(), expected.view(40, 15).sum(1).numpy()]
+    assert stats.chisquare(*cells).pvalue > 1e-3
+    within = word_ids.remainder(15).bincount(minlength=15).numpy()
+    assert stats.chisquare(within, expected.view(40, 15).sum(0).numpy()).pvalue > 1e-3
 
 
 def test_topk_asks_an_index_where_one_is_given() -> None:

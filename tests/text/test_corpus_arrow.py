@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from vastmax.errors import InputError
-from vastmax.text import Corpus
+from vastmax.text import Corpus, reading
 
 pa = pytest.importorskip("pyarrow")
 import pyarrow.feather  # noqa: E402
@@ -96,6 +97,20 @@ def test_a_damaged_parquet_file(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[:100] + b"\xff" * (len(data) - 108) + data[-8:])
     with pytest.raises(InputError, match=r"t.parquet: cannot be read as Arrow data: [^\n]*$"):
+        Corpus(path)
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pa.table({"text": ["a"]}), path)
+    real = reading.rows_of_file
+
+    def rows_of_file(path: Path, column: str | None) -> Iterator[list[object]]:
+        yield from real(path, column)
+        pyarrow.parquet.write_table(pa.table({"text": ["another"]}), path)
+
+    monkeypatch.setattr(reading, "rows_of_file", rows_of_file)
+    with pytest.raises(InputError, match=r"t.parquet changed while it was read"):
         Corpus(path)
 
 

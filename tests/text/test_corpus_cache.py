@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vastmax.progress import Progress
+from vastmax.progress import Progress, Silent
 from vastmax.text import Corpus, cache, encode
 from vastmax.text.cache import Cache
 
@@ -128,6 +128,16 @@ def test_a_fresh_file_costs_a_digest_until_it_has_settled(
     assert passes == ["encode", "digest"]
 
 
+def test_a_time_set_back_makes_no_file_settled(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # with ctime: the file was made a moment ago, whatever its mtime says
+    store = Cache(path.parent / "c")
+    with Corpus(path, cache=store.folder) as corpus:
+        progress = []
+        monkeypatch.setattr(cache, "digest_of", lambda path, _: progress.append(path) or corpus.folder.name)
+        store.known_digest(path, Silent())
+    assert progress == [path]
+
+
 def test_a_touched_file_costs_a_digest_once(path: Path, passes: list[str]) -> None:
     Corpus(path)
     age(path, 1800)
@@ -223,6 +233,18 @@ def test_growth_is_bounded(tmp_path: Path, cache_folder: Path, monkeypatch: pyte
     gc.collect()
     Cache(cache_folder).trim(1)
     assert entries(cache_folder) == []
+
+
+def test_using_an_entry_makes_it_young(tmp_path: Path, cache_folder: Path) -> None:
+    folders = []
+    for i in range(2):
+        (tmp_path / f"{i}.txt").write_text(f"word{i}")
+        with Corpus(tmp_path / f"{i}.txt") as corpus:
+            folders.append(corpus.folder)
+        os.utime(folders[i] / encode.MANIFEST, (i, i))
+    Corpus(tmp_path / "0.txt").close()
+    Cache(cache_folder).trim(encode.folder_bytes(folders[0]))
+    assert entries(cache_folder) == [folders[0]]
 
 
 def test_sizes_of_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -272,9 +272,9 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyte
 
 def test_places_where_no_file_can_be_written(tmp_path: Path) -> None:
     v = Vocabulary.from_counts({"a": 1})
-    with pytest.raises(InputError, match="is a folder: expected the name of a file"):
+    with pytest.raises(InputError, match="it is a folder; give the name of a file"):
         v.save(tmp_path)
-    with pytest.raises(InputError, match=r"v\.txt: there is no folder .*none: make it first"):
+    with pytest.raises(InputError, match=r"v\.txt: the folder .*none does not exist; make it first"):
         v.save(tmp_path / "none" / "v.txt")
 
 

@@ -13,23 +13,27 @@ from vastmax.cli.vocab import print_facts
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
+    from vastmax.embedding import WordVectors
     from vastmax.progress import Progress
 
 EPOCHS = 20
 """More than the default: the text is small, and its rarer words are met a few times only."""
 
-WORDS_TO_LOOK_AT = ("server", "lock", "directory", "monday", "red", "bytes", "thread", "exception", "two", "string")
+WORDS_TO_LOOK_AT = ("server", "lock", "directory", "monday", "red", "bytes", "thread", "exception")
 """Words whose neighbours show what was learned; the first `WORDS_SHOWN` that the text holds are looked at."""
 WORDS_SHOWN = 6
 NEIGHBOURS_SHOWN = 6
+WORDS_TO_ASK_FOR = ("string", "number")
 
 ANALOGIES = (
     ("read", "reading", "write"),
     ("file", "files", "directory"),
     ("raise", "raises", "return"),
     ("small", "smaller", "large"),
+    ("call", "calls", "raise"),
 )
-"""A is to B as C is to …: shown where the text holds all three."""
+"""A is to B as C is to …, where the text holds all three; the last one is left for the reader to ask."""
+ANALOGIES_SHOWN = 4
 
 MAP_WORDS, MAP_SKIP = 600, 50
 """The map shows words 51 to 650: the first ones are "the", "of" and their like."""
@@ -68,30 +72,38 @@ def demo(
             corpus = Corpus(str(text_file), progress=progress)
             vectors = train_embeddings(corpus, epochs=epochs, threads=threads, progress=progress)
             vectors.save(vectors_file)
-            draw_map(vectors, map_file, num_words=MAP_WORDS, skip=MAP_SKIP)
+            named = draw_map(vectors, map_file, num_words=MAP_WORDS, skip=MAP_SKIP)
     except KeyboardInterrupt:
         raise StoppedError(f"interrupted; what was finished by then is in {output}") from None
 
     print_facts(corpus.vocabulary.facts())
-    print("\nwords used alike")
-    for word in [word for word in WORDS_TO_LOOK_AT if word in vectors][:WORDS_SHOWN]:
-        print(f"  {word:<10} {', '.join(near for near, _ in vectors.most_similar(word, topn=NEIGHBOURS_SHOWN))}")
-    print("\nanalogies")
-    for a, b, c in ANALOGIES:
-        if a in vectors and b in vectors and c in vectors:
-            answers = ", ".join(word for word, _ in vectors.analogy(a, b, c, topn=3))
-            print(f"  {a} is to {b} as {c} is to  {answers}")
+    _show(vectors)
     print(f"""
 written
   {text_file}  the text, a paragraph a line
   {vectors_file}  {len(vectors):,} words × {vectors.vector_size}
-  {map_file}  words {MAP_SKIP + 1} to {MAP_SKIP + MAP_WORDS} by frequency, on their principal components
+  {map_file}  {len(named)} frequent words on their principal components
 
-next
-  vastmax neighbours {vectors_file} thread exception
-  vastmax analogy {vectors_file} open close acquire
-  vastmax vocab {text_file}
-  vastmax embed YOUR-TEXT.txt -o vectors.safetensors""")
+next""")
+    curious = [word for word in (*WORDS_TO_ASK_FOR, *vectors) if word in vectors][: len(WORDS_TO_ASK_FOR)]
+    print(f"  vastmax neighbours {vectors_file} {' '.join(curious)}")
+    for question in _answerable(vectors)[-1:]:
+        print(f"  vastmax analogy {vectors_file} {' '.join(question)}")
+    print(f"  vastmax vocab {text_file}\n  vastmax embed YOUR-TEXT.txt -o vectors.safetensors")
+
+
+def _show(vectors: WordVectors) -> None:
+    print("\nwords used alike")
+    for word in [word for word in WORDS_TO_LOOK_AT if word in vectors][:WORDS_SHOWN]:
+        print(f"  {word:<10} {', '.join(near for near, _ in vectors.most_similar(word, topn=NEIGHBOURS_SHOWN))}")
+    print("\nanalogies")
+    for a, b, c in _answerable(vectors)[:ANALOGIES_SHOWN]:
+        answers = ", ".join(word for word, _ in vectors.analogy(a, b, c, topn=3))
+        print(f"  {a} is to {b} as {c} is to  {answers}")
+
+
+def _answerable(vectors: WordVectors) -> list[tuple[str, str, str]]:
+    return [question for question in ANALOGIES if all(word in vectors for word in question)]
 
 
 def _make_folder(folder: Path) -> None:

@@ -17,6 +17,7 @@ from vastmax.cli.embed import embed
 from vastmax.cli.evaluate import evaluate
 from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
 from vastmax.cli.neighbours import neighbours
+from vastmax.cli.output import prepare_streams
 from vastmax.cli.tree import tree
 from vastmax.cli.vocab import vocab
 
@@ -61,16 +62,21 @@ def vastmax(
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command line (`sys.argv` if None) and exit: 0 done, 2 bad input, 130 interrupted, 1 a bug of ours."""
-    sys.exit(exit_code_of(lambda: _invoke(arguments), debug=lambda: bool(os.environ.get("VASTMAX_DEBUG"))))
+    prepare_streams()
+    sys.exit(
+        exit_code_of(lambda: _invoke(arguments), debug=lambda: os.environ.get("VASTMAX_DEBUG", "") not in ("", "0"))
+    )
 
 
 def _invoke(arguments: Sequence[str] | None) -> int | None:
     try:
         code = app(args=None if arguments is None else list(arguments), prog_name="vastmax", standalone_mode=False)
+    except typer.Abort:  # what an older typer makes of a KeyboardInterrupt
+        raise KeyboardInterrupt from None
     except SystemExit as stopped:  # what typer makes of a closed pipe
         if isinstance(stopped.__context__, BrokenPipeError):
             raise stopped.__context__ from None
         raise
-    if code == EXIT_INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+    if code == EXIT_INTERRUPTED:  # what it makes of one now
         raise KeyboardInterrupt
     return code if isinstance(code, int) else None

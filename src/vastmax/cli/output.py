@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -10,6 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from vastmax.atomic import replacing
+
+
+def prepare_streams() -> None:
+    """Make any word printable: what a stream's encoding lacks is escaped, and a stream that was closed swallows all."""
+    if sys.stdout is None:  # the shell's >&-
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open for as long as the process lives
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class _CheckedError(Exception):

@@ -107,8 +107,8 @@ def huffman_merges(counts: Counts) -> HuffmanMerges:
 def huffman_expected_bits(counts: Counts) -> float:
     """Expected length of the Huffman code, in bits a token: the weights of all merged nodes over the total count.
 
-    (Each token passes once through every merged node above its word.) It lies in [H, H + 1), H the unigram entropy,
-    except that a vocabulary of one word needs no decision and gets 0.
+    (Each token passes once through every merged node above its word.) It lies in [H, H + 1), H the unigram entropy;
+    a word with count 0 can make it H + 1, and a vocabulary of one word needs no decision and gets 0.
 
     >>> huffman_expected_bits([2, 1, 1])
     1.5

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.chunks import ChunkSpan, chunk_spans
-from vastmax.embedding.settings import TrainingSettings
+from vastmax.embedding.settings import CheckedSettings
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import InputError
@@ -80,7 +80,7 @@ class _RanAwayError(Exception):
 class TrainingRun:
     """Holds the kernel and what is known of its progress."""
 
-    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, settings: TrainingSettings) -> None:
+    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, settings: CheckedSettings) -> None:
         self._corpus = corpus
         self._vocabulary = vocabulary
         self._settings = settings
@@ -128,10 +128,10 @@ class TrainingRun:
                 self.pairs += tally.pairs
                 self.words += tally.words
                 self.epoch_losses.append(tally.loss / max(tally.pairs, 1))
-                for callback in callbacks:
-                    callback(self._report(epoch, tally))
                 if epoch + 1 < settings.epochs:
                     last_good.keep()
+                for callback in callbacks:
+                    callback(self._report(epoch, tally))
         finally:
             last_good.close()
             progress.end()

@@ -16,19 +16,16 @@ _CHUNK_NUMEL = 2**17
 
 
 class _NoiseLoss(torch.autograd.Function):
-    """Σ_k m_k·(−log σ(−(x_k + shift_k))), entries in `hit` left out; backward is one product with what is kept."""
+    """Σ_k m_k·(−log σ(−x_k)), entries in `hit` left out; backward is one product with what is kept."""
 
     @staticmethod
     def forward(
         ctx: Any,
         noise_logit: Tensor,
-        shift: Tensor | None,
         multiplicity: Tensor | None,
         hit: tuple[Tensor, Tensor] | None,
     ) -> Tensor:
         logit = noise_logit.detach()  # ours to overwrite: see Rows.score
-        if shift is not None:
-            logit += shift
         if hit is not None:
             logit[hit] = -torch.inf
         total = _softplus_sum(logit, multiplicity)
@@ -40,8 +37,8 @@ class _NoiseLoss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        return scaled_rows(ctx.slope, gradient), None, None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return scaled_rows(ctx.slope, gradient), None, None
 
 
 def _softplus_sum(logit: Tensor, multiplicity: Tensor | None) -> Tensor:
@@ -59,22 +56,18 @@ def binary_loss(
     target_logit: Tensor,
     noise_logit: Tensor,
     *,
-    shift: Tensor | None = None,
     multiplicity: Tensor | None = None,
     hit: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """−log σ(target_logit) − Σ_k m_k·log σ(−(noise_logit_k + shift_k)), (N,).
+    """−log σ(target_logit) − Σ_k m_k·log σ(−noise_logit_k), (N,).
 
     Args:
         target_logit: (N,).
-        noise_logit: (N, K').
-        shift: (K',) or (N, K'), a constant.
+        noise_logit: (N, K'), ours to overwrite.
         multiplicity: (K',) weights m; ones if None.
         hit: (example, column) of noise to leave out.
     """
     if multiplicity is not None:
         multiplicity = multiplicity.to(noise_logit.dtype)
-    if shift is not None:
-        shift = shift.to(noise_logit.dtype)
-    noise_loss: Tensor = _NoiseLoss.apply(noise_logit, shift, multiplicity, hit)  # type: ignore[no-untyped-call]
+    noise_loss: Tensor = _NoiseLoss.apply(noise_logit, multiplicity, hit)  # type: ignore[no-untyped-call]
     return softplus(-target_logit) + noise_loss

@@ -14,6 +14,15 @@ class CrossEntropy(Objective):
     """Negative log-likelihood, −s(t) + log Z; for factored layers −log p(t).
 
     Equals `F.cross_entropy(scores, target, reduction="none", …)` without ever allocating the (N, V) scores.
+
+    Cost: a flat layer's O(N·V·D), forward once and backward three times; a factored layer's own.
+
+    Example:
+        >>> import torch
+        >>> from vastmax.output import Dense
+        >>> layer, hidden, target = Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
+        >>> torch.allclose(CrossEntropy()(layer, hidden, target), -layer.log_prob(hidden, target))
+        True
     """
 
     requires_flat = False

@@ -38,6 +38,12 @@ class NCE(Objective):
         InputError: K < 1; an unknown log_normaliser, or "linear" without hidden_size; unique draws with shared=False.
 
     Cost: as SampledSoftmax where `shared`; else N·K rows gathered and scored.
+
+    Example:
+        >>> from vastmax import Head, objective, output, proposal
+        >>> head = Head(output.Dense(4, 50), objective.NCE(proposal.Unigram(range(1, 51)), num_samples=25))
+        >>> round(float(head.output.bias[0].detach().exp()), 4)  # 1/V: Z is about 1 from the start
+        0.02
     """
 
     sampled = True
@@ -98,19 +104,19 @@ class NCE(Objective):
             hidden,
             target,
             shared=self.shared,
+            shift=lambda noise: -noise.log_expected_count - (self.fixed_log_normaliser or 0.0),
             context=context,
             generator=generator,
         )
-        target_score, noise_score, shift = scores.target_score, scores.noise_score, -scores.log_expected_count
+        target_score, noise_score = scores.target_score, scores.noise_score
         if self.log_normaliser is not None:
             log_normaliser = self.log_normaliser(hidden).to(target_score.dtype)
             target_score, noise_score = target_score - log_normaliser, noise_score - log_normaliser[:, None]
         elif self.fixed_log_normaliser:
-            target_score, shift = target_score - self.fixed_log_normaliser, shift - self.fixed_log_normaliser
+            target_score = target_score - self.fixed_log_normaliser
         return binary_loss(
             target_score - scores.noise.target_log_expected_count,
             noise_score,
-            shift=shift,
             multiplicity=scores.multiplicity,
         )
 

@@ -38,6 +38,14 @@ class NegativeSampling(Objective):
         InputError: K < 1; an unknown `exclude`; unique draws with shared=False.
 
     Cost: as NCE.
+
+    Example:
+        >>> import torch
+        >>> from vastmax import objective, output, proposal
+        >>> layer, hidden, target = output.Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
+        >>> negatives = objective.NegativeSampling(proposal.Unigram(range(1, 51), 0.75), num_samples=5)
+        >>> negatives(layer, hidden, target).shape
+        torch.Size([2])
     """
 
     sampled = True

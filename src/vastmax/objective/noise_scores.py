@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,16 +21,14 @@ class NoiseScores:
 
     Attributes:
         noise: as drawn.
-        noise_score: (N, K').
+        noise_score: (N, K'), shifted as asked for, and ours to overwrite.
         target_score: (N,).
-        log_expected_count: of the noise, (K',) or (N, K').
         multiplicity: (K',), or None for ones.
     """
 
     noise: Noise
     noise_score: Tensor
     target_score: Tensor
-    log_expected_count: Tensor
     multiplicity: Tensor | None
 
     def hits(self, word_ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,12 +55,14 @@ def score_noise(
     target: Tensor,
     *,
     shared: bool,
+    shift: Callable[[Noise], Tensor] | None = None,
     context: Context | None,
     generator: torch.Generator | None,
 ) -> NoiseScores:
     """Draw, gather, score: one gather for targets and noise, one (N, D)×(D, K') product for shared noise.
 
-    Each row is gathered once, however often it is in play, so that its gradient is one row too.
+    Each row is gathered once, however often it is in play, so that its gradient is one row too. `shift` says what to
+    add to the scores of the noise, in the shape of its `log_expected_count`: a constant.
     """
     assert isinstance(output, FlatOutput)  # Objective.check refused anything else when the head was built
     noise = proposal.draw(target, num_samples, shared=shared, context=context, generator=generator)
@@ -70,14 +71,15 @@ def score_noise(
     noise_position, target_position = position[:num_noise], position[num_noise:]
     rows = output.select(word_ids)
     if noise.position is None:
-        noise_score, target_score = rows.score_both(hidden, noise_position, target_position)
-        return NoiseScores(noise, noise_score, target_score, noise.log_expected_count, noise.multiplicity)
-    log_expected_count = noise.log_expected_count
-    if log_expected_count.ndim == 1:
-        log_expected_count = log_expected_count[noise.position]
+        noise_score, target_score = rows.score_both(
+            hidden, noise_position, target_position, noise_shift=None if shift is None else shift(noise)
+        )
+        return NoiseScores(noise, noise_score, target_score, noise.multiplicity)
     noise_score = rows.score_at(hidden, noise_position[noise.position])
-    target_score = rows.score_at(hidden, target_position)
-    return NoiseScores(noise, noise_score, target_score, log_expected_count, None)
+    if shift is not None:
+        added = shift(noise)
+        noise_score = noise_score.add_(added[noise.position] if added.ndim == 1 else added)
+    return NoiseScores(noise, noise_score, rows.score_at(hidden, target_position), None)
 
 
 def checked_num_samples(num_samples: int) -> int:

@@ -13,19 +13,17 @@ from vastmax.objective.base import Objective
 from vastmax.objective.buffers import scaled_rows
 from vastmax.objective.noise_scores import checked_num_samples, score_noise
 from vastmax.output.base import Output
-from vastmax.proposal.base import Context, Proposal
+from vastmax.proposal.base import Context, Noise, Proposal
 
 AccidentalHits = Literal["keep", "mask"]
 
 
 class _LogSumExpWithTarget(torch.autograd.Function):
-    """−t + log(e^t + Σ_k e^{x_k + shift_k}), entries in `hit` left out; one buffer from forward to backward."""
+    """−t + log(e^t + Σ_k e^{x_k}), entries in `hit` left out; one buffer from forward to backward."""
 
     @staticmethod
-    def forward(
-        ctx: Any, noise_score: Tensor, shift: Tensor, target_score: Tensor, hit: tuple[Tensor, Tensor] | None
-    ) -> Tensor:
-        share = noise_score.detach().add_(shift)  # ours to overwrite: see Rows.score
+    def forward(ctx: Any, noise_score: Tensor, target_score: Tensor, hit: tuple[Tensor, Tensor] | None) -> Tensor:
+        share = noise_score.detach()  # ours to overwrite: see Rows.score
         if hit is not None:
             share[hit] = -torch.inf
         largest = target_score if share.shape[1] == 0 else torch.maximum(share.amax(dim=1), target_score)
@@ -39,10 +37,10 @@ class _LogSumExpWithTarget(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         of_target, total = ctx.saved_tensors
         scale = gradient / total
-        return scaled_rows(ctx.share, scale), None, of_target * scale - gradient, None
+        return scaled_rows(ctx.share, scale), of_target * scale - gradient, None
 
 
 class SampledSoftmax(Objective):
@@ -68,6 +66,14 @@ class SampledSoftmax(Objective):
         InputError: K < 1.
 
     Cost: one (N, D)×(D, K) product forward and two backward; K + N rows get a gradient.
+
+    Example: where the noise covers the vocabulary nothing is approximate.
+        >>> import torch
+        >>> from vastmax import objective, output, proposal
+        >>> layer, hidden, target = output.Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
+        >>> sampled = objective.SampledSoftmax(proposal.Uniform(50, unique=True), num_samples=50)
+        >>> torch.allclose(sampled(layer, hidden, target), -layer.log_prob(hidden, target))
+        True
     """
 
     sampled = True
@@ -102,19 +108,24 @@ class SampledSoftmax(Objective):
             hidden,
             target,
             shared=True,
+            shift=_correction,
             context=context,
             generator=generator,
         )
         masked = scores.noise.unique or self.accidental_hits == "mask"
         corrected = scores.noise.unique or self.accidental_hits == "keep"
-        shift = -scores.log_expected_count
-        if scores.multiplicity is not None:
-            shift = shift + scores.multiplicity.log()
         target_score = scores.target_score
         if corrected:
             target_score = target_score - scores.noise.target_log_expected_count
         hit = scores.hits(target) if masked else None
         loss: Tensor = _LogSumExpWithTarget.apply(  # type: ignore[no-untyped-call]
-            scores.noise_score, shift.to(target_score.dtype), target_score, hit
+            scores.noise_score, target_score, hit
         )
         return loss
+
+
+def _correction(noise: Noise) -> Tensor:
+    """log m_w − log E[count of w]."""
+    if noise.multiplicity is None:
+        return -noise.log_expected_count
+    return noise.multiplicity.log() - noise.log_expected_count

@@ -38,6 +38,15 @@ class SelfNormalised(Objective):
         InputError: values out of these ranges.
 
     Cost: cross-entropy over γ·N examples; the (V, D) gradient is dense.
+
+    Example:
+        >>> import torch
+        >>> from vastmax import objective, output
+        >>> layer, hidden, target = output.Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
+        >>> score, log_z = layer.exact(hidden, target)
+        >>> devlin = -score + log_z + 0.1 * log_z**2
+        >>> torch.allclose(objective.SelfNormalised(0.1)(layer, hidden, target), devlin)
+        True
     """
 
     def __init__(self, alpha: float = 0.1, fraction: float = 1.0, *, penalty: Penalty = "likelihood") -> None:

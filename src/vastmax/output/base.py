@@ -76,12 +76,18 @@ class Rows(ABC):
     def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
         """Scores of each example with rows of its own: `position` (N,) or (N, M), the result has its shape."""
 
-    def score_both(self, hidden: Tensor, noise_position: Tensor, target_position: Tensor) -> tuple[Tensor, Tensor]:
-        """(`score(hidden, noise_position)`, `score_at(hidden, target_position)`): a step of shared noise, (N, K), (N,).
+    def score_both(
+        self, hidden: Tensor, noise_position: Tensor, target_position: Tensor, *, noise_shift: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(`score(hidden, noise_position)` + noise_shift, `score_at(hidden, target_position)`), (N, K) and (N,).
 
-        A layer overrides it where the two are cheaper together.
+        That is a step of noise that the batch shares; `noise_shift` (K,) is a constant. The results are the caller's to
+        overwrite. A layer overrides this where the two are cheaper together.
         """
-        return self.score(hidden, noise_position), self.score_at(hidden, target_position)
+        noise_score = self.score(hidden, noise_position)
+        if noise_shift is not None:
+            noise_score = noise_score.add_(noise_shift)
+        return noise_score, self.score_at(hidden, target_position)
 
 
 class FlatOutput(Output):

@@ -18,8 +18,9 @@ for the bias, which then needs no pass of its own."""
 
 _TILE_NUMEL_CPU = 2**19
 _TILE_NUMEL_GPU = 2**25
-_KEPT_NUMEL = 2**24
-"""Up to so many probabilities (64 MB in float32) are kept for the backward pass, which saves one of four products."""
+_KEPT_NUMEL = 2**22
+"""Up to so many probabilities (16 MB in float32) are kept for the backward pass, which saves their part of one of four
+products: all of them in the head of most vocabularies."""
 
 _TILE_WORDS_UNIT = 1000
 """Words of a tile are a multiple of this: a row stride of a power of two puts a column into few sets of the cache, and
@@ -43,7 +44,7 @@ def cluster_log_prob(hidden: Tensor, weight: Tensor, bias: Tensor | None, positi
         so that a cluster out of play costs nothing: not the memory of a gradient, not a pass of the optimiser.
 
     Cost: 6·n·V_i·D_i operations and one exponential a score where n·V_i is small, else 8 and two; memory beside the
-    gradients: at most 64 MB of probabilities, else one tile of scores. Vectors of up to 64 numbers in float32 on a CPU
+    gradients: at most 16 MB of probabilities and one tile of scores. Vectors of up to 64 numbers in float32 on a CPU
     go through a native kernel that holds no scores at all.
     """
     function = _NativeLogProb if _native_can(hidden, weight, bias) else _TiledLogProb
@@ -124,7 +125,7 @@ class _TiledLogProb(torch.autograd.Function):
         if len(hidden) == 0:
             ctx.save_for_backward(hidden, weight, bias, position)
             return hidden.new_empty(0, dtype=precise)
-        keep = any(ctx.needs_input_grad) and len(hidden) * len(weight) <= _KEPT_NUMEL
+        room = _KEPT_NUMEL if any(ctx.needs_input_grad) else 0
         normalisers, kept = [], []
         with torch.autocast(hidden.device.type, enabled=False):
             target_score = _target_score(hidden, weight, bias, position, precise)
@@ -133,7 +134,8 @@ class _TiledLogProb(torch.autograd.Function):
                 scores = factors.scores(words)
                 share = scores.softmax(1)
                 normalisers.append(scores.amax(1) - share.amax(1).log())
-                if keep:
+                room -= share.numel()
+                if room >= 0:
                     kept.append(share.to(dtype))
             tile_normaliser = torch.stack(normalisers)
             log_normaliser = tile_normaliser.logsumexp(0)
@@ -157,7 +159,7 @@ class _TiledLogProb(torch.autograd.Function):
             grad_weight = torch.empty_like(weight)
             grad_bias = torch.empty_like(bias) if want_bias else None
             for i, words in enumerate(factors.tiles()):
-                share = kept[i] if kept else factors.scores(words).softmax(1).to(ctx.dtype)
+                share = kept[i] if i < len(kept) else factors.scores(words).softmax(1).to(ctx.dtype)
                 if want_hidden:
                     grad_hidden += (share @ factors.words(words))[:, :width] * scales[i, :, None]
                 if want_weight or (factors.narrow and want_bias):

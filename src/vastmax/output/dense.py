@@ -45,6 +45,15 @@ class Dense(RowSparse, FlatOutput):
 
     Cost:
         exact loss O(V·D) an example; sampled O(K·D).
+
+    Example:
+        >>> import torch
+        >>> layer = Dense(4, 1000)
+        >>> torch.allclose(layer.log_prob(torch.zeros(1, 4)).exp().sum(), torch.tensor(1.0))
+        True
+        >>> linear = torch.nn.Linear(4, 1000)
+        >>> Dense.from_linear(linear).weight is linear.weight
+        True
     """
 
     weight: nn.Parameter

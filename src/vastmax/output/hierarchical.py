@@ -61,7 +61,7 @@ class Hierarchical(RowSparse, Output):
     >>> import torch
     >>> from vastmax import tree
     >>> layer = Hierarchical(4, tree.huffman([8, 4, 2, 1, 1]))
-    >>> round(float(layer.log_prob(torch.ones(1, 4)).exp().sum()), 5)
+    >>> round(float(layer.log_prob(torch.ones(1, 4)).detach().exp().sum()), 5)
     1.0
     """
 

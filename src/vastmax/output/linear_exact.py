@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,8 +23,10 @@ def tile_shape(num_examples: int, device: torch.device) -> tuple[int, int]:
     """(examples, words) of a tile of scores."""
     on_gpu = device.type != "cpu"
     examples = max(1, min(num_examples, _MAX_TILE_EXAMPLES_GPU if on_gpu else _MAX_TILE_EXAMPLES_CPU))
-    words = (_TILE_NUMEL_GPU if on_gpu else _TILE_NUMEL_CPU) // examples
-    return examples, 1 << max(8, min(16, int(math.log2(words))))
+    words = max(256, min(2**16, (_TILE_NUMEL_GPU if on_gpu else _TILE_NUMEL_CPU) // examples))
+    # Not a power of two: rows that far apart share few sets of a cache, and the product that reads the scores down
+    # their columns, for the gradient of the weight, takes up to twice as long.
+    return examples, words if words < 1000 else words // 1000 * 1000
 
 
 def spans(length: int, step: int) -> Iterator[slice]:

@@ -76,10 +76,11 @@ class FixedProposal(Proposal):
         else:
             word_ids, flat_position = torch.unique(drawn, sorted=True, return_inverse=True)
             position = flat_position.view(target.shape[0], num_samples)
+        of_noise, of_target = self._log_expected_counts(word_ids, target, num_samples)
         return Noise(
             word_ids=word_ids,
-            log_expected_count=self.log_expected_count(word_ids, num_samples),
-            target_log_expected_count=self.log_expected_count(target, num_samples),
+            log_expected_count=of_noise,
+            target_log_expected_count=of_target,
             num_samples=num_samples,
             unique=False,
             multiplicity=multiplicity,
@@ -91,13 +92,19 @@ class FixedProposal(Proposal):
             word_ids = torch.arange(self.vocab_size, device=target.device)
         else:
             word_ids = self._distinct(num_samples, device=target.device, generator=generator)
+        of_noise, of_target = self._log_expected_counts(word_ids, target, num_samples)
         return Noise(
             word_ids=word_ids,
-            log_expected_count=self.log_expected_count(word_ids, num_samples),
-            target_log_expected_count=self.log_expected_count(target, num_samples),
+            log_expected_count=of_noise,
+            target_log_expected_count=of_target,
             num_samples=word_ids.shape[0],
             unique=True,
         )
+
+    def _log_expected_counts(self, word_ids: Tensor, target: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
+        """Of noise and targets in one go: a step is so short that calls count."""
+        both = self.log_expected_count(torch.cat([word_ids, target]), num_samples)
+        return both[: word_ids.shape[0]], both[word_ids.shape[0] :]
 
     def log_expected_count(self, word_ids: Tensor, num_samples: int) -> Tensor:
         """See `Proposal.log_expected_count`; for unique draws log(1 − (1 − Q)^T), accurate where Q is tiny."""

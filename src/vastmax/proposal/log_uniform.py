@@ -24,6 +24,13 @@ class LogUniform(FixedProposal):
 
     Raises:
         InputError: counts of another length, or that are no counts.
+
+    Example:
+        >>> import torch
+        >>> LogUniform(3).log_prob(torch.arange(3)).exp()
+        tensor([0.5000, 0.2925, 0.2075])
+        >>> LogUniform(3, counts=[1, 9, 5]).log_prob(torch.arange(3)).exp()
+        tensor([0.2075, 0.5000, 0.2925])
     """
 
     def __init__(self, vocab_size: int, counts: Any = None, *, unique: bool = False) -> None:

@@ -18,6 +18,12 @@ class Uniform(FixedProposal):
     Args:
         vocab_size: V ≥ 1.
         unique: draw each word at most once.
+
+    Example:
+        >>> import torch
+        >>> noise = Uniform(1000, unique=True).draw(torch.tensor([1, 2]), num_samples=5)
+        >>> noise.word_ids.shape, noise.target_log_expected_count.exp()
+        (torch.Size([5]), tensor([0.0050, 0.0050]))
     """
 
     def draw_ids(self, num: int, *, device: torch.device, generator: torch.Generator | None) -> Tensor:

@@ -27,6 +27,11 @@ class Unigram(FixedProposal):
         InputError: counts that are negative, NaN or all zero; a power that is not finite.
 
     Cost: a draw is two random numbers and two look-ups in an alias table of V entries, whatever V.
+
+    Example:
+        >>> import torch
+        >>> Unigram([60, 30, 10, 0]).log_prob(torch.arange(4)).exp()  # the 0 counts as 10
+        tensor([0.5455, 0.2727, 0.0909, 0.0909])
     """
 
     def __init__(self, counts: Any, power: float = 1.0, *, unique: bool = False) -> None:

@@ -22,10 +22,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vastmax.atomic import replacing
 from vastmax.errors import InputError
 from vastmax.progress import Progress
 from vastmax.text import encode
-from vastmax.text.beside import written_beside
 from vastmax.text.decompress import CHUNK_BYTES
 from vastmax.text.encode import cannot_write, folder_bytes
 
@@ -147,8 +147,8 @@ class Cache:
         record = {"path": os.path.abspath(path), "state": asdict(state), "read_ns": read_ns, "digest": found}
         try:
             self._files.mkdir(parents=True, exist_ok=True)
-            with written_beside(self._record_path(path)) as file:
-                file.write(json.dumps(record).encode())
+            with replacing(self._record_path(path)) as beside:
+                beside.write_bytes(json.dumps(record).encode())
         except OSError as error:
             raise cannot_write(self.folder, error) from None
 

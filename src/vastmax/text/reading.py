@@ -17,48 +17,44 @@ from vastmax.text.encode import Encoding, Meter, Settings
 
 def encode_source(found: sources.Source, folder: Path, settings: Settings, progress: Progress) -> list[str]:
     """Encode into `folder`; gives the digests of the files, in order, where there are files."""
-    digests: list[str] = []
-    if isinstance(found, sources.Files):
-        name = _name_of(found.paths)
-        meter = Meter(progress, sum(path.stat().st_size for path in found.paths), "B")
-    elif isinstance(found, sources.ArrowFiles):
-        name = _name_of(found.paths)
-        meter = Meter(progress, None, "rows")
-    elif isinstance(found, sources.ArrowTable):
-        name = "the table"
-        meter = Meter(progress, None, "rows")
-    elif isinstance(found, sources.Stream):
-        name = found.name
-        meter = Meter(progress, None, "B")
-    else:
-        name = "the corpus"
-        meter = Meter(progress, None, "sentences")
+    name, total, unit = _described(found)
+    meter = Meter(progress, total, unit)
     encoding = Encoding(folder, settings, meter)
+    digests: list[str] = []
     try:
-        if isinstance(found, sources.Files):
-            for path in found.paths:
-                digests.append(_encode_file(encoding, path))
-        elif isinstance(found, sources.ArrowFiles):
-            for path in found.paths:
-                _encode_rows(encoding, rows_of_file(path, settings.column), str(path))
-                digests.append(caching.digest_of(path, Silent()))
-        elif isinstance(found, sources.ArrowTable):
-            _encode_rows(encoding, rows_of_table(found.table, settings.column), name)
-        elif isinstance(found, sources.Stream):
-            stream = found.open()
-            try:
-                encoding.add_text(name, text_chunks(_raw_chunks(stream, encoding, None, name), name))
-            finally:
-                if found.path is not None:
-                    stream.close()
-        else:
-            for number, words in enumerate(found.sentences):
-                encoding.add_sentence(words, f"sentence {number}")
-                meter.advance(1, encoding.num_tokens)
+        match found:
+            case sources.Files(paths):
+                digests = [_encode_file(encoding, path) for path in paths]
+            case sources.ArrowFiles(paths):
+                digests = [_encode_arrow_file(encoding, path, settings.column) for path in paths]
+            case sources.ArrowTable(table):
+                _encode_rows(encoding, rows_of_table(table, settings.column), name)
+            case sources.Stream():
+                with found.opened() as stream:
+                    encoding.add_text(name, text_chunks(_raw_chunks(stream, encoding, None, name), name))
+            case sources.Sentences(sentences):
+                for number, words in enumerate(sentences):
+                    encoding.add_sentence(words, f"sentence {number}")
+                    meter.advance(1, encoding.num_tokens)
         encoding.finish(name)
     finally:
         encoding.close()
     return digests
+
+
+def _described(found: sources.Source) -> tuple[str, int | None, str]:
+    """What to call the source, and how much of it there is to read, in which unit."""
+    match found:
+        case sources.Files(paths):
+            return _name_of(paths), sum(path.stat().st_size for path in paths), "B"
+        case sources.ArrowFiles(paths):
+            return _name_of(paths), None, "rows"
+        case sources.ArrowTable():
+            return "the table", None, "rows"
+        case sources.Stream(name):
+            return name, None, "B"
+        case sources.Sentences():
+            return "the corpus", None, "sentences"
 
 
 def _name_of(paths: list[Path]) -> str:
@@ -74,6 +70,15 @@ def _encode_file(encoding: Encoding, path: Path) -> str:
     with file:
         encoding.add_text(str(path), text_chunks(_raw_chunks(file, encoding, total, str(path)), str(path)))
     return str(total.hexdigest())
+
+
+def _encode_arrow_file(encoding: Encoding, path: Path, column: str | None) -> str:
+    before = caching.FileState.of(path)
+    _encode_rows(encoding, rows_of_file(path, column), str(path))
+    digest = caching.digest_of(path, Silent())  # pyarrow reads here and there, so this is a second pass
+    if caching.FileState.of(path) != before:
+        raise InputError(f"{path} changed while it was read: try again when it is finished")
+    return digest
 
 
 def _encode_rows(encoding: Encoding, batches: Iterator[list[Any]], name: str) -> None:

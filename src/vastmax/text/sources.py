@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -44,11 +45,18 @@ class Stream:
     name: str
     path: Path | None  # None: standard input
 
-    def open(self) -> IO[bytes]:
-        """The stream itself; closing it is the caller's job, except for standard input."""
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes]]:
+        """The stream itself, closed afterwards if it was opened here."""
         if self.path is None:
-            return sys.stdin.buffer
-        return open(self.path, "rb", buffering=0)
+            yield sys.stdin.buffer
+            return
+        try:
+            file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - closed below; only opening is guarded
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read: {error.strerror}") from None
+        with file:
+            yield file
 
 
 @dataclass(frozen=True)

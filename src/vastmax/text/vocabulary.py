@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.atomic import replacing
 from vastmax.errors import InputError, UnknownWordError
-from vastmax.text.beside import written_beside
 from vastmax.text.facts import CorpusFacts, facts_of
 from vastmax.text.spelling import nearest_spellings
 from vastmax.text.words import Words
@@ -120,7 +120,7 @@ class Vocabulary:
             return word_id
         if self.unknown is not None:
             return table[self.unknown]
-        near = nearest_spellings(word, table)
+        near = nearest_spellings(word, self.words)
         hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
         raise UnknownWordError(f"{word!r} is not among the {len(self):,} words of the vocabulary{hint}")
 
@@ -200,7 +200,7 @@ class Vocabulary:
         Backslash, tab, newline and carriage return inside a word are written ``\\\\``, ``\\t``, ``\\n``, ``\\r``.
         """
         head = {"format": _FORMAT, "version": _VERSION, "words": len(self), "tokens": self.num_tokens}
-        with written_beside(Path(path)) as file:
+        with replacing(path) as beside, open(beside, "wb") as file:
             file.write(json.dumps(head | {"unknown": self.unknown}).encode() + b"\n")
             for start in range(0, len(self), _LINES):
                 block = zip(

@@ -62,6 +62,7 @@ ROWS = entry(b"a", 1, 2) + entry(b"b", 3, 4)
         (b"2 3\n" + ROWS, "take at least 28 bytes, but only 20 follow"),
         (b"1 2\n" + ROWS, "goes on at byte 14, after the 1 words of 2 dimensions"),
         (b"2 2\n" + ROWS + b"\n\n\nmore", "goes on at byte 24"),
+        (b"2 2\n" + ROWS + b" \n", "goes on at byte 24"),
         (b"0 2\n", "0 words of 2 dimensions; at least 1"),
         (b"2 2\n" + entry(b"a", 1, np.nan) + entry(b"b", 3, 4), "number 2 of the vector of 'a' is nan"),
         (b"2 2\n" + entry(b"a", 1, 2) + entry(b"b", np.inf, 4), "number 1 of the vector of 'b' is inf"),

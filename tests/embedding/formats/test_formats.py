@@ -135,6 +135,13 @@ def test_options_and_places(tmp_path: Path) -> None:
         WordVectors.load(tmp_path)
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_rows_longer_than_the_sample(tmp_path: Path, format: Format) -> None:
+    v = WordVectors(["a", "b"], np.random.default_rng(0).normal(size=(2, 5000)).astype(np.float32))
+    v.save(tmp_path / "v", format)
+    assert np.array_equal(WordVectors.load(tmp_path / "v").vectors, v.vectors)
+
+
 def test_a_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="this is a pipe"):

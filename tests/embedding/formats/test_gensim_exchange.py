@@ -73,6 +73,7 @@ def test_objects_there_and_back(counts: bool) -> None:
     v = made(counts=counts)
     keyed = v.to_gensim()
     assert same(keyed, v)
+    assert keyed.next_index == len(v)
     assert not np.shares_memory(keyed.vectors, v.vectors)
     back = WordVectors.from_gensim(keyed)
     assert back.index_to_key == v.index_to_key

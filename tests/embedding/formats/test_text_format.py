@@ -122,6 +122,8 @@ def test_words_that_are_not_utf8(tmp_path: Path) -> None:
     content = b"2 1\ngood 1\nb\xe9d 2\n"
     with pytest.raises(InputError, match=r"'b\\xe9d' is not UTF-8 \(byte 0xe9 at offset 12\).*errors='replace'"):
         load(tmp_path, content)
+    with pytest.raises(InputError, match="at offset 15"):
+        load(tmp_path, b"\xef\xbb\xbf" + content)
     assert load(tmp_path, content, errors="replace").index_to_key == ["good", "b�d"]
     assert load(tmp_path, content, errors="ignore").index_to_key == ["good", "bd"]
 

@@ -130,14 +130,14 @@ def recognise(sample: bytes, path: str) -> Format:
 
 def _is_text_row(rest: bytes, D: int) -> bool:
     """Does what follows a header read as text, not as the bytes of float32 numbers?"""
-    row, newline, _ = rest.partition(b"\n")
+    row, _, _ = rest.partition(b"\n")
     _, _, numbers = row.partition(b" ")
     if not _OF_NUMBERS.issuperset(numbers):
         return False
-    fields = len(numbers.split())
-    if fields == D or (fields < D and not newline):
+    if len(numbers.split()) == D:
         return True
-    # Not the promised row, so a damaged text, or numbers with a newline among their bytes, which others then betray.
+    # Not the promised row: one that the sample cuts, a damaged one, or float32 bytes with a newline among them and no
+    # others that give them away so far.
     return _CONTROL.isdisjoint(rest)
 
 

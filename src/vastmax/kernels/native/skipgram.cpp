@@ -26,9 +26,10 @@ namespace {
 
 constexpr int vecs_per_unit = row_alignment / lanes;
 
-// Rows and columns of a tile of scores: as many sums at once as fit one vector.
-constexpr int tile_rows = lanes == 16 ? 4 : 2;
-constexpr int tile_columns = lanes / tile_rows;
+// A tile of scores, as many sums as the registers hold: noise words × vectors of centres.
+constexpr int tile_words = lanes == 16 ? 8 : 4;
+constexpr int tile_vecs = 2;
+static_assert(block_size % (tile_vecs * lanes) == 0);
 
 // Scratch memory that starts on a cache line.
 class Scratch {
@@ -52,10 +53,9 @@ class Trainer {
     Trainer(const SkipgramModel &model, const SkipgramSettings &settings)
         : model_(model), settings_(settings), stride_(model.stride),
           largest_pool_(*std::max_element(settings.pool_sizes, settings.pool_sizes + settings.num_bands)),
-          pool_pitch_((largest_pool_ + row_alignment - 1) / row_alignment * row_alignment), pool_(pool_pitch_, -1),
-          pool_next_(pool_pitch_, -1), share_(pool_pitch_), centre_rows_(block_size * stride_),
-          noise_rows_(largest_pool_ * stride_), scores_(block_size * pool_pitch_), h_(centre_rows_.data()),
-          noise_(noise_rows_.data()), g_(scores_.data()) {}
+          pool_(largest_pool_), pool_next_(largest_pool_), centre_rows_(block_size * stride_),
+          centre_columns_(block_size * stride_), noise_rows_(largest_pool_ * stride_), scores_(block_size * largest_pool_),
+          h_(centre_rows_.data()), h_columns_(centre_columns_.data()), noise_(noise_rows_.data()), g_(scores_.data()) {}
 
     ChunkResult train(const Chunk &chunk) {
         Random random(chunk.seed);
@@ -78,9 +78,8 @@ class Trainer {
     void train_band(int band, Random &random) {
         below_ = band * band_width;
         pool_size_ = settings_.pool_sizes[band];
-        std::fill(share_.begin(), share_.end(), 0.0f);
-        std::fill_n(share_.begin(), pool_size_, float(settings_.negative) / float(pool_size_));
-        for (int64_t begin = 0; begin < windows_.size(); begin += block_size) {
+        share_ = float(settings_.negative) / float(pool_size_);
+        for (int64_t begin = 0; begin < windows_.size(); begin += settings_.centres) {
             int64_t pairs = choose_contexts(begin);
             if (pairs == 0) continue;
             result_.pairs += pairs;
@@ -112,20 +111,26 @@ class Trainer {
     }
 
     int64_t choose_contexts(int64_t begin) {
+        count_ = int(std::min<int64_t>(settings_.centres, windows_.size() - begin));
+        std::fill(&contexts_[0][0], &contexts_[0][0] + max_contexts * block_size, -1);
         int64_t pairs = 0;
-        count_ = int(std::min<int64_t>(block_size, windows_.size() - begin));
-        for (int i = 0; i < block_size; ++i)
-            pairs += num_contexts_[i] = i < count_ ? windows_.contexts(begin + i, below_, contexts_[i]) : 0;
+        most_contexts_ = 0;
+        for (int i = 0; i < block_size; ++i) {
+            int n = i < count_ ? windows_.contexts(begin + i, below_, &contexts_[0][i], block_size) : 0;
+            num_contexts_[i] = n;
+            most_contexts_ = std::max(most_contexts_, n);
+            pairs += n;
+        }
         return pairs;
     }
 
     // Asks for rows that the next block will want, a share for each centre of this one, so that the requests spread out:
     // its centres, the contexts that come into reach, its pool.
     void prefetch(int64_t begin, int i) const {
-        int64_t next = begin + block_size + i, reach = next + std::min(settings_.window, below_ + band_width);
+        int64_t next = begin + settings_.centres + i, reach = next + std::min(settings_.window, below_ + band_width);
         if (next < windows_.size()) prefetch_row(centre_row(windows_.word_id(next)));
         if (reach < windows_.size()) prefetch_row(context_row(windows_.word_id(reach)));
-        for (int j = i; j < pool_size_; j += block_size) prefetch_row(context_row(pool_next_[j]));
+        for (int j = i; j < pool_size_; j += settings_.centres) prefetch_row(context_row(pool_next_[j]));
     }
     void prefetch_row(const float *row) const {
         for (int64_t d = 0; d < stride_; d += row_alignment) __builtin_prefetch(row + d, 1, 2);
@@ -150,43 +155,44 @@ class Trainer {
         for (int i = 0; i < block_size; ++i) // rows past the end of the text repeat the last one; they weigh nothing
             copy_row<units>(h_ + i * stride_, centre_row(windows_.word_id(begin + std::min(i, count_ - 1))));
         for (int j = 0; j < pool_size_; ++j) copy_row<units>(noise_ + j * stride_, context_row(pool_[j]));
+        for (int i = 0; i < block_size; i += lanes)
+            for (int v = 0; v < row_vecs<units>(); ++v) {
+                Vec square[lanes];
+                for (int k = 0; k < lanes; ++k) square[k] = load(h_ + (i + k) * stride_ + v * lanes);
+                transpose(square);
+                for (int k = 0; k < lanes; ++k) store(h_columns_ + (v * lanes + k) * block_size + i, square[k]);
+            }
     }
     template <int units> void copy_row(float *to, const float *from) const {
         for (int v = 0; v < row_vecs<units>(); ++v) store(to + v * lanes, load(from + v * lanes));
     }
 
-    // g[i, j] = h_i . noise_j
+    // g[j, i] = noise_j . h_i, centres side by side in the vectors so that no sum runs across lanes.
     template <int units> void noise_scores() {
-        const int vecs = row_vecs<units>();
-        for (int j = 0; j < pool_size_; j += tile_columns)
-            for (int i = 0; i < block_size; i += tile_rows) {
-                Vec dot[lanes] = {};
-                const float *h = h_ + i * stride_, *noise = noise_ + j * stride_;
-                for (int v = 0; v < vecs; ++v, h += lanes, noise += lanes) {
-                    Vec column[tile_columns];
-                    for (int c = 0; c < tile_columns; ++c) column[c] = load(noise + c * stride_);
-                    for (int r = 0; r < tile_rows; ++r) {
-                        Vec row = load(h + r * stride_);
-                        for (int c = 0; c < tile_columns; ++c) dot[r * tile_columns + c] += row * column[c];
+        const int columns = row_vecs<units>() * lanes;
+        for (int j = 0; j < pool_size_; j += tile_words)
+            for (int i = 0; i < block_size; i += tile_vecs * lanes) {
+                Vec dot[tile_words][tile_vecs] = {};
+                const float *noise = noise_ + j * stride_, *h = h_columns_ + i;
+                for (int d = 0; d < columns; ++d, ++noise, h += block_size)
+                    for (int w = 0; w < tile_words; ++w) {
+                        Vec scale = broadcast(noise[w * stride_]);
+                        for (int v = 0; v < tile_vecs; ++v) dot[w][v] += scale * load(h + v * lanes);
                     }
-                }
-                Vec tile = sum_each<lanes>(dot);
-                for (int r = 0; r < tile_rows; ++r)
-                    std::memcpy(g_ + (i + r) * pool_pitch_ + j, reinterpret_cast<const float *>(&tile) + r * tile_columns,
-                                tile_columns * sizeof(float));
+                for (int w = 0; w < tile_words; ++w)
+                    for (int v = 0; v < tile_vecs; ++v) store(g_ + (j + w) * block_size + i + v * lanes, dot[w][v]);
             }
     }
 
-    // Turns the scores into what the rows are to move by: g[i, j] = -alpha * weight * sigma(score), weight = K / P times
+    // Turns the scores into what the rows are to move by: g[j, i] = -alpha * weight * sigma(score), weight = K / P times
     // the contexts of i that are not noise word j itself.
     void noise_gradients() {
-        for (int i = 0; i < block_size; ++i)
-            for (int j = 0; j < pool_size_; j += lanes) {
-                IntVec pool = load(pool_.data() + j);
-                IntVec used = broadcast(num_contexts_[i]);
-                for (int k = 0; k < num_contexts_[i]; ++k) used += pool == broadcast(contexts_[i][k]); // true is -1
-                Vec weight = to_float(used) * load(share_.data() + j);
-                float *g = g_ + i * pool_pitch_ + j;
+        for (int j = 0; j < pool_size_; ++j)
+            for (int i = 0; i < block_size; i += lanes) {
+                IntVec used = load(num_contexts_ + i), noise_word = broadcast(pool_[j]);
+                for (int k = 0; k < most_contexts_; ++k) used += load(contexts_[k] + i) == noise_word; // true is -1
+                Vec weight = to_float(used) * share_;
+                float *g = g_ + j * block_size + i;
                 Logistic f = logistic(load(g));
                 loss_ += weight * f.softplus;
                 store(g, weight * f.sigmoid * -alpha_);
@@ -199,7 +205,7 @@ class Trainer {
         if (n == 0) return;
         float *rows[max_contexts];
         alignas(64) float g[max_contexts];
-        for (int k = 0; k < n; ++k) rows[k] = context_row(contexts_[i][k]);
+        for (int k = 0; k < n; ++k) rows[k] = context_row(contexts_[k][i]);
         positive_gradients<units>(h_ + i * stride_, rows, n, g);
         for_strips<units>([&](auto width, int d) { apply<width>(d, i, own, rows, n, g); });
     }
@@ -256,12 +262,12 @@ class Trainer {
             f(std::integral_constant<int, rest>{}, (total - rest) * lanes);
     }
 
-    // own += sum_j g_noise[i, j] noise[j] + sum_k g[k] rows[k];  rows[k] += g[k] h_i
+    // own += sum_j g_noise[j, i] noise[j] + sum_k g[k] rows[k];  rows[k] += g[k] h_i
     template <int width> void apply(int64_t d, int i, float *own, float *const *rows, int n, const float *g) const {
         Vec total[width] = {}, input[width];
-        const float *h = h_ + i * stride_ + d, *noise = noise_ + d, *g_noise = g_ + i * pool_pitch_;
-        for (int j = 0; j < pool_size_; ++j, noise += stride_) {
-            Vec scale = broadcast(g_noise[j]);
+        const float *h = h_ + i * stride_ + d, *noise = noise_ + d, *g_noise = g_ + i;
+        for (int j = 0; j < pool_size_; ++j, noise += stride_, g_noise += block_size) {
+            Vec scale = broadcast(*g_noise);
             for (int v = 0; v < width; ++v) total[v] += scale * load(noise + v * lanes);
         }
         for (int v = 0; v < width; ++v) input[v] = load(h + v * lanes);
@@ -278,16 +284,16 @@ class Trainer {
         for (int v = 0; v < width; ++v) store(own + v * lanes, load(own + v * lanes) + total[v]);
     }
 
-    // noise word j += sum_i g[i, j] h_i; a word drawn twice gets both sums, one after the other.
+    // noise word j += sum_i g[j, i] h_i; a word drawn twice gets both sums, one after the other.
     template <int units> void update_noise_words() {
         for (int j = 0; j < pool_size_; j += 2)
             for_strips<units>([&](auto width, int d) { update_noise_columns<width>(d, j); });
     }
     template <int width> void update_noise_columns(int64_t d, int j) const {
         Vec total[2][width] = {};
-        const float *h = h_ + d, *g = g_ + j;
-        for (int i = 0; i < block_size; ++i, h += stride_, g += pool_pitch_) {
-            Vec first = broadcast(g[0]), second = broadcast(g[1]);
+        const float *h = h_ + d, *g = g_ + j * block_size;
+        for (int i = 0; i < block_size; ++i, h += stride_) {
+            Vec first = broadcast(g[i]), second = broadcast(g[block_size + i]);
             for (int v = 0; v < width; ++v) {
                 Vec input = load(h + v * lanes);
                 total[0][v] += first * input;
@@ -303,17 +309,18 @@ class Trainer {
     const SkipgramModel &model_;
     const SkipgramSettings &settings_;
     const int64_t stride_;
-    const int largest_pool_, pool_pitch_; // the largest P, and that in whole vectors
+    const int largest_pool_;
     Windows windows_;
     std::vector<int32_t> pool_, pool_next_;
-    std::vector<float> share_; // K / P, the weight of a noise word in a pair; 0 from P on
-    Scratch centre_rows_, noise_rows_, scores_;
-    float *h_, *noise_, *g_; // (block_size, stride), (P, stride), (block_size, pool_pitch)
+    Scratch centre_rows_, centre_columns_, noise_rows_, scores_;
+    float *h_, *h_columns_, *noise_, *g_; // (block_size, stride), (stride, block_size), (P, stride), (P, block_size)
     float alpha_ = 0;
+    float share_ = 0;   // K / P, the weight of a noise word in a pair
     int below_ = 0;     // the band's distances lie above this
     int pool_size_ = 0; // P in this band
     int count_ = 0;     // centres in this block
-    int32_t num_contexts_[block_size], contexts_[block_size][max_contexts];
+    int most_contexts_ = 0;
+    int32_t num_contexts_[block_size], contexts_[max_contexts][block_size]; // contexts are -1 beyond each centre's number
     Vec loss_ = {};
     ChunkResult result_ = {};
 };

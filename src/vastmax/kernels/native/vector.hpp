@@ -77,4 +77,28 @@ template <int count, int h = lanes / 2> inline Vec sum_each(Vec *v) {
 }
 inline float sum(Vec v) { return sum_each<1>(&v)[0]; }
 
+// One step of a transposition: exchanges the odd groups of h lanes of a with the even groups of b.
+constexpr int exchange_index(int lane, int h, int half) {
+    int within = lane % (2 * h), group = lane - within;
+    return within < h ? group + half * h + within : lanes + group + half * h + within - h;
+}
+template <int h, int... lane> inline void exchange(Vec &a, Vec &b, std::integer_sequence<int, lane...>) {
+#if defined(__clang__)
+    Vec first = __builtin_shufflevector(a, b, exchange_index(lane, h, 0)...);
+    Vec second = __builtin_shufflevector(a, b, exchange_index(lane, h, 1)...);
+#else
+    Vec first = __builtin_shuffle(a, b, IntVec{exchange_index(lane, h, 0)...});
+    Vec second = __builtin_shuffle(a, b, IntVec{exchange_index(lane, h, 1)...});
+#endif
+    a = first, b = second;
+}
+// Lane j of v[i] goes to lane i of v[j], for `lanes` vectors.
+template <int h = lanes / 2> inline void transpose(Vec *v) {
+    if constexpr (h > 0) {
+        for (int i = 0; i < lanes; ++i)
+            if ((i & h) == 0) exchange<h>(v[i], v[i + h], std::make_integer_sequence<int, lanes>{});
+        transpose<h / 2>(v);
+    }
+}
+
 } // namespace vastmax::VASTMAX_TARGET

@@ -45,14 +45,16 @@ class Windows {
         return s;
     }
 
-    // The contexts of position p at distances above `below`, at most band_width further: their word ids, and how many.
-    int contexts(int64_t p, int below, int32_t *word_ids) const {
+    // The contexts of position p at distances above `below`, at most band_width further: their word ids, `step` apart, and
+    // how many.
+    int contexts(int64_t p, int below, int32_t *word_ids, int step) const {
         const Position &centre = positions_[p];
         int64_t reach = std::min(centre.width, below + band_width);
         int n = 0;
-        for (int64_t k = std::max<int64_t>(centre.first, p - reach); k < p - below; ++k) word_ids[n++] = positions_[k].word_id;
+        for (int64_t k = std::max<int64_t>(centre.first, p - reach); k < p - below; ++k)
+            word_ids[step * n++] = positions_[k].word_id;
         for (int64_t k = p + below + 1, end = std::min<int64_t>(centre.last, p + reach); k <= end; ++k)
-            word_ids[n++] = positions_[k].word_id;
+            word_ids[step * n++] = positions_[k].word_id;
         return n;
     }
 
