@@ -27,10 +27,12 @@ _NO_TORCH = {
 _BELOW_HEAD = {"text", "tree", "distribution", "kernels", *_EVERYWHERE}
 _WITH_TORCH = {
     "proposal": _BELOW_HEAD,
-    "output": {"search", *_BELOW_HEAD},
+    "output": {"search", "eager", *_BELOW_HEAD},
     "objective": {"output", "proposal", *_BELOW_HEAD},
     "optim": _BELOW_HEAD,
-    "head": {"output", "objective", "proposal", "optim", *_BELOW_HEAD},
+    "eager": set(),
+    "examples": {"output", "proposal", *_BELOW_HEAD},
+    "head": {"eager", "examples", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
     "recipes": {"head", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
     "search": _BELOW_HEAD,
     "encoder": {"embedding", *_BELOW_HEAD},

@@ -20,7 +20,7 @@ _HOME = {
     "WordVectors": "vastmax.embedding",
     "train_embeddings": "vastmax.embedding",
 }
-_ROOMS = ("distribution", "embedding", "errors", "kernels", "text")
+_ROOMS = ("distribution", "embedding", "errors", "kernels", "text", "tree")
 
 __all__ = ["Corpus", "Vocabulary", "WordVectors", "__version__", "train_embeddings"]
 

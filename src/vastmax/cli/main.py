@@ -18,6 +18,7 @@ from vastmax.cli.evaluate import evaluate
 from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
 from vastmax.cli.neighbours import neighbours
 from vastmax.cli.output import prepare_streams
+from vastmax.cli.tree import tree
 from vastmax.cli.vocab import vocab
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab):
+for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, tree):
     app.command()(_command)
 
 

@@ -5,14 +5,11 @@
 
 namespace vastmax::VASTMAX_TARGET {
 
-// exp(x) for x <= 0. Range reduction x = n ln 2 + r with |r| <= ln(2)/2 (Cody & Waite 1980), then the Taylor series of
-// exp(r) to degree 7, whose remainder is below 1e-8 there; results under the smallest normal number become 0.
-inline Vec exp_of_negative(Vec x) {
+// exp(x) for |x| <= 87. Range reduction x = n ln 2 + r with |r| <= ln(2)/2 (Cody & Waite 1980), then the Taylor series of
+// exp(r) to degree 7, whose remainder is below 1e-8 there.
+inline Vec exp_in_range(Vec x) {
     constexpr float log2_e = 1.44269504089f, ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
     constexpr float round_to_integer = 12582912.0f; // 1.5 * 2^23: adding it leaves an integer in the low bits
-    constexpr float smallest = -87.3f;              // exp of it is just above the smallest normal number
-    IntVec tiny = x < broadcast(smallest);
-    x = tiny ? broadcast(smallest) : x;
     Vec shifted = x * log2_e + round_to_integer;
     Vec n = shifted - round_to_integer;
     Vec r = x - n * ln2_high - n * ln2_low;
@@ -25,7 +22,14 @@ inline Vec exp_of_negative(Vec x) {
     p = p * r + 1.0f;
     p = p * r + 1.0f;
     IntVec exponent = __builtin_convertvector(n, IntVec) << 23;
-    Vec result = bits<Vec>(bits<IntVec>(p) + exponent);
+    return bits<Vec>(bits<IntVec>(p) + exponent);
+}
+
+// exp(x) for x <= 0; results under the smallest normal number become 0.
+inline Vec exp_of_negative(Vec x) {
+    constexpr float smallest = -87.3f; // exp of it is just above the smallest normal number
+    IntVec tiny = x < broadcast(smallest);
+    Vec result = exp_in_range(tiny ? broadcast(smallest) : x);
     return tiny ? Vec{} : result;
 }
 

@@ -5,9 +5,15 @@ namespace nb = nanobind;
 
 void bind_text_encoder(nb::module_ &m);
 void bind_skipgram(nb::module_ &m);
+void bind_hierarchical(nb::module_ &m);
+void bind_narrow_softmax(nb::module_ &m);
 
 NB_MODULE(_native, m) {
+    // At exit a script's last loss may still hold a batch's plan; that is no leak worth a word on stderr.
+    nb::set_leak_warnings(false);
     m.doc() = "The compiled core of vastmax; use it through vastmax.text and vastmax.kernels.";
     bind_text_encoder(m);
     bind_skipgram(m);
+    bind_hierarchical(m);
+    bind_narrow_softmax(m);
 }

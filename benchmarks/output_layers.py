@@ -1,0 +1,406 @@
+"""What the output layers cost: every promise about their speed and memory, measured.
+
+    python benchmarks/output_layers.py [--only GROUP …] [--rounds R] [--tensorflow PYTHON] [--record FILE]
+
+N = 1024, D = 256, K = 1024, forward + backward + optimiser step on Zipf-distributed targets, two threads. Each group
+runs in a process of its own, in which its cases are timed in turn, round by round; a claim is the median of the ratios
+of the rounds. `--tensorflow` names a Python that has TensorFlow installed; without it that comparison is left out, and
+says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness import machine
+from in_turn import ENVIRONMENT, THREADS, Claim, local, peak_bytes_of, time_in_turn
+
+HERE = Path(__file__).resolve().parent
+RECORD = HERE / "records" / "output_layers.json"
+
+Group = Callable[[argparse.Namespace], dict[str, Any]]
+GROUPS: dict[str, Group] = {}
+
+
+def group(function: Group) -> Group:
+    GROUPS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def timed(cases: dict[str, Any], claims: list[Claim], *, rounds: int, **facts: Any) -> dict[str, Any]:
+    """Time the steps (or Run functions made elsewhere) in turn and judge the claims by their CPU-seconds."""
+    runs = {name: case.run if hasattr(case, "run") else local(case) for name, case in cases.items()}
+    timings, loads = time_in_turn(runs, rounds=rounds)
+    cpu = {name: timing.cpu_seconds for name, timing in timings.items()}
+    return {
+        "cases": {name: timing.record() for name, timing in timings.items()},
+        "claims": [claim.judge(cpu) for claim in claims],
+        "load_average": loads,
+        **facts,
+    }
+
+
+@group
+def sampled(options: argparse.Namespace) -> dict[str, Any]:
+    """SampledSoftmax, NCE, NegativeSampling against their bare products and the full softmax, V = 100k."""
+    from output_steps import D, K, bare_products_step, full_softmax_step, head_step, zipf_batches, zipf_counts
+    from vastmax.recipes import RECIPES
+
+    V = 100_000
+    counts, batches = zipf_counts(V), zipf_batches(V)
+    cases: dict[str, Any] = {}
+    claims = []
+    distinct = {}
+    for name in ("sampled-softmax", "nce", "negative-sampling"):
+        head = RECIPES[name](D, counts)
+        proposal = head.objective.proposal
+        assert proposal is not None
+        drawn = [len(proposal.draw(batches.target[0], K).word_ids) for _ in range(50)]
+        distinct[name] = round(sum(drawn) / len(drawn))
+        cases[name] = head_step(head, batches, row_sparse=True)
+        cases[f"products of {name}"] = bare_products_step([(distinct[name], D)])
+        claims += [
+            Claim(f"{name}: step / bare products with its distinct noise words", name, f"products of {name}", 1.3),
+            Claim(f"{name}: full softmax / step", "full softmax", name, 90, at_least=True),
+        ]
+    cases["products of K words"] = bare_products_step([(K, D)])
+    cases["full softmax"] = full_softmax_step(V, batches)
+    claims += [
+        Claim(f"{name}: step / bare products with K = {K} words", name, "products of K words", 1.3) for name in distinct
+    ]
+    return timed(cases, claims, rounds=options.rounds, distinct_noise_words=distinct, vocab_size=V)
+
+
+@group
+def sampled_by_size(options: argparse.Namespace) -> dict[str, Any]:
+    """The time of the sampled steps at V = 10M against V = 10k."""
+    from output_steps import D, K, head_step, table, zipf_batches, zipf_counts
+    from vastmax.head import Head
+    from vastmax.objective import NCE, NegativeSampling, SampledSoftmax
+    from vastmax.output import Dense
+    from vastmax.proposal import Unigram
+
+    cases: dict[str, Any] = {}
+    claims = []
+    for V in (10_000, 10_000_000):
+        counts, batches = zipf_counts(V), zipf_batches(V)
+        weight = table(V, D)  # shared by the three: one such table is 10 GB
+        objectives = {
+            "sampled-softmax": SampledSoftmax(Unigram(counts, unique=True), K),
+            "nce": NCE(Unigram(counts), K),
+            "negative-sampling": NegativeSampling(Unigram(counts, 0.75), K),
+        }
+        for name, objective in objectives.items():
+            cases[f"{name}, V = {V}"] = head_step(Head(Dense(weight=weight), objective), batches, row_sparse=True)
+    for name in ("sampled-softmax", "nce", "negative-sampling"):
+        claims.append(Claim(f"{name}: V = 10M / V = 10k", f"{name}, V = 10000000", f"{name}, V = 10000", 1.3))
+    return timed(cases, claims, rounds=options.rounds)
+
+
+@group
+def hierarchical(options: argparse.Namespace) -> dict[str, Any]:
+    """Huffman and two-level trees against the full softmax, and per path node by vocabulary."""
+    from output_steps import D, full_softmax_step, head_step, zipf_batches, zipf_counts
+    from vastmax import tree
+    from vastmax.head import Head
+    from vastmax.output.hierarchical import Hierarchical
+
+    cases: dict[str, Any] = {}
+    nodes = {}
+    for V in (10_000, 100_000, 1_000_000):
+        counts, batches = zipf_counts(V), zipf_batches(V)
+        huffman = tree.huffman(counts)
+        lengths = (huffman.path_offsets[1:] - huffman.path_offsets[:-1]).astype(float)
+        nodes[V] = float(sum(lengths[t.numpy()].sum() for t in batches.target) / len(batches.target))
+        cases[f"huffman, V = {V}"] = head_step(Head(Hierarchical(D, huffman)), batches, row_sparse=True)
+        if V == 100_000:
+            two_level = tree.frequency_classes(counts)
+            cases["two-level"] = head_step(Head(Hierarchical(D, two_level)), batches, row_sparse=True)
+            cases["full softmax"] = full_softmax_step(V, batches)
+    claims = [
+        Claim("huffman: full softmax / step, V = 100k", "full softmax", "huffman, V = 100000", 500, at_least=True),
+        Claim("two-level: full softmax / step, V = 100k", "full softmax", "two-level", 60, at_least=True),
+        Claim(
+            "huffman: per path node, V = 1M / V = 10k",
+            "huffman, V = 1000000",
+            "huffman, V = 10000",
+            1.3,
+            scale=nodes[10_000] / nodes[1_000_000],
+        ),
+    ]
+    return timed(cases, claims, rounds=options.rounds, path_nodes_a_batch={str(V): n for V, n in nodes.items()})
+
+
+@group
+def adaptive(options: argparse.Namespace) -> dict[str, Any]:
+    """Adaptive against the full softmax at V = 100k, and against torch's own layer at V = 1M."""
+    from torch import nn
+
+    from output_steps import D, full_softmax_step, head_step, torch_adaptive_step, zipf_batches, zipf_counts
+    from vastmax.head import Head
+    from vastmax.output import Adaptive
+
+    small, large = 100_000, 1_000_000
+    batches = zipf_batches(small)
+    ours = Adaptive(D, zipf_counts(small))
+    cases: dict[str, Any] = {
+        "full softmax": full_softmax_step(small, batches),
+        "adaptive, V = 100k": head_step(Head(ours), batches, row_sparse=False),
+    }
+    claims = [Claim("adaptive: full softmax / step, V = 100k", "full softmax", "adaptive, V = 100k", 30, at_least=True)]
+    batches = zipf_batches(large)
+    facts: dict[str, Any] = {"cutoffs at 100k": ours.cutoffs}
+    for label, cutoffs in (("chosen", None), ("round", [2_000, 10_000, 100_000])):
+        layer = Adaptive(D, zipf_counts(large), cutoffs)
+        theirs = nn.AdaptiveLogSoftmaxWithLoss(D, large, layer.cutoffs)
+        cases[f"adaptive, V = 1M, {label} cut-offs"] = head_step(Head(layer), batches, row_sparse=False)
+        cases[f"torch's, V = 1M, {label} cut-offs"] = torch_adaptive_step(theirs, batches)
+        facts[f"{label} cutoffs at 1M"] = layer.cutoffs
+        claims.append(
+            Claim(
+                f"adaptive: torch's / ours, V = 1M, {label} cut-offs",
+                f"torch's, V = 1M, {label} cut-offs",
+                f"adaptive, V = 1M, {label} cut-offs",
+                2.0,
+                at_least=True,
+            )
+        )
+    return timed(cases, claims, rounds=max(3, options.rounds // 2), **facts)
+
+
+@group
+def cross_entropy(options: argparse.Namespace) -> dict[str, Any]:
+    """CrossEntropy over Dense against F.cross_entropy over F.linear, V = 100k."""
+    from output_steps import D, full_softmax_step, head_step, zipf_batches
+    from vastmax.head import Head
+    from vastmax.output import Dense
+
+    V = 100_000
+    batches = zipf_batches(V)
+    cases = {
+        "full softmax": full_softmax_step(V, batches),
+        "cross-entropy": head_step(Head(Dense(D, V)), batches, row_sparse=False),
+    }
+    claims = [Claim("cross-entropy: step / F.cross_entropy step, V = 100k", "cross-entropy", "full softmax", 1.0)]
+    return timed(cases, claims, rounds=max(3, options.rounds // 2))
+
+
+@group
+def differentiated(options: argparse.Namespace) -> dict[str, Any]:
+    """Differentiated against its own matrix products and one softmax, V = 100k."""
+    from output_steps import D, bare_products_step, head_step, zipf_batches, zipf_counts
+    from vastmax.head import Head
+    from vastmax.output import Differentiated
+
+    V, sizes, widths = 100_000, [20_000, 30_000, 50_000], [128, 80, 48]
+    cases = {
+        "differentiated": head_step(
+            Head(Differentiated(D, zipf_counts(V), sizes, widths)), zipf_batches(V), row_sparse=False
+        ),
+        "products and softmax": bare_products_step(list(zip(sizes, widths, strict=True)), softmax=True),
+    }
+    claims = [
+        Claim("differentiated: step / (its products + one softmax)", "differentiated", "products and softmax", 1.25)
+    ]
+    return timed(cases, claims, rounds=max(3, options.rounds // 2), block_sizes=sizes, block_widths=widths)
+
+
+@group
+def best_words(options: argparse.Namespace) -> dict[str, Any]:
+    """The ten best words, exactly, against torch.topk over all scores, V = 349k."""
+    import torch
+
+    from output_steps import D, table, zipf_batches
+    from vastmax.head import Head
+    from vastmax.output import Dense
+
+    V = 349_000
+    weight = table(V, D)
+    head = Head(Dense(weight=weight, bias=False)).eval()
+    hidden = zipf_batches(V).hidden[0]
+
+    @torch.no_grad()
+    def brute_force() -> object:
+        return torch.topk(hidden @ weight.T, 10)
+
+    cases = {"exact tiles": lambda: head.topk(hidden, 10), "torch.topk": brute_force}
+    claims = [
+        Claim("exact tiles, ten best words: time / torch.topk(hidden @ weight.T)", "exact tiles", "torch.topk", 1.1)
+    ]
+    return timed(cases, claims, rounds=max(3, options.rounds // 2))
+
+
+@group
+def tensorflow(options: argparse.Namespace) -> dict[str, Any]:
+    """SampledSoftmax and NCE against TensorFlow's own losses with its sparse SGD."""
+    from output_steps import D, K, N, head_step, table, zipf_batches
+    from vastmax.head import Head
+    from vastmax.objective import NCE, SampledSoftmax
+    from vastmax.output import Dense
+    from vastmax.proposal import LogUniform
+
+    if options.tensorflow is None:
+        return {"skipped": "no --tensorflow PYTHON was given", "cases": {}, "claims": []}
+    from tensorflow_worker import TensorFlowWorker
+
+    cases: dict[str, Any] = {}
+    claims = []
+    version = ""
+    for V in (100_000, 1_000_000):
+        batches = zipf_batches(V)
+        for name, objective in (("sampled-softmax", SampledSoftmax), ("nce", NCE)):
+            head = Head(Dense(weight=table(V, D)), objective(LogUniform(V, unique=True), K))
+            cases[f"{name}, V = {V}"] = head_step(head, batches, row_sparse=True)
+            worker = TensorFlowWorker(options.tensorflow, name, V, N, D, K, THREADS)
+            version = worker.version
+            cases[f"TensorFlow's {name}, V = {V}"] = worker
+            claims.append(
+                Claim(
+                    f"{name}: TensorFlow's / ours, V = {V}",
+                    f"TensorFlow's {name}, V = {V}",
+                    f"{name}, V = {V}",
+                    1.3,
+                    at_least=True,
+                )
+            )
+    return timed(cases, claims, rounds=options.rounds, tensorflow_version=version)
+
+
+def _memory_case(name: str) -> int:
+    """Peak bytes of one step above what was there before it, parameters included in the latter."""
+    import torch
+    from torch import nn
+
+    from output_steps import (
+        D,
+        full_softmax_step,
+        head_step,
+        table,
+        torch_adaptive_step,
+        zipf_batches,
+        zipf_counts,
+    )
+    from vastmax.head import Head
+    from vastmax.output import Adaptive, Dense
+
+    torch.set_num_threads(THREADS)
+    head_step(Head(Dense(D, 50)), zipf_batches(50, num_batches=1), row_sparse=False)()  # loads what a first step loads
+    if name in ("full softmax", "cross-entropy"):
+        V = 100_000
+        batches = zipf_batches(V, num_batches=1)
+        if name == "full softmax":
+            return peak_bytes_of(full_softmax_step(V, batches))
+        return peak_bytes_of(head_step(Head(Dense(D, V)), batches, row_sparse=False))
+    if name.startswith("adaptive") or name.startswith("torch's"):
+        V = 1_000_000
+        batches = zipf_batches(V, num_batches=1)
+        layer = Adaptive(D, zipf_counts(V), [2_000, 10_000, 100_000] if "round" in name else None)
+        if name.startswith("adaptive"):
+            return peak_bytes_of(head_step(Head(layer), batches, row_sparse=False))
+        theirs = nn.AdaptiveLogSoftmaxWithLoss(D, V, layer.cutoffs)
+        return peak_bytes_of(torch_adaptive_step(theirs, batches))
+    V = 349_000
+    weight = table(V, D)
+    hidden = zipf_batches(V, num_batches=1).hidden[0]
+    head = Head(Dense(weight=weight, bias=False)).eval()
+    with torch.no_grad():
+        if name == "exact tiles":
+            return peak_bytes_of(lambda: head.topk(hidden, 10))
+        return peak_bytes_of(lambda: torch.topk(hidden @ weight.T, 10))
+
+
+@group
+def memory(options: argparse.Namespace) -> dict[str, Any]:
+    """Peak resident memory of one step above the parameters, each in a process of its own."""
+    names = [
+        "full softmax",
+        "cross-entropy",
+        "torch's adaptive, chosen cut-offs",
+        "adaptive, chosen cut-offs",
+        "torch's adaptive, round cut-offs",
+        "adaptive, round cut-offs",
+        "torch.topk",
+        "exact tiles",
+    ]
+    peaks = {name: [float(_in_process("--memory-case", name, options)) for _ in range(3)] for name in names}
+    claims = [
+        Claim("cross-entropy: peak memory / F.cross_entropy, V = 100k", "cross-entropy", "full softmax", 0.12),
+        *(
+            Claim(
+                f"adaptive: peak memory / torch's, V = 1M, {label} cut-offs",
+                f"adaptive, {label} cut-offs",
+                f"torch's adaptive, {label} cut-offs",
+                0.25,
+            )
+            for label in ("chosen", "round")
+        ),
+        Claim("exact tiles: peak memory / torch.topk, V = 349k", "exact tiles", "torch.topk", 0.05),
+    ]
+    return {"peak_bytes": peaks, "cases": {}, "claims": [claim.judge(peaks) for claim in claims]}
+
+
+def _in_process(option: str, value: str, options: argparse.Namespace) -> Any:
+    """Run this file with one option in a fresh process and read the JSON on its standard output."""
+    command = [sys.executable, str(HERE / "output_layers.py"), option, value, "--rounds", str(options.rounds)]
+    if options.tensorflow is not None:
+        command += ["--tensorflow", options.tensorflow]
+    result = subprocess.run(command, env={**os.environ, **ENVIRONMENT}, stdout=subprocess.PIPE, check=True)
+    return json.loads(result.stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=None, help="groups to run (default: all)")
+    parser.add_argument("--rounds", type=int, default=15, help="timing rounds of each group")
+    parser.add_argument("--tensorflow", default=None, help="a Python that has TensorFlow")
+    parser.add_argument(
+        "--record", type=Path, default=RECORD, help="where the record is kept; groups not run stay in it"
+    )
+    parser.add_argument("--group", default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--memory-case", default=None, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory_case is not None:
+        print(json.dumps(_memory_case(options.memory_case)))
+        return
+    if options.group is not None:
+        import torch
+
+        torch.set_num_threads(THREADS)
+        print(json.dumps(GROUPS[options.group](options)))
+        return
+    record = json.loads(options.record.read_text()) if options.record.exists() else {"groups": {}}
+    for name in options.only or GROUPS:
+        before = machine()
+        print(f"{name}: {(GROUPS[name].__doc__ or '').splitlines()[0]}", file=sys.stderr)
+        result = _in_process("--group", name, options)
+        record["groups"][name] = {"machine": {**before, "threads": THREADS, "environment": ENVIRONMENT}, **result}
+        partial = options.record.with_suffix(".part")
+        partial.write_text(json.dumps(record, indent=1) + "\n")
+        partial.rename(options.record)
+        _show(result)
+
+
+def _show(result: dict[str, Any]) -> None:
+    for name, case in result["cases"].items():
+        cpu, wall = (1000 * case[f"{kind}_seconds"]["median"] for kind in ("cpu", "wall"))
+        print(f"    {name:45s} {cpu:10.2f} CPU-ms {wall:10.2f} ms")
+    for name, peaks in result.get("peak_bytes", {}).items():
+        print(f"    {name:45s} {sorted(peaks)[len(peaks) // 2] / 2**20:10.1f} MiB")
+    for claim in result["claims"]:
+        low, high = claim["ratio"]["quartiles"]
+        verdict = "met" if claim["met"] else "MISSED"
+        ratio = f"{claim['ratio']['median']:8.3g} [{low:.3g}, {high:.3g}] {claim['target']}"
+        print(f"  {verdict:6s} {claim['claim']:75s} {ratio}")
+    if "skipped" in result:
+        print(f"  skipped: {result['skipped']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""From what a user passes to what layers trust: one hidden row and one valid target an example, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vastmax.errors import InputError
+from vastmax.output.precision import score_dtype
+from vastmax.proposal.base import Context
+
+
+def checked_hidden(hidden: Tensor, *, hidden_size: int, parameter: Tensor | None) -> Tensor:
+    """`hidden` (…, D) as (N, D).
+
+    Raises:
+        InputError: a width other than D, not floating point, another dtype (outside autocast) or device than the layer.
+    """
+    if hidden.ndim < 1 or hidden.shape[-1] != hidden_size:
+        raise InputError(
+            f"hidden has shape {tuple(hidden.shape)}; expected (…, {hidden_size}), the hidden_size of the output layer"
+        )
+    if not hidden.is_floating_point():
+        raise InputError(f"hidden has dtype {hidden.dtype}; expected floating point")
+    if parameter is not None:
+        if hidden.device != parameter.device:
+            raise InputError(
+                f"hidden is on {hidden.device} but the output layer on {parameter.device}: move one of them"
+            )
+        if hidden.dtype != parameter.dtype and not torch.is_autocast_enabled(hidden.device.type):
+            raise InputError(
+                f"hidden has dtype {hidden.dtype} but the output layer {parameter.dtype}: convert one of them, or use "
+                "torch.autocast"
+            )
+    return hidden.reshape(-1, hidden_size)
+
+
+def _checked_target(hidden: Tensor, target: Tensor, *, several: bool) -> Tensor:
+    leading = hidden.shape[:-1]
+    fits = target.shape == leading or (several and target.ndim == hidden.ndim and target.shape[:-1] == leading)
+    if not fits:
+        alternative = f" or {(*leading, 'M')}" if several else ""
+        raise InputError(
+            f"target has shape {tuple(target.shape)} beside hidden {tuple(hidden.shape)}; expected {tuple(leading)}"
+            f"{alternative}"
+        )
+    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
+        raise InputError(f"target has dtype {target.dtype}; expected word ids (int64)")
+    if target.device != hidden.device:
+        raise InputError(f"target is on {target.device} but hidden on {hidden.device}: move one of them")
+    return target.long()
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples with a valid target each.
+
+    Attributes:
+        hidden: (n, D).
+        target: (n,) in [0, V).
+        leading: the leading shape that `hidden` had.
+        example: (n,) where each came from in the flattened leading shape; None when every one is there, in order.
+        share: (n,) weight of a target among its example's several ones, 1/m; None when each has one.
+    """
+
+    hidden: Tensor
+    target: Tensor
+    leading: torch.Size
+    example: Tensor | None = None
+    share: Tensor | None = None
+
+    @classmethod
+    def check(
+        cls,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        hidden_size: int,
+        vocab_size: int,
+        parameter: Tensor | None,
+        ignore_index: int | None,
+        several: bool,
+    ) -> Examples:
+        """Check `hidden` (…, D) and `target` (…) or, if `several`, (…, M), and drop what is ignored.
+
+        Raises:
+            InputError: see `checked_hidden`; a target of another shape, dtype or device; one out of range, by its index
+                and value.
+        """
+        flat_hidden = checked_hidden(hidden, hidden_size=hidden_size, parameter=parameter)
+        target = _checked_target(hidden, target, several=several)
+        leading = hidden.shape[:-1]
+        num_examples = flat_hidden.shape[0]
+        flat_target = target.reshape(num_examples, *target.shape[hidden.ndim - 1 :])
+        if flat_target.ndim == 1 and _all_within(flat_target, vocab_size, ignore_index):
+            return cls(flat_hidden, flat_target, leading)
+        counted = (
+            torch.ones_like(flat_target, dtype=torch.bool) if ignore_index is None else flat_target != ignore_index
+        )
+        wrong = ((flat_target < 0) | (flat_target >= vocab_size)) & counted
+        if wrong.any():
+            _raise_out_of_range(target, wrong.reshape(target.shape), vocab_size, ignore_index)
+        if flat_target.ndim == 2:
+            example, _ = counted.nonzero(as_tuple=True)
+            per_example = counted.sum(dim=1).to(score_dtype(hidden.dtype))
+            share = per_example.index_select(0, example).reciprocal()
+            return cls(flat_hidden.index_select(0, example), flat_target[counted], leading, example, share)
+        (example,) = counted.nonzero(as_tuple=True)
+        return cls(flat_hidden.index_select(0, example), flat_target.index_select(0, example), leading, example)
+
+    def matching(self, context: Context | None) -> Context | None:
+        """`context` with its per-example tensors (of the leading shape) flattened and filtered like the targets."""
+        if not context:
+            return context
+        return {name: self._match(value) for name, value in context.items()}
+
+    def _match(self, value: Any) -> Any:
+        if not isinstance(value, Tensor) or value.shape != self.leading or not self.leading:
+            return value
+        flat = value.reshape(-1)
+        return flat if self.example is None else flat.index_select(0, self.example)
+
+    def scatter(self, loss: Tensor) -> Tensor:
+        """`loss` (n,) back in the leading shape, 0 where ignored, several targets added up."""
+        if self.example is None:
+            return loss.reshape(self.leading)
+        return loss.new_zeros(self.leading.numel()).index_add(0, self.example, loss).reshape(self.leading)
+
+    def total_weight(self, weight: Tensor | None) -> Tensor | int:
+        """What a mean divides by: the number of examples that are not ignored, or the sum of their targets' weights."""
+        if weight is not None:
+            of_target = weight.index_select(0, self.target)
+            return (of_target if self.share is None else of_target * self.share).sum()
+        return self.target.shape[0] if self.share is None else self.share.sum()
+
+
+def _all_within(target: Tensor, vocab_size: int, ignore_index: int | None) -> bool:
+    """The common case in one pass, and one wait for a GPU: nothing out of range, and nothing to ignore."""
+    if target.shape[0] == 0 or (ignore_index is not None and 0 <= ignore_index < vocab_size):
+        return False
+    smallest, largest = torch.stack(torch.aminmax(target)).tolist()
+    return bool(smallest >= 0 and largest < vocab_size)
+
+
+def checked_context(context: Context | None, needs: frozenset[str]) -> None:
+    """Raises: InputError: `context` lacks a name in `needs`, or is no mapping."""
+    if context is not None and not isinstance(context, Mapping):
+        raise InputError(f"context is a {type(context).__name__}; expected a dict from names to tensors")
+    missing = sorted(needs - set(context or ()))
+    if missing:
+        given = sorted(context or ()) or "nothing"
+        raise InputError(
+            f"context holds {given} but the objective's proposal needs {missing}: call head(hidden, target, "
+            f"context={{{missing[0]!r}: …}})"
+        )
+
+
+def _raise_out_of_range(target: Tensor, wrong: Tensor, vocab_size: int, ignore_index: int | None) -> None:
+    where = tuple(wrong.nonzero()[0].tolist())
+    index = ", ".join(map(str, where))
+    excuse = "" if ignore_index is None else f" or ignore_index={ignore_index}"
+    raise InputError(f"target[{index}] is {int(target[where])}; expected a word id in [0, {vocab_size}){excuse}")

@@ -1,0 +1,296 @@
+"""Output layer × objective: a drop-in for `nn.Linear` + `nn.CrossEntropyLoss`; arguments are checked here."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from vastmax.eager import eager
+from vastmax.errors import InputError
+from vastmax.examples import Examples, checked_context, checked_hidden
+from vastmax.objective.base import Objective
+from vastmax.objective.cross_entropy import CrossEntropy
+from vastmax.output.base import FlatOutput, Output, Search
+from vastmax.output.rows import RowSparse
+from vastmax.proposal.base import Context
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+class Head(nn.Module):
+    """An output layer and what it is trained with.
+
+    In training mode `head(hidden, target)` is the objective's loss; in eval mode the exact negative log-likelihood,
+    whatever the training. `log_prob`, `topk` and `sample` are exact in both.
+
+    Args:
+        output: the layer. A bias that is still zero everywhere is set to the objective's `initial_bias`.
+        objective: `CrossEntropy()` if not given.
+
+    Raises:
+        InputError: a pair that cannot work: a sampled objective with a factored layer, or a proposal of another V.
+
+    Example:
+        >>> import torch
+        >>> from vastmax import Head, objective, output, proposal
+        >>> noise = proposal.LogUniform(10_000, unique=True)
+        >>> head = Head(output.Dense(8, 10_000), objective.SampledSoftmax(noise, num_samples=64))
+        >>> hidden, target = torch.randn(2, 5, 8), torch.randint(10_000, (2, 5))
+        >>> head(hidden, target).backward()
+        >>> head.output.weight.grad.is_sparse
+        True
+        >>> [tuple(part.shape) for part in head.topk(hidden, 3)]
+        [(2, 5, 3), (2, 5, 3)]
+    """
+
+    output: Output
+    objective: Objective
+
+    def __init__(self, output: Output, objective: Objective | None = None) -> None:
+        super().__init__()
+        self._assemble(output, CrossEntropy() if objective is None else objective)
+        bias = self.objective.initial_bias(output.vocab_size)
+        if bias is not None and isinstance(output, FlatOutput):
+            output.initialise_bias(bias)
+
+    def _assemble(self, output: Output, objective: Objective) -> None:
+        objective.check(output)
+        self.output = output
+        self.objective = objective
+        if isinstance(output, FlatOutput) and isinstance(output, RowSparse):
+            # What DistributedDataParallel and parameter groups go by, when they look at the model.
+            output.sparse = output.sparse_gradients and objective.sampled
+
+    def with_objective(self, objective: Objective) -> Head:
+        """A head that trains the same parameters, bias included, with another objective.
+
+        The layer itself is shared. Wrap in DistributedDataParallel, or make optimiser groups, after the change.
+        """
+        head = Head.__new__(Head)
+        nn.Module.__init__(head)
+        head._assemble(self.output, objective)
+        return head.train(self.training)
+
+    @property
+    def hidden_size(self) -> int:
+        """D, the width of the hidden vectors."""
+        return self.output.hidden_size
+
+    @property
+    def vocab_size(self) -> int:
+        """V, the number of words."""
+        return self.output.vocab_size
+
+    @property
+    def normalised(self) -> bool:
+        """Whether `log_prob` sums to one over the vocabulary."""
+        return self.output.normalised
+
+    @eager
+    def forward(
+        self,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+        weight: Tensor | None = None,
+        label_smoothing: float = 0.0,
+        ignore_index: int = -100,
+        reduction: Reduction = "mean",
+    ) -> Tensor:
+        """The loss in nats.
+
+        Equals, under `CrossEntropy` and in eval mode, `F.cross_entropy` of the layer's scores with the same options,
+        without ever holding the (N, V) scores.
+
+        Args:
+            hidden: (…, D).
+            target: (…) word ids, or (…, M): several true words an example, padded with `ignore_index`; of the m words
+                an example has, each weighs 1/m (and costs as much as an example of its own).
+            context: what the proposal needs, by name; tensors shaped as the leading dimensions are one entry an
+                example, anything else is passed as it is.
+            generator: where the noise comes from; the default generator if None.
+            weight: (V,) weight of each word as a target; `CrossEntropy` on flat layers only.
+            label_smoothing: in [0, 1], as in PyTorch; `CrossEntropy` on flat layers only.
+            ignore_index: targets of this value take no part.
+            reduction: "mean" (over the examples that are not ignored; with `weight`, the weighted mean), "sum", "none".
+
+        Returns:
+            a scalar, or for "none" the leading shape with 0 where ignored. The mean over no example at all is 0, not
+            NaN as in PyTorch: one empty batch must not end a run.
+
+        Raises:
+            InputError: wrong shapes, dtypes or devices, a target out of range, a missing context, `weight` or
+                `label_smoothing` where they mean nothing.
+        """
+        if reduction not in get_args(Reduction):
+            raise InputError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
+        self._check_weighting(weight, label_smoothing)
+        if self.training:
+            checked_context(context, self.objective.needs)
+        examples = self._examples(hidden, target, ignore_index=ignore_index, several=True)
+        if isinstance(self.objective, CrossEntropy):
+            loss = self.objective(
+                self.output, examples.hidden, examples.target, weight=weight, label_smoothing=label_smoothing
+            )
+        elif self.training:
+            loss = self.objective(
+                self.output,
+                examples.hidden,
+                examples.target,
+                context=examples.matching(context),
+                generator=generator,
+            )
+        else:
+            loss = -self._likelihood().log_prob(examples.hidden, examples.target)
+        if examples.share is not None:
+            loss = loss * examples.share
+        if reduction == "none":
+            return examples.scatter(loss)
+        total: Tensor = loss.sum()
+        if reduction == "sum" or examples.target.shape[0] == 0:
+            return total
+        return total / examples.total_weight(weight)
+
+    @eager
+    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
+        """Exact log p, in nats: of every word, (…, V), or of `target` (…), the same shape.
+
+        After negative sampling these are the log-probabilities of softmax(s + log Q), not of softmax(s): see
+        `NegativeSampling`.
+        """
+        if target is None:
+            flat = self._hidden(hidden)
+            return self._likelihood().log_prob(flat).reshape(*hidden.shape[:-1], self.vocab_size)
+        examples = self._examples(hidden, target, ignore_index=None, several=False)
+        return self._likelihood().log_prob(examples.hidden, examples.target).reshape(target.shape)
+
+    @eager
+    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+        """The k best words: (log_prob, word_ids), both (…, k), best first; exact unless an index `search` is passed.
+
+        Raises:
+            InputError: k not in [1, V].
+        """
+        if not 1 <= k <= self.vocab_size:
+            raise InputError(f"k is {k}; expected between 1 and the vocabulary size {self.vocab_size}")
+        log_prob, word_ids = self._likelihood().topk(self._hidden(hidden), k, search=search)
+        leading = hidden.shape[:-1]
+        return log_prob.reshape(*leading, k), word_ids.reshape(*leading, k)
+
+    @eager
+    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """One word an example drawn from p(· | hidden): (…) int64."""
+        return self._likelihood().sample(self._hidden(hidden), generator=generator).reshape(hidden.shape[:-1])
+
+    @eager
+    def diagnose(
+        self,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+        ignore_index: int = -100,
+    ) -> dict[str, float]:
+        """What to look at before trusting an approximation, measured on one batch. Dearer than a step.
+
+        Args:
+            hidden: as in `forward`, and so are the others.
+
+        Returns:
+            by name, means in nats over the batch:
+
+            - "exact_loss", "training_loss", and "gap", training less exact (to be compared over time for objectives
+              whose loss is no estimate of the likelihood: NCE, negative sampling);
+            - for flat layers "log_normaliser_mean", "log_normaliser_mean_abs", "log_normaliser_std": near 0 the raw
+              score may stand for log p, if the objective is `self_normalising`;
+            - "touched_share": of the layer's parameters, the share that a step's gradient writes to;
+            - what the objective adds (`Objective.diagnose`).
+
+        Raises:
+            InputError: as `forward`, or no example that is not ignored.
+        """
+        checked_context(context, self.objective.needs)
+        examples = self._examples(hidden.detach(), target, ignore_index=ignore_index, several=True)
+        if examples.target.shape[0] == 0:
+            raise InputError("every target is ignored: nothing to diagnose")
+        inner, generator_state = examples.matching(context), None if generator is None else generator.get_state()
+        with torch.enable_grad():
+            loss = self.objective(
+                self.output, examples.hidden, examples.target, context=inner, generator=generator
+            ).mean()
+            touched = _touched_share(loss, self.output)
+        training_loss = float(loss.detach())
+        if generator is not None and generator_state is not None:
+            generator.set_state(generator_state)
+        with torch.no_grad():
+            exact_loss = float(-self._likelihood().log_prob(examples.hidden, examples.target).mean())
+            figures = {
+                "training_loss": training_loss,
+                "exact_loss": exact_loss,
+                "gap": training_loss - exact_loss,
+                "touched_share": touched,
+            }
+            if isinstance(self.output, FlatOutput):
+                _, log_normaliser = self.output.exact(examples.hidden, examples.target)
+                figures["log_normaliser_mean"] = float(log_normaliser.mean())
+                figures["log_normaliser_mean_abs"] = float(log_normaliser.abs().mean())
+                figures["log_normaliser_std"] = float(log_normaliser.std(correction=0))
+            figures |= self.objective.diagnose(
+                self.output, examples.hidden, examples.target, context=inner, generator=generator
+            )
+        return figures
+
+    def _likelihood(self) -> Output:
+        """The layer whose softmax estimates p(w | h) under this objective: nearly always the layer itself."""
+        if not isinstance(self.output, FlatOutput) or not self.objective.corrects_scores:
+            return self.output
+        parameter = self._parameter()
+        device = None if parameter is None else parameter.device
+        correction = self.objective.score_correction(torch.arange(self.vocab_size, device=device))
+        return self.output if correction is None else self.output.shifted(correction)
+
+    def _parameter(self) -> Tensor | None:
+        return next(self.output.parameters(), None)
+
+    def _hidden(self, hidden: Tensor) -> Tensor:
+        return checked_hidden(hidden, hidden_size=self.hidden_size, parameter=self._parameter())
+
+    def _examples(self, hidden: Tensor, target: Tensor, *, ignore_index: int | None, several: bool) -> Examples:
+        return Examples.check(
+            hidden,
+            target,
+            hidden_size=self.hidden_size,
+            vocab_size=self.vocab_size,
+            parameter=self._parameter(),
+            ignore_index=ignore_index,
+            several=several,
+        )
+
+    def _check_weighting(self, weight: Tensor | None, label_smoothing: float) -> None:
+        if not 0.0 <= label_smoothing <= 1.0:
+            raise InputError(f"label_smoothing is {label_smoothing}; expected between 0 and 1")
+        if weight is None and label_smoothing == 0.0:
+            return
+        if not (isinstance(self.objective, CrossEntropy) and isinstance(self.output, FlatOutput)):
+            raise InputError(
+                "weight and label_smoothing are defined for CrossEntropy on flat layers only, not for "
+                f"{type(self.objective).__name__} on {type(self.output).__name__}: leave them out"
+            )
+        if weight is not None and weight.shape != (self.vocab_size,):
+            raise InputError(f"weight has shape {tuple(weight.shape)}; expected one a word, ({self.vocab_size},)")
+
+
+def _touched_share(loss: Tensor, output: Output) -> float:
+    """The share of the layer's parameters that the gradient of `loss` has an entry for."""
+    parameters = [parameter for parameter in output.parameters() if parameter.requires_grad]
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    touched = 0
+    for gradient in gradients:
+        if gradient is not None:
+            touched += gradient._values().numel() if gradient.is_sparse else gradient.numel()
+    return touched / sum(parameter.numel() for parameter in parameters)

@@ -1,0 +1,259 @@
+// The Python face of the kernels of hierarchical softmax: what a batch does, worked out once, and the choice of
+// instruction set.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <optional>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "hierarchical.hpp"
+#include "targets.hpp"
+
+namespace nb = nanobind;
+using namespace vastmax;
+
+namespace {
+
+template <typename T> using Column = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+void require(bool holds, const char *what) {
+    if (!holds) throw std::invalid_argument(what);
+}
+
+// Calls f with the functions of one instruction set.
+template <typename F> void with_target(const std::string &target, const F &f) {
+    nb::gil_scoped_release without_gil;
+#define VASTMAX_CALL(name)                                                                                              \
+    f(name::hierarchical_binary_forward, name::hierarchical_binary_backward, name::hierarchical_softmax_forward,        \
+      name::hierarchical_softmax_backward, name::hierarchical_best_first)
+#ifdef VASTMAX_HAVE_avx512
+    if (target == "avx512") return VASTMAX_CALL(avx512);
+#endif
+#ifdef VASTMAX_HAVE_avx2
+    if (target == "avx2") return VASTMAX_CALL(avx2);
+#endif
+    if (target == "baseline") return VASTMAX_CALL(baseline);
+    throw std::invalid_argument("kernel target '" + target + "' is not compiled in");
+}
+
+struct Decision {
+    int32_t node, edge, example, slot;
+};
+
+// Stable counting sort by node, eleven bits a pass.
+void sort_by_node(std::vector<Decision> &decisions, int64_t num_nodes) {
+    constexpr int digit_bits = 11;
+    std::vector<Decision> other(decisions.size());
+    for (int shift = 0; num_nodes >> shift; shift += digit_bits) {
+        int64_t starts[(1 << digit_bits) + 1] = {};
+        const int32_t mask = (1 << digit_bits) - 1;
+        for (const Decision &d : decisions) ++starts[((d.node >> shift) & mask) + 1];
+        for (int i = 0; i < 1 << digit_bits; ++i) starts[i + 1] += starts[i];
+        for (const Decision &d : decisions) other[size_t(starts[(d.node >> shift) & mask]++)] = d;
+        decisions.swap(other);
+    }
+}
+
+// What a batch of leaves has to decide; the kernels read it, nobody changes it.
+struct Plan {
+    bool binary = false;
+    int64_t num_examples = 0;
+    std::vector<int64_t> decision_offsets;                        // by example
+    std::vector<int64_t> nodes, offsets, slope_offsets, row_offsets, level_offsets, rows; // by group
+    std::vector<int32_t> examples, slots, edges;                  // by decision, sorted by node
+
+    int64_t num_slopes() const { return binary ? decision_offsets.back() : slope_offsets.back(); }
+    Groups groups() const {
+        return {int64_t(nodes.size()), nodes.data(), offsets.data(), examples.data(), slots.data(), edges.data()};
+    }
+};
+
+Plan make_plan(Column<const int64_t> leaves, Column<const int64_t> path_offsets, Column<const int32_t> path_edges,
+               Column<const int32_t> edge_nodes, Column<const int64_t> child_offsets, Column<const int64_t> tree_levels,
+               bool binary, bool grouped) {
+    const int64_t N = int64_t(leaves.shape(0)), num_leaves = int64_t(path_offsets.shape(0)) - 1;
+    const int64_t num_nodes = int64_t(child_offsets.shape(0)) - 1;
+    require(num_leaves > 0 && path_offsets.data()[num_leaves] == int64_t(path_edges.shape(0)), "paths do not fit together");
+    for (int64_t i = 0; i < N; ++i)
+        require(leaves.data()[i] >= 0 && leaves.data()[i] < num_leaves, "a leaf is not in the tree");
+    Plan plan;
+    plan.binary = binary;
+    plan.num_examples = N;
+    nb::gil_scoped_release without_gil;
+    plan.decision_offsets.resize(size_t(N) + 1);
+    for (int64_t i = 0; i < N; ++i) {
+        const int64_t *path = path_offsets.data() + leaves.data()[i];
+        plan.decision_offsets[size_t(i) + 1] = plan.decision_offsets[size_t(i)] + path[1] - path[0];
+    }
+    if (!grouped) return plan;
+    const int64_t T = plan.decision_offsets.back();
+    require(T < int64_t(1) << 31, "too many decisions in one batch");
+    std::vector<Decision> decisions;
+    decisions.reserve(size_t(T));
+    for (int64_t i = 0; i < N; ++i) {
+        const int64_t *path = path_offsets.data() + leaves.data()[i];
+        for (int64_t k = path[0]; k < path[1]; ++k) {
+            const int32_t edge = path_edges.data()[k], node = binary ? edge >> 1 : edge_nodes.data()[edge];
+            decisions.push_back({node, edge, int32_t(i), int32_t(decisions.size())});
+        }
+    }
+    sort_by_node(decisions, num_nodes);
+    plan.examples.reserve(size_t(T));
+    plan.slots.reserve(size_t(T));
+    plan.edges.reserve(size_t(T));
+    plan.slope_offsets = plan.row_offsets = plan.level_offsets = {0};
+    size_t level = 1;
+    for (int64_t k = 0; k < T; ++k) {
+        const Decision &d = decisions[size_t(k)];
+        if (k == 0 || d.node != plan.nodes.back()) {
+            while (d.node >= tree_levels.data()[level]) {
+                plan.level_offsets.push_back(int64_t(plan.nodes.size()));
+                ++level;
+            }
+            plan.nodes.push_back(d.node);
+            plan.offsets.push_back(k);
+        }
+        plan.examples.push_back(d.example);
+        plan.slots.push_back(d.slot);
+        plan.edges.push_back(d.edge);
+    }
+    plan.offsets.push_back(T);
+    plan.level_offsets.push_back(int64_t(plan.nodes.size()));
+    for (size_t group = 0; group < plan.nodes.size(); ++group) {
+        const int64_t node = plan.nodes[group], first = child_offsets.data()[node], stop = child_offsets.data()[node + 1];
+        plan.slope_offsets.push_back(plan.slope_offsets.back() + (plan.offsets[group + 1] - plan.offsets[group]) * (stop - first));
+        if (binary) {
+            plan.rows.push_back(node);
+        } else {
+            for (int64_t edge = first; edge < stop; ++edge) plan.rows.push_back(edge);
+        }
+        plan.row_offsets.push_back(int64_t(plan.rows.size()));
+    }
+    return plan;
+}
+
+float *data_or_null(std::optional<Matrix<float>> &matrix) { return matrix ? matrix->data() : nullptr; }
+float *data_or_null(std::optional<Column<float>> &column) { return column ? column->data() : nullptr; }
+
+void forward(const std::string &target, const Plan &plan, Matrix<const float> hidden, Matrix<const float> weight,
+             Column<const float> bias, Column<const int64_t> leaves, Column<const int64_t> path_offsets,
+             Column<const int32_t> path_edges, Column<const int64_t> child_offsets, Column<float> log_prob,
+             std::optional<Column<float>> slope, std::optional<Matrix<float>> hidden_slope, int threads) {
+    const int64_t N = plan.num_examples, D = int64_t(hidden.shape(1)), M = int64_t(child_offsets.shape(0)) - 1;
+    require(int64_t(hidden.shape(0)) == N && int64_t(log_prob.shape(0)) == N && int64_t(leaves.shape(0)) == N,
+            "a row an example was expected");
+    require(int64_t(weight.shape(1)) == D, "hidden and weight differ in width");
+    require(int64_t(weight.shape(0)) == (plan.binary ? M : child_offsets.data()[M]) && weight.shape(0) == bias.shape(0),
+            "weight and bias do not fit the tree");
+    require(!slope || int64_t(slope->shape(0)) == plan.num_slopes(), "a slope a score was expected");
+    require(!hidden_slope || (int64_t(hidden_slope->shape(0)) == N && int64_t(hidden_slope->shape(1)) == D),
+            "the slopes of hidden have another shape");
+    const HiddenRows rows{hidden.data(), N, D};
+    if (plan.binary) {
+        BinaryForward batch{rows,         weight.data(),       bias.data(),
+                            leaves.data(), path_offsets.data(), path_edges.data(),
+                            plan.decision_offsets.data(), log_prob.data(), data_or_null(slope), data_or_null(hidden_slope)};
+        with_target(target, [&](auto run, auto, auto, auto, auto) { run(batch, threads); });
+    } else {
+        require(slope.has_value() && (N == 0 || !plan.offsets.empty()), "slopes and groups are needed here");
+        SoftmaxForward batch{rows,
+                             weight.data(),
+                             bias.data(),
+                             child_offsets.data(),
+                             plan.groups(),
+                             plan.level_offsets.data(),
+                             int64_t(plan.level_offsets.size()) - 1,
+                             plan.slope_offsets.data(),
+                             log_prob.data(),
+                             slope->data(),
+                             data_or_null(hidden_slope)};
+        with_target(target, [&](auto, auto, auto run, auto, auto) { run(batch, threads); });
+    }
+}
+
+void backward(const std::string &target, const Plan &plan, Matrix<const float> hidden, Column<const int64_t> child_offsets,
+              Column<const float> slope, Column<const float> upstream, std::optional<Matrix<const float>> hidden_slope,
+              std::optional<Matrix<float>> hidden_gradient, Matrix<float> weight_gradient, Column<float> bias_gradient,
+              int threads) {
+    const int64_t N = plan.num_examples, D = int64_t(hidden.shape(1));
+    require(int64_t(hidden.shape(0)) == N && int64_t(upstream.shape(0)) == N, "a row an example was expected");
+    require(!plan.offsets.empty(), "the plan was made without groups");
+    require(int64_t(slope.shape(0)) == plan.num_slopes(), "a slope a score was expected");
+    require(weight_gradient.shape(0) == plan.rows.size() && int64_t(weight_gradient.shape(1)) == D &&
+                bias_gradient.shape(0) == plan.rows.size(),
+            "a gradient row a touched row was expected");
+    HiddenGradient to_hidden{nullptr, nullptr};
+    if (hidden_slope && hidden_gradient) {
+        for (const auto &shape : {std::pair(hidden_slope->shape(0), hidden_slope->shape(1)),
+                                  std::pair(hidden_gradient->shape(0), hidden_gradient->shape(1))})
+            require(int64_t(shape.first) == N && int64_t(shape.second) == D, "the gradient of hidden has another shape");
+        to_hidden = {hidden_slope->data(), hidden_gradient->data()};
+    }
+    const HiddenRows rows{hidden.data(), N, D};
+    if (plan.binary) {
+        BinaryBackward batch{rows,      plan.groups(),          slope.data(),        upstream.data(),
+                             to_hidden, weight_gradient.data(), bias_gradient.data()};
+        with_target(target, [&](auto, auto run, auto, auto, auto) { run(batch, threads); });
+    } else {
+        SoftmaxBackward batch{rows,
+                              child_offsets.data(),
+                              plan.groups(),
+                              plan.slope_offsets.data(),
+                              plan.row_offsets.data(),
+                              slope.data(),
+                              upstream.data(),
+                              to_hidden,
+                              weight_gradient.data(),
+                              bias_gradient.data()};
+        with_target(target, [&](auto, auto, auto, auto run, auto) { run(batch, threads); });
+    }
+}
+
+void best_first(const std::string &target, Matrix<const float> hidden, Matrix<const float> weight, Column<const float> bias,
+                bool binary, Column<const int64_t> child_offsets, Column<const int32_t> children, Matrix<float> log_prob,
+                Matrix<int64_t> leaves, Column<int64_t> num_expanded, int threads) {
+    const int64_t N = int64_t(hidden.shape(0)), D = int64_t(hidden.shape(1)), M = int64_t(child_offsets.shape(0)) - 1;
+    const int64_t E = int64_t(children.shape(0)), k = int64_t(log_prob.shape(1));
+    require(int64_t(weight.shape(1)) == D && int64_t(weight.shape(0)) == (binary ? M : E) && weight.shape(0) == bias.shape(0),
+            "weight and bias do not fit the tree");
+    require(child_offsets.data()[M] == E, "children do not fit the tree");
+    require(k >= 1 && k <= E - M + 1, "k must be between 1 and the number of leaves");
+    require(int64_t(log_prob.shape(0)) == N && int64_t(leaves.shape(0)) == N && leaves.shape(1) == log_prob.shape(1) &&
+                int64_t(num_expanded.shape(0)) == N,
+            "a row an example was expected");
+    BestFirst query{{hidden.data(), N, D}, weight.data(), bias.data(), binary,        child_offsets.data(), children.data(), M, k,
+                    log_prob.data(),       leaves.data(), num_expanded.data()};
+    with_target(target, [&](auto, auto, auto, auto, auto run) { run(query, threads); });
+}
+
+} // namespace
+
+void bind_hierarchical(nb::module_ &m) {
+    nb::class_<Plan>(m, "HierarchicalPlan")
+        .def_prop_ro("num_slopes", &Plan::num_slopes)
+        .def_prop_ro("rows", [](nb::handle_t<Plan> self) {
+            const Plan &plan = nb::cast<const Plan &>(self);
+            return nb::ndarray<nb::numpy, const int64_t, nb::ndim<1>>(plan.rows.data(), {plan.rows.size()}, self);
+        });
+    m.def("hierarchical_plan", &make_plan, nb::arg("leaves").noconvert(), nb::arg("path_offsets").noconvert(),
+          nb::arg("path_edges").noconvert(), nb::arg("edge_nodes").noconvert(), nb::arg("child_offsets").noconvert(),
+          nb::arg("tree_levels").noconvert(), nb::arg("binary"), nb::arg("grouped"));
+    m.def("hierarchical_forward", &forward, nb::arg("target"), nb::arg("plan"), nb::arg("hidden").noconvert(),
+          nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("leaves").noconvert(),
+          nb::arg("path_offsets").noconvert(), nb::arg("path_edges").noconvert(), nb::arg("child_offsets").noconvert(),
+          nb::arg("log_prob").noconvert(), nb::arg("slope").noconvert().none(), nb::arg("hidden_slope").noconvert().none(),
+          nb::arg("threads"));
+    m.def("hierarchical_backward", &backward, nb::arg("target"), nb::arg("plan"), nb::arg("hidden").noconvert(),
+          nb::arg("child_offsets").noconvert(), nb::arg("slope").noconvert(), nb::arg("upstream").noconvert(),
+          nb::arg("hidden_slope").noconvert().none(), nb::arg("hidden_gradient").noconvert().none(),
+          nb::arg("weight_gradient").noconvert(), nb::arg("bias_gradient").noconvert(), nb::arg("threads"));
+    m.def("hierarchical_best_first", &best_first, nb::arg("target"), nb::arg("hidden").noconvert(),
+          nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("binary"), nb::arg("child_offsets").noconvert(),
+          nb::arg("children").noconvert(), nb::arg("log_prob").noconvert(), nb::arg("leaves").noconvert(),
+          nb::arg("num_expanded").noconvert(), nb::arg("threads"));
+}

@@ -1,0 +1,91 @@
+"""What is minimised: an output layer, hidden vectors and targets to one loss an example."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vastmax.errors import InputError
+from vastmax.output.base import FlatOutput, Output
+from vastmax.proposal.base import Context, Proposal
+
+
+class Objective(nn.Module, ABC):
+    """A training loss for an output layer.
+
+    Attributes:
+        requires_flat: whether only layers that score any word (`FlatOutput`) can be trained with it.
+        sampled: whether only the rows in play get a gradient in a flat layer.
+        self_normalising: whether, after training, the raw score may stand for log p.
+        corrects_scores: whether `score_correction` gives something.
+        proposal: where the noise comes from; None when there is none.
+    """
+
+    requires_flat: ClassVar[bool] = True
+    sampled: ClassVar[bool] = False
+    corrects_scores: ClassVar[bool] = False
+    self_normalising: bool = False
+    proposal: Proposal | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proposal = None
+
+    @abstractmethod
+    def forward(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Losses in nats, (N,), of `hidden` (N, D) and `target` (N,); N may be 0. Arguments are trusted."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Names that `context` must hold."""
+        return self.proposal.needs if self.proposal is not None else frozenset()
+
+    def check(self, output: Output) -> None:
+        """Refuse, when a head is built, a layer that this objective cannot train.
+
+        Raises:
+            InputError: a factored layer under an objective for flat ones; a proposal of another vocabulary size.
+        """
+        name = type(self).__name__
+        if self.requires_flat and not isinstance(output, FlatOutput):
+            raise InputError(
+                f"{name} cannot train {type(output).__name__}, which is factored: the log-probability of a word is "
+                "cheap there already; use CrossEntropy"
+            )
+        size = None if self.proposal is None else self.proposal.vocab_size
+        if size is not None and size != output.vocab_size:
+            raise InputError(
+                f"{name}'s proposal {type(self.proposal).__name__} draws from {size} words, but the output layer has "
+                f"{output.vocab_size}: build both from the same counts"
+            )
+
+    def initial_bias(self, vocab_size: int) -> float | None:
+        """The bias a fresh layer starts from, so that Z is about 1 at step 0; None when it does not matter."""
+        return None
+
+    def score_correction(self, word_ids: Tensor) -> Tensor | None:
+        """What is to be added to trained scores s(w) so that their softmax estimates p(w | h); None for nothing."""
+        return None
+
+    def diagnose(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> dict[str, float]:
+        """Figures of this objective's own, by name (the effective sample size, say); see `Head.diagnose`."""
+        return {}

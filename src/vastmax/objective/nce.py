@@ -1,0 +1,135 @@
+"""Noise-contrastive estimation."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from vastmax.errors import InputError
+from vastmax.objective.base import Objective
+from vastmax.objective.binary import binary_loss
+from vastmax.objective.noise_scores import checked_num_samples, score_noise
+from vastmax.output.base import Output
+from vastmax.proposal.base import Context, Proposal
+
+LearnedNormaliser = Literal["scalar", "linear"]
+
+
+class NCE(Objective):
+    """Learn a distribution by telling its words from noise.
+
+    Δ(w) = s(w) − c − log(K·Q(w)), J = −log σ(Δ(t)) − Σ_{j ≤ K} log σ(−Δ(w_j)) (Gutmann & Hyvärinen 2010; Mnih & Teh
+    2012). As K grows the gradient tends to −∇s(t) + Σ_w e^{s(w) − c} ∇s(w): that of cross-entropy where c = log Z.
+    Noise that happens to be the target stays.
+
+    Args:
+        proposal: where noise comes from. With unique draws the expected count of a word stands for K·Q(w).
+        num_samples: K ≥ 1.
+        log_normaliser: c. A number stays as it is (0 teaches the layer to normalise itself, Z ≈ 1); "scalar" learns
+            one, "linear" learns a·h + c_0. Learned ones start at 0.
+        hidden_size: D, for "linear" only.
+        shared: one set of noise for the batch, whose scores are one matrix product (Zoph et al. 2016); False draws K
+            words an example and is slower by far.
+
+    Raises:
+        InputError: K < 1; an unknown log_normaliser, or "linear" without hidden_size; unique draws with shared=False.
+
+    Cost: as SampledSoftmax where `shared`; else N·K rows gathered and scored.
+
+    Example:
+        >>> from vastmax import Head, objective, output, proposal
+        >>> head = Head(output.Dense(4, 50), objective.NCE(proposal.Unigram(range(1, 51)), num_samples=25))
+        >>> round(float(head.output.bias[0].detach().exp()), 4)  # 1/V: Z is about 1 from the start
+        0.02
+    """
+
+    sampled = True
+    proposal: Proposal
+
+    def __init__(
+        self,
+        proposal: Proposal,
+        num_samples: int,
+        log_normaliser: float | LearnedNormaliser = 0.0,
+        *,
+        hidden_size: int | None = None,
+        shared: bool = True,
+    ) -> None:
+        super().__init__()
+        if not shared and proposal.unique:
+            raise InputError("unique draws are shared by the batch: take shared=True, or a proposal with unique=False")
+        self.proposal = proposal
+        self.num_samples = checked_num_samples(num_samples)
+        self.shared = shared
+        self.fixed_log_normaliser: float | None = None
+        self.log_normaliser: nn.Module | None = None
+        if log_normaliser == "scalar":
+            self.log_normaliser = _Affine(0)
+        elif log_normaliser == "linear":
+            if hidden_size is None:
+                raise InputError('log_normaliser="linear" needs hidden_size, the width of the hidden vectors')
+            self.log_normaliser = _Affine(hidden_size)
+        elif isinstance(log_normaliser, str) or not math.isfinite(log_normaliser):
+            raise InputError(f"log_normaliser is {log_normaliser!r}; expected a finite number, 'scalar' or 'linear'")
+        else:
+            self.fixed_log_normaliser = float(log_normaliser)
+        self.self_normalising = self.fixed_log_normaliser == 0.0
+
+    def extra_repr(self) -> str:
+        """Options."""
+        kind = "learned" if self.fixed_log_normaliser is None else self.fixed_log_normaliser
+        return f"num_samples={self.num_samples}, log_normaliser={kind}, shared={self.shared}"
+
+    def initial_bias(self, vocab_size: int) -> float:
+        """c − log V, so that Z ≈ e^c at step 0."""
+        return (self.fixed_log_normaliser or 0.0) - math.log(vocab_size)
+
+    def forward(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Losses (N,); see `Objective.forward`."""
+        scores = score_noise(
+            self.proposal,
+            self.num_samples,
+            output,
+            hidden,
+            target,
+            shared=self.shared,
+            shift=lambda noise: -noise.log_expected_count - (self.fixed_log_normaliser or 0.0),
+            context=context,
+            generator=generator,
+        )
+        target_score, noise_score = scores.target_score, scores.noise_score
+        if self.log_normaliser is not None:
+            log_normaliser = self.log_normaliser(hidden).to(target_score.dtype)
+            target_score, noise_score = target_score - log_normaliser, noise_score - log_normaliser[:, None]
+        elif self.fixed_log_normaliser:
+            target_score = target_score - self.fixed_log_normaliser
+        return binary_loss(
+            target_score - scores.noise.target_log_expected_count,
+            noise_score,
+            multiplicity=scores.multiplicity,
+        )
+
+
+class _Affine(nn.Module):
+    """a·h + c_0, (N,), from zero; a constant if the width is 0."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.zeros(width)) if width else None
+        self.offset = nn.Parameter(torch.zeros(()))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        if self.slope is None:
+            return self.offset.expand(hidden.shape[0])
+        return hidden.to(self.slope.dtype) @ self.slope + self.offset

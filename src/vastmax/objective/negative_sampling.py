@@ -1,0 +1,114 @@
+"""Negative sampling, the objective of word2vec."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from vastmax.errors import InputError
+from vastmax.objective.base import Objective
+from vastmax.objective.binary import binary_loss
+from vastmax.objective.noise_scores import checked_num_samples, score_noise
+from vastmax.output.base import Output
+from vastmax.proposal.base import Context, Proposal
+
+Exclude = Literal["none", "target", "window"]
+WINDOW = "window_word_ids"
+
+
+class NegativeSampling(Objective):
+    """NCE with K·Q(w) and the normaliser both put at 1: it learns vectors, not likelihoods.
+
+    J = −log σ(s(t)) − Σ_j log σ(−s(w_j)) (Mikolov et al. 2013). Its optimum is e^{s(w)} = p(w)/(K·Q(w)), so p(w | h) is
+    softmax(s + log Q), which the head's `log_prob`, `topk`, `sample` and eval loss use; softmax(s) would be far worse
+    than unigrams.
+
+    Args:
+        proposal: where noise comes from: `Unigram(counts, 0.75)` in word2vec.
+        num_samples: K ≥ 1, before any are left out.
+        exclude: which noise words are left out: "none"; the "target" itself (word2vec; the optimum is then
+            p/(K·Q·(1 − p)), so that likelihoods are off where p is not small); or any word of the "window", which
+            `context["window_word_ids"]` (N, M), padded with −1, then holds.
+        shared: one set of noise for the batch, whose scores are one matrix product; False draws K words an example.
+
+    Raises:
+        InputError: K < 1; an unknown `exclude`; unique draws with shared=False.
+
+    Cost: as NCE.
+
+    Example:
+        >>> import torch
+        >>> from vastmax import objective, output, proposal
+        >>> layer, hidden, target = output.Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
+        >>> negatives = objective.NegativeSampling(proposal.Unigram(range(1, 51), 0.75), num_samples=5)
+        >>> negatives(layer, hidden, target).shape
+        torch.Size([2])
+    """
+
+    sampled = True
+    corrects_scores = True
+    proposal: Proposal
+
+    def __init__(self, proposal: Proposal, num_samples: int, *, exclude: Exclude = "none", shared: bool = True) -> None:
+        super().__init__()
+        if exclude not in get_args(Exclude):
+            raise InputError(f"exclude is {exclude!r}; expected 'none', 'target' or 'window'")
+        if not shared and proposal.unique:
+            raise InputError("unique draws are shared by the batch: take shared=True, or a proposal with unique=False")
+        self.proposal = proposal
+        self.num_samples = checked_num_samples(num_samples)
+        self.exclude = exclude
+        self.shared = shared
+
+    def extra_repr(self) -> str:
+        """Options."""
+        return f"num_samples={self.num_samples}, exclude={self.exclude!r}, shared={self.shared}"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """See `Objective.needs`."""
+        return self.proposal.needs | ({WINDOW} if self.exclude == "window" else set())
+
+    def score_correction(self, word_ids: Tensor) -> Tensor:
+        """Log Q, up to a constant; for unique draws the log of the inclusion probability."""
+        return self.proposal.log_expected_count(word_ids, self.num_samples)
+
+    def initial_bias(self, vocab_size: int) -> float:
+        """−log K: where e^{s} = p/(K·Q) starts when the model knows no better than p = Q."""
+        return -math.log(self.num_samples)
+
+    def forward(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Losses (N,); see `Objective.forward`."""
+        scores = score_noise(
+            self.proposal,
+            self.num_samples,
+            output,
+            hidden,
+            target,
+            shared=self.shared,
+            context=context,
+            generator=generator,
+        )
+        excluded = None
+        if self.exclude == "target":
+            excluded = target
+        elif self.exclude == "window":
+            assert context is not None  # the head's door checked it
+            excluded = context[WINDOW]
+        return binary_loss(
+            scores.target_score,
+            scores.noise_score,
+            multiplicity=scores.multiplicity,
+            hit=None if excluded is None else scores.hits(excluded),
+        )

@@ -1,0 +1,91 @@
+"""What the sampled objectives share: noise is drawn, the rows in play are gathered once, and everything is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vastmax.errors import InputError
+from vastmax.output.base import FlatOutput, Output
+from vastmax.proposal.base import Context, Noise, Proposal
+
+
+@dataclass(frozen=True)
+class NoiseScores:
+    """Scores of one step.
+
+    K' is the number of distinct noise words where the batch shares them, K where each example has its own.
+
+    Attributes:
+        noise: as drawn.
+        noise_score: (N, K'), shifted as asked for, and ours to overwrite.
+        target_score: (N,).
+        multiplicity: (K',), or None for ones.
+    """
+
+    noise: Noise
+    noise_score: Tensor
+    target_score: Tensor
+    multiplicity: Tensor | None
+
+    def hits(self, word_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """(example, column) of `noise_score` where the noise word is one of the example's `word_ids` (N,) or (N, M)."""
+        words = word_ids[:, None] if word_ids.ndim == 1 else word_ids
+        noise_ids = self.noise.word_ids
+        if self.noise.position is not None:
+            drawn = noise_ids[self.noise.position]
+            example, column = (drawn[:, :, None] == words[:, None, :]).any(dim=2).nonzero(as_tuple=True)
+            return example, column
+        if noise_ids.shape[0] == 0:
+            nothing = word_ids.new_zeros(0)
+            return nothing, nothing
+        column = torch.searchsorted(noise_ids, words.contiguous()).clamp_(max=noise_ids.shape[0] - 1)
+        example, which = (noise_ids[column] == words).nonzero(as_tuple=True)
+        return example, column[example, which]
+
+
+def score_noise(
+    proposal: Proposal,
+    num_samples: int,
+    output: Output,
+    hidden: Tensor,
+    target: Tensor,
+    *,
+    shared: bool,
+    shift: Callable[[Noise], Tensor] | None = None,
+    context: Context | None,
+    generator: torch.Generator | None,
+) -> NoiseScores:
+    """Draw, gather, score: one gather for targets and noise, one (N, D)×(D, K') product for shared noise.
+
+    Each row is gathered once, however often it is in play, so that its gradient is one row too. `shift` says what to
+    add to the scores of the noise, in the shape of its `log_expected_count`: a constant.
+    """
+    assert isinstance(output, FlatOutput)  # Objective.check refused anything else when the head was built
+    noise = proposal.draw(target, num_samples, shared=shared, context=context, generator=generator)
+    word_ids, position = torch.unique(torch.cat([noise.word_ids, target]), sorted=True, return_inverse=True)
+    num_noise = noise.word_ids.shape[0]
+    noise_position, target_position = position[:num_noise], position[num_noise:]
+    rows = output.select(word_ids)
+    if noise.position is None:
+        noise_score, target_score = rows.score_both(
+            hidden, noise_position, target_position, noise_shift=None if shift is None else shift(noise)
+        )
+        return NoiseScores(noise, noise_score, target_score, noise.multiplicity)
+    noise_score = rows.score_at(hidden, noise_position[noise.position])
+    if shift is not None:
+        added = shift(noise)
+        noise_score = noise_score.add_(added[noise.position] if added.ndim == 1 else added)
+    return NoiseScores(noise, noise_score, rows.score_at(hidden, target_position), None)
+
+
+def checked_num_samples(num_samples: int) -> int:
+    """Raises: InputError: fewer than one noise word, with which the loss has no lower bound."""
+    if num_samples < 1:
+        raise InputError(
+            f"num_samples is {num_samples}; expected at least 1: without noise the loss is least at infinite scores"
+        )
+    return num_samples

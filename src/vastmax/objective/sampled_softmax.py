@@ -1,0 +1,131 @@
+"""Softmax over the target and some noise words."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from vastmax.errors import InputError
+from vastmax.objective.base import Objective
+from vastmax.objective.buffers import scaled_rows
+from vastmax.objective.noise_scores import checked_num_samples, score_noise
+from vastmax.output.base import Output
+from vastmax.proposal.base import Context, Noise, Proposal
+
+AccidentalHits = Literal["keep", "mask"]
+
+
+class _LogSumExpWithTarget(torch.autograd.Function):
+    """−t + log(e^t + Σ_k e^{x_k}), entries in `hit` left out; one buffer from forward to backward."""
+
+    @staticmethod
+    def forward(ctx: Any, noise_score: Tensor, target_score: Tensor, hit: tuple[Tensor, Tensor] | None) -> Tensor:
+        share = noise_score.detach()  # ours to overwrite: see Rows.score
+        if hit is not None:
+            share[hit] = -torch.inf
+        largest = target_score if share.shape[1] == 0 else torch.maximum(share.amax(dim=1), target_score)
+        share.sub_(largest[:, None]).exp_()
+        of_target = (target_score - largest).exp()
+        total = share.sum(dim=1).add_(of_target)
+        ctx.share = share  # no input or output, and ours to overwrite
+        ctx.save_for_backward(of_target, total)
+        loss: Tensor = total.log().add_(largest).sub_(target_score)
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        of_target, total = ctx.saved_tensors
+        scale = gradient / total
+        return scaled_rows(ctx.share, scale), of_target * scale - gradient, None
+
+
+class SampledSoftmax(Objective):
+    """The loss of a softmax over {target} ∪ noise, scores corrected by how often a word was to be expected.
+
+    J = −s′(t) + log( e^{s′(t)} + Σ_w m_w·e^{s′(w)} ), s′(w) = s(w) − log E[count of w], m_w the times w was drawn
+    (Jean et al. 2015; Jozefowicz et al. 2016). Its gradient tends to that of cross-entropy as K grows.
+
+    Noise that is the target is an *accidental hit*:
+
+    - noise drawn uniquely: masked, with −∞; target and noise are corrected alike. K ≥ V is the exact loss.
+    - drawn with replacement, `accidental_hits="keep"`: hits stay in the sum, the target is corrected as well.
+    - drawn with replacement, `accidental_hits="mask"`: hits are masked, the target is left uncorrected.
+
+    Masked hits beside a corrected target would learn another distribution, and cannot be asked for.
+
+    Args:
+        proposal: where noise comes from; `unique=True` is the usual choice.
+        num_samples: K ≥ 1 noise words, shared by the batch.
+        accidental_hits: what happens to hits when noise is drawn with replacement; unique noise is always masked.
+
+    Raises:
+        InputError: K < 1.
+
+    Cost: one (N, D)×(D, K) product forward and two backward; K + N rows get a gradient.
+
+    Example: where the noise covers the vocabulary nothing is approximate.
+        >>> import torch
+        >>> from vastmax import objective, output, proposal
+        >>> layer, hidden, target = output.Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
+        >>> sampled = objective.SampledSoftmax(proposal.Uniform(50, unique=True), num_samples=50)
+        >>> torch.allclose(sampled(layer, hidden, target), -layer.log_prob(hidden, target))
+        True
+    """
+
+    sampled = True
+    proposal: Proposal
+
+    def __init__(self, proposal: Proposal, num_samples: int, *, accidental_hits: AccidentalHits = "keep") -> None:
+        super().__init__()
+        if accidental_hits not in get_args(AccidentalHits):
+            raise InputError(f"accidental_hits is {accidental_hits!r}; expected 'keep' or 'mask'")
+        self.proposal = proposal
+        self.num_samples = checked_num_samples(num_samples)
+        self.accidental_hits = accidental_hits
+
+    def extra_repr(self) -> str:
+        """Options."""
+        return f"num_samples={self.num_samples}, accidental_hits={self.accidental_hits!r}"
+
+    def forward(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Losses (N,); see `Objective.forward`."""
+        scores = score_noise(
+            self.proposal,
+            self.num_samples,
+            output,
+            hidden,
+            target,
+            shared=True,
+            shift=_correction,
+            context=context,
+            generator=generator,
+        )
+        masked = scores.noise.unique or self.accidental_hits == "mask"
+        corrected = scores.noise.unique or self.accidental_hits == "keep"
+        target_score = scores.target_score
+        if corrected:
+            target_score = target_score - scores.noise.target_log_expected_count
+        hit = scores.hits(target) if masked else None
+        loss: Tensor = _LogSumExpWithTarget.apply(  # type: ignore[no-untyped-call]
+            scores.noise_score, target_score, hit
+        )
+        return loss
+
+
+def _correction(noise: Noise) -> Tensor:
+    """log m_w − log E[count of w]."""
+    if noise.multiplicity is None:
+        return -noise.log_expected_count
+    return noise.multiplicity.log() - noise.log_expected_count

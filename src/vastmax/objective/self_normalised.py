@@ -1,0 +1,102 @@
+"""Exact training that teaches the layer to need no normaliser."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from vastmax.errors import InputError
+from vastmax.objective.base import Objective
+from vastmax.output.base import FlatOutput, Output
+from vastmax.proposal.base import Context
+
+Penalty = Literal["likelihood", "squared", "log"]
+
+
+class SelfNormalised(Objective):
+    """Cross-entropy with log Z held near 0, so that at test time the score alone stands for log p.
+
+    A random share γ = `fraction` of the examples, never none, pays for log Z; 1/γ makes up for the others.
+
+    - `penalty="likelihood"`: J = −s(t) + (1/γ)·1[chosen]·(log Z + α·(log Z)²) (Devlin et al. 2014 with γ = 1; known
+      today as z-loss). Its optimum is at log Z = 0.
+    - `penalty="squared"`: J = −s(t) + (α/γ)·1[chosen]·(log Z)² (Andreas & Klein 2015). Its optimum is at log Z =
+      1/(2α), so that log p ≈ s − 1/(2α).
+    - `penalty="log"`: J = −s(t) + (1/γ)·1[chosen]·log Z (Chen et al. 2015, weak normalisation).
+
+    Where γ·N is no whole number, γ is the share really chosen, so that the loss has no bias.
+
+    Args:
+        alpha: α > 0, the weight of the penalty; not used by "log".
+        fraction: 0 < γ ≤ 1.
+        penalty: see above.
+
+    Raises:
+        InputError: values out of these ranges.
+
+    Cost: cross-entropy over γ·N examples; the (V, D) gradient is dense.
+
+    Example:
+        >>> import torch
+        >>> from vastmax import objective, output
+        >>> layer, hidden, target = output.Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
+        >>> score, log_z = layer.exact(hidden, target)
+        >>> devlin = -score + log_z + 0.1 * log_z**2
+        >>> torch.allclose(objective.SelfNormalised(0.1)(layer, hidden, target), devlin)
+        True
+    """
+
+    def __init__(self, alpha: float = 0.1, fraction: float = 1.0, *, penalty: Penalty = "likelihood") -> None:
+        super().__init__()
+        if not (alpha > 0 and math.isfinite(alpha)):
+            raise InputError(f"alpha is {alpha}; expected a finite number above 0, such as 0.1")
+        if not 0 < fraction <= 1:
+            raise InputError(
+                f"fraction is {fraction}; expected above 0 and at most 1: some examples must pay for log Z"
+            )
+        if penalty not in get_args(Penalty):
+            raise InputError(f"penalty is {penalty!r}; expected 'likelihood', 'squared' or 'log'")
+        self.alpha = alpha
+        self.fraction = fraction
+        self.penalty = penalty
+        # At the optimum of "squared" the score is log p up to a constant, and of "log" up to any function of h.
+        self.self_normalising = penalty == "likelihood"
+
+    def extra_repr(self) -> str:
+        """Options."""
+        return f"alpha={self.alpha}, fraction={self.fraction}, penalty={self.penalty!r}"
+
+    def initial_bias(self, vocab_size: int) -> float:
+        """−log V, so that Z ≈ 1 at step 0."""
+        return -math.log(vocab_size)
+
+    def forward(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Losses (N,); see `Objective.forward`. A single loss is not one example's: who is chosen pays for others."""
+        assert isinstance(output, FlatOutput)  # Objective.check refused anything else when the head was built
+        num_examples = hidden.shape[0]
+        num_chosen = max(1, round(self.fraction * num_examples))
+        if num_chosen >= num_examples:
+            target_score, log_normaliser = output.exact(hidden, target)
+            return self._of_normaliser(log_normaliser) - target_score
+        device = hidden.device if generator is None else generator.device
+        chosen = torch.randperm(num_examples, generator=generator, device=device)[:num_chosen].to(hidden.device)
+        target_score, log_normaliser = output.exact(hidden, target, normaliser_rows=chosen)
+        paid = self._of_normaliser(log_normaliser) * (num_examples / num_chosen)
+        return (-target_score).index_add(0, chosen, paid)
+
+    def _of_normaliser(self, log_normaliser: Tensor) -> Tensor:
+        if self.penalty == "log":
+            return log_normaliser
+        squared = self.alpha * log_normaliser.square()
+        return squared if self.penalty == "squared" else log_normaliser + squared

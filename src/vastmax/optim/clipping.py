@@ -1,0 +1,78 @@
+"""Gradient clipping by the total norm, for dense and row-sparse gradients together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from vastmax.errors import InputError
+from vastmax.optim.rows import coalesce_rows, state_dtype
+
+
+@torch.no_grad()
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    *,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Scale all gradients in place so that their joint norm is at most ``max_norm``; returns the norm before.
+
+    What ``torch.nn.utils.clip_grad_norm_`` does, and equal to it on the dense twins of the gradients; but a row-sparse
+    gradient is never made dense: its repeated rows are summed first (the norm of the parts is not the norm of the
+    sum), and the summed gradient replaces it, so that the optimiser need not sum again.
+
+    Args:
+        parameters: a parameter or an iterable of them; those without a gradient are passed over.
+        max_norm: the largest norm allowed, >= 0 and not NaN; infinity measures without clipping.
+        norm_type: p of the p-norm, > 0; infinity for the largest absolute entry.
+        error_if_nonfinite: raise when the norm is NaN or infinite, before anything is scaled.
+
+    Returns:
+        The joint norm, a scalar tensor of float32 or better, on the device of the first gradient.
+
+    Raises:
+        InputError: ``max_norm`` or ``norm_type`` out of range, or a sparse gradient not sparse over rows.
+        RuntimeError: the norm is not finite and ``error_if_nonfinite`` is set.
+
+    Cost: O(entries of the gradients).
+
+    Example:
+        >>> import torch
+        >>> embedding = torch.nn.Embedding(1000, 4, sparse=True)
+        >>> embedding(torch.tensor([5, 5])).sum().backward()  # the gradient of row 5 is (2, 2, 2, 2)
+        >>> clip_grad_norm_(embedding.parameters(), max_norm=1.0)
+        tensor(4.)
+        >>> embedding.weight.grad.coalesce().values().norm()
+        tensor(1.0000)
+    """
+    if math.isnan(max_norm) or max_norm < 0:
+        raise InputError(f"max_norm is {max_norm!r}; it must be at least 0: pass infinity to measure without clipping")
+    if math.isnan(norm_type) or norm_type <= 0:
+        raise InputError(f"norm_type is {norm_type!r}; it must be above 0: pass 2.0 for the Euclidean norm")
+    entries = []
+    for parameter in [parameters] if isinstance(parameters, Tensor) else parameters:
+        if parameter.grad is None:
+            continue
+        if parameter.grad.layout != torch.strided:
+            parameter.grad = coalesce_rows(parameter.grad)
+            entries.append(parameter.grad.values())
+        else:
+            entries.append(parameter.grad)
+    if not entries:
+        return torch.tensor(0.0)
+    device = entries[0].device
+    norms = [torch.linalg.vector_norm(e, norm_type, dtype=state_dtype(e.dtype)).to(device) for e in entries]
+    total: Tensor = torch.linalg.vector_norm(torch.stack(norms), norm_type)
+    if error_if_nonfinite and not bool(torch.isfinite(total)):
+        raise RuntimeError(f"the norm of the gradients is {total.item()}: skip this step, or find what made it so")
+    if max_norm < math.inf:
+        # As in torch: the small constant keeps a zero norm from dividing by zero.
+        scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
+        for e in entries:
+            e.mul_(scale.to(e.device, e.dtype))
+    return total

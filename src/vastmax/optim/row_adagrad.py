@@ -1,0 +1,79 @@
+"""Adagrad with one accumulator a row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
+
+from vastmax.optim.row_optimizer import RowOptimizer, check_option
+from vastmax.optim.rows import add_rows_, one_per_row, read_rows, state_dtype, write_rows_
+
+
+class RowAdagrad(RowOptimizer):
+    r"""Adagrad (Duchi et al. 2011) with one accumulated square a row: V numbers of state, not V·D.
+
+    For each row r in the gradient g::
+
+        a_r = a_r + mean(g_r ** 2)
+        w_r = w_r - lr * g_r / (sqrt(a_r) + eps)
+
+    Adagrad's state moves only with a gradient, so there is nothing lazy about it: a row that is absent from a batch has
+    gradient 0 and dense row-wise Adagrad would leave it alone as well. For a (V,) bias it is ``torch.optim.Adagrad``.
+    Rare rows keep a large step, frequent ones a small one, which is what a Zipf law asks for.
+
+    Args:
+        params: parameters or groups, as for every torch optimiser.
+        lr: learning rate, >= 0. A row's first step has root mean square lr.
+        initial_accumulator: a_r before the first step, >= 0; above 0 it damps the first steps of each row.
+        eps: added to the root, > 0.
+
+    Raises:
+        InputError: an option out of range; in ``step``, a sparse gradient that is not sparse over rows.
+
+    Cost: O(U * D) a step for U touched rows.
+
+    Example:
+        >>> import torch
+        >>> embedding = torch.nn.Embedding(1_000_000, 4, sparse=True)
+        >>> optimizer = RowAdagrad(embedding.parameters(), lr=0.5)
+        >>> before = embedding.weight[7].detach().clone()
+        >>> embedding(torch.tensor([7])).sum().backward()
+        >>> optimizer.step()
+        >>> torch.allclose(embedding.weight[7], before - 0.5)
+        True
+        >>> optimizer.state[embedding.weight]["sum"].shape
+        torch.Size([1000000])
+    """
+
+    def __init__(
+        self, params: ParamsT, lr: float = 0.1, *, initial_accumulator: float = 0.0, eps: float = 1e-10
+    ) -> None:
+        super().__init__(params, {"lr": lr, "initial_accumulator": initial_accumulator, "eps": eps})
+
+    def check_group(self, group: dict[str, Any]) -> None:
+        """Lr and initial_accumulator finite and >= 0, eps > 0."""
+        check_option("lr", group["lr"], low=0.0)
+        check_option("initial_accumulator", group["initial_accumulator"], low=0.0)
+        check_option("eps", group["eps"], low=0.0, low_open=True)
+
+    def update_rows(
+        self, parameter: Tensor, row_ids: Tensor | None, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        """See the class."""
+        if "sum" not in state:
+            state["sum"] = torch.full(
+                parameter.shape[:1],
+                float(group["initial_accumulator"]),
+                dtype=state_dtype(parameter.dtype),
+                device=parameter.device,
+            )
+        square = gradient.square()
+        if square.dim() > 1:
+            square = square.flatten(1).mean(1)
+        total = read_rows(state["sum"], row_ids).add_(square)
+        write_rows_(state["sum"], row_ids, total)
+        scale = total.sqrt().add_(group["eps"]).reciprocal_()
+        add_rows_(parameter, row_ids, gradient * one_per_row(scale, gradient), alpha=-group["lr"])

@@ -1,0 +1,112 @@
+"""Lazy Adam over rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
+
+from vastmax.errors import InputError
+from vastmax.optim.row_optimizer import RowOptimizer, check_option
+from vastmax.optim.rows import add_rows_, one_per_row, read_rows, state_dtype, write_rows_
+
+BiasCorrection = Literal["row", "step"]
+
+
+class RowAdam(RowOptimizer):
+    r"""Adam (Kingma & Ba 2015) in which a row's moments move only when the row has a gradient.
+
+    For each row r in the gradient g, touched for the t_r-th time::
+
+        m_r = beta1 * m_r + (1 - beta1) * g_r
+        v_r = beta2 * v_r + (1 - beta2) * g_r ** 2
+        w_r = w_r - lr * (m_r / (1 - beta1 ** t)) / (sqrt(v_r / (1 - beta2 ** t)) + eps)
+
+    ``bias_correction="row"`` (the default) takes t = t_r, the row's own count: each row follows exactly the trajectory
+    of Adam on its own sequence of gradients, and its first step has size lr whenever it comes.
+    ``bias_correction="step"`` takes t = the number of steps so far, as ``torch.optim.SparseAdam`` does: a row first met
+    late is then uncorrected, and its first step is (1 - beta1) / sqrt(1 - beta2), about 3.2, times as large.
+    With dense gradients both are ``torch.optim.Adam``.
+
+    Dense Adam would also move rows that are absent, by their old momentum, and decay their moments: that costs a pass
+    over all V rows in every step, and is what makes it unusable here.
+
+    Args:
+        params: parameters or groups, as for every torch optimiser.
+        lr: learning rate, >= 0.
+        betas: decay of the two moments, each in [0, 1).
+        eps: added to the root, > 0.
+        bias_correction: "row" or "step", see above.
+
+    Raises:
+        InputError: an option out of range; in ``step``, a sparse gradient that is not sparse over rows.
+
+    Cost: O(U * D) a step for U touched rows; state: two moments of the parameter's size (float32 or better) and, with
+    "row", one count a row.
+
+    Example:
+        >>> import torch
+        >>> embedding = torch.nn.Embedding(1000, 4, sparse=True)
+        >>> optimizer = RowAdam(embedding.parameters(), lr=0.01)
+        >>> before = embedding.weight[7].detach().clone()
+        >>> embedding(torch.tensor([7])).sum().backward()
+        >>> optimizer.step()
+        >>> torch.allclose(embedding.weight[7], before - 0.01)
+        True
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        bias_correction: BiasCorrection = "row",
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "bias_correction": bias_correction})
+
+    def check_group(self, group: dict[str, Any]) -> None:
+        """Lr finite and >= 0, two betas in [0, 1), eps > 0, bias_correction one of the two."""
+        check_option("lr", group["lr"], low=0.0)
+        check_option("eps", group["eps"], low=0.0, low_open=True)
+        if len(group["betas"]) != 2:
+            raise InputError(f"betas is {group['betas']!r}; it must be two numbers, such as (0.9, 0.999)")
+        for beta in group["betas"]:
+            check_option("betas", beta, low=0.0, high=1.0)
+        if group["bias_correction"] not in get_args(BiasCorrection):
+            raise InputError(f'bias_correction is {group["bias_correction"]!r}; choose "row" or "step"')
+
+    def update_rows(
+        self, parameter: Tensor, row_ids: Tensor | None, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        """See the class."""
+        if not state:
+            for name in ("mean", "square"):
+                state[name] = torch.zeros_like(parameter, dtype=state_dtype(parameter.dtype))
+            count_shape = parameter.shape[:1] if group["bias_correction"] == "row" else ()
+            state["count"] = torch.zeros(count_shape, dtype=torch.int64, device=parameter.device)
+        beta1, beta2 = group["betas"]
+        mean = read_rows(state["mean"], row_ids).lerp_(gradient, 1 - beta1)
+        write_rows_(state["mean"], row_ids, mean)
+        square = read_rows(state["square"], row_ids).mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        write_rows_(state["square"], row_ids, square)
+        if state["count"].dim() == 0:
+            count = state["count"].add_(1)
+        else:
+            count = read_rows(state["count"], row_ids).add_(1)
+            write_rows_(state["count"], row_ids, count)
+            count = one_per_row(count, gradient)
+        root = square.div(_one_minus_power(beta2, count, square.dtype)).sqrt_().add_(group["eps"])
+        update = mean.div(_one_minus_power(beta1, count, mean.dtype)).div_(root)
+        add_rows_(parameter, row_ids, update, alpha=-group["lr"])
+
+
+def _one_minus_power(beta: float, count: Tensor, dtype: torch.dtype) -> Tensor:
+    """1 - beta ** count without the cancellation that costs four digits at beta = 0.999, count = 1 in float32."""
+    if beta == 0.0:
+        return torch.ones_like(count, dtype=dtype)
+    return torch.expm1(count.to(dtype) * math.log(beta)).neg_()

@@ -1,0 +1,90 @@
+"""What every row optimiser shares: the walk over gradients, checks, and state that survives saving as it was."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from vastmax.errors import InputError
+from vastmax.optim.rows import state_dtype, touched_rows
+
+
+class RowOptimizer(Optimizer):
+    """A torch optimiser whose step reads and writes only the rows that got a gradient.
+
+    A subclass says in ``update_rows`` what happens to the touched rows of one parameter, and in ``check_group`` which
+    options are legal. Row r of a parameter is ``parameter[r]``: a vector of a (V, D) matrix, one number of a (V,) bias.
+    """
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Update every parameter that has a gradient, each only in its touched rows; returns the closure's loss."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with torch.no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is None:
+                        continue
+                    row_ids, gradient = touched_rows(parameter.grad)
+                    if gradient.numel() > 0:
+                        state = self.state[parameter]
+                        self.update_rows(parameter, row_ids, gradient.to(state_dtype(parameter.dtype)), state, group)
+        return loss
+
+    @abstractmethod
+    def update_rows(
+        self, parameter: Tensor, row_ids: Tensor | None, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        """Move ``parameter[row_ids]`` (unique ids; None: all rows) against ``gradient``, of state precision."""
+
+    @abstractmethod
+    def check_group(self, group: dict[str, Any]) -> None:
+        """Raise InputError unless the options of this parameter group are legal."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group of parameters, options not named in it taken from the defaults; checked before it is added."""
+        self.check_group({**self.defaults, **param_group})
+        super().add_param_group(param_group)
+        for parameter in self.param_groups[-1]["params"]:
+            if not parameter.is_floating_point():
+                self.param_groups.pop()
+                raise InputError(
+                    f"a parameter of dtype {parameter.dtype}; {type(self).__name__} moves real floating-point "
+                    "parameters only: leave it out or store its real and imaginary parts"
+                )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore state exactly as it was saved.
+
+        torch casts loaded state to the parameter's dtype; here the accumulators of a bfloat16 parameter are float32
+        and row counts are integers, so each tensor is put back in its own dtype, on the parameter's device.
+        """
+        super().load_state_dict(state_dict)
+        saved_ids = [i for group in state_dict["param_groups"] for i in group["params"]]
+        parameters = [p for group in self.param_groups for p in group["params"]]
+        for saved_id, parameter in zip(saved_ids, parameters, strict=True):
+            for name, value in state_dict["state"].get(saved_id, {}).items():
+                if isinstance(value, Tensor):
+                    self.state[parameter][name] = value.to(parameter.device, copy=True)
+
+
+def check_option(name: str, value: float, *, low: float, high: float = math.inf, low_open: bool = False) -> None:
+    """Raise InputError unless ``low <= value < high`` (``low < value`` with low_open)."""
+    legal = isinstance(value, int | float) and math.isfinite(value) and (low < value if low_open else low <= value)
+    if not legal or value >= high:
+        bound = f"{'above' if low_open else 'at least'} {low:g}" + (f" and below {high:g}" if high < math.inf else "")
+        raise InputError(f"{name} is {value!r}; it must be a finite number {bound}: pass such a {name}")

@@ -1,0 +1,66 @@
+"""Stochastic gradient descent over rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
+
+from vastmax.optim.row_optimizer import RowOptimizer, check_option
+from vastmax.optim.rows import add_rows_, read_rows, state_dtype, write_rows_
+
+
+class RowSGD(RowOptimizer):
+    r"""SGD, with momentum if asked for, that touches only the rows with a gradient.
+
+    For each row r in the gradient g::
+
+        b_r = momentum * b_r + g_r        # without momentum: b_r = g_r, and no state is kept
+        w_r = w_r - lr * b_r
+
+    With dense gradients this is ``torch.optim.SGD``. With row-sparse ones momentum is *lazy*: the velocity of a row
+    that is not in the batch neither decays nor moves the row, where the dense algorithm would let both happen in every
+    step, over all V rows. A row's trajectory is thus that of dense SGD on its own sequence of gradients.
+
+    Args:
+        params: parameters or groups, as for every torch optimiser.
+        lr: learning rate, >= 0.
+        momentum: in [0, 1). Above 0 a velocity of the parameter's size is kept, float32 or better.
+
+    Raises:
+        InputError: an option out of range; in ``step``, a sparse gradient that is not sparse over rows.
+
+    Cost: O(U * D) a step for U touched rows.
+
+    Example:
+        >>> import torch
+        >>> embedding = torch.nn.Embedding(1_000_000, 4, sparse=True)
+        >>> optimizer = RowSGD(embedding.parameters(), lr=0.1)
+        >>> embedding(torch.tensor([3, 3, 7])).sum().backward()
+        >>> before = embedding.weight[3].detach().clone()
+        >>> optimizer.step()
+        >>> torch.allclose(embedding.weight[3], before - 0.2)  # two occurrences, each with gradient 1
+        True
+    """
+
+    def __init__(self, params: ParamsT, lr: float, *, momentum: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    def check_group(self, group: dict[str, Any]) -> None:
+        """Lr finite and >= 0, momentum in [0, 1)."""
+        check_option("lr", group["lr"], low=0.0)
+        check_option("momentum", group["momentum"], low=0.0, high=1.0)
+
+    def update_rows(
+        self, parameter: Tensor, row_ids: Tensor | None, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        """See the class."""
+        if group["momentum"] > 0:
+            if "velocity" not in state:
+                state["velocity"] = torch.zeros_like(parameter, dtype=state_dtype(parameter.dtype))
+            velocity = read_rows(state["velocity"], row_ids).mul_(group["momentum"]).add_(gradient)
+            write_rows_(state["velocity"], row_ids, velocity)
+            gradient = velocity
+        add_rows_(parameter, row_ids, gradient, alpha=-group["lr"])

@@ -1,0 +1,284 @@
+"""Adaptive softmax: frequent words in a head at full width, rare ones in tail clusters of falling width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from vastmax.distribution.cutoffs import DEFAULT_COST, MAX_CLUSTERS, ProductCost, best_cutoffs, check_cutoffs
+from vastmax.errors import InputError
+from vastmax.output.base import Output, Search
+from vastmax.output.cluster_log_prob import cluster_log_prob
+from vastmax.output.count_order import CountOrder
+from vastmax.output.linear_exact import spans, tile_shape
+from vastmax.output.precision import product_dtype, score_dtype
+from vastmax.output.scan import scan_sample, scan_topk
+
+
+class Adaptive(Output):
+    """log p(w | h) = log p(w | head), or log p(cluster of w | head) + log p(w | cluster) (Grave et al. 2017).
+
+    The words are cut, in count order, into a head of the c_1 most frequent and J tail clusters. The head is a softmax
+    over its words and one entry a cluster; cluster i is a softmax over its words from a projection of h to width
+    hidden_size // div_value^i. It is a model of its own, exactly normalised, not an approximation of `Dense`; without
+    clusters it is `Dense`.
+
+    A step pays for a cluster only with the examples whose target lies in it. A cluster out of play gets no gradient at
+    all, and one in play a dense one: its softmax moves every word in it. No (n, V_i) scores are held.
+
+    Args:
+        hidden_size: D ≥ 1.
+        counts: (V,) in id order, or what has such `.counts`; ids need not be in count order.
+        cutoffs: [c_1, …, c_J], strictly ascending in [1, V); [] for one plain softmax; None to choose them by
+            `vastmax.distribution.cutoffs.best_cutoffs`.
+        div_value: by how much each cluster is narrower than the one before it, ≥ 1.
+        bias: whether words have a bias.
+        batch_size: the batch for which cut-offs are chosen; without effect when they are given.
+        cost: the device's constants for that choice; `measure_product_cost` measures them.
+        device: of the parameters.
+        dtype: of the parameters.
+
+    Raises:
+        InputError: counts, cut-offs or sizes out of range; so many clusters that one would have no width.
+
+    Shape:
+        hidden (N, D), target (N,).
+
+    Cost:
+        O((c_1 + J)·D + Σ_i p_i·V_i·D_i) an example, p_i the mass of cluster i.
+
+    Differs from the paper and from `torch.nn.AdaptiveLogSoftmaxWithLoss` in that words of the tail may have a bias, the
+    whole has (N,) losses, and ids come in any order.
+
+    Example:
+        >>> import torch
+        >>> counts = [10_000 // (rank + 1) for rank in range(2_000)]
+        >>> output = Adaptive(64, counts, cutoffs=[100, 500])
+        >>> [tuple(cluster.weight.shape) for cluster in output.clusters]
+        [(400, 16), (1500, 4)]
+        >>> output.log_prob(torch.randn(3, 64)).exp().sum(dim=1).allclose(torch.ones(3))
+        True
+    """
+
+    normalised = True
+
+    def __init__(
+        self,
+        hidden_size: int,
+        counts: Any,
+        cutoffs: Sequence[int] | None = None,
+        *,
+        div_value: float = 4.0,
+        bias: bool = True,
+        batch_size: int = 1024,
+        cost: ProductCost = DEFAULT_COST,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if hidden_size < 1:
+            raise InputError(f"hidden_size is {hidden_size}; expected at least 1")
+        if not (math.isfinite(div_value) and div_value >= 1):
+            raise InputError(f"div_value is {div_value!r}; expected a finite number of at least 1, such as 4.0")
+        self.order = CountOrder(counts, device=device)
+        self.hidden_size = hidden_size
+        self.vocab_size = len(self.order)
+        if cutoffs is None:
+            most = sum(_width(hidden_size, div_value, i) >= 1 for i in range(1, MAX_CLUSTERS + 1))
+            cutoffs = best_cutoffs(counts, batch_size=batch_size, max_clusters=most, cost=cost)
+        self.cutoffs = check_cutoffs(cutoffs, self.vocab_size)
+        self.div_value = div_value
+        edges = [*self.cutoffs, self.vocab_size]
+        self.head_size = edges[0]
+        self.head = _Cluster(hidden_size, None, self.head_size + len(self.cutoffs), bias, device, dtype)
+        self.clusters = nn.ModuleList()
+        for i, (start, stop) in enumerate(pairwise(edges), start=1):
+            width = _width(hidden_size, div_value, i)
+            if width < 1:
+                raise InputError(
+                    f"cluster {i} of {len(self.cutoffs)} would be {hidden_size} / {div_value:g}^{i} < 1 wide: "
+                    "pass fewer cutoffs or a smaller div_value"
+                )
+            self.clusters.append(_Cluster(hidden_size, width, stop - start, bias, device, dtype))
+
+    @classmethod
+    def from_torch(cls, layer: nn.AdaptiveLogSoftmaxWithLoss) -> Adaptive:
+        """The same model with copies of the parameters of torch's layer, whose ids are ranks.
+
+        Example:
+            >>> import torch
+            >>> theirs = torch.nn.AdaptiveLogSoftmaxWithLoss(32, 1_000, [50, 200])
+            >>> hidden, target = torch.randn(4, 32), torch.tensor([0, 60, 999, 7])
+            >>> torch.allclose(Adaptive.from_torch(theirs).log_prob(hidden, target), theirs(hidden, target).output)
+            True
+        """
+        theirs = layer.state_dict()
+        weight = theirs["head.weight"]
+        ours = cls(
+            layer.in_features,
+            torch.arange(layer.n_classes, 0, -1),
+            layer.cutoffs[:-1],
+            div_value=layer.div_value,
+            bias="head.bias" in theirs,
+            device=weight.device,
+            dtype=weight.dtype,
+        )
+        named = {"order.rank": ours.order.rank, "head.weight": weight}
+        if ours.head.bias is not None:
+            named["head.bias"] = theirs["head.bias"]
+        for i, cluster in enumerate(ours._tail()):
+            named[f"clusters.{i}.projection.weight"] = theirs[f"tail.{i}.0.weight"]
+            named[f"clusters.{i}.weight"] = theirs[f"tail.{i}.1.weight"]
+            if cluster.bias is not None:  # torch's have none
+                named[f"clusters.{i}.bias"] = torch.zeros_like(cluster.bias)
+        ours.load_state_dict(named)
+        return ours
+
+    def extra_repr(self) -> str:
+        """Sizes and options."""
+        return f"{self.hidden_size}, {self.vocab_size}, cutoffs={self.cutoffs}, div_value={self.div_value:g}"
+
+    def exact(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Output.exact`: (log p, 0)."""
+        rank = self.order.rank.index_select(0, target)
+        cluster_of = torch.bucketize(rank, rank.new_tensor(self.cutoffs), right=True)  # 0: the head
+        entry = torch.where(cluster_of == 0, rank, self.head_size - 1 + cluster_of)
+        log_prob = self.head.log_prob_at(hidden, entry)
+        for i, cluster in enumerate(self._tail()):
+            # Taken even when no target is in the cluster, so that DistributedDataParallel sees every parameter.
+            (example,) = (cluster_of == i + 1).nonzero(as_tuple=True)
+            position = rank.index_select(0, example) - self.cutoffs[i]
+            inside = cluster.log_prob_at(hidden.index_select(0, example), position)
+            log_prob = log_prob.index_add(0, example, inside)
+        return log_prob, torch.zeros_like(log_prob)
+
+    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
+        """See `Output.log_prob`."""
+        if target is not None:
+            return self.exact(hidden, target)[0]
+        entries = self.head.log_prob(hidden)
+        parts = [entries[:, : self.head_size]]
+        for i, cluster in enumerate(self._tail()):
+            parts.append(cluster.log_prob(hidden) + entries[:, self.head_size + i, None])
+        return self.order.columns_to_words(torch.cat(parts, dim=1))
+
+    @torch.no_grad()
+    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+        """See `Output.topk`.
+
+        A word of a cluster is at most as likely as its cluster. So a cluster is opened only for the examples whose k-th
+        best word so far is less likely than the whole cluster: for a sharp model, few.
+        """
+        if search is not None:
+            return search.topk(self, hidden, k)
+        dtype = score_dtype(hidden.dtype)
+        parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
+        parts += [self._topk(hidden[examples], k) for examples in self._example_tiles(hidden)]
+        log_prob, rank = (torch.cat(part) for part in zip(*parts, strict=True))
+        return log_prob, self.order.word_id[rank]
+
+    def _topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """(log_prob, rank), (n, k), over few enough examples to hold their head entries."""
+        entries = self.head.log_prob(hidden)
+        best, rank = entries[:, : self.head_size].topk(min(k, self.head_size), dim=1)
+        missing = k - best.shape[1]  # a head of fewer than k words: its clusters are opened until k are found
+        best = nn.functional.pad(best, (0, missing), value=-torch.inf)
+        rank = nn.functional.pad(rank, (0, missing))
+        for i, cluster in enumerate(self._tail()):
+            bound = entries[:, self.head_size + i]
+            (example,) = (bound >= best[:, -1]).nonzero(as_tuple=True)
+            if len(example) == 0:
+                continue
+            inside, position = cluster.topk(hidden.index_select(0, example), min(k, len(cluster.weight)))
+            candidate = torch.cat([best[example], inside + bound[example, None]], dim=1)
+            candidate_rank = torch.cat([rank[example], position + self.cutoffs[i]], dim=1)
+            best[example], chosen = candidate.topk(k, dim=1)
+            rank[example] = candidate_rank.gather(1, chosen)
+        return best, rank
+
+    @torch.no_grad()
+    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """See `Output.sample`: an entry of the head, then for entries that are clusters a word of the cluster."""
+        rank = self.head.sample(hidden, generator)
+        cluster_of = rank - (self.head_size - 1)
+        for i, cluster in enumerate(self._tail()):
+            (example,) = (cluster_of == i + 1).nonzero(as_tuple=True)
+            rank[example] = cluster.sample(hidden.index_select(0, example), generator) + self.cutoffs[i]
+        return self.order.word_id[rank]
+
+    def _tail(self) -> Iterator[_Cluster]:
+        for cluster in self.clusters:
+            assert isinstance(cluster, _Cluster)
+            yield cluster
+
+    def _example_tiles(self, hidden: Tensor) -> Iterator[slice]:
+        entries = len(self.head.weight)
+        examples, words = tile_shape(hidden.shape[0], hidden.device)
+        return spans(hidden.shape[0], max(1, examples * words // entries))
+
+
+class _Cluster(nn.Module):
+    """A softmax over some words, or entries, from a projection of the hidden vector (no projection in the head)."""
+
+    def __init__(
+        self,
+        hidden_size: int,
+        width: int | None,
+        num_words: int,
+        bias: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        self.projection = (
+            nn.Identity() if width is None else nn.Linear(hidden_size, width, bias=False, device=device, dtype=dtype)
+        )
+        width = hidden_size if width is None else width
+        self.weight = nn.Parameter(torch.empty(num_words, width, device=device, dtype=dtype))
+        bound = 1 / math.sqrt(width)  # as nn.Linear
+        nn.init.uniform_(self.weight, -bound, bound)
+        self.bias = nn.Parameter(torch.zeros(num_words, device=device, dtype=dtype)) if bias else None
+
+    def log_prob_at(self, hidden: Tensor, position: Tensor) -> Tensor:
+        return cluster_log_prob(self.projection(hidden), self.weight, self.bias, position)
+
+    def log_prob(self, hidden: Tensor) -> Tensor:
+        """Of all its words, (n, V_i), differentiable by the usual rules."""
+        scores = linear(self.projection(hidden), self.weight, self.bias)
+        return scores.to(score_dtype(scores.dtype)).log_softmax(dim=1)
+
+    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        parts = []
+        projected = self.projection(hidden)
+        for examples, words in self._tiles(projected):
+            score, position, log_normaliser = scan_topk(projected[examples], k, words, self._score_tile)
+            parts.append((score - log_normaliser[:, None], position))
+        return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([position for _, position in parts])
+
+    def sample(self, hidden: Tensor, generator: torch.Generator | None) -> Tensor:
+        projected = self.projection(hidden)
+        parts = [hidden.new_zeros(0, dtype=torch.int64)]
+        for examples, words in self._tiles(projected):
+            parts.append(scan_sample(projected[examples], words, self._score_tile, generator))
+        return torch.cat(parts)
+
+    def _tiles(self, hidden: Tensor) -> Iterator[tuple[slice, list[slice]]]:
+        tile_examples, tile_words = tile_shape(hidden.shape[0], hidden.device)
+        for examples in spans(hidden.shape[0], tile_examples):
+            yield examples, list(spans(len(self.weight), tile_words))
+
+    def _score_tile(self, hidden: Tensor, words: slice) -> Tensor:
+        dtype = product_dtype(hidden)
+        bias = None if self.bias is None else self.bias[words].to(dtype)
+        return linear(hidden.to(dtype), self.weight[words].to(dtype), bias).to(score_dtype(dtype))
+
+
+def _width(hidden_size: int, div_value: float, i: int) -> int:
+    """Width of cluster i = 1, 2, …"""
+    return int(hidden_size // div_value**i)

@@ -1,0 +1,128 @@
+"""What an output layer is: hidden vectors in, probabilities of words out.
+
+Layers trust their arguments: `hidden` is (N, D), `target` (N,) int64 in [0, V). `vastmax.Head` is the door where
+arguments are checked and leading dimensions are flattened.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+
+class Search(Protocol):
+    """An index that finds the best words of a layer without looking at all of them."""
+
+    def topk(self, output: Output, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """(log_prob, word_ids), both (N, k), best first."""
+
+
+class Output(nn.Module, ABC):
+    """p(w | h): parameters to probabilities, exactly.
+
+    Attributes:
+        hidden_size: D, the width of the hidden vector.
+        vocab_size: V, the number of words.
+        normalised: whether `log_prob` sums to one over the vocabulary.
+    """
+
+    hidden_size: int
+    vocab_size: int
+    normalised: bool = True
+
+    @abstractmethod
+    def exact(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """(target_score, log_normaliser), both (N,) and differentiable; their difference is log p(target | hidden).
+
+        Never holds (N, V). A factored layer returns (log p, 0). Results are in `precision.score_dtype`.
+        """
+
+    @abstractmethod
+    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
+        """log p of every word, (N, V), or of the targets, (N,)."""
+
+    @abstractmethod
+    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+        """The k best words, 1 ≤ k ≤ V: (log_prob, word_ids), (N, k) each, best first; exact without `search`."""
+
+    @abstractmethod
+    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """One word a row, drawn from p(· | hidden): (N,) int64."""
+
+
+class Rows(ABC):
+    """The parameters of some words, gathered once; the objectives score with them and never look inside.
+
+    `position` counts within `word_ids`; it is not a word id.
+
+    Attributes:
+        word_ids: (U,) int64, sorted and distinct.
+    """
+
+    word_ids: Tensor
+
+    @abstractmethod
+    def score(self, hidden: Tensor, position: Tensor | None = None) -> Tensor:
+        """Scores of every row, (N, U), or of the rows at `position` (K,) distinct, (N, K): one matrix product.
+
+        The result is the caller's to overwrite: nothing may keep it for the backward pass. So with `score_at`.
+        """
+
+    @abstractmethod
+    def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
+        """Scores of each example with rows of its own: `position` (N,) or (N, M), the result has its shape."""
+
+    def score_both(
+        self, hidden: Tensor, noise_position: Tensor, target_position: Tensor, *, noise_shift: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(`score(hidden, noise_position)` + noise_shift, `score_at(hidden, target_position)`), (N, K) and (N,).
+
+        That is a step of noise that the batch shares; `noise_shift` (K,) is a constant. The results are the caller's to
+        overwrite. A layer overrides this where the two are cheaper together.
+        """
+        noise_score = self.score(hidden, noise_position)
+        if noise_shift is not None:
+            noise_score = noise_score.add_(noise_shift)
+        return noise_score, self.score_at(hidden, target_position)
+
+
+class FlatOutput(Output):
+    """A layer that gives any word a score s(w), so that every objective trains it: p(w | h) ∝ exp s(w).
+
+    Attributes:
+        sparse_gradients: whether `select` gives row-sparse gradients (True) or dense ones (False). `exact` and
+            everything else that touches all words gives dense ones in any case.
+        score_shift: None, or (V,) to be added to the scores. See `shifted`.
+    """
+
+    sparse_gradients: bool
+    score_shift: Tensor | None = None
+
+    @abstractmethod
+    def select(self, word_ids: Tensor) -> Rows:
+        """The rows of `word_ids` (U,), sorted and distinct: one gather for target and noise together."""
+
+    @abstractmethod
+    def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """As `Output.exact`; `normaliser_rows` (n,) int64 distinct asks for log Z of these only: (N,), (n,)."""
+
+    @abstractmethod
+    def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Σ_w weight_w·s(w), (N,), `weight` (V,) or all ones; scores being linear, no (N, V) is needed."""
+
+    @abstractmethod
+    def initialise_bias(self, value: float) -> None:
+        """Set every bias to `value` if nobody has set them yet (all are zero); without biases do nothing."""
+
+    def shifted(self, shift: Tensor) -> Self:
+        """The same layer, sharing its parameters, with `shift` (V,) added to its scores.
+
+        Scores trained by negative sampling become likelihoods that way (`Objective.score_correction`).
+        """
+        view = copy.copy(self)
+        view.score_shift = shift if self.score_shift is None else self.score_shift + shift
+        return view

@@ -1,0 +1,214 @@
+"""log p of a target within one cluster, differentiable, for the narrow vectors of adaptive softmax tails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
+
+from vastmax.kernels import narrow_softmax
+from vastmax.output.precision import product_dtype, score_dtype
+
+_NARROW = 16
+"""Matrix products with fewer columns than a vector register holds are slower than padded ones, and the padding has room
+for the bias, which then needs no pass of its own."""
+
+_TILE_NUMEL_CPU = 2**19
+_TILE_NUMEL_GPU = 2**25
+_KEPT_NUMEL = 2**22
+"""Up to so many probabilities (16 MB in float32) are kept for the backward pass, which saves their part of one of four
+products: all of them in the head of most vocabularies."""
+
+_TILE_WORDS_UNIT = 1000
+"""Words of a tile are a multiple of this: a row stride of a power of two puts a column into few sets of the cache, and
+the product that reads scores down the columns takes twice as long."""
+
+
+def cluster_log_prob(hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:
+    """log p of the word at ``position`` of the cluster, for each example; differentiable once.
+
+    Equals ``F.linear(hidden, weight, bias).log_softmax(1).gather(1, position[:, None])[:, 0]`` without allocating
+    (n, V_i).
+
+    Args:
+        hidden: (n, D_i) projected hidden vectors of the examples whose target is in the cluster; n may be 0.
+        weight: (V_i, D_i).
+        bias: (V_i,) or None.
+        position: (n,) int64 in [0, V_i).
+
+    Returns:
+        (n,), in float32 where products run in bfloat16 or float16. With n = 0 the parameters get no gradient at all,
+        so that a cluster out of play costs nothing: not the memory of a gradient, not a pass of the optimiser.
+
+    Cost: 6·n·V_i·D_i operations and one exponential a score where n·V_i is small, else 8 and two; memory beside the
+    gradients: at most 16 MB of probabilities and one tile of scores. Vectors of up to 64 numbers in float32 on a CPU
+    go through a native kernel that holds no scores at all.
+    """
+    function = _NativeLogProb if _native_can(hidden, weight, bias) else _TiledLogProb
+    log_prob: Tensor = function.apply(hidden, weight, bias, position)  # type: ignore[no-untyped-call]
+    return log_prob
+
+
+def _native_can(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether the kernel takes these: few numbers a word, float32 on a CPU, and scores that cannot overflow."""
+    if len(hidden) == 0 or weight.shape[1] > narrow_softmax.WIDEST or product_dtype(hidden) != torch.float32:
+        return False
+    inputs = [hidden, weight] if bias is None else [hidden, weight, bias]
+    if any(x.device.type != "cpu" or x.dtype != torch.float32 for x in inputs):
+        return False
+    bound = narrow_softmax.score_bound(*_arrays(hidden, weight, bias))
+    return bound <= narrow_softmax.LARGEST_SCORE  # also False where the bound is NaN
+
+
+def _arrays(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """As the kernel reads them."""
+    contiguous_bias = None if bias is None else bias.detach().contiguous()
+    return hidden.detach().contiguous(), weight.detach().contiguous(), contiguous_bias
+
+
+def _target_score(hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor, dtype: torch.dtype) -> Tensor:
+    score = (hidden.to(dtype) * weight.index_select(0, position).to(dtype)).sum(1)
+    return score if bias is None else score + bias.index_select(0, position)
+
+
+class _NativeLogProb(torch.autograd.Function):
+    """The kernel gives log Z and its gradients; the part of the target is added here."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:
+        log_normaliser = hidden.new_empty(len(hidden))
+        narrow_softmax.forward(
+            *_arrays(hidden, weight, bias), log_normaliser=log_normaliser, threads=torch.get_num_threads()
+        )
+        ctx.save_for_backward(hidden, weight, bias, position, log_normaliser)
+        return _target_score(hidden, weight, bias, position, hidden.dtype) - log_normaliser
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, position, log_normaliser = ctx.saved_tensors
+        grad_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format)
+        grad_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
+        grad_bias = None if bias is None else torch.empty_like(bias, memory_format=torch.contiguous_format)
+        narrow_softmax.backward(
+            *_arrays(hidden, weight, bias),
+            log_normaliser=log_normaliser,
+            upstream=gradient.neg(),
+            hidden_gradient=grad_hidden,
+            weight_gradient=grad_weight,
+            bias_gradient=grad_bias,
+            threads=torch.get_num_threads(),
+        )
+        grad_hidden.addcmul_(weight.index_select(0, position), gradient[:, None])
+        grad_weight.index_add_(0, position, hidden * gradient[:, None])
+        if grad_bias is not None:
+            grad_bias.index_add_(0, position, gradient)
+        return grad_hidden, grad_weight, grad_bias, None
+
+
+class _TiledLogProb(torch.autograd.Function):
+    """Both passes take the softmax of a tile of words, the fastest pass over scores that torch has.
+
+    From the softmax of a tile and its maximum follows the tile's log normaliser, max s − log max p. With these kept,
+    the backward pass gets p(w) as the softmax of the tile times one number an example; that number is multiplied into
+    the thin factors of the two products, never into the tile.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:
+        dtype = product_dtype(hidden)
+        precise = score_dtype(dtype)
+        ctx.dtype = dtype
+        if len(hidden) == 0:
+            ctx.save_for_backward(hidden, weight, bias, position)
+            return hidden.new_empty(0, dtype=precise)
+        room = _KEPT_NUMEL if any(ctx.needs_input_grad) else 0
+        normalisers, kept = [], []
+        with torch.autocast(hidden.device.type, enabled=False):
+            target_score = _target_score(hidden, weight, bias, position, precise)
+            factors = _Factors(hidden, weight, bias, dtype)
+            for words in factors.tiles():
+                scores = factors.scores(words)
+                share = scores.softmax(1)
+                normalisers.append(scores.amax(1) - share.amax(1).log())
+                room -= share.numel()
+                if room >= 0:
+                    kept.append(share.to(dtype))
+            tile_normaliser = torch.stack(normalisers)
+            log_normaliser = tile_normaliser.logsumexp(0)
+        ctx.save_for_backward(hidden, weight, bias, position, tile_normaliser, log_normaliser, *kept)
+        return target_score - log_normaliser
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, position, *sums = ctx.saved_tensors
+        if len(hidden) == 0:
+            return torch.zeros_like(hidden), None, None, None
+        want_hidden, want_weight, want_bias, _ = ctx.needs_input_grad
+        tile_normaliser, log_normaliser, *kept = sums
+        width = weight.shape[1]
+        with torch.autocast(hidden.device.type, enabled=False):
+            factors = _Factors(hidden, weight, bias, ctx.dtype)
+            # −gradient · p(w) = scale · softmax of the tile
+            scales = (tile_normaliser - log_normaliser).exp_().mul_(-gradient)
+            grad_hidden = weight.index_select(0, position).to(gradient.dtype) * gradient[:, None]
+            grad_weight = torch.empty_like(weight)
+            grad_bias = torch.empty_like(bias) if want_bias else None
+            for i, words in enumerate(factors.tiles()):
+                share = kept[i] if i < len(kept) else factors.scores(words).softmax(1).to(ctx.dtype)
+                if want_hidden:
+                    grad_hidden += (share @ factors.words(words))[:, :width] * scales[i, :, None]
+                if want_weight or (factors.narrow and want_bias):
+                    of_words = share.T @ (factors.hidden * scales[i, :, None]).to(ctx.dtype)
+                    grad_weight[words] = of_words[:, :width]
+                if grad_bias is not None:
+                    grad_bias[words] = of_words[:, width] if factors.narrow else share.T @ scales[i].to(ctx.dtype)
+            grad_weight.index_add_(0, position, (hidden.to(gradient.dtype) * gradient[:, None]).to(weight.dtype))
+            if grad_bias is not None:
+                grad_bias.index_add_(0, position, gradient.to(grad_bias.dtype))
+        return (
+            grad_hidden.to(hidden.dtype) if want_hidden else None,
+            grad_weight if want_weight else None,
+            grad_bias,
+            None,
+        )
+
+
+class _Factors:
+    """hidden and weight in the dtype of products, narrow ones padded, the bias then as a column of its own."""
+
+    def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
+        self.narrow = weight.shape[1] < _NARROW
+        self.weight, self.bias, self.dtype = weight, bias, dtype
+        self.padding = _NARROW - weight.shape[1]
+        self.hidden = hidden.to(dtype)
+        if self.narrow:
+            self.hidden = pad(self.hidden, (0, self.padding))
+            self.hidden[:, weight.shape[1]] = 1.0
+
+    def tiles(self) -> list[slice]:
+        numel = _TILE_NUMEL_CPU if self.hidden.device.type == "cpu" else _TILE_NUMEL_GPU
+        step = max(1, numel // max(len(self.hidden), 1) // _TILE_WORDS_UNIT) * _TILE_WORDS_UNIT
+        return [slice(start, start + step) for start in range(0, len(self.weight), step)]
+
+    def words(self, words: slice) -> Tensor:
+        """The vectors of a tile of words, (words, D_i) or padded (words, 16)."""
+        tile = self.weight[words].to(self.dtype)
+        if self.narrow:
+            tile = pad(tile, (0, self.padding))
+            if self.bias is not None:
+                tile[:, self.weight.shape[1]] = self.bias[words]
+        return tile
+
+    def scores(self, words: slice) -> Tensor:
+        """(n, words) in the dtype of scores."""
+        tile = self.words(words)
+        if self.bias is None or self.narrow:
+            scores = self.hidden @ tile.T
+        else:
+            scores = torch.addmm(self.bias[words].to(self.dtype), self.hidden, tile.T)
+        return scores.to(score_dtype(self.dtype))

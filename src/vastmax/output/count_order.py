@@ -1,0 +1,46 @@
+"""Word ids come in any order; layers that treat frequent and rare words differently keep the words in count order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vastmax.distribution.counts import counts_array
+
+
+class CountOrder(nn.Module):
+    """Word id ↔ rank, most frequent first, ties and zero counts in id order.
+
+    Args:
+        counts: (V,) in id order.
+        device: of the tables.
+
+    Attributes:
+        rank: (V,) int64, saved with the model: without it the rows of its parameters would have no names.
+        word_id: (V,) int64, the inverse; made again when a model is loaded.
+    """
+
+    rank: Tensor
+    word_id: Tensor
+
+    def __init__(self, counts: Any, *, device: torch.device | str | None = None) -> None:
+        super().__init__()
+        word_id = torch.from_numpy(np.argsort(-counts_array(counts), kind="stable")).to(device)
+        self.register_buffer("rank", torch.argsort(word_id))
+        self.register_buffer("word_id", word_id, persistent=False)
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        self.word_id.copy_(torch.argsort(self.rank))
+
+    def __len__(self) -> int:
+        return len(self.rank)
+
+    def columns_to_words(self, by_rank: Tensor) -> Tensor:
+        """(N, V) in rank order → (N, V) in id order; differentiable, and no copy where the two orders are the same."""
+        if torch.equal(self.rank, torch.arange(len(self.rank), device=self.rank.device)):
+            return by_rank
+        return by_rank.index_select(1, self.rank)

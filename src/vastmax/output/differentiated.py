@@ -1,0 +1,281 @@
+"""Differentiated softmax: frequent words get wide vectors, rare ones narrow vectors, each block its slice of h."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from vastmax.distribution.counts import counts_array
+from vastmax.errors import InputError
+from vastmax.output.base import FlatOutput, Rows, Search
+from vastmax.output.count_order import CountOrder
+from vastmax.output.differentiated_rows import BlockRows, DifferentiatedRows
+from vastmax.output.linear_exact import linear_exact, spans, tile_shape
+from vastmax.output.precision import product_dtype, score_dtype
+from vastmax.output.rows import RowSparse, gather_rows
+from vastmax.output.scan import ScoreTile, scan_sample, scan_topk
+
+
+class _Block(NamedTuple):
+    """A block of words: its ranks, its slice of the hidden vector, and its parameters in rank order."""
+
+    ranks: slice
+    columns: slice
+    weight: Tensor
+    bias: Tensor | None
+
+
+class Differentiated(RowSparse, FlatOutput):
+    """s(w) = W_w·h_k + b_w with h_k the slice of h that belongs to w's block (D-Softmax, Chen et al. 2015).
+
+    The words in count order are cut into blocks of `block_sizes`; words of block k have vectors of `block_widths[k]`
+    numbers and see only that slice of h. log Z runs over all words. W is thus block-diagonal, and it is stored as its
+    blocks: nothing is padded. With one block it is `Dense`. Rare words are modelled less well: compare by frequency.
+
+    Args:
+        hidden_size: D, the sum of `block_widths`.
+        counts: (V,) in id order, or what has such `.counts`; ids need not be in count order.
+        block_sizes: words of each block, most frequent first; V in sum.
+        block_widths: numbers a word of each block has, usually falling; D in sum. Both may be left out together for
+            those of `default_blocks`.
+        bias: whether words have a bias.
+        sparse_gradients: as for `Dense`.
+        device: of the parameters.
+        dtype: of the parameters.
+
+    Raises:
+        InputError: counts out of range, or sizes and widths that do not add up.
+
+    Shape:
+        hidden (N, D), target (N,). Parameters `weight_0` (V_0, d_0), `bias_0` (V_0,), `weight_1`, …, in rank order.
+
+    Cost:
+        Σ_k V_k·d_k in place of V·D, in training and at test time; sampled: the rows in play.
+
+    Example:
+        >>> import torch
+        >>> output = Differentiated(8, [9, 7, 7, 3, 1, 1], block_sizes=[2, 4], block_widths=[6, 2])
+        >>> sum(parameter.numel() for parameter in output.parameters())  # 2·6 + 4·2 weights, 6 biases
+        26
+        >>> output.log_prob(torch.randn(3, 8)).exp().sum(dim=1).allclose(torch.ones(3))
+        True
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        counts: Any,
+        block_sizes: Sequence[int] | None = None,
+        block_widths: Sequence[int] | None = None,
+        *,
+        bias: bool = True,
+        sparse_gradients: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.order = CountOrder(counts, device=device)
+        self.hidden_size = hidden_size
+        self.vocab_size = len(self.order)
+        if block_sizes is None and block_widths is None:
+            block_sizes, block_widths = default_blocks(counts, hidden_size)
+        if block_sizes is None or block_widths is None:
+            raise InputError("only one of block_sizes and block_widths was given; expected both, or none of them")
+        self.block_sizes, self.block_widths = list(block_sizes), list(block_widths)
+        _check_blocks(self.block_sizes, self.block_widths, self.vocab_size, hidden_size)
+        self.sparse_gradients = sparse_gradients
+        self.sparse = sparse_gradients
+        # Parameters of this module itself, not of a list: see RowSparse.
+        for k, (size, width) in enumerate(zip(self.block_sizes, self.block_widths, strict=True)):
+            weight = nn.Parameter(torch.empty(size, width, device=device, dtype=dtype))
+            bound = 1 / math.sqrt(width)  # as nn.Linear
+            nn.init.uniform_(weight, -bound, bound)
+            self.register_parameter(f"weight_{k}", weight)
+            # At zero until somebody sets it: see FlatOutput.initialise_bias.
+            zeros = nn.Parameter(torch.zeros(size, device=device, dtype=dtype)) if bias else None
+            self.register_parameter(f"bias_{k}", zeros)
+
+    def extra_repr(self) -> str:
+        """Sizes and options."""
+        return (
+            f"{self.hidden_size}, {self.vocab_size}, block_sizes={self.block_sizes}, block_widths={self.block_widths}, "
+            f"sparse_gradients={self.sparse_gradients}"
+        )
+
+    def initialise_bias(self, value: float) -> None:
+        """See `FlatOutput.initialise_bias`."""
+        biases = [self._parameters[f"bias_{k}"] for k in range(len(self.block_sizes))]
+        if not any(bias is not None and bias.any() for bias in biases):
+            for bias in biases:
+                if bias is not None:
+                    nn.init.constant_(bias, value)
+
+    def select(self, word_ids: Tensor) -> Rows:
+        """See `FlatOutput.select`."""
+        rank, by_rank = self.order.rank.index_select(0, word_ids).sort()
+        blocks = []
+        start = 0
+        for block in self._blocks(shifted=False):
+            stop = int(torch.searchsorted(rank, block.ranks.stop))
+            row = rank[start:stop] - block.ranks.start
+            weight = gather_rows(block.weight, row, sparse=self.sparse_gradients)
+            bias = None if block.bias is None else gather_rows(block.bias, row, sparse=self.sparse_gradients)
+            if self.score_shift is not None:
+                shift = self.score_shift.index_select(0, word_ids[by_rank[start:stop]])
+                bias = shift if bias is None else bias + shift
+            blocks.append(BlockRows(slice(start, stop), block.columns, weight, bias))
+            start = stop
+        return DifferentiatedRows(word_ids, torch.argsort(by_rank), blocks)
+
+    def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See `FlatOutput.exact`: log Z is the logsumexp of the blocks' own, each in tiles."""
+        rank = self.order.rank.index_select(0, target)
+        scores, examples, normalisers = [], [], []
+        for block in self._blocks():
+            inside = (rank >= block.ranks.start) & (rank < block.ranks.stop)
+            (example,) = inside.nonzero(as_tuple=True)
+            score, normaliser = linear_exact(
+                hidden[:, block.columns],
+                block.weight,
+                block.bias,
+                rank.index_select(0, example) - block.ranks.start,
+                target_example=example,
+                normaliser_example=normaliser_rows,
+            )
+            scores.append(score)
+            examples.append(example)
+            normalisers.append(normaliser)
+        # Each example has one target, so the blocks' examples together are a permutation of all.
+        target_score = torch.cat(scores).index_select(0, torch.argsort(torch.cat(examples)))
+        return target_score, torch.stack(normalisers).logsumexp(0)
+
+    def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
+        """See `FlatOutput.weighted_score`."""
+        dtype = score_dtype(hidden.dtype)
+        scores = hidden.new_zeros(len(hidden), dtype=dtype)
+        for block in self._blocks():
+            table = block.weight.to(dtype)
+            of_rank = (
+                table.new_ones(len(table)) if weight is None else weight[self.order.word_id[block.ranks]].to(dtype)
+            )
+            scores = scores + hidden[:, block.columns].to(dtype) @ (of_rank @ table)
+            if block.bias is not None:
+                scores = scores + of_rank @ block.bias.to(dtype)
+        return scores
+
+    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
+        """See `Output.log_prob`."""
+        if target is not None:
+            target_score, log_normaliser = self.exact(hidden, target)
+            return target_score - log_normaliser
+        parts = []
+        for block in self._blocks():
+            bias = None if block.bias is None else block.bias.to(block.weight.dtype)
+            scores = linear(hidden[:, block.columns], block.weight, bias)
+            parts.append(scores.to(score_dtype(scores.dtype)))
+        return self.order.columns_to_words(torch.cat(parts, dim=1).log_softmax(dim=1))
+
+    @torch.no_grad()
+    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+        """See `Output.topk`."""
+        if search is not None:
+            return search.topk(self, hidden, k)
+        dtype = score_dtype(hidden.dtype)
+        parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
+        for examples, ranks in self._tiles(hidden):
+            score, rank, log_normaliser = scan_topk(hidden[examples], k, ranks, self._score_tiles())
+            parts.append((score - log_normaliser[:, None], self.order.word_id[rank]))
+        return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([word_id for _, word_id in parts])
+
+    @torch.no_grad()
+    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """See `Output.sample`."""
+        parts = [hidden.new_zeros(0, dtype=torch.int64)]
+        for examples, ranks in self._tiles(hidden):
+            parts.append(scan_sample(hidden[examples], ranks, self._score_tiles(), generator))
+        return self.order.word_id[torch.cat(parts)]
+
+    def _blocks(self, *, shifted: bool = True) -> Iterator[_Block]:
+        """The blocks; with `shifted`, their biases include `score_shift`."""
+        ranks = pairwise(accumulate(self.block_sizes, initial=0))
+        columns = pairwise(accumulate(self.block_widths, initial=0))
+        for k, (rank, column) in enumerate(zip(ranks, columns, strict=True)):
+            weight, bias = self.get_parameter(f"weight_{k}"), self._parameters[f"bias_{k}"]
+            shifted_bias: Tensor | None = bias
+            if shifted and self.score_shift is not None:
+                shift = self.score_shift[self.order.word_id[slice(*rank)]]
+                shifted_bias = shift if bias is None else bias + shift
+            yield _Block(slice(*rank), slice(*column), weight, shifted_bias)
+
+    def _tiles(self, hidden: Tensor) -> Iterator[tuple[slice, list[slice]]]:
+        """Examples, and ranges of ranks none of which crosses from one block into the next."""
+        tile_examples, tile_words = tile_shape(hidden.shape[0], hidden.device)
+        edges = pairwise(accumulate(self.block_sizes, initial=0))
+        ranks = [
+            slice(start + tile.start, start + tile.stop)
+            for start, stop in edges
+            for tile in spans(stop - start, tile_words)
+        ]
+        for examples in spans(hidden.shape[0], tile_examples):
+            yield examples, ranks
+
+    def _score_tiles(self) -> ScoreTile:
+        """Scores of a range of ranks that lies within a block."""
+        blocks = list(self._blocks())
+
+        def score_tile(hidden: Tensor, ranks: slice) -> Tensor:
+            block = next(b for b in blocks if ranks.stop <= b.ranks.stop)
+            rows = slice(ranks.start - block.ranks.start, ranks.stop - block.ranks.start)
+            dtype = product_dtype(hidden)
+            bias = None if block.bias is None else block.bias[rows].to(dtype)
+            scores = linear(hidden[:, block.columns].to(dtype), block.weight[rows].to(dtype), bias)
+            return scores.to(score_dtype(dtype))
+
+        return score_tile
+
+
+def default_blocks(counts: Any, hidden_size: int) -> tuple[list[int], list[int]]:
+    """(block_sizes, block_widths): three blocks of equal probability mass, of 8, 5 and 3 sixteenths of D.
+
+    At D = 256 the widths are 128, 80 and 48. Under a Zipf law the first block then holds a few dozen words and the last
+    nearly all, so that the layer costs about 3/16 of `Dense`. Fewer blocks where V or D is below 3 or 16.
+
+    Example:
+        >>> default_blocks([1000 / (rank + 1) for rank in range(1000)], 256)
+        ([7, 76, 917], [128, 80, 48])
+    """
+    if hidden_size < 1:
+        raise InputError(f"hidden_size is {hidden_size}; expected at least 1")
+    ordered = np.sort(counts_array(counts))[::-1]
+    if len(ordered) < 3 or hidden_size < 16:
+        return [len(ordered)], [hidden_size]
+    mass = np.cumsum(ordered) / ordered.sum()
+    first = min(max(int(np.searchsorted(mass, 1 / 3)) + 1, 1), len(ordered) - 2)
+    second = min(max(int(np.searchsorted(mass, 2 / 3)) + 1, first + 1), len(ordered) - 1)
+    last_width, middle_width = 3 * hidden_size // 16, 5 * hidden_size // 16
+    sizes = [first, second - first, len(ordered) - second]
+    return sizes, [hidden_size - middle_width - last_width, middle_width, last_width]
+
+
+def _check_blocks(sizes: list[int], widths: list[int], vocab_size: int, hidden_size: int) -> None:
+    if len(sizes) != len(widths) or not sizes:
+        raise InputError(
+            f"{len(sizes)} block_sizes and {len(widths)} block_widths; expected one of each a block, at least one block"
+        )
+    if min(sizes) < 1 or sum(sizes) != vocab_size:
+        raise InputError(
+            f"block_sizes {sizes} sum to {sum(sizes)}; expected positive sizes that sum to the {vocab_size} words "
+            "of counts"
+        )
+    if min(widths) < 1 or sum(widths) != hidden_size:
+        raise InputError(
+            f"block_widths {widths} sum to {sum(widths)}; expected positive widths that sum to hidden_size "
+            f"{hidden_size}, since each block has a slice of the hidden vector to itself"
+        )

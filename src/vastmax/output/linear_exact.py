@@ -1,0 +1,253 @@
+"""Scores of the targets and log Z of a linear layer, differentiable, without the (N, V) scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from vastmax.output.precision import product_dtype, score_dtype
+
+# Scores held at a time: enough for the matrix product to run at full speed, little enough to stay in the cache of a CPU
+# or to be small beside the memory of a GPU. On 2 AVX-512 cores 2**19 to 2**22 are alike.
+_TILE_NUMEL_CPU = 2**21
+_TILE_NUMEL_GPU = 2**25
+_MAX_TILE_EXAMPLES_CPU = 1024
+_MAX_TILE_EXAMPLES_GPU = 8192
+
+
+def tile_shape(num_examples: int, device: torch.device) -> tuple[int, int]:
+    """(examples, words) of a tile of scores."""
+    on_gpu = device.type != "cpu"
+    examples = max(1, min(num_examples, _MAX_TILE_EXAMPLES_GPU if on_gpu else _MAX_TILE_EXAMPLES_CPU))
+    words = max(256, min(2**16, (_TILE_NUMEL_GPU if on_gpu else _TILE_NUMEL_CPU) // examples))
+    # Not a power of two: rows that far apart share few sets of a cache, and the product that reads the scores down
+    # their columns, for the gradient of the weight, takes up to twice as long.
+    return examples, words if words < 1000 else words // 1000 * 1000
+
+
+def spans(length: int, step: int) -> Iterator[slice]:
+    """Slices of at most `step` that cover range(length)."""
+    for start in range(0, length, step):
+        yield slice(start, min(start + step, length))
+
+
+class _LinearExact(torch.autograd.Function):
+    """Forward: one pass over the words for log Z. Backward: scores again, tile by tile, then both gradients.
+
+    Keeping the scores would save the second of four products and cost N·V numbers. Words are the outer loop, so that
+    the gradient of the weight, the largest thing here, is written once.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        target: Tensor,
+        target_example: Tensor | None,
+        normaliser_example: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        dtype = product_dtype(hidden)
+        with torch.autocast(hidden.device.type, enabled=False):
+            of_target = hidden if target_example is None else hidden.index_select(0, target_example)
+            target_score = _row_dot(of_target, weight.index_select(0, target), score_dtype(dtype))
+            if bias is not None:
+                target_score += bias.index_select(0, target)
+            normalised = hidden if normaliser_example is None else hidden.index_select(0, normaliser_example)
+            log_normaliser = _log_normaliser(normalised.to(dtype), weight, bias)
+        ctx.save_for_backward(hidden, weight, bias, target, target_example, normaliser_example, log_normaliser)
+        ctx.dtype = dtype
+        return target_score, log_normaliser
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, target_gradient: Tensor, normaliser_gradient: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, target, target_example, normaliser_example, log_normaliser = ctx.saved_tensors
+        with torch.autocast(hidden.device.type, enabled=False):
+            gradients = _backward(
+                hidden,
+                weight,
+                bias,
+                target,
+                target_example,
+                normaliser_example,
+                log_normaliser,
+                target_gradient,
+                normaliser_gradient,
+                ctx.dtype,
+                ctx.needs_input_grad,
+            )
+        return *gradients, None, None, None
+
+
+def _row_dot(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
+    return (a.to(dtype) * b.to(dtype)).sum(-1)
+
+
+def _scores(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """One tile of scores in score_dtype; the product in the dtype of `hidden`."""
+    weight = weight.to(hidden.dtype)
+    if bias is None:
+        scores = hidden @ weight.T
+    else:
+        scores = torch.addmm(bias.to(hidden.dtype), hidden, weight.T)
+    return scores.to(score_dtype(hidden.dtype))
+
+
+def _log_normaliser(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    dtype = score_dtype(hidden.dtype)
+    num_examples, vocab_size = hidden.shape[0], weight.shape[0]
+    largest = hidden.new_full((num_examples,), -torch.inf, dtype=dtype)
+    total = hidden.new_zeros(num_examples, dtype=dtype)
+    tile_examples, tile_words = tile_shape(num_examples, hidden.device)
+    for words in spans(vocab_size, tile_words):
+        tile_bias = None if bias is None else bias[words]
+        for examples in spans(num_examples, tile_examples):
+            scores = _scores(hidden[examples], weight[words], tile_bias)
+            before = largest[examples]
+            now = torch.maximum(before, scores.amax(dim=1))
+            tile_total = scores.sub_(now[:, None]).exp_().sum(dim=1)
+            total[examples] = total[examples] * (before - now).exp() + tile_total
+            largest[examples] = now
+    return largest + total.log()
+
+
+def _backward(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    target: Tensor,
+    target_example: Tensor | None,
+    normaliser_example: Tensor | None,
+    log_normaliser: Tensor,
+    target_gradient: Tensor,
+    normaliser_gradient: Tensor,
+    dtype: torch.dtype,
+    wanted: tuple[bool, ...],
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    precise = score_dtype(dtype)
+    normalised = (hidden if normaliser_example is None else hidden.index_select(0, normaliser_example)).to(dtype)
+    grad_normalised = torch.zeros_like(normalised, dtype=precise) if wanted[0] else None
+    grad_weight = torch.empty_like(weight) if wanted[1] else None
+    grad_bias = torch.empty_like(bias) if bias is not None and wanted[2] else None
+    num_examples = normalised.shape[0]
+    tile_examples, tile_words = tile_shape(num_examples, hidden.device)
+    for words in spans(weight.shape[0], tile_words):
+        tile_weight = weight[words].to(dtype)
+        tile_bias = None if bias is None else bias[words]
+        for examples in spans(num_examples, tile_examples):
+            first = examples.start == 0
+            scores = _scores(normalised[examples], tile_weight, tile_bias)
+            # p(w | h)·(gradient of log Z), in place of the scores
+            share = scores.sub_(log_normaliser[examples, None]).exp_().mul_(normaliser_gradient[examples, None])
+            low = share.to(dtype)
+            if grad_normalised is not None:
+                _add_product(grad_normalised[examples], low, tile_weight)
+            if grad_weight is not None:
+                _put_product(grad_weight[words], low.T, normalised[examples], add=not first)
+            if grad_bias is not None:
+                column = share.sum(dim=0)
+                grad_bias[words] = column if first else grad_bias[words] + column
+    if num_examples == 0:
+        for gradient in (grad_weight, grad_bias):
+            if gradient is not None:
+                gradient.zero_()
+    return _add_target_part(
+        hidden,
+        weight,
+        target,
+        target_example,
+        normaliser_example,
+        target_gradient,
+        grad_normalised,
+        grad_weight,
+        grad_bias,
+    )
+
+
+def _add_target_part(
+    hidden: Tensor,
+    weight: Tensor,
+    target: Tensor,
+    target_example: Tensor | None,
+    normaliser_example: Tensor | None,
+    target_gradient: Tensor,
+    grad_normalised: Tensor | None,
+    grad_weight: Tensor | None,
+    grad_bias: Tensor | None,
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    grad_hidden = None
+    precise = target_gradient.dtype
+    if grad_normalised is not None:
+        if normaliser_example is None:
+            grad_hidden = grad_normalised
+        else:
+            grad_hidden = torch.zeros_like(hidden, dtype=precise).index_copy_(0, normaliser_example, grad_normalised)
+        of_target = weight.index_select(0, target).to(precise) * target_gradient[:, None]
+        if target_example is None:
+            grad_hidden += of_target
+        else:
+            grad_hidden.index_add_(0, target_example, of_target)
+        grad_hidden = grad_hidden.to(hidden.dtype)
+    if grad_weight is not None:
+        of_target = hidden if target_example is None else hidden.index_select(0, target_example)
+        update = (of_target.to(precise) * target_gradient[:, None]).to(weight.dtype)
+        grad_weight.index_add_(0, target, update)
+    if grad_bias is not None:
+        grad_bias.index_add_(0, target, target_gradient.to(grad_bias.dtype))
+    return grad_hidden, grad_weight, grad_bias
+
+
+def _add_product(into: Tensor, a: Tensor, b: Tensor) -> None:
+    if into.dtype == a.dtype:
+        into.addmm_(a, b)
+    else:
+        into += a @ b
+
+
+def _put_product(into: Tensor, a: Tensor, b: Tensor, *, add: bool) -> None:
+    if into.dtype == a.dtype:
+        torch.addmm(into, a, b, beta=float(add), out=into)
+    elif add:
+        into += a @ b
+    else:
+        into.copy_(a @ b)
+
+
+def linear_exact(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    target: Tensor,
+    *,
+    target_example: Tensor | None = None,
+    normaliser_example: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Target scores and log Z; both differentiable in hidden, weight and bias, once.
+
+    Equals, with `scores = F.linear(hidden, weight, bias)`: `scores[target_example, target]` and
+    `scores[normaliser_example].logsumexp(1)`, without allocating (N, V).
+
+    Args:
+        hidden: (N, D).
+        weight: (V, D).
+        bias: (V,) or None.
+        target: (M,) int64.
+        target_example: (M,) which example each target belongs to; None for 0 … N−1.
+        normaliser_example: (n,) the distinct examples whose log Z is wanted; None for all.
+
+    Returns:
+        (M,) and (n,), in float32 where products run in bfloat16 or float16.
+
+    Cost: 2·n·V·D multiply-adds forward, 6·n·V·D backward (scores are computed again); memory beside the gradients: one
+    tile, a few MB on a CPU.
+    """
+    scores: tuple[Tensor, Tensor] = _LinearExact.apply(  # type: ignore[no-untyped-call]
+        hidden, weight, bias, target, target_example, normaliser_example
+    )
+    return scores

@@ -1,0 +1,146 @@
+"""log p of leaves by the native kernels: one pass for the value and what the gradients need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from vastmax.eager import eager
+from vastmax.errors import InputError
+from vastmax.kernels.hierarchical import TreeArrays
+from vastmax.output.large_memory import empty_in_large_pages
+
+
+class _NativeLogProb(torch.autograd.Function):
+    """Forward leaves the derivatives of log p by hidden and by the scores behind; backward scales and scatters them."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        leaf: Tensor,
+        arrays: TreeArrays,
+        wants: tuple[bool, bool, bool],
+        sparse_gradients: bool,
+    ) -> Tensor:
+        N = hidden.shape[0]
+        hidden, leaf = hidden.contiguous(), leaf.contiguous()
+        wants_rows = wants[1] or wants[2]
+        plan = arrays.plan(leaf, grouped=wants_rows)
+        log_prob = hidden.new_empty(N)
+        hidden_slope = torch.empty_like(hidden) if wants[0] else None
+        # A tree that is not binary works in this memory in any case.
+        slope = hidden.new_empty(plan.num_slopes) if wants_rows or not arrays.binary else None
+        arrays.forward(
+            plan,
+            leaf,
+            hidden,
+            weight.contiguous(),
+            bias,
+            log_prob=log_prob,
+            slope=slope,
+            hidden_slope=hidden_slope,
+            threads=torch.get_num_threads(),
+        )
+        ctx.save_for_backward(hidden, hidden_slope, slope if wants_rows else None)
+        ctx.plan, ctx.arrays, ctx.wants, ctx.sparse_gradients = plan, arrays, wants, sparse_gradients
+        ctx.weight_shape = weight.shape
+        return log_prob
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, hidden_slope, slope = ctx.saved_tensors
+        if slope is None:
+            return hidden_slope * upstream[:, None] if ctx.wants[0] else None, *[None] * 6
+        row = torch.from_numpy(ctx.plan.rows.copy())
+        weight_rows = empty_in_large_pages(row.shape[0], hidden.shape[1])
+        bias_rows = hidden.new_empty(row.shape[0])
+        to_hidden = torch.empty_like(hidden) if ctx.wants[0] else None
+        ctx.arrays.backward(
+            ctx.plan,
+            hidden,
+            slope=slope,
+            upstream=upstream.contiguous(),
+            hidden_slope=hidden_slope,
+            hidden_gradient=to_hidden,
+            weight_gradient=weight_rows,
+            bias_gradient=bias_rows,
+            threads=torch.get_num_threads(),
+        )
+        to_weight = _of_rows(row, weight_rows, ctx.weight_shape, ctx.sparse_gradients) if ctx.wants[1] else None
+        to_bias = _of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients) if ctx.wants[2] else None
+        return to_hidden, to_weight, to_bias, None, None, None, None
+
+
+def _of_rows(row: Tensor, values: Tensor, shape: torch.Size, sparse: bool) -> Tensor:
+    """A gradient of `shape` that is zero but for the given rows, ascending and distinct."""
+    if sparse:
+        return torch.sparse_coo_tensor(row[None], values, shape, is_coalesced=True, check_invariants=False)
+    return values.new_zeros(shape).index_copy_(0, row, values)
+
+
+@eager  # the kernel takes memory, which a traced tensor does not have
+def native_log_prob(
+    arrays: TreeArrays,
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    leaf: Tensor,
+    *,
+    sparse_gradients: bool,
+) -> Tensor:
+    """log p(leaf | hidden), (N,), differentiable; float32 on the CPU. Equals the sum of `decision_log_prob` by example.
+
+    Args:
+        arrays: the tree.
+        hidden: (N, D).
+        weight: (rows, D).
+        bias: (rows,), or None.
+        leaf: (N,) int64.
+        sparse_gradients: whether weight and bias get sparse gradients, of the rows on the paths.
+
+    Raises:
+        InputError: sparse gradients for a weight that is not a leaf of the graph (sharded or parametrised).
+    """
+    grad = torch.is_grad_enabled()
+    wants = (
+        grad and hidden.requires_grad,
+        grad and weight.requires_grad,
+        grad and bias is not None and bias.requires_grad,
+    )
+    if sparse_gradients and wants[1] and not weight.is_leaf:
+        raise InputError(
+            "a parameter with row-sparse gradients is not a leaf (FSDP's flat parameters, or a parametrization): "
+            "build the layer with sparse_gradients=False, or use DistributedDataParallel"
+        )
+    if bias is None:
+        bias = weight.new_zeros(weight.shape[0])
+    log_prob: Tensor = _NativeLogProb.apply(hidden, weight, bias, leaf, arrays, wants, sparse_gradients)  # type: ignore[no-untyped-call]
+    return log_prob
+
+
+@eager
+def native_best_first(
+    arrays: TreeArrays, hidden: Tensor, weight: Tensor, bias: Tensor, k: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(log_prob (N, k), leaf (N, k), nodes unfolded (N,)): the k best leaves, best first, equals by ascending id."""
+    N = hidden.shape[0]
+    log_prob = hidden.new_empty(N, k)
+    leaf = torch.empty(N, k, dtype=torch.int64)
+    num_expanded = torch.empty(N, dtype=torch.int64)
+    arrays.best_first(
+        hidden.detach().contiguous(),
+        weight.detach().contiguous(),
+        bias.detach(),
+        log_prob=log_prob,
+        leaves=leaf,
+        num_expanded=num_expanded,
+        threads=torch.get_num_threads(),
+    )
+    return log_prob, leaf, num_expanded

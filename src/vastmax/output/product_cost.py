@@ -1,0 +1,70 @@
+"""The constants of the cut-offs' cost model, measured on a device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+
+from vastmax.distribution.cutoffs import ProductCost
+from vastmax.errors import InputError
+from vastmax.output.cluster_log_prob import cluster_log_prob
+
+_SMALL = (1, 16)
+_LARGE = ((64, 4_000), (256, 4_000), (1_024, 4_000))
+"""(examples, words) of the products timed: one whose size does not matter yet, and some on the straight line."""
+
+
+@cache
+def measure_product_cost(hidden_size: int, *, device: str = "cpu", repeats: int = 5) -> ProductCost:
+    """What a softmax of k words over n examples costs here, forward and backward, for `Adaptive(cost=…)`.
+
+    Times a product too small for its size to matter and three large ones, each `repeats` times, and fits
+    `fixed + per_cell · max(small_cells, n·k)` to the fastest of each. About 0.3 s on a CPU; kept for the process.
+
+    Args:
+        hidden_size: D ≥ 1.
+        device: a torch device, such as "cpu" or "cuda".
+        repeats: timings of each size, ≥ 1.
+
+    Raises:
+        InputError: a size below 1.
+    """
+    if hidden_size < 1 or repeats < 1:
+        raise InputError(f"hidden_size {hidden_size}, repeats {repeats}; expected both at least 1")
+    small = _fastest_seconds(_SMALL, hidden_size, device, repeats)
+    large = [_fastest_seconds(shape, hidden_size, device, repeats) for shape in _LARGE]
+    return fit_product_cost(small, [n * k for n, k in _LARGE], large)
+
+
+def fit_product_cost(small_seconds: float, cells: Sequence[int], seconds: Sequence[float]) -> ProductCost:
+    """The constants from the time of a tiny product and a line through the times of large ones.
+
+    The slope is per_cell. The line's intercept, kept within [0, small_seconds], is fixed; the rest of small_seconds is
+    what small_cells cells cost.
+    """
+    mean_cells, mean_seconds = sum(cells) / len(cells), sum(seconds) / len(seconds)
+    covariance = sum((c - mean_cells) * (s - mean_seconds) for c, s in zip(cells, seconds, strict=True))
+    slope = covariance / sum((c - mean_cells) ** 2 for c in cells)
+    if slope <= 0:  # timings that fall with size: noise; the largest one gives an upper bound
+        slope = seconds[-1] / cells[-1]
+    fixed = min(max(mean_seconds - slope * mean_cells, 0.0), small_seconds)
+    return ProductCost(fixed=fixed, small_cells=(small_seconds - fixed) / slope, per_cell=slope)
+
+
+def _fastest_seconds(shape: tuple[int, int], hidden_size: int, device: str, repeats: int) -> float:
+    num_examples, num_words = shape
+    hidden = torch.randn(num_examples, hidden_size, device=device, requires_grad=True)
+    weight = torch.randn(num_words, hidden_size, device=device, requires_grad=True)
+    position = torch.zeros(num_examples, dtype=torch.int64, device=device)
+    fastest = float("inf")
+    for _ in range(repeats + 1):  # the first one warms up and may be the fastest all the same
+        start = time.perf_counter()
+        torch.autograd.backward(cluster_log_prob(hidden, weight, None, position).sum())
+        if hidden.device.type == "cuda":
+            torch.cuda.synchronize(hidden.device)
+        fastest = min(fastest, time.perf_counter() - start)
+        hidden.grad = weight.grad = None
+    return fastest

@@ -1,0 +1,85 @@
+"""Rows of a parameter, taken out so that only they get a gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from vastmax.errors import InputError
+
+
+class RowSparse(nn.Embedding):
+    """Marks a module whose *own* parameters (not its children's) get row-sparse gradients while `sparse` is True.
+
+    It is an `nn.Embedding` in name only. PyTorch's DistributedDataParallel finds out which gradients will be sparse by
+    asking one question, "is this module an nn.Embedding with sparse=True?", and offers no other way to tell it. The
+    same question lets `vastmax.optim.parameter_groups` treat our layers and sparse input embeddings alike.
+    """
+
+    sparse: bool
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)  # not nn.Embedding's: the subclass makes its own parameters
+        self.sparse = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # FSDP and tensor parallelism put DTensors in the place of parameters, here, when the model is wrapped.
+        if type(value).__name__ == "DTensor" and self.sparse:
+            raise InputError(
+                f"{type(self).__name__}.{name} is being sharded (FSDP), which cannot carry row-sparse gradients: "
+                "build the layer with sparse_gradients=False, or use DistributedDataParallel"
+            )
+        super().__setattr__(name, value)
+
+    def extra_repr(self) -> str:
+        """Nothing of nn.Embedding's."""
+        return ""
+
+
+class _GatherRows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, row: Tensor) -> Tensor:
+        ctx.save_for_backward(row)
+        ctx.table_shape = table.shape
+        return table.index_select(0, row)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (row,) = ctx.saved_tensors
+        return (
+            torch.sparse_coo_tensor(row[None], gradient, ctx.table_shape, is_coalesced=True, check_invariants=False),
+            None,
+        )
+
+
+def gather_rows(table: Tensor, row: Tensor, *, sparse: bool) -> Tensor:
+    """`table[row]` whose gradient with respect to `table` is sparse: `U` rows, sorted and distinct.
+
+    Args:
+        table: (V, …) leaf parameter when `sparse`.
+        row: (U,) int64, **sorted and distinct**, so that the gradient is coalesced as it comes. (`.grad` forgets the
+            mark when PyTorch takes the tensor over; coalescing sorted rows once more is cheap.)
+        sparse: False gives the dense twin, whose gradient is a full (V, …) tensor.
+
+    Returns:
+        (U, …) in the dtype of `table`.
+
+    Raises:
+        InputError: `sparse` and `table` is not a leaf, so that the sparse gradient would meet an operation that cannot
+            take it (FSDP's flat parameters, `torch.nn.utils.parametrize`).
+
+    Cost: U rows read, U rows of gradient; nothing of size V.
+    """
+    if not sparse:
+        return table.index_select(0, row)
+    if not table.is_leaf:
+        raise InputError(
+            "a parameter with row-sparse gradients is not a leaf (FSDP's flat parameters, or a parametrization): "
+            "build the layer with sparse_gradients=False, or use DistributedDataParallel"
+        )
+    rows: Tensor = _GatherRows.apply(table, row)  # type: ignore[no-untyped-call]
+    return rows

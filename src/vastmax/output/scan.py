@@ -1,0 +1,98 @@
+"""Exact queries of a flat layer that look at every word and hold few scores at a time. Not differentiable.
+
+A layer offers its scores as `columns`: tiles (n, width) over a range of columns. A column is a word id unless the layer
+keeps its words in an order of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from vastmax.output.precision import score_dtype
+
+ScoreTile = Callable[[Tensor, slice], Tensor]
+"""(hidden (n, D), columns) → scores (n, width) in `score_dtype`, free to be overwritten."""
+
+# Columns are first compared by the best of a group, so that the costly selection sees one number a group.
+_GROUP = 32
+
+
+def scan_topk(hidden: Tensor, k: int, tiles: Sequence[slice], score_tile: ScoreTile) -> tuple[Tensor, Tensor, Tensor]:
+    """(score, column, log_normaliser): (n, k), (n, k), (n,), best first.
+
+    The k best columns lie in the k groups of the best maxima, so only these groups are searched.
+
+    Args:
+        hidden: (n, D).
+        k: 1 ≤ k ≤ number of columns.
+        tiles: ranges that cover the columns.
+        score_tile: the scores of a range.
+    """
+    num_examples = hidden.shape[0]
+    dtype = score_dtype(hidden.dtype)
+    best_score = hidden.new_empty(num_examples, 0, dtype=dtype)
+    best_column = hidden.new_empty(num_examples, 0, dtype=torch.int64)
+    log_normaliser = hidden.new_full((num_examples,), -torch.inf, dtype=dtype)
+    for columns in tiles:
+        scores = score_tile(hidden, columns)
+        score, column = _tile_topk(scores, min(k, scores.shape[1]))
+        score = torch.cat([best_score, score], dim=1)
+        column = torch.cat([best_column, column + columns.start], dim=1)
+        best_score, chosen = score.topk(min(k, score.shape[1]), dim=1)
+        best_column = column.gather(1, chosen)
+        log_normaliser = torch.logaddexp(log_normaliser, _logsumexp_in_place(scores))
+    return best_score, best_column, log_normaliser
+
+
+def _tile_topk(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    num_examples, width = scores.shape
+    num_groups = width // _GROUP
+    if num_groups <= k:
+        return scores.topk(k, dim=1)
+    grouped = scores[:, : num_groups * _GROUP].view(num_examples, num_groups, _GROUP)
+    group = grouped.amax(dim=2).topk(k, dim=1).indices
+    candidate = (group[:, :, None] * _GROUP + torch.arange(_GROUP, device=scores.device)).view(num_examples, -1)
+    rest = torch.arange(num_groups * _GROUP, width, device=scores.device).expand(num_examples, -1)
+    candidate = torch.cat([candidate, rest], dim=1)
+    score, chosen = scores.gather(1, candidate).topk(k, dim=1)
+    return score, candidate.gather(1, chosen)
+
+
+def _logsumexp_in_place(scores: Tensor) -> Tensor:
+    largest = scores.amax(dim=1)
+    return largest + scores.sub_(largest[:, None]).exp_().sum(dim=1).log_()
+
+
+def scan_sample(
+    hidden: Tensor,
+    tiles: Sequence[slice],
+    score_tile: ScoreTile,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """One column an example, (n,), drawn from the softmax of its scores: first the tile, then the column in it.
+
+    Cost: every score once, and those of the drawn tiles once more.
+    """
+    num_examples = hidden.shape[0]
+    if num_examples == 0:
+        return hidden.new_zeros(0, dtype=torch.int64)
+    log_mass = torch.stack([_logsumexp_in_place(score_tile(hidden, columns)) for columns in tiles], dim=1)
+    chosen_tile = _draw(log_mass, generator)
+    column = torch.empty_like(chosen_tile)
+    for index in torch.unique(chosen_tile).tolist():
+        (example,) = (chosen_tile == index).nonzero(as_tuple=True)
+        scores = score_tile(hidden.index_select(0, example), tiles[index])
+        column[example] = _draw(scores, generator) + tiles[index].start
+    return column
+
+
+def _draw(scores: Tensor, generator: torch.Generator | None) -> Tensor:
+    """One index a row from softmax(scores), by inverting the cumulative distribution, in float64."""
+    cumulative = torch.softmax(scores, dim=1, dtype=torch.float64).cumsum_(dim=1)
+    device = scores.device if generator is None else generator.device
+    uniform = torch.rand(scores.shape[0], 1, dtype=torch.float64, generator=generator, device=device)
+    uniform = uniform.to(scores.device) * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, uniform, right=True).squeeze(1).clamp_(max=scores.shape[1] - 1)

@@ -1,0 +1,237 @@
+"""Hierarchical softmax in plain torch operations: any device and dtype, and the twin the native kernels are held to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from vastmax.eager import eager
+from vastmax.output.precision import product_dtype, score_dtype
+from vastmax.output.rows import gather_rows
+from vastmax.tree import Tree
+
+# A node is scored by a matrix product of its own when so many examples pass it, or when it is so wide; other nodes are
+# gathered by their number of children and scored together, which then copies each row at most three times.
+_EXAMPLES_FOR_A_PRODUCT = 4
+_CHILDREN_FOR_A_PRODUCT = 256
+
+
+class Walk(NamedTuple):
+    """A tree and its arrays on the device of the parameters; see `vastmax.tree.Tree`."""
+
+    tree: Tree
+    path_offsets: Tensor
+    path_edges: Tensor
+    edge_nodes: Tensor
+    child_offsets: Tensor
+    children: Tensor
+
+
+class Decisions(NamedTuple):
+    """The decisions on the paths of a batch, example after example."""
+
+    example: Tensor
+    """(T,) int64, whose decision it is."""
+    depth: Tensor
+    """(T,) int64, 0 at the root."""
+    edge: Tensor
+    """(T,) int64, the edge taken."""
+
+
+def concatenated_ranges(first: Tensor, count: Tensor) -> Tensor:
+    """The ranges first[i] … first[i] + count[i] − 1, one after the other."""
+    end = count.cumsum(0)
+    owner = torch.repeat_interleave(count)
+    return torch.arange(owner.shape[0], device=first.device) + (first - (end - count))[owner]
+
+
+def log_sum_by(values: Tensor, group: Tensor, num_groups: int) -> Tensor:
+    """logsumexp of the rows of `values` (n, …) that share a group (n,): (num_groups, …); no group is empty."""
+    shape = (num_groups, *values.shape[1:])
+    index = group.view(-1, *[1] * (values.ndim - 1)).expand_as(values)
+    largest = values.detach().new_full(shape, -torch.inf).scatter_reduce(0, index, values.detach(), "amax")
+    total = values.new_zeros(shape).index_add(0, group, (values - largest.index_select(0, group)).exp())
+    return largest + total.log()
+
+
+def decisions_of(walk: Walk, leaf: Tensor) -> Decisions:
+    """The decisions that lead to `leaf` (N,)."""
+    first = walk.path_offsets[leaf]
+    length = walk.path_offsets[leaf + 1] - first
+    position = concatenated_ranges(first, length)
+    example = torch.repeat_interleave(length)
+    return Decisions(example, position - first[example], walk.path_edges[position].long())
+
+
+@eager  # how many rows are touched depends on the targets
+def decision_log_prob(
+    walk: Walk, decisions: Decisions, hidden: Tensor, weight: Tensor, bias: Tensor | None, *, sparse: bool
+) -> Tensor:
+    """log p(edge | its node, hidden), (T,), in `score_dtype`; `sparse`: only the touched rows get a gradient."""
+    if not decisions.edge.shape[0]:
+        return (hidden.sum() * 0).to(score_dtype(hidden.dtype)).expand(0)
+    if walk.tree.is_binary:
+        node, branch = decisions.edge >> 1, decisions.edge & 1
+        touched, position = torch.unique(node, return_inverse=True)
+        rows, biases = _gather(weight, bias, touched, sparse)
+        score = _row_dot(hidden.index_select(0, decisions.example), rows.index_select(0, position))
+        if biases is not None:
+            score = score + biases.index_select(0, position)
+        return logsigmoid(score * (2 * branch - 1))
+    node = walk.edge_nodes[decisions.edge].long()
+    touched, position = torch.unique(node, return_inverse=True)
+    first = walk.child_offsets[touched]
+    num_children = walk.child_offsets[touched + 1] - first
+    rows, biases = _gather(weight, bias, concatenated_ranges(first, num_children), sparse)
+    row_offset = num_children.cumsum(0) - num_children
+    branch = decisions.edge - first[position]
+    parts, places = [], []
+    for place, log_prob in _node_log_softmax(
+        hidden, decisions.example, position, rows, biases, row_offset, num_children
+    ):
+        parts.append(log_prob.gather(1, branch[place, None]).squeeze(1))
+        places.append(place)
+    return torch.cat(parts)[torch.argsort(torch.cat(places))]
+
+
+def leaf_log_prob(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """log p of every leaf, (leaves, N): one matrix product, then one addition an edge, level by level."""
+    dtype = product_dtype(hidden)
+    if not walk.tree.num_nodes:
+        return (hidden.sum(dim=1) * 0)[None].to(score_dtype(dtype))
+    score = (weight.to(dtype) @ hidden.to(dtype).t()).to(score_dtype(dtype))
+    if bias is not None:
+        score = score + bias[:, None].to(score.dtype)
+    edge_log_prob = _all_edges(walk, score)
+    reached = score.new_zeros(1, hidden.shape[0])  # log p of the nodes of a level
+    leaves, leaf_ids = [], []
+    for level in range(walk.tree.max_depth):
+        start, stop = (int(node) for node in walk.tree.level_offsets[level : level + 2])
+        edges = slice(int(walk.tree.child_offsets[start]), int(walk.tree.child_offsets[stop]))
+        below = edge_log_prob[edges] + reached.index_select(0, walk.edge_nodes[edges] - start)
+        child = walk.children[edges]
+        (at_leaf,), (at_node,) = (child < 0).nonzero(as_tuple=True), (child >= 0).nonzero(as_tuple=True)
+        leaves.append(below.index_select(0, at_leaf))
+        leaf_ids.append(~child[at_leaf])
+        reached = below.index_select(0, at_node)
+    order = torch.argsort(torch.cat(leaf_ids))
+    return torch.cat(leaves).index_select(0, order)
+
+
+@eager
+def sample_leaf(
+    walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | None, generator: torch.Generator | None
+) -> Tensor:
+    """A leaf an example, (N,) int64, drawn decision by decision."""
+    N = hidden.shape[0]
+    leaf = torch.zeros(N, dtype=torch.int64, device=hidden.device)
+    if not walk.tree.num_nodes:
+        return leaf
+    example = torch.arange(N, device=hidden.device)
+    node = torch.zeros_like(example)
+    draw_device = hidden.device if generator is None else generator.device
+    while example.shape[0]:
+        uniform = torch.rand(example.shape[0], generator=generator, device=draw_device, dtype=torch.float64)
+        uniform = uniform.to(hidden.device)
+        if walk.tree.is_binary:
+            score = _row_dot(hidden.index_select(0, example), weight.index_select(0, node))
+            if bias is not None:
+                score = score + bias.index_select(0, node)
+            edge = 2 * node + (uniform < score.double().sigmoid())
+        else:
+            edge = torch.empty_like(node)
+            touched, position = torch.unique(node, return_inverse=True)
+            first = walk.child_offsets[touched]
+            num_children = walk.child_offsets[touched + 1] - first
+            rows, biases = _gather(weight, bias, concatenated_ranges(first, num_children), False)
+            row_offset = num_children.cumsum(0) - num_children
+            for place, log_prob in _node_log_softmax(hidden, example, position, rows, biases, row_offset, num_children):
+                cumulative = log_prob.double().exp().cumsum(1)
+                threshold = uniform[place, None] * cumulative[:, -1:]
+                branch = torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
+                edge[place] = first[position[place]] + branch.clamp(max=log_prob.shape[1] - 1)
+        child = walk.children[edge].long()
+        arrived = child < 0
+        leaf[example[arrived]] = ~child[arrived]
+        example, node = example[~arrived], child[~arrived]
+    return leaf
+
+
+def _gather(weight: Tensor, bias: Tensor | None, row: Tensor, sparse: bool) -> tuple[Tensor, Tensor | None]:
+    return (
+        gather_rows(weight, row, sparse=sparse),
+        None if bias is None else gather_rows(bias, row, sparse=sparse),
+    )
+
+
+def _row_dot(a: Tensor, b: Tensor) -> Tensor:
+    """a[i]·b[i], of numbers rounded to the product dtype, summed in the score dtype."""
+    dtype = product_dtype(a)
+    wide = score_dtype(dtype)
+    return (a.to(dtype).to(wide) * b.to(dtype).to(wide)).sum(dim=-1)
+
+
+def _node_log_softmax(
+    hidden: Tensor,
+    example: Tensor,
+    position: Tensor,
+    rows: Tensor,
+    biases: Tensor | None,
+    row_offset: Tensor,
+    num_children: Tensor,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The decisions in batches of equal width: (their places (t,), log-probabilities of the children (t, C)).
+
+    Args:
+        hidden: (N, D).
+        example: (T,) whose decision it is.
+        position: (T,) the node of each decision, as an index into `row_offset`.
+        rows: (R, D) the rows of the children of all these nodes.
+        biases: (R,), or None.
+        row_offset: (U,) where each node's rows begin.
+        num_children: (U,).
+    """
+    dtype = product_dtype(hidden)
+    order = torch.argsort(position, stable=True)
+    num_examples = torch.bincount(position, minlength=row_offset.shape[0])
+    by_product = (num_examples >= _EXAMPLES_FOR_A_PRODUCT) | (num_children > _CHILDREN_FOR_A_PRODUCT)
+    begin = num_examples.cumsum(0) - num_examples
+    table = torch.stack([begin, num_examples, row_offset, num_children], dim=1)
+    for start, count, offset, width in table[by_product].tolist():
+        place = order[start : start + count]
+        block = slice(offset, offset + width)
+        scores = hidden.index_select(0, example[place]).to(dtype) @ rows[block].to(dtype).t()
+        yield place, _log_softmax(scores, None if biases is None else biases[block])
+    alone = ~by_product[position]
+    for width in torch.unique(num_children[~by_product]).tolist():
+        (place,) = (alone & (num_children[position] == width)).nonzero(as_tuple=True)
+        index = row_offset[position[place], None] + torch.arange(width, device=rows.device)
+        scores = torch.einsum("td,tcd->tc", hidden.index_select(0, example[place]).to(dtype), rows[index].to(dtype))
+        yield place, _log_softmax(scores, None if biases is None else biases[index])
+
+
+def _log_softmax(scores: Tensor, bias: Tensor | None) -> Tensor:
+    scores = scores.to(score_dtype(scores.dtype))
+    if bias is not None:
+        scores = scores + bias.to(scores.dtype)
+    return scores.log_softmax(dim=1)
+
+
+def _all_edges(walk: Walk, score: Tensor) -> Tensor:
+    """log p of every edge at its node, (E, N), from the scores of all rows."""
+    if walk.tree.is_binary:
+        return torch.stack([logsigmoid(-score), logsigmoid(score)], dim=1).view(2 * score.shape[0], score.shape[1])
+    # Nodes with equally many children together: there are at most about sqrt(2 E) such numbers, whatever the tree.
+    parts, edges = [], []
+    num_children = walk.child_offsets.diff()
+    for width in torch.unique(num_children).tolist():
+        (node,) = (num_children == width).nonzero(as_tuple=True)
+        edge = (walk.child_offsets[node, None] + torch.arange(width, device=score.device)).view(-1)
+        block = score.index_select(0, edge).view(node.shape[0], width, score.shape[1])
+        parts.append(block.log_softmax(dim=1).view(edge.shape[0], score.shape[1]))
+        edges.append(edge)
+    return torch.cat(parts).index_select(0, torch.argsort(torch.cat(edges)))

@@ -1,0 +1,94 @@
+"""Where noise words come from."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Context = Mapping[str, Any]
+"""What a proposal may need to know beside the target, by name: previous word ids, a partition id, …"""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The noise words of one step, each listed once.
+
+    Attributes:
+        word_ids: (U,) int64, sorted and distinct.
+        log_expected_count: log of how often a word was to be expected among the draws: log(K·Q(w)) when drawn with
+            replacement, log of the inclusion probability when each word comes at most once. (U,), or (N, K) beside
+            `position` where Q differs by example.
+        target_log_expected_count: the same of each target, (N,).
+        num_samples: K, the number of draws (an example).
+        unique: whether each word comes at most once *by construction*; decides how objectives treat a noise word that
+            is the target.
+        multiplicity: (U,) how often each word was drawn; None when once each.
+        position: None when all examples share the noise; else (N, K), what each example drew, counted in `word_ids`.
+            A word drawn twice stands there twice.
+    """
+
+    word_ids: Tensor
+    log_expected_count: Tensor
+    target_log_expected_count: Tensor
+    num_samples: int
+    unique: bool
+    multiplicity: Tensor | None = None
+    position: Tensor | None = None
+
+
+class Proposal(nn.Module, ABC):
+    """A distribution Q over words that noise is drawn from.
+
+    Attributes:
+        vocab_size: V; None when Q has no fixed vocabulary.
+        needs: names that `context` must hold; checked once, at the head's door.
+        unique: whether a draw gives each word at most once.
+    """
+
+    vocab_size: int | None
+    needs: frozenset[str] = frozenset()
+    unique: bool = False
+
+    @abstractmethod
+    def draw(
+        self,
+        target: Tensor,
+        num_samples: int,
+        *,
+        shared: bool = True,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Noise:
+        """`num_samples` noise words, for the whole batch (`shared`) or for each example of `target` (N,).
+
+        The same generator state gives the same words. Cost: O(K), or O(N·K) when not shared; never O(V).
+        """
+
+    def log_prob(self, word_ids: Tensor) -> Tensor:
+        """log Q(w), the shape of `word_ids`; where Q depends on the context, of its average."""
+        raise NotImplementedError(f"{type(self).__name__} has no context-free probabilities")
+
+    def log_expected_count(self, word_ids: Tensor, num_samples: int) -> Tensor:
+        """Log of how often a word is to be expected among `num_samples` draws, the shape of `word_ids`: log(K·Q(w))."""
+        return self.log_prob(word_ids) + math.log(num_samples)
+
+    def observe(self, noise: Noise, weight: Tensor) -> None:
+        """Learn from importance weights (N, U), where the proposal learns (AdaptiveBigram); a no-op elsewhere."""
+
+    def register_table(self, name: str, table: Tensor) -> None:
+        """Keep a float32 `table` beside the module: it moves between devices, but `.half()` and the like spare it.
+
+        A probability table rounded to bfloat16 would be another distribution. Hence the bits are kept as integers.
+        """
+        self.register_buffer(f"{name}_bits", table.to(torch.float32).contiguous().view(torch.int32), persistent=False)
+
+    def table(self, name: str) -> Tensor:
+        """The float32 table registered under `name`."""
+        bits = self.get_buffer(f"{name}_bits")
+        return bits.view(torch.float32)

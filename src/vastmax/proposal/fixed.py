@@ -1,0 +1,176 @@
+"""Draws from one distribution for every example: with replacement, or each word at most once."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from vastmax.errors import InputError
+from vastmax.proposal.base import Context, Noise, Proposal
+
+# Draws until K distinct words are found come in rounds of 10 % more than are expected to be needed, so that a second
+# round is rare. Past so many rounds, or where drawing costs more than looking at all words, all words are ranked.
+_SURPLUS = 1.1
+_MAX_ROUNDS = 8
+_MAX_LOG_TRIES = 700.0
+
+
+class FixedProposal(Proposal):
+    """A proposal whose Q does not change with the example: subclasses give `draw_ids` and `log_prob`.
+
+    Args:
+        vocab_size: V.
+        unique: draw each word at most once: words one after the other, those seen before thrown away, until K are
+            found. `K ≥ V` gives all words, once each.
+    """
+
+    vocab_size: int
+
+    def __init__(self, vocab_size: int, *, unique: bool = False) -> None:
+        super().__init__()
+        if vocab_size < 1:
+            raise InputError(f"vocab_size is {vocab_size}; expected at least 1")
+        self.vocab_size = vocab_size
+        self.unique = unique
+        self._tries: dict[int, float] = {}
+
+    @abstractmethod
+    def draw_ids(self, num: int, *, device: torch.device, generator: torch.Generator | None) -> Tensor:
+        """`num` independent draws from Q, (num,) int64 on `device`. O(num)."""
+
+    @abstractmethod
+    def log_prob(self, word_ids: Tensor) -> Tensor:
+        """See `Proposal.log_prob`."""
+
+    def extra_repr(self) -> str:
+        """Sizes and options."""
+        return f"{self.vocab_size}, unique={self.unique}"
+
+    def draw(
+        self,
+        target: Tensor,
+        num_samples: int,
+        *,
+        shared: bool = True,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Noise:
+        """See `Proposal.draw`. Unique draws cannot be one set an example.
+
+        Cost: O(K) with replacement; O(T) unique, T being the tries that K distinct words take, O(V) if T > V. T is
+        solved for once a K, in O(V).
+        """
+        if self.unique:
+            if not shared:
+                raise InputError("unique draws are shared by the batch: take shared=True, or unique=False")
+            return self._draw_unique(target, num_samples, generator)
+        num = num_samples if shared else num_samples * target.shape[0]
+        drawn = self.draw_ids(num, device=target.device, generator=generator)
+        position, multiplicity = None, None
+        if shared:
+            word_ids, times = torch.unique(drawn, sorted=True, return_counts=True)
+            multiplicity = times.to(torch.float32)
+        else:
+            word_ids, flat_position = torch.unique(drawn, sorted=True, return_inverse=True)
+            position = flat_position.view(target.shape[0], num_samples)
+        of_noise, of_target = self._log_expected_counts(word_ids, target, num_samples)
+        return Noise(
+            word_ids=word_ids,
+            log_expected_count=of_noise,
+            target_log_expected_count=of_target,
+            num_samples=num_samples,
+            unique=False,
+            multiplicity=multiplicity,
+            position=position,
+        )
+
+    def _draw_unique(self, target: Tensor, num_samples: int, generator: torch.Generator | None) -> Noise:
+        if num_samples >= self.vocab_size:
+            word_ids = torch.arange(self.vocab_size, device=target.device)
+        else:
+            word_ids = self._distinct(num_samples, device=target.device, generator=generator)
+        of_noise, of_target = self._log_expected_counts(word_ids, target, num_samples)
+        return Noise(
+            word_ids=word_ids,
+            log_expected_count=of_noise,
+            target_log_expected_count=of_target,
+            num_samples=word_ids.shape[0],
+            unique=True,
+        )
+
+    def _log_expected_counts(self, word_ids: Tensor, target: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
+        """Of noise and targets in one go: a step is so short that calls count."""
+        both = self.log_expected_count(torch.cat([word_ids, target]), num_samples)
+        return both[: word_ids.shape[0]], both[word_ids.shape[0] :]
+
+    def log_expected_count(self, word_ids: Tensor, num_samples: int) -> Tensor:
+        """See `Proposal.log_expected_count`; for unique draws log(1 − (1 − Q)^T), accurate where Q is tiny."""
+        if not self.unique:
+            return super().log_expected_count(word_ids, num_samples)
+        if num_samples >= self.vocab_size:
+            return torch.zeros(word_ids.shape, device=word_ids.device)
+        log_missed = self.expected_tries(num_samples) * torch.log1p(-self.log_prob(word_ids).to(torch.float64).exp())
+        return torch.log(-torch.expm1(log_missed)).to(torch.float32)
+
+    def expected_tries(self, num_samples: int) -> float:
+        """T such that T independent draws are expected to hold `num_samples` < V distinct words.
+
+        Σ_w 1 − (1 − Q(w))^T = K, solved once a K and kept: O(V), in float64.
+        """
+        if num_samples not in self._tries:
+            self._tries[num_samples] = self._solve_tries(num_samples)
+        return self._tries[num_samples]
+
+    def _solve_tries(self, num_samples: int) -> float:
+        from scipy.optimize import brentq
+
+        word_ids = torch.arange(self.vocab_size, device=self._device())
+        log_miss = torch.log1p(-self.log_prob(word_ids).to(torch.float64).exp())
+
+        def excess(log_tries: float) -> float:
+            return float(-torch.expm1(math.exp(log_tries) * log_miss).sum()) - num_samples
+
+        # K tries hold at most K distinct words, and surely fewer than K ones do; doubling finds the other end, where a
+        # double can still hold it.
+        low = high = math.log(num_samples) - 1e-3
+        while excess(high) < 0 and high < _MAX_LOG_TRIES:
+            high += math.log(2)
+        return math.exp(brentq(excess, low, high, xtol=1e-12)) if excess(high) > 0 else math.exp(high)
+
+    def _device(self) -> torch.device:
+        buffer = next(self.buffers(), None)
+        return torch.device("cpu") if buffer is None else buffer.device
+
+    def _distinct(self, num_samples: int, *, device: torch.device, generator: torch.Generator | None) -> Tensor:
+        a_round = int(self.expected_tries(num_samples) * _SURPLUS) + 16
+        if a_round <= self.vocab_size:
+            drawn = self.draw_ids(a_round, device=device, generator=generator)
+            for _ in range(_MAX_ROUNDS):
+                word_ids = _first_distinct(drawn, num_samples)
+                if word_ids.shape[0] == num_samples:
+                    return word_ids
+                drawn = torch.cat([drawn, self.draw_ids(a_round, device=device, generator=generator)])
+        return self._distinct_by_rank(num_samples, device=device, generator=generator)
+
+    def _distinct_by_rank(self, num_samples: int, *, device: torch.device, generator: torch.Generator | None) -> Tensor:
+        """The same law by Gumbel top-K: the K best of log Q + noise are K successive draws without repetition."""
+        drawn_on = device if generator is None else generator.device
+        uniform = torch.rand(self.vocab_size, dtype=torch.float64, generator=generator, device=drawn_on).to(device)
+        log_q = self.log_prob(torch.arange(self.vocab_size, device=device)).to(torch.float64)
+        gumbel = -(-uniform.clamp_min(torch.finfo(torch.float64).tiny).log()).log()
+        return (log_q + gumbel).topk(num_samples).indices.sort().values
+
+
+def _first_distinct(drawn: Tensor, num: int) -> Tensor:
+    """The first `num` distinct entries of `drawn`, or all if there are fewer; sorted."""
+    ordered, position = drawn.sort(stable=True)
+    is_first = torch.ones_like(ordered, dtype=torch.bool)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    word_ids = ordered[is_first]
+    if word_ids.shape[0] <= num:
+        return word_ids
+    kept = position[is_first].topk(num, largest=False, sorted=False).indices
+    return word_ids[kept.sort().values]

@@ -1,0 +1,24 @@
+"""Trees over a vocabulary, the skeleton of hierarchical softmax: one type, one file for each way to build it.
+
+No torch here: a tree is a handful of numpy arrays, however many words it holds.
+"""
+
+from vastmax.tree.balanced_tree import balanced
+from vastmax.tree.description import Description
+from vastmax.tree.frequency_class_tree import frequency_classes
+from vastmax.tree.huffman_tree import huffman
+from vastmax.tree.nested_tree import nested
+from vastmax.tree.random_tree import random
+from vastmax.tree.tree import Path, Paths, Tree
+
+__all__ = [
+    "Description",
+    "Path",
+    "Paths",
+    "Tree",
+    "balanced",
+    "frequency_classes",
+    "huffman",
+    "nested",
+    "random",
+]

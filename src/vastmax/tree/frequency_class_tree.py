@@ -1,0 +1,70 @@
+"""Two-level trees: words of similar frequency share a class."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from vastmax.distribution.counts import floored_counts
+from vastmax.errors import InputError
+from vastmax.tree.tree import Tree
+
+Mass = Literal["count", "sqrt-count"]
+
+
+def frequency_classes(counts: npt.ArrayLike, num_classes: int | None = None, *, mass: Mass = "sqrt-count") -> Tree:
+    """A tree of two decisions: the class, then the word in it; words in count order, cut into classes of equal mass.
+
+    The device of class-based language models (Goodman 2001; Mikolov et al. 2011). With the mass of a word equal to its
+    count every class is chosen equally often; with its square root, the default, frequent words come into smaller
+    classes and rare ones into larger, so that the expected class is much smaller. A class of one word is a leaf of the
+    root, which is the same model with one decision less.
+
+    Args:
+        counts: (V,) word counts in id order, any order of frequency; zeros are floored to the smallest positive count.
+        num_classes: C in [1, V]; about √V when None.
+        mass: ``"count"`` or ``"sqrt-count"``, of what every class shall hold an equal part, as near as whole words
+            allow.
+
+    Raises:
+        InputError: counts that are empty, negative, NaN or all zero; num_classes out of range; an unknown mass.
+
+    Cost: a sort of V counts.
+
+    >>> frequency_classes([8, 4, 2, 2, 1, 1, 1, 1], 4, mass="count").path(7).branches
+    (3, 3)
+    """
+    weights = floored_counts(counts)
+    V = weights.size
+    C = max(1, round(V**0.5)) if num_classes is None else num_classes
+    if not 1 <= C <= V:
+        raise InputError(f"num_classes is {C}; {V} words can be cut into 1 to {V} classes")
+    if mass not in ("count", "sqrt-count"):
+        raise InputError(f'mass is {mass!r}; choose "count" or "sqrt-count"')
+    order = np.argsort(-weights, kind="stable")
+    starts = _equal_mass_cuts((weights if mass == "count" else np.sqrt(weights))[order], C)
+    sizes = np.diff(np.append(starts, V))
+    if V == 1:
+        return Tree([], [])
+    if C == 1:
+        return Tree.from_links(~order, np.array([V]))
+    is_class = sizes > 1
+    root_edges = np.where(is_class, np.cumsum(is_class), ~order[starts])
+    class_words = order[np.repeat(is_class, sizes)]
+    return Tree.from_links(np.concatenate([root_edges, ~class_words]), np.concatenate([[C], sizes[is_class]]))
+
+
+def _equal_mass_cuts(mass: npt.NDArray[np.float64], num_parts: int) -> npt.NDArray[np.int64]:
+    """The starts of `num_parts` non-empty stretches of about equal mass; each takes its share of what is left."""
+    total = np.concatenate([[0.0], np.cumsum(mass)])
+    starts = [0]
+    for parts_left in range(num_parts, 1, -1):
+        start = starts[-1]
+        goal = total[start] + (total[-1] - total[start]) / parts_left
+        stop = int(np.searchsorted(total, goal))
+        if stop > start and goal - total[stop - 1] < total[stop] - goal:  # the nearer of the two cuts around the goal
+            stop -= 1
+        starts.append(min(max(stop, start + 1), mass.size - parts_left + 1))
+    return np.array(starts, dtype=np.int64)

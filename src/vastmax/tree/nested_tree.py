@@ -1,0 +1,134 @@
+"""A tree from the user's own labels: nested dicts and lists, or a JSON file of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vastmax.errors import InputError
+from vastmax.tree.tree import Tree
+
+Labels = dict[str, Any] | list[Any]
+
+
+def nested(labels: Labels | str | os.PathLike[str], words: Sequence[str] | None = None) -> Tree:
+    """A tree that follows a nesting of labels, such as ``{"sports": ["golf", "tennis"], "music": ["piano"]}``.
+
+    A dict is an inner node whose children are named by its keys, a list one whose children are words (strings), lists,
+    or, where a dict stands in it, the named children of that dict. Children keep their order, depths may be uneven.
+
+    Args:
+        labels: the nesting, or the path of a JSON file that holds it.
+        words: the vocabulary in id order, each of its words to be placed exactly once; when None, word ids follow the
+            nesting level by level.
+
+    Returns:
+        A `Tree` that knows its words and the labels of its inner nodes.
+
+    Raises:
+        InputError: words missing, repeated or unknown (named); an empty dict or list; anything else than strings, dicts
+            and lists; a file that is not JSON.
+
+    Cost: a Python loop over words and labels.
+
+    >>> nested({"sports": {"ball games": ["Football"], "other": ["chess"]}, "music": ["piano"]}).vocab_size
+    3
+    """
+    if not isinstance(labels, dict | list):
+        labels = _read(Path(labels))
+    node_labels = [""]
+    child_counts: list[int] = []
+    children: list[int] = []
+    leaves: list[str] = []
+    level: list[tuple[str, Labels]] = [("", labels)]
+    while level:
+        below: list[tuple[str, Labels]] = []
+        for place, node in level:
+            items = _items(node, place)
+            child_counts.append(len(items))
+            for label, child in items:
+                if isinstance(child, str):
+                    children.append(~len(leaves))
+                    leaves.append(child)
+                else:
+                    children.append(len(node_labels))
+                    node_labels.append(label)
+                    below.append((f"{place} → {label or 'list'}" if place else label or "list", child))
+        level = below
+    order = _word_ids(leaves, words)
+    links = np.array(children, dtype=np.int64)
+    links[links < 0] = ~order[~links[links < 0]]
+    return Tree.from_links(links, np.array(child_counts), words=words or leaves, labels=node_labels)
+
+
+def _items(node: Labels, place: str) -> list[tuple[str, Any]]:
+    """The children of a node, with the labels that a dict gives them."""
+    where = f"under {place!r}" if place else "at the top"
+    items: list[tuple[str, Any]] = []
+    for part in [node] if isinstance(node, dict) else node:
+        if isinstance(part, dict):
+            for label, child in part.items():
+                if not isinstance(label, str) or not label:
+                    raise InputError(f"found the label {label!r} {where} of the nesting; labels must be strings")
+                if not isinstance(child, dict | list):
+                    raise InputError(f"found {child!r} for {label!r} {where} of the nesting; expected a list or a dict")
+                items.append((label, child))
+        elif isinstance(part, str | list):
+            items.append(("", part))
+        else:
+            raise InputError(f"found {part!r} {where} of the nesting; words must be strings")
+    if not items:
+        raise InputError(f"nothing {where} of the nesting; leave the label out or put words there")
+    return items
+
+
+def _word_ids(leaves: list[str], words: Sequence[str] | None) -> npt.NDArray[np.int64]:
+    """The word id of each leaf; every word must be found once."""
+    repeated = [word for word, times in Counter(leaves).items() if times > 1]
+    if repeated:
+        raise InputError(f"{_named(repeated)} more than once in the nesting; place every word once")
+    if words is None:
+        return np.arange(len(leaves))
+    ids = {word: word_id for word_id, word in enumerate(words)}
+    if len(ids) != len(words):
+        raise InputError(f"{_named([w for w, n in Counter(words).items() if n > 1])} more than once in the vocabulary")
+    unknown = [word for word in leaves if word not in ids]
+    if unknown:
+        raise InputError(f"{_named(unknown)} in the nesting but not in the vocabulary; remove them or add them there")
+    missing = set(ids).difference(leaves)
+    if missing:
+        in_order = sorted(missing, key=ids.__getitem__)
+        raise InputError(f"{_named(in_order)} in the vocabulary but not in the nesting; place every word once")
+    return np.array([ids[word] for word in leaves], dtype=np.int64)
+
+
+def _named(words: list[str], shown: int = 5) -> str:
+    more = f" and {len(words) - shown} more" if len(words) > shown else ""
+    return f"{', '.join(map(repr, words[:shown]))}{more} {'is' if len(words) == 1 else 'are'}"
+
+
+def _read(path: Path) -> Labels:
+    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        repeated = [label for label, times in Counter(label for label, _ in pairs).items() if times > 1]
+        if repeated:
+            raise InputError(f"{path}: the label {repeated[0]!r} stands twice in one object; join the two")
+        return dict(pairs)
+
+    try:
+        labels = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=no_duplicates)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is not JSON (line {error.lineno}, column {error.colno}: {error.msg})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text (byte {error.start})") from None
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply to be read") from None
+    if not isinstance(labels, dict | list):
+        raise InputError(f"{path} holds {labels!r}; expected an object or a list of labels and words")
+    return labels

@@ -1,0 +1,34 @@
+"""The random tree: the control case that says what the arrangement of words in a tree is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vastmax.errors import InputError
+from vastmax.tree.balanced_tree import balanced
+from vastmax.tree.tree import Tree
+
+
+def random(vocab_size: int, seed: int = 0) -> Tree:
+    """A balanced tree with the words put on its leaves in a random order.
+
+    Args:
+        vocab_size: V ≥ 1.
+        seed: of the shuffle, ≥ 0; equal seeds give equal trees.
+
+    Raises:
+        InputError: V < 1 or a negative seed.
+
+    >>> random(8, seed=1).max_depth
+    3
+    """
+    if seed < 0:
+        raise InputError(f"seed is {seed}; give 0 or more")
+    ordered = balanced(vocab_size)
+    if not ordered.num_nodes:
+        return ordered
+    words = np.random.default_rng(seed).permutation(vocab_size)
+    children = ordered.children.copy()
+    is_leaf = children < 0
+    children[is_leaf] = ~words[~children[is_leaf]]
+    return Tree(children, ordered.child_counts)

@@ -1,0 +1,24 @@
+"""The examples in the docstrings do what they show."""
+
+from __future__ import annotations
+
+import doctest
+from importlib import import_module
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "vastmax.optim.clipping",
+        "vastmax.optim.parameter_groups",
+        "vastmax.optim.row_adagrad",
+        "vastmax.optim.row_adam",
+        "vastmax.optim.row_sgd",
+    ],
+)
+def test_examples(module: str) -> None:
+    failed, attempted = doctest.testmod(import_module(module))
+    assert attempted > 0
+    assert failed == 0

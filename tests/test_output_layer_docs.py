@@ -1,0 +1,52 @@
+"""The code on the pages about output layers runs, and what they list is what there is."""
+
+from __future__ import annotations
+
+import doctest
+import pkgutil
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vastmax.recipes import RECIPES
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+@pytest.mark.parametrize("page", ["concepts/output-layers.md", "guides/replace-an-output-layer.md"])
+def test_the_code_of_a_page_runs(page: str) -> None:
+    torch.set_num_threads(1)
+    namespace: dict[str, Any] = {}
+    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, page, "exec"), namespace)
+
+
+def test_the_guide_builds_every_recipe_that_needs_counts_only() -> None:
+    text = (DOCS / "guides/replace-an-output-layer.md").read_text(encoding="utf-8")
+    for name, recipe in RECIPES.items():
+        if not recipe.needs and name not in ("softmax", "sampled-softmax"):
+            assert f'"{name}": Head(' in text, name
+
+
+def test_the_table_of_recipes_is_the_registry() -> None:
+    text = (DOCS / "concepts/output-layers.md").read_text(encoding="utf-8")
+    table = re.search(r"<!-- recipes -->\n(.*)\n<!-- /recipes -->", text, re.DOTALL)
+    assert table is not None
+    rows = [f"| `{name}` | {recipe.summary} | {recipe.source} |" for name, recipe in RECIPES.items()]
+    expected = "\n".join(["| recipe | what it is | source |", "|---|---|---|", *rows])
+    assert table[1] == expected, f"the table should read:\n{expected}"
+
+
+@pytest.mark.parametrize("room", ["objective", "proposal", "output"])
+def test_examples_in_docstrings(room: str) -> None:
+    package = import_module(f"vastmax.{room}")
+    for info in pkgutil.iter_modules(package.__path__):
+        module = import_module(f"vastmax.{room}.{info.name}")
+        result = doctest.testmod(module)
+        assert result.failed == 0, module.__name__

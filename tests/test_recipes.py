@@ -1,0 +1,32 @@
+"""The contract over every recipe, and the registry itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from contract import HeadContract
+from vastmax.errors import InputError
+from vastmax.head import Head
+from vastmax.recipes import RECIPES, Recipe
+
+
+@pytest.fixture(params=sorted(RECIPES))
+def recipe(request: pytest.FixtureRequest) -> Recipe:
+    return RECIPES[request.param]
+
+
+class TestRecipes(HeadContract):
+    pass
+
+
+def test_entries_describe_themselves(recipe: Recipe) -> None:
+    assert recipe.name in RECIPES
+    assert recipe.summary
+    assert recipe.source[-4:].isdigit(), "a source ends with its year"
+    assert all(need == "words" or need.startswith("context:") for need in recipe.needs)
+
+
+def test_words_are_asked_for() -> None:
+    speller = Recipe("speller", "", "", frozenset({"words"}), lambda hidden_size, vocabulary: Head.__new__(Head))
+    with pytest.raises(InputError, match="recipe 'speller' spells words out: pass a Vocabulary"):
+        speller(4, [1, 2, 3])
