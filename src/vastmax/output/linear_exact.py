@@ -88,14 +88,27 @@ def _row_dot(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
     return (a.to(dtype) * b.to(dtype)).sum(-1)
 
 
-def _scores(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """One tile of scores in score_dtype; the product in the dtype of `hidden`."""
-    weight = weight.to(hidden.dtype)
-    if bias is None:
-        scores = hidden @ weight.T
-    else:
-        scores = torch.addmm(bias.to(hidden.dtype), hidden, weight.T)
-    return scores.to(score_dtype(hidden.dtype))
+class TileScores:
+    """Scores of tile after tile in one buffer: memory new to the process costs as much as a third of the product.
+
+    A tile is overwritten by the next one, and free to be overwritten by whoever asked for it.
+    """
+
+    def __init__(self, hidden: Tensor) -> None:
+        examples, words = tile_shape(hidden.shape[0], hidden.device)
+        self._buffer = hidden.new_empty(examples * words)
+
+    def __call__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """hidden @ weight.T + bias for at most a tile's number of examples and words, in `score_dtype`.
+
+        `hidden` and `weight` have the dtype of the product.
+        """
+        scores = self._buffer[: hidden.shape[0] * weight.shape[0]].view(hidden.shape[0], weight.shape[0])
+        if bias is None:
+            torch.mm(hidden, weight.T, out=scores)
+        else:
+            torch.addmm(bias.to(hidden.dtype), hidden, weight.T, out=scores)
+        return scores.to(score_dtype(scores.dtype))
 
 
 def _log_normaliser(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -104,10 +117,12 @@ def _log_normaliser(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tens
     largest = hidden.new_full((num_examples,), -torch.inf, dtype=dtype)
     total = hidden.new_zeros(num_examples, dtype=dtype)
     tile_examples, tile_words = tile_shape(num_examples, hidden.device)
+    tile_scores = TileScores(hidden)
     for words in spans(vocab_size, tile_words):
+        tile_weight = weight[words].to(hidden.dtype)
         tile_bias = None if bias is None else bias[words]
         for examples in spans(num_examples, tile_examples):
-            scores = _scores(hidden[examples], weight[words], tile_bias)
+            scores = tile_scores(hidden[examples], tile_weight, tile_bias)
             before = largest[examples]
             now = torch.maximum(before, scores.amax(dim=1))
             tile_total = scores.sub_(now[:, None]).exp_().sum(dim=1)
@@ -136,12 +151,13 @@ def _backward(
     grad_bias = torch.empty_like(bias) if bias is not None and wanted[2] else None
     num_examples = normalised.shape[0]
     tile_examples, tile_words = tile_shape(num_examples, hidden.device)
+    tile_scores = TileScores(normalised)
     for words in spans(weight.shape[0], tile_words):
         tile_weight = weight[words].to(dtype)
         tile_bias = None if bias is None else bias[words]
         for examples in spans(num_examples, tile_examples):
             first = examples.start == 0
-            scores = _scores(normalised[examples], tile_weight, tile_bias)
+            scores = tile_scores(normalised[examples], tile_weight, tile_bias)
             # p(w | h)·(gradient of log Z), in place of the scores
             share = scores.sub_(log_normaliser[examples, None]).exp_().mul_(normaliser_gradient[examples, None])
             low = share.to(dtype)
