@@ -150,6 +150,8 @@ def _backward(
     grad_weight = torch.empty_like(weight) if wanted[1] else None
     grad_bias = torch.empty_like(bias) if bias is not None and wanted[2] else None
     num_examples = normalised.shape[0]
+    # The gradient of log Z scales rows of width D here, before and after the products, not their (N, V) probabilities.
+    upstream = (normalised * normaliser_gradient[:, None]).to(dtype)
     tile_examples, tile_words = tile_shape(num_examples, hidden.device)
     tile_scores = TileScores(normalised)
     for words in spans(weight.shape[0], tile_words):
@@ -158,16 +160,17 @@ def _backward(
         for examples in spans(num_examples, tile_examples):
             first = examples.start == 0
             scores = tile_scores(normalised[examples], tile_weight, tile_bias)
-            # p(w | h)·(gradient of log Z), in place of the scores
-            share = scores.sub_(log_normaliser[examples, None]).exp_().mul_(normaliser_gradient[examples, None])
+            share = scores.sub_(log_normaliser[examples, None]).exp_()  # p(w | h), in place of the scores
             low = share.to(dtype)
             if grad_normalised is not None:
                 _add_product(grad_normalised[examples], low, tile_weight)
             if grad_weight is not None:
-                _put_product(grad_weight[words], low.T, normalised[examples], add=not first)
+                _put_product(grad_weight[words], low.T, upstream[examples], add=not first)
             if grad_bias is not None:
-                column = share.sum(dim=0)
+                column = normaliser_gradient[examples] @ share
                 grad_bias[words] = column if first else grad_bias[words] + column
+    if grad_normalised is not None:
+        grad_normalised *= normaliser_gradient[:, None]
     if num_examples == 0:
         for gradient in (grad_weight, grad_bias):
             if gradient is not None:
