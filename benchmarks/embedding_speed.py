@@ -49,7 +49,8 @@ def quality(path: str) -> dict[str, float]:
     return {
         "wordsim353": vectors.evaluate_pairs(sets / "wordsim353.tsv").spearman,
         "simlex999": vectors.evaluate_pairs(sets / "simlex999.txt").spearman,
-        "analogies_percent": 100 * vectors.evaluate_analogies(sets / "questions-words.txt", restrict_vocab=30_000).accuracy,
+        "analogies_percent": 100
+        * vectors.evaluate_analogies(sets / "questions-words.txt", restrict_vocab=30_000).accuracy,
     }
 
 
@@ -73,7 +74,11 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     table: dict[str, Any] = {key: spread(v) for key, v in values.items()}
     for key in ("wordsim353", "simlex999", "analogies_percent"):
         deviation = stdev(values[key]) if len(results) > 1 else math.nan
-        table[key] = {"mean": round(mean(values[key]), 4), "standard_deviation": round(deviation, 4), "all": values[key]}
+        table[key] = {
+            "mean": round(mean(values[key]), 4),
+            "standard_deviation": round(deviation, 4),
+            "all": values[key],
+        }
     return table
 
 

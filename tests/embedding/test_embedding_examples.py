@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 
-@pytest.mark.parametrize("module", ["vastmax.atomic", "vastmax.embedding.spelling", "vastmax.embedding.word_vectors"])
+@pytest.mark.parametrize("module", ["vastmax.atomic", "vastmax.text.spelling", "vastmax.embedding.word_vectors"])
 def test_examples(module: str) -> None:
     failed, attempted = doctest.testmod(import_module(module))
     assert attempted > 0

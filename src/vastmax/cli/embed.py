@@ -41,7 +41,7 @@ def embed(
     ] = 0.75,
     epochs: Annotated[int, typer.Option(metavar="INT", help="How often the corpus is read.")] = 5,
     alpha: Annotated[
-        float | None, typer.Option(metavar="FLOAT", help="Learning rate at the start.  [default: 0.03]")
+        float | None, typer.Option(metavar="FLOAT", help="Learning rate at the start.  [default: 0.0275]")
     ] = None,
     min_alpha: Annotated[
         float | None, typer.Option(metavar="FLOAT", help="Learning rate at the end.  [default: alpha / 10000]")
@@ -67,14 +67,15 @@ def embed(
       zcat corpus.gz | vastmax embed - -o vectors.vec.gz
       vastmax embed reviews.parquet --column text --lowercase -o vectors.safetensors
     """
-    from vastmax.embedding import DivergenceError, train_embeddings
+    from vastmax.embedding import DivergenceError
     from vastmax.embedding.formats import format_for
-    from vastmax.embedding.settings import DEFAULT_ALPHA, TrainingSettings, checked
+    from vastmax.embedding.settings import TrainingSettings, checked
+    from vastmax.embedding.train import train
     from vastmax.progress import console_progress, describe_seconds
 
     chosen_format = format_for(output, vectors_format)
     check_output_file(output)
-    checked(  # before the corpus is read; for what is not given any allowed value will do
+    settings = checked(  # before the corpus is read
         TrainingSettings(
             vector_size=vector_size,
             window=window,
@@ -84,9 +85,9 @@ def embed(
             negative=negative,
             ns_exponent=ns_exponent,
             epochs=epochs,
-            alpha=DEFAULT_ALPHA if alpha is None else alpha,
-            min_alpha=0.0 if min_alpha is None else min_alpha,
-            threads=1 if threads is None else threads,
+            alpha=alpha,
+            min_alpha=min_alpha,
+            threads=threads,
             seed=seed,
         )
     )
@@ -95,22 +96,7 @@ def embed(
             text = open_corpus(
                 corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
             )
-            vectors = train_embeddings(
-                text,
-                vector_size=vector_size,
-                window=window,
-                min_count=min_count,
-                max_final_vocab=max_final_vocab,
-                sample=sample,
-                negative=negative,
-                ns_exponent=ns_exponent,
-                epochs=epochs,
-                alpha=alpha,
-                min_alpha=min_alpha,
-                threads=threads,
-                seed=seed,
-                progress=progress,
-            )
+            vectors = train(text, settings, progress=progress)
     except DivergenceError as error:
         if error.word_vectors is None:
             raise

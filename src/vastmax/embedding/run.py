@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.chunks import ChunkSpan, chunk_spans
-from vastmax.embedding.settings import TrainingSettings
+from vastmax.embedding.settings import CheckedSettings
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import InputError
@@ -59,7 +59,7 @@ class _Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.tokens = self.words = self.pairs = 0
+        self.tokens = self.words = self.kept = self.pairs = 0
         self.loss = 0.0
         self.recent_loss = math.nan  # of the last piece that had pairs
 
@@ -67,6 +67,7 @@ class _Tally:
         with self._lock:
             self.tokens += tokens
             self.words += result.words
+            self.kept += result.kept
             self.pairs += result.pairs
             self.loss += result.loss
             if result.pairs:
@@ -80,7 +81,7 @@ class _RanAwayError(Exception):
 class TrainingRun:
     """Holds the kernel and what is known of its progress."""
 
-    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, settings: TrainingSettings) -> None:
+    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, settings: CheckedSettings) -> None:
         self._corpus = corpus
         self._vocabulary = vocabulary
         self._settings = settings
@@ -95,7 +96,7 @@ class TrainingRun:
         )
         self._initialise()
         self.epoch_losses: list[float] = []
-        self.pairs = self.words = 0
+        self.pairs = self.words = self.kept = 0
         self._began = time.perf_counter()
         self._cpu_began = time.process_time()
 
@@ -127,11 +128,12 @@ class TrainingRun:
                 self._show(progress, epoch, tally)
                 self.pairs += tally.pairs
                 self.words += tally.words
+                self.kept += tally.kept
                 self.epoch_losses.append(tally.loss / max(tally.pairs, 1))
-                for callback in callbacks:
-                    callback(self._report(epoch, tally))
                 if epoch + 1 < settings.epochs:
                     last_good.keep()
+                for callback in callbacks:
+                    callback(self._report(epoch, tally))
         finally:
             last_good.close()
             progress.end()
@@ -144,6 +146,7 @@ class TrainingRun:
             "kernel_target": self.kernel.target,
             "tokens": self._corpus.num_tokens,
             "words": self.words,
+            "kept": self.kept,
             "pairs": self.pairs,
             "losses": self.epoch_losses,
             "elapsed_seconds": round(self.elapsed_seconds, 3),

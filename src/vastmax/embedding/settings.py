@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from vastmax.errors import InputError
 
-DEFAULT_ALPHA = 0.03
+DEFAULT_ALPHA = 0.0275
 """Starting learning rate. Noise words shared by a block make each step a little less noisy than drawing them for each
 pair does, and bear a slightly higher rate than word2vec's 0.025 (benchmarks/records/embedding_tuning.json)."""
 
@@ -34,14 +34,10 @@ class TrainingSettings:
     negative: int = 5
     ns_exponent: float = 0.75
     epochs: int = 5
-    alpha: float = DEFAULT_ALPHA
-    min_alpha: float = DEFAULT_ALPHA * FINAL_SHARE_OF_ALPHA
-    threads: int = 1
+    alpha: float | None = None  # DEFAULT_ALPHA
+    min_alpha: float | None = None  # FINAL_SHARE_OF_ALPHA of alpha
+    threads: int | None = None  # the cores this process may use
     seed: int = 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the settings by name, for a record of the run."""
-        return asdict(self)
 
 
 def usable_cores() -> int:
@@ -52,34 +48,63 @@ def usable_cores() -> int:
         return os.cpu_count() or 1
 
 
-def checked(settings: TrainingSettings) -> TrainingSettings:
-    """Return `settings` with whole numbers made int; raise InputError on the first that cannot be used."""
-    _one_of("model", settings.model, ("skipgram",))
-    _one_of("objective", settings.objective, ("negative-sampling",))
-    if settings.max_final_vocab is not None:
-        _whole("max_final_vocab", settings.max_final_vocab, 1, None)
-    settings = replace(
-        settings,
+@dataclass(frozen=True)
+class CheckedSettings:
+    """The same with nothing left open: every number is there and can be used."""
+
+    model: str
+    objective: str
+    vector_size: int
+    window: int
+    min_count: int
+    max_final_vocab: int | None
+    sample: float
+    negative: int
+    ns_exponent: float
+    epochs: int
+    alpha: float
+    min_alpha: float
+    threads: int
+    seed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings by name, for a record of the run."""
+        return asdict(self)
+
+
+def checked(settings: TrainingSettings) -> CheckedSettings:
+    """Fill in what depends on the machine or on other settings; raise InputError on the first that cannot be used."""
+    alpha = DEFAULT_ALPHA if settings.alpha is None else settings.alpha
+    if not alpha > 0:
+        raise InputError(f"alpha is {alpha}; expected a learning rate above 0, such as {DEFAULT_ALPHA}")
+    _real("alpha", alpha, 0.0, math.inf)
+    min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else settings.min_alpha
+    if not (math.isfinite(min_alpha) and 0 <= min_alpha <= alpha):
+        raise InputError(f"min_alpha is {min_alpha}; expected a number from 0 to alpha, which is {alpha:g}")
+    threads = usable_cores() if settings.threads is None else settings.threads
+    limit = settings.max_final_vocab
+    return CheckedSettings(
+        model=_one_of("model", settings.model, ("skipgram",)),
+        objective=_one_of("objective", settings.objective, ("negative-sampling",)),
         vector_size=_whole("vector_size", settings.vector_size, 1, 65_536),
         window=_whole("window", settings.window, 1, 1_000_000),
         min_count=_whole("min_count", settings.min_count, 1, None),
-        epochs=_whole("epochs", settings.epochs, 1, 1_000_000),
-        threads=_whole("threads", settings.threads, 1, 4096),
-        seed=_whole("seed", settings.seed, 0, 2**64 - 1),
+        max_final_vocab=None if limit is None else _whole("max_final_vocab", limit, 1, None),
+        sample=_real("sample", settings.sample, 0.0, math.inf),
         negative=_whole("negative", settings.negative, 1, 10_000, why=NO_NOISE),
+        ns_exponent=_real("ns_exponent", settings.ns_exponent, -math.inf, math.inf),
+        epochs=_whole("epochs", settings.epochs, 1, 1_000_000),
+        alpha=alpha,
+        min_alpha=min_alpha,
+        threads=_whole("threads", threads, 1, 4096),
+        seed=_whole("seed", settings.seed, 0, 2**64 - 1),
     )
-    _real("sample", settings.sample, 0.0, math.inf)
-    _real("ns_exponent", settings.ns_exponent, -math.inf, math.inf)
-    if not settings.alpha > 0:
-        raise InputError(f"alpha is {settings.alpha}; expected a learning rate above 0, such as {DEFAULT_ALPHA}")
-    _real("alpha", settings.alpha, 0.0, math.inf)
-    _real("min_alpha", settings.min_alpha, 0.0, settings.alpha)
-    return settings
 
 
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise InputError(f"{name} is {value!r}; expected {' or '.join(map(repr, choices))}")
+    return value
 
 
 def _whole(name: str, value: Any, least: int, most: int | None, why: str = "") -> int:
@@ -93,7 +118,8 @@ def _whole(name: str, value: Any, least: int, most: int | None, why: str = "") -
     return number
 
 
-def _real(name: str, value: float, least: float, most: float) -> None:
+def _real(name: str, value: float, least: float, most: float) -> float:
     if not (math.isfinite(value) and least <= value <= most):
-        span = f"from {least:g} to {most:g}" if math.isfinite(most) else f"of at least {least:g}"
-        raise InputError(f"{name} is {value!r}; expected a finite number{'' if least == -math.inf else ' ' + span}")
+        span = "" if least == -math.inf else f" of at least {least:g}"
+        raise InputError(f"{name} is {value!r}; expected a finite number{span}")
+    return float(value)

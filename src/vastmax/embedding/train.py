@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vastmax.embedding.run import EpochCallback, TrainingRun
-from vastmax.embedding.settings import (
-    DEFAULT_ALPHA,
-    FINAL_SHARE_OF_ALPHA,
-    TrainingSettings,
-    checked,
-    usable_cores,
-)
+from vastmax.embedding.settings import CheckedSettings, TrainingSettings, checked
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
@@ -45,9 +39,9 @@ def train_embeddings(
 
         −log σ(v_c · u_o) − Σ_{k ≤ K} log σ(−v_c · u_{w_k}),   w_k ~ Q ∝ count^ns_exponent.
 
-    Noise words are drawn once for each block of 16 centres and shared by them, weighted so that every pair gets K of
-    them in expectation; a noise word that is a pair's own context does not count for it. σ and the loss are computed to
-    float precision, without a table or clipping. Sentences end windows.
+    Noise words are drawn once for each block of up to 32 centres and shared by them, weighted so that every pair gets K
+    of them in expectation; a noise word that is a pair's own context does not count for it. σ and the loss are computed
+    to float precision, without a table or clipping. Sentences end windows.
 
     Args:
         corpus: a path, a glob, several paths, "-" for standard input, lists of words, or a `Corpus`.
@@ -62,7 +56,7 @@ def train_embeddings(
         negative: K, noise words a pair.
         ns_exponent: power of the counts in Q; 1 is the unigram law, 0 the uniform one, negative favours rare words.
         epochs: passes over the corpus.
-        alpha: learning rate at the start (None: 0.03); it falls linearly to `min_alpha` (None: 1e-4 of it).
+        alpha: learning rate at the start (None: 0.0275); it falls linearly to `min_alpha` (None: 1e-4 of it).
         threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1, the result is
             bit for bit a function of corpus, settings and seed on one kind of processor.
         seed: of everything random.
@@ -86,7 +80,6 @@ def train_embeddings(
         >>> len(vectors), vectors.vector_size
         (4, 16)
     """
-    start = DEFAULT_ALPHA if alpha is None else alpha
     settings = checked(
         TrainingSettings(
             model=model,
@@ -99,12 +92,23 @@ def train_embeddings(
             negative=negative,
             ns_exponent=ns_exponent,
             epochs=epochs,
-            alpha=start,
-            min_alpha=start * FINAL_SHARE_OF_ALPHA if min_alpha is None else min_alpha,
-            threads=usable_cores() if threads is None else threads,
+            alpha=alpha,
+            min_alpha=min_alpha,
+            threads=threads,
             seed=seed,
         )
     )
+    return train(corpus, settings, callbacks=callbacks, progress=progress)
+
+
+def train(
+    corpus: object,
+    settings: CheckedSettings,
+    *,
+    callbacks: Iterable[EpochCallback] = (),
+    progress: Progress | None = None,
+) -> WordVectors:
+    """Do what `train_embeddings` does, with settings that were checked beforehand."""
     progress = progress or Silent()
     text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
     run = TrainingRun(text, _trained_vocabulary(text.vocabulary, settings), settings)
@@ -112,7 +116,7 @@ def train_embeddings(
     return run.word_vectors(run.kernel.centre, run.kernel.context)
 
 
-def _trained_vocabulary(types: Vocabulary, settings: TrainingSettings) -> Vocabulary:
+def _trained_vocabulary(types: Vocabulary, settings: CheckedSettings) -> Vocabulary:
     """Return the words that get vectors; at least two, since one word has no other to be told from."""
     vocabulary = types.truncate(min_count=settings.min_count, max_size=settings.max_final_vocab)
     if len(vocabulary) < 2:

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from vastmax.embedding.cosine import Floats, Ids, cosines, inverse_norms, row_norms, tiles, top_ids
 from vastmax.embedding.query import Item, WeightedItem, weighted_items
-from vastmax.embedding.spelling import nearest_spellings
 from vastmax.errors import InputError, UnknownWordError
+from vastmax.text.spelling import nearest_spellings
 
 if TYPE_CHECKING:
     from vastmax.embedding.analogies import AnalogyResult

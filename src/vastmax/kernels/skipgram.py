@@ -17,6 +17,9 @@ Floats = NDArray[np.float32]
 PAIRS_PER_NOISE_WORD = 40
 """How many (centre, context) pairs' worth of noise one drawn word stands for; see `pool_sizes_for`."""
 
+MOST_STALE_PAIRS = 64
+"""How many gradients computed from the same old row one word may move by at once; see `centres_for`."""
+
 
 @dataclass(frozen=True)
 class ChunkResult:
@@ -66,18 +69,30 @@ def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint
     return np.clip(np.round(keep * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
 
 
-def pool_sizes_for(window: int, negative: int) -> NDArray[np.int32]:
+def centres_for(crowding: float, window: int, negative: int) -> int:
+    """Return how many centres a block may have, at most the kernel's `block_size`.
+
+    `crowding` is the largest share that one word has of the centres or of the noise. In a block of B centres that word
+    moves by about B·(window + 1)·negative·crowding stale gradients at once; only a vocabulary of a few dozen words gets
+    near the number at which such a step overshoots, and then blocks are made smaller.
+    """
+    block_size: int = _native.block_size
+    band_width: int = _native.band_width
+    stale_pairs_a_centre = min(window + 1, 2 * band_width) * negative * crowding
+    return int(np.clip(MOST_STALE_PAIRS / stale_pairs_a_centre, 1, block_size))
+
+
+def pool_sizes_for(window: int, negative: int, centres: int) -> NDArray[np.int32]:
     """Return P, the noise words that a block of centres shares, for each band of distances; multiples of 8.
 
     A centre has 2·(window + 1 − d)/window contexts at distance d on average and each wants `negative` noise words; each
     drawn word stands for `PAIRS_PER_NOISE_WORD` of those of a block. Keeping that number fixed keeps the step that a
     noise word takes at once the same for every window and every K, and the cost a pair linear in K.
     """
-    block_size: int = _native.block_size
     band_width: int = _native.band_width
     contexts = 2 * (window - np.arange(window)) / window  # at distance 1, 2, …
     a_band = np.add.reduceat(contexts, np.arange(0, window, band_width))
-    wanted = block_size * a_band * negative / PAIRS_PER_NOISE_WORD
+    wanted = centres * a_band * negative / PAIRS_PER_NOISE_WORD
     sizes: NDArray[np.int32] = np.maximum(8, 8 * np.round(wanted / 8)).astype(np.int32)
     return sizes
 
@@ -107,12 +122,16 @@ class SkipgramKernel:
         self.target = target or choose_target()
         self._window = window
         self._negative = negative
-        self._pool_sizes = pool_sizes_for(window, negative) if pool_sizes is None else pool_sizes
         self._keep = keep_thresholds(counts, sample)
         # Relative to the largest count, so that no power overflows.
-        table = AliasTable.from_weights((np.maximum(counts, 1) / counts.max()) ** ns_exponent)
+        law = (np.maximum(counts, 1) / counts.max()) ** ns_exponent
+        table = AliasTable.from_weights(law)
         self._alias_threshold = table.thresholds_32_bits()
         self._alias_word = table.alias
+        kept = counts * (self._keep / 2.0**32)
+        crowding = max(float(law.max() / law.sum()), float(kept.max() / kept.sum()))
+        self._centres = centres_for(crowding, window, negative)
+        self._pool_sizes = pool_sizes_for(window, negative, self._centres) if pool_sizes is None else pool_sizes
 
     def train(
         self,
@@ -138,6 +157,7 @@ class SkipgramKernel:
             self._window,
             self._negative,
             self._pool_sizes,
+            self._centres,
             word_ids,
             sentence_offsets,
             alpha_begin,

@@ -120,7 +120,7 @@ class Vocabulary:
             return word_id
         if self.unknown is not None:
             return table[self.unknown]
-        near = nearest_spellings(word, table)
+        near = nearest_spellings(word, self.words)
         hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
         raise UnknownWordError(f"{word!r} is not among the {len(self):,} words of the vocabulary{hint}")
 

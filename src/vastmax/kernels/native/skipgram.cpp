@@ -2,12 +2,11 @@
 //
 // The centre word is the input: for a centre c with contexts o and noise words w, each pair adds
 //     -log sigma(v_c . u_o) - sum_{k <= K} log sigma(-v_c . u_{w_k}).
-// A block of `block_size` centres shares one pool of P noise words, each weighing K / P of every pair but those whose
-// context it is, so the noise half of the work is three small dense products (scores, centre gradients, noise-word
-// gradients) on rows that stay in the first-level cache. The positive half goes row by row. Operations a centre with n
-// contexts: 3 D P + 3 D n multiply-adds; rows written: its own, n (shared by the neighbours, so in cache), P / 16.
-// Rows move when their block does: scores within a block are those before it, but for contexts, whose rows move with each
-// centre.
+// A block of B centres shares one pool of P noise words, each weighing K / P of every pair but those whose context it is,
+// so the noise half of the work is three small dense products (scores, centre gradients, noise-word gradients) on rows
+// that stay near the core. The positive half goes row by row. Operations a centre with n contexts: 3 D P + 3 D n
+// multiply-adds; rows written: its own, n (shared by its neighbours, so in cache), P / B.
+// Noise scores and centre rows are those before the block; context rows move with each centre.
 #include "skipgram.hpp"
 
 #include <algorithm>
@@ -79,7 +78,7 @@ class Trainer {
         below_ = band * band_width;
         pool_size_ = settings_.pool_sizes[band];
         share_ = float(settings_.negative) / float(pool_size_);
-        for (int64_t begin = 0; begin < windows_.size(); begin += block_size) {
+        for (int64_t begin = 0; begin < windows_.size(); begin += settings_.centres) {
             int64_t pairs = choose_contexts(begin);
             if (pairs == 0) continue;
             result_.pairs += pairs;
@@ -111,7 +110,7 @@ class Trainer {
     }
 
     int64_t choose_contexts(int64_t begin) {
-        count_ = int(std::min<int64_t>(block_size, windows_.size() - begin));
+        count_ = int(std::min<int64_t>(settings_.centres, windows_.size() - begin));
         std::fill(&contexts_[0][0], &contexts_[0][0] + max_contexts * block_size, -1);
         int64_t pairs = 0;
         most_contexts_ = 0;
@@ -127,10 +126,10 @@ class Trainer {
     // Asks for rows that the next block will want, a share for each centre of this one, so that the requests spread out:
     // its centres, the contexts that come into reach, its pool.
     void prefetch(int64_t begin, int i) const {
-        int64_t next = begin + block_size + i, reach = next + std::min(settings_.window, below_ + band_width);
+        int64_t next = begin + settings_.centres + i, reach = next + std::min(settings_.window, below_ + band_width);
         if (next < windows_.size()) prefetch_row(centre_row(windows_.word_id(next)));
         if (reach < windows_.size()) prefetch_row(context_row(windows_.word_id(reach)));
-        for (int j = i; j < pool_size_; j += block_size) prefetch_row(context_row(pool_next_[j]));
+        for (int j = i; j < pool_size_; j += settings_.centres) prefetch_row(context_row(pool_next_[j]));
     }
     void prefetch_row(const float *row) const {
         for (int64_t d = 0; d < stride_; d += row_alignment) __builtin_prefetch(row + d, 1, 2);

@@ -7,7 +7,7 @@ namespace vastmax {
 
 // Rows are padded to `row_alignment` floats, and the padding stays zero.
 constexpr int row_alignment = 16;
-// Centre words handled together; they share one pool of noise words.
+// The most centre words that are handled together; they share one pool of noise words.
 constexpr int block_size = 32;
 // Contexts are taken in bands of distances, 1 .. 8 first, then 9 .. 16, and so on, each over a span of words. A centre
 // thus never moves by more contexts than 16 at once, however large the window: a hundred stale gradients added up diverge.
@@ -28,6 +28,7 @@ struct SkipgramSettings {
     int32_t negative;           // K noise words a pair
     const int32_t *pool_sizes;  // (num_bands,) P, the noise words a block shares, for each band of distances
     int32_t num_bands;          // ceil(window / band_width)
+    int32_t centres;            // of a block, 1 .. block_size
 };
 
 struct Chunk {

@@ -33,7 +33,7 @@ void require(bool holds, const char *what) {
 }
 
 nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context, Column<uint32_t> keep_threshold,
-                        Column<uint32_t> alias_threshold, Column<int32_t> alias_word, int window, int negative, Column<int32_t> pool_sizes,
+                        Column<uint32_t> alias_threshold, Column<int32_t> alias_word, int window, int negative, Column<int32_t> pool_sizes, int centres,
                         Column<int32_t> word_ids, Column<int64_t> sentence_offsets, float alpha_begin, float alpha_end,
                         uint64_t seed) {
     size_t vocab_size = centre.shape(0);
@@ -44,6 +44,7 @@ nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context
                 alias_word.shape(0) == vocab_size,
             "tables must have a row a word");
     require(window > 0 && negative > 0, "window and negative must be positive");
+    require(centres > 0 && centres <= block_size, "centres must be in 1 .. block_size");
     require(pool_sizes.shape(0) == size_t((window + band_width - 1) / band_width), "pool_sizes must have an entry a band");
     for (size_t b = 0; b < pool_sizes.shape(0); ++b)
         require(pool_sizes.data()[b] > 0 && pool_sizes.data()[b] % 8 == 0, "pool sizes must be positive multiples of 8");
@@ -56,7 +57,7 @@ nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context
 
     SkipgramModel model{centre.data(),          context.data(),         int64_t(centre.shape(1)), int32_t(vocab_size),
                         keep_threshold.data(),  alias_threshold.data(), alias_word.data()};
-    SkipgramSettings settings{window, negative, pool_sizes.data(), int32_t(pool_sizes.shape(0))};
+    SkipgramSettings settings{window, negative, pool_sizes.data(), int32_t(pool_sizes.shape(0)), centres};
     Chunk chunk{word_ids.data(), offsets, int64_t(num_sentences), alpha_begin, alpha_end, seed};
     ChunkResult result;
     {
@@ -80,6 +81,6 @@ void bind_skipgram(nb::module_ &m) {
     m.attr("band_width") = band_width;
     m.def("train_skipgram", &train_skipgram, nb::arg("target"), nb::arg("centre").noconvert(), nb::arg("context").noconvert(),
           nb::arg("keep_threshold").noconvert(), nb::arg("alias_threshold").noconvert(), nb::arg("alias_word").noconvert(),
-          nb::arg("window"), nb::arg("negative"), nb::arg("pool_sizes").noconvert(), nb::arg("word_ids").noconvert(),
+          nb::arg("window"), nb::arg("negative"), nb::arg("pool_sizes").noconvert(), nb::arg("centres"), nb::arg("word_ids").noconvert(),
           nb::arg("sentence_offsets").noconvert(), nb::arg("alpha_begin"), nb::arg("alpha_end"), nb::arg("seed"));
 }

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vastmax.embedding.spelling import nearest_spellings
+from vastmax.text.spelling import nearest_spellings
 
 
 def test_typing_errors_find_their_word() -> None:

@@ -1,0 +1,234 @@
+"""Training word vectors: what it promises of pairs, bits, callbacks and failures."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from reference import expected_pairs
+from vastmax.embedding import DivergenceError, EpochReport, WordVectors, train_embeddings
+from vastmax.embedding.chunks import LONGEST_SENTENCE, chunk_spans
+from vastmax.embedding.settings import TrainingSettings, checked
+from vastmax.embedding.workers import WorkQueue
+from vastmax.errors import InputError
+from vastmax.text import Corpus
+
+NUMBERS = ["one", "two", "three", "four", "five", "six"]
+FRUITS = ["apple", "pear", "plum", "fig", "lime", "date"]
+
+
+@pytest.fixture(scope="module")
+def sentences():
+    """Sentences of numbers, and sentences of fruits, with words common to both."""
+    random = np.random.default_rng(0)
+    made = []
+    for _ in range(3000):
+        kind = NUMBERS if random.random() < 0.5 else FRUITS
+        words = [*random.choice(kind, 6), *random.choice(["the", "of", "and"], 3)]
+        random.shuffle(words)
+        made.append([str(word) for word in words])
+    return made
+
+
+@pytest.fixture(scope="module")
+def corpus(sentences):
+    return Corpus(sentences)
+
+
+SMALL = {"vector_size": 20, "min_count": 1, "sample": 0, "threads": 1}
+
+
+def bits(vectors: WordVectors) -> bytes:
+    assert vectors.output_vectors is not None
+    return vectors.vectors.tobytes() + vectors.output_vectors.tobytes()
+
+
+def test_words_that_share_contexts_become_neighbours(corpus):
+    vectors = train_embeddings(corpus, epochs=5, **SMALL)
+    for kind in (NUMBERS, FRUITS):
+        nearest = [word for word, _ in vectors.most_similar(kind[0], topn=5)]
+        assert set(nearest) == set(kind[1:])
+    losses = vectors.training["losses"]
+    assert losses[-1] < losses[0] < 6 * np.log(2)
+
+
+def test_one_thread_is_a_function_of_corpus_settings_and_seed_to_the_bit(corpus, sentences):
+    first = bits(train_embeddings(corpus, epochs=2, **SMALL))
+    assert bits(train_embeddings(sentences, epochs=2, **SMALL)) == first
+    assert bits(train_embeddings(corpus, epochs=2, seed=2, **SMALL)) != first
+
+
+def test_several_threads_learn_the_same_things(corpus):
+    vectors = train_embeddings(corpus, epochs=5, **{**SMALL, "threads": 3})
+    assert {word for word, _ in vectors.most_similar("pear", topn=5)} == set(FRUITS) - {"pear"}
+    assert vectors.training["threads"] == 3
+
+
+def test_the_pairs_trained_are_those_that_windows_and_epochs_promise(corpus, sentences):
+    lengths = np.array([len(s) for s in sentences])
+    vectors = train_embeddings(corpus, epochs=4, window=3, **SMALL)
+    assert vectors.training["pairs"] == pytest.approx(4 * expected_pairs(lengths, 3), rel=0.01)
+    assert vectors.training["words"] == 4 * corpus.num_tokens
+
+
+def test_pairs_after_subsampling_are_within_one_per_cent_of_expectation(data_folder):
+    """Brown: expectation from each sentence's keep probabilities, the window uniform on 1 … 5."""
+    corpus = Corpus(data_folder / "brown.txt", cache=False)
+    vocabulary = corpus.vocabulary.truncate(min_count=5)
+    frequency = vocabulary.counts / vocabulary.num_tokens
+    keep = np.minimum(1, np.sqrt(1e-3 / frequency) + 1e-3 / frequency)
+    random = np.random.default_rng(0)
+    ids, offsets = corpus.ids, corpus.sentence_offsets
+    kept = (ids < len(keep)) & (random.random(len(ids)) < keep[np.minimum(ids, len(keep) - 1)])
+    lengths = np.add.reduceat(kept, offsets[:-1])
+    vectors = train_embeddings(corpus, epochs=1, vector_size=16)
+    assert vectors.training["pairs"] == pytest.approx(expected_pairs(lengths, 5), rel=0.01)
+    assert vectors.training["words"] == vocabulary.num_tokens
+
+
+def test_callbacks_see_every_epoch_and_the_live_vectors(corpus):
+    reports: list[EpochReport] = []
+    snapshots: list[np.ndarray] = []
+
+    def remember(report: EpochReport) -> None:
+        reports.append(report)
+        snapshots.append(report.word_vectors.vectors.copy())
+
+    vectors = train_embeddings(corpus, epochs=3, callbacks=[remember], **SMALL)
+    assert [report.epoch for report in reports] == [1, 2, 3]
+    assert [report.loss for report in reports] == vectors.training["losses"]
+    assert sum(report.pairs for report in reports) == vectors.training["pairs"]
+    np.testing.assert_array_equal(snapshots[-1], vectors.vectors)
+    assert np.abs(snapshots[0] - snapshots[1]).max() > 0
+
+
+def test_divergence_gives_back_the_last_good_epoch(corpus):
+    good: list[np.ndarray] = []
+
+    def spoil_the_second_epoch(report: EpochReport) -> None:
+        good.append(report.word_vectors.vectors.copy())
+        if report.epoch == 2:
+            report.word_vectors.vectors[3] = np.nan
+
+    with pytest.raises(
+        DivergenceError, match=r"diverged in epoch 3 \(loss nan.*epoch 2 are kept.*try alpha="
+    ) as caught:
+        train_embeddings(corpus, epochs=5, callbacks=[spoil_the_second_epoch], **SMALL)
+    assert caught.value.word_vectors is not None
+    np.testing.assert_array_equal(caught.value.word_vectors.vectors, good[1])
+
+
+@pytest.mark.parametrize("alpha", [5.0, 1e30])
+def test_a_learning_rate_far_too_high_is_noticed_in_the_first_epoch(corpus, alpha):
+    with pytest.raises(DivergenceError, match=r"diverged in epoch 1 .*nothing is kept") as caught:
+        train_embeddings(corpus, alpha=alpha, **SMALL)
+    assert caught.value.word_vectors is None
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 12])
+@pytest.mark.parametrize("options", [{}, {"window": 50}, {"negative": 20}])
+def test_tiny_vocabularies_do_not_diverge(size, options):
+    ids = np.random.default_rng(1).integers(0, size, (2000, 20))
+    vectors = train_embeddings([[f"w{i}" for i in row] for row in ids], epochs=2, **{**SMALL, **options})
+    untrained = (1 + options.get("negative", 5)) * np.log(2)
+    assert max(vectors.training["losses"]) < untrained
+
+
+@pytest.mark.parametrize("exponent", [-0.5, 0.0, 1.0])
+def test_any_noise_exponent_trains(corpus, exponent):
+    assert np.isfinite(train_embeddings(corpus, epochs=1, ns_exponent=exponent, **SMALL).vectors).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"vector_size": 0}, "vector_size is 0; expected a whole number from 1"),
+        ({"vector_size": 10.5}, r"vector_size is 10\.5; expected a whole number"),
+        ({"window": -1}, "window is -1; expected a whole number from 1"),
+        ({"epochs": 0}, "epochs is 0; expected a whole number from 1"),
+        ({"min_count": 0}, "min_count is 0; expected a whole number of at least 1"),
+        ({"negative": 0}, "negative is 0; .*without noise words the loss has no minimum"),
+        ({"alpha": 0}, "alpha is 0; expected a learning rate above 0"),
+        ({"alpha": float("nan")}, "alpha is nan; expected a learning rate above 0"),
+        ({"alpha": float("inf")}, "alpha is inf; expected a finite number"),
+        ({"min_alpha": 1.0}, r"min_alpha is 1\.0; expected a number from 0 to alpha, which is 0\.0275"),
+        ({"sample": -1e-3}, r"sample is -0\.001; expected a finite number of at least 0"),
+        ({"ns_exponent": float("nan")}, "ns_exponent is nan; expected a finite number"),
+        ({"threads": 0}, "threads is 0; expected a whole number from 1"),
+        ({"seed": -1}, "seed is -1; expected a whole number from 0"),
+        ({"max_final_vocab": 0}, "max_final_vocab is 0; expected a whole number of at least 1"),
+        ({"model": "cbow"}, "model is 'cbow'; expected 'skipgram'"),
+        ({"objective": "softmax"}, "objective is 'softmax'; expected 'negative-sampling'"),
+    ],
+)
+def test_each_bad_setting_is_named_before_the_corpus_is_opened(options, message):
+    with pytest.raises(InputError, match=message):
+        train_embeddings("no such file", **options)
+
+
+def test_a_vocabulary_without_two_words_is_refused():
+    with pytest.raises(InputError, match=r"has one word \('a'\); at least two are needed.*min_count below 5"):
+        train_embeddings([["a"] * 10 + ["b"]])
+    with pytest.raises(InputError, match=r"no word reaches min_count=5: the highest count is 2 \('a'\)"):
+        train_embeddings([["a", "a", "b"]])
+
+
+def test_settings_left_open_are_filled_in():
+    settings = checked(TrainingSettings(alpha=0.1))
+    assert settings.min_alpha == pytest.approx(1e-5)
+    assert settings.threads >= 1
+
+
+def test_chunks_cover_the_corpus_once_in_order():
+    random = np.random.default_rng(3)
+    offsets = np.concatenate([[0], np.cumsum(random.integers(1, 300, 2000))])
+    spans = chunk_spans(offsets, 5000)
+    assert spans[0].start == 0
+    assert spans[-1].stop == offsets[-1]
+    for before, after in pairwise(spans):
+        assert before.stop == after.start
+        assert before.last_sentence == after.first_sentence
+    assert max(span.stop - span.start for span in spans) <= 5000
+    assert len(spans) < 1.1 * offsets[-1] / 5000
+
+
+def test_a_sentence_of_millions_of_words_is_cut_but_loses_none():
+    length = 2 * LONGEST_SENTENCE + 10
+    spans = chunk_spans(np.array([0, 5, 5 + length, 5 + length + 7]))
+    assert [span.stop - span.start for span in spans] == [5, LONGEST_SENTENCE, LONGEST_SENTENCE, 10, 7]
+    assert [span.first_sentence == span.last_sentence for span in spans] == [False, True, True, True, False]
+
+
+def test_one_sentence_that_spans_many_chunks_trains_every_word():
+    words = [f"w{i}" for i in np.random.default_rng(0).integers(0, 50, LONGEST_SENTENCE + 100)]
+    vectors = train_embeddings([words], epochs=1, **{**SMALL, "vector_size": 4})
+    assert vectors.training["words"] == len(words)
+    assert vectors.training["pairs"] == pytest.approx(expected_pairs(np.array([len(words)]), 5), rel=0.01)
+
+
+def test_a_failing_piece_of_work_ends_the_others_and_is_raised():
+    done: list[int] = []
+
+    def work(piece: int) -> None:
+        if piece == 5:
+            raise RuntimeError("piece 5")
+        done.append(piece)
+
+    with pytest.raises(RuntimeError, match="piece 5"):
+        WorkQueue(iter(range(10_000_000)), work, threads=3).run(lambda: None)
+    assert len(done) < 10_000_000
+
+
+def test_an_interrupt_while_waiting_stops_the_threads():
+    import threading
+    import time
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        WorkQueue(iter(range(10_000)), lambda piece: time.sleep(0.01), threads=2).run(interrupt)
+    assert threading.active_count() == before
