@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -31,11 +30,20 @@ class Run:
     answer: dict[str, Any]
 
 
+# Not ru_maxrss: across fork and exec Linux lets that begin at the size of the parent.
+PRINT_PEAK = """
+import sys as _sys
+with open("/proc/self/status") as _status:
+    _peak = next(line.split()[1] for line in _status if line.startswith("VmHWM"))
+print("peak kilobytes", _peak, file=_sys.stderr)
+"""
+
+
 def run_python(code: str, arguments: Sequence[str] = (), *, environment: Mapping[str, str] | None = None) -> Run:
     """Run Python code in a fresh interpreter; raise with its output if it fails."""
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", code + PRINT_PEAK, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -48,7 +56,8 @@ def run_python(code: str, arguments: Sequence[str] = (), *, environment: Mapping
     if process.returncode != 0:
         raise RuntimeError(f"a measured process failed with {process.returncode}:\n{err}")
     answer = json.loads(out.strip().splitlines()[-1]) if out.strip() else {}
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, answer)
+    peak_bytes = int(err.rsplit("peak kilobytes ", 1)[1].split()[0]) * 1024
+    return Run(wall, usage.ru_utime + usage.ru_stime, peak_bytes, answer)
 
 
 def corpora() -> Path:
@@ -91,6 +100,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": model,
         "cores": os.cpu_count(),
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
         "load_average": [round(x, 2) for x in os.getloadavg()],
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -107,12 +117,6 @@ def write_record(name: str, question: str, content: Mapping[str, Any]) -> None:
     partial.write_text(json.dumps({"question": question, "machine": machine(), **content}, indent=1) + "\n")
     partial.rename(path)
     print(f"wrote {path}")
-
-
-def own_usage() -> dict[str, float]:
-    """Return this process's CPU-seconds and peak memory so far."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {"cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}
 
 
 def as_json(run: Run) -> dict[str, Any]:

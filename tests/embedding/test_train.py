@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -120,7 +122,7 @@ def test_divergence_gives_back_the_last_good_epoch(corpus):
 
 @pytest.mark.parametrize("alpha", [5.0, 1e30])
 def test_a_learning_rate_far_too_high_is_noticed_in_the_first_epoch(corpus, alpha):
-    with pytest.raises(DivergenceError, match="diverged in epoch 1 .*nothing is kept") as caught:
+    with pytest.raises(DivergenceError, match=r"diverged in epoch 1 .*nothing is kept") as caught:
         train_embeddings(corpus, alpha=alpha, **SMALL)
     assert caught.value.word_vectors is None
 
@@ -185,7 +187,7 @@ def test_chunks_cover_the_corpus_once_in_order():
     spans = chunk_spans(offsets, 5000)
     assert spans[0].start == 0
     assert spans[-1].stop == offsets[-1]
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in pairwise(spans):
         assert before.stop == after.start
         assert before.last_sentence == after.first_sentence
     assert max(span.stop - span.start for span in spans) <= 5000

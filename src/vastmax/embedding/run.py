@@ -59,7 +59,7 @@ class _Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.tokens = self.words = self.pairs = 0
+        self.tokens = self.words = self.kept = self.pairs = 0
         self.loss = 0.0
         self.recent_loss = math.nan  # of the last piece that had pairs
 
@@ -67,6 +67,7 @@ class _Tally:
         with self._lock:
             self.tokens += tokens
             self.words += result.words
+            self.kept += result.kept
             self.pairs += result.pairs
             self.loss += result.loss
             if result.pairs:
@@ -95,7 +96,7 @@ class TrainingRun:
         )
         self._initialise()
         self.epoch_losses: list[float] = []
-        self.pairs = self.words = 0
+        self.pairs = self.words = self.kept = 0
         self._began = time.perf_counter()
         self._cpu_began = time.process_time()
 
@@ -127,6 +128,7 @@ class TrainingRun:
                 self._show(progress, epoch, tally)
                 self.pairs += tally.pairs
                 self.words += tally.words
+                self.kept += tally.kept
                 self.epoch_losses.append(tally.loss / max(tally.pairs, 1))
                 if epoch + 1 < settings.epochs:
                     last_good.keep()
@@ -144,6 +146,7 @@ class TrainingRun:
             "kernel_target": self.kernel.target,
             "tokens": self._corpus.num_tokens,
             "words": self.words,
+            "kept": self.kept,
             "pairs": self.pairs,
             "losses": self.epoch_losses,
             "elapsed_seconds": round(self.elapsed_seconds, 3),

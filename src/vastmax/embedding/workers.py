@@ -21,22 +21,24 @@ class WorkQueue(Generic[Piece]):
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._error: BaseException | None = None
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+        # Not daemons: one that is in the kernel while the interpreter shuts down would end the process with an abort.
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+        self._unfinished = threads
+        self._finished = threading.Event()
 
     def run(self, while_waiting: Callable[[], None]) -> None:
         """Return when every piece is done. On an interrupt the pieces in hand are finished first."""
-        for thread in self._threads:
-            thread.start()
         try:
             for thread in self._threads:
-                while thread.is_alive():
-                    thread.join(WAIT_SECONDS)
-                    while_waiting()
-        except BaseException:
+                thread.start()
+            # Not by timed joins: interrupted, one of them makes CPython 3.11 take the thread for ended.
+            while not self._finished.wait(WAIT_SECONDS):
+                while_waiting()
+        finally:
             self._stop.set()
             for thread in self._threads:
-                thread.join()
-            raise
+                if thread.is_alive():
+                    thread.join()
         if self._error is not None:
             raise self._error
 
@@ -51,3 +53,8 @@ class WorkQueue(Generic[Piece]):
         except BaseException as error:
             self._error = self._error or error
             self._stop.set()
+        finally:
+            with self._lock:
+                self._unfinished -= 1
+                if self._unfinished == 0:
+                    self._finished.set()

@@ -78,6 +78,7 @@ def digest_of(path: Path, progress: Progress) -> str:
             done += size
             if done % _REPORT_BYTES < size:
                 progress.update(done)
+        progress.update(done)
     progress.end()
     return str(total.hexdigest())
 

@@ -2,12 +2,11 @@
 //
 // The centre word is the input: for a centre c with contexts o and noise words w, each pair adds
 //     -log sigma(v_c . u_o) - sum_{k <= K} log sigma(-v_c . u_{w_k}).
-// A block of `block_size` centres shares one pool of P noise words, each weighing K / P of every pair but those whose
-// context it is, so the noise half of the work is three small dense products (scores, centre gradients, noise-word
-// gradients) on rows that stay in the first-level cache. The positive half goes row by row. Operations a centre with n
-// contexts: 3 D P + 3 D n multiply-adds; rows written: its own, n (shared by the neighbours, so in cache), P / 16.
-// Rows move when their block does: scores within a block are those before it, but for contexts, whose rows move with each
-// centre.
+// A block of B centres shares one pool of P noise words, each weighing K / P of every pair but those whose context it is,
+// so the noise half of the work is three small dense products (scores, centre gradients, noise-word gradients) on rows
+// that stay near the core. The positive half goes row by row. Operations a centre with n contexts: 3 D P + 3 D n
+// multiply-adds; rows written: its own, n (shared by its neighbours, so in cache), P / B.
+// Noise scores and centre rows are those before the block; context rows move with each centre.
 #include "skipgram.hpp"
 
 #include <algorithm>

@@ -1,0 +1,36 @@
+"""Run every measurement, one after the other; each writes its record under benchmarks/records/."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+MEASUREMENTS = {
+    "ingestion": "reading text against gensim's scan; memory as text grows (about a minute)",
+    "embedding_threads": "what a second thread costs (about a minute)",
+    "embedding_memory": "training memory above the two matrices (half a minute)",
+    "embedding_floor": "the kernel against its operations (half a minute)",
+    "embedding_speed": "skip-gram against gensim, five seeds (about twenty minutes)",
+}
+
+
+def main() -> None:
+    listing = "\n".join(f"  {name:20} {what}" for name, what in MEASUREMENTS.items())
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=listing, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="the measurements to run (default: all)")
+    names = parser.parse_args().names or list(MEASUREMENTS)
+    unknown = [name for name in names if name not in MEASUREMENTS]
+    if unknown:
+        sys.exit(f"no measurement {unknown[0]!r}; there are:\n{listing}")
+    here = Path(__file__).parent
+    for name in names:
+        print(f"== {name}: {MEASUREMENTS[name]}", flush=True)
+        subprocess.run([sys.executable, str(here / f"{name}.py")], check=True)
+
+
+if __name__ == "__main__":
+    main()

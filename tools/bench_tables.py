@@ -1,0 +1,73 @@
+"""Write the tables of README.md that come from benchmarks/records/, between their marks; `--check` only compares.
+
+A number in the documentation that no record holds cannot get there this way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORDS = ROOT / "benchmarks" / "records"
+README = ROOT / "README.md"
+MARKED = re.compile(r"(<!-- bench: (?P<name>[a-z_]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
+
+
+def embedding_speed(record: dict[str, Any]) -> str:
+    """The comparison with gensim: CPU-seconds and quality, then the ratio in words."""
+    lines = ["| | CPU-seconds | WordSim-353 | SimLex-999 | analogies |", "|---|---|---|---|---|"]
+    for tool in ("gensim", "vastmax"):
+        result = record[tool]
+        name = f"gensim {record['machine']['versions']['gensim']}" if tool == "gensim" else "vastmax"
+        lines.append(
+            f"| {name} | {result['cpu_seconds']['median']:.0f} | {_mean(result['wordsim353'], 3)} "
+            f"| {_mean(result['simlex999'], 3)} | {_mean(result['analogies_percent'], 1)} % |"
+        )
+    ratio = record["cpu_ratio_gensim_over_vastmax"]
+    seeds = record["settings"]["seeds"]
+    lines += [
+        "",
+        f"{ratio['median']:.1f} times fewer CPU-seconds (from {ratio['least']:.1f} to {ratio['most']:.1f} over {seeds} "
+        f"seeds; quality is their mean ± standard deviation), on {record['machine']['processor']}, "
+        f"{record['machine']['cores']} cores shared with other work.",
+    ]
+    return "\n".join(lines)
+
+
+def _mean(result: dict[str, Any], digits: int) -> str:
+    return f"{result['mean']:.{digits}f} ± {result['standard_deviation']:.{digits}f}"
+
+
+TABLES = {"embedding_speed": embedding_speed}
+
+
+def with_tables(text: str) -> str:
+    """Return the text with every marked table written anew from its record."""
+
+    def table(match: re.Match[str]) -> str:
+        record = json.loads((RECORDS / f"{match['name']}.json").read_text())
+        return f"{match[1]}{TABLES[match['name']](record)}\n{match[3]}"
+
+    return MARKED.sub(table, text)
+
+
+def main() -> None:
+    """Write or check."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if README.md differs from its records")
+    check = parser.parse_args().check
+    old = README.read_text()
+    new = with_tables(old)
+    if check and old != new:
+        sys.exit("README.md differs from benchmarks/records/: run python tools/bench_tables.py")
+    if not check:
+        README.write_text(new)
+
+
+if __name__ == "__main__":
+    main()
