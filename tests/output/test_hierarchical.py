@@ -198,6 +198,21 @@ def test_native_equals_torch(any_tree: Tree, target: str, D: int, threads: int) 
             torch.testing.assert_close(a.to_dense().double(), b.to_dense(), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("t", [tree.random(6000, seed=1), bushy(9000, seed=5)], ids=["binary", "bushy"])
+def test_native_equals_torch_on_thousands_of_nodes(t: Tree) -> None:
+    assert t.num_nodes > 2048  # more than one digit of the counting sort
+    layer = layer_of(t, 3)
+    reference = twin(layer)
+    hidden, word = batch(layer, 500)
+    precise = hidden.detach().double().requires_grad_()
+    for each, h in ((layer, hidden), (reference, precise)):
+        each.exact(h, word)[0].sum().backward()
+    torch.testing.assert_close(hidden.grad.double(), precise.grad, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(layer.weight.grad.to_dense().double(), reference.weight.grad, atol=1e-5, rtol=1e-5)
+    row = layer.weight.grad._indices()[0]
+    assert (row[1:] > row[:-1]).all()
+
+
 @pytest.mark.parametrize("kind", ["huffman", "classes"])
 def test_threads_change_nothing(kind: str) -> None:
     layer = layer_of(TREES[kind], 128)

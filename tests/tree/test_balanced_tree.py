@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vastmax import tree
@@ -16,6 +16,7 @@ def truncated_binary_code(word: int, vocab_size: int) -> str:
     return f"{word:0{d - 1}b}" if word < u and d > 1 else f"{word + u:0{d}b}"
 
 
+@settings(deadline=None)
 @given(st.integers(2, 200))
 def test_codes_are_the_truncated_binary_ones(vocab_size: int) -> None:
     t = tree.balanced(vocab_size)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vastmax import tree
@@ -17,6 +17,7 @@ def classes_of(t: tree.Tree) -> list[list[int]]:
     return [by_class[c] for c in sorted(by_class)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=60).filter(any), st.data())
 def test_classes_are_cut_from_the_words_in_count_order(counts: list[int], data: st.DataObject) -> None:
     C = data.draw(st.integers(2, len(counts)))

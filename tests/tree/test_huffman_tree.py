@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vastmax import tree
@@ -45,6 +45,7 @@ def word2vec_codes(counts: list[int]) -> list[str]:
     return codes
 
 
+@settings(deadline=None)
 @given(counts_lists)
 @example([1] * 17)
 @example([2, 1, 1, 1, 1, 2])
@@ -54,6 +55,7 @@ def test_codes_are_those_of_word2vec(counts: list[int]) -> None:
     assert [t.path(word).code for word in range(len(counts))] == word2vec_codes(counts)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 20), min_size=2, max_size=7))
 def test_no_binary_tree_is_better(counts: list[int]) -> None:
     @cache
@@ -73,6 +75,7 @@ def test_no_binary_tree_is_better(counts: list[int]) -> None:
     assert np.dot(counts, t.leaf_depths) == least_total(frozenset(range(len(counts))))
 
 
+@settings(deadline=None)
 @given(counts_lists.filter(lambda counts: len(counts) > 1))
 def test_expected_depth_lies_within_a_bit_of_the_entropy(counts: list[int]) -> None:
     described = tree.huffman(counts).describe(counts)

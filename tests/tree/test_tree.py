@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -143,6 +146,17 @@ def test_links_that_are_no_tree() -> None:
         Tree.from_links(np.array([~0, ~1, ~2, ~3]), np.array([2, 2]))
     with pytest.raises(InputError, match="reached twice"):
         Tree.from_links(np.array([1, 1, ~0, ~1]), np.array([2, 2]))
+
+
+def test_copies_and_pickles_hold_no_more_than_the_tree() -> None:
+    t = tree.nested({"a": ["x", "y"], "b": ["z"]})
+    fresh = len(pickle.dumps(t))
+    assert t.path_edges.size
+    assert t.leaf_depths.size
+    assert len(pickle.dumps(t)) == fresh
+    again = pickle.loads(pickle.dumps(t))
+    assert (again.words, again.labels, again.path("z")) == (t.words, t.labels, t.path("z"))
+    assert copy.deepcopy(t) is t
 
 
 def test_trees_cannot_be_changed() -> None:

@@ -28,7 +28,13 @@ def coalesce_rows(gradient: Tensor) -> Tensor:
             f"a gradient of layout {gradient.layout} with {kind}; expected a dense one or a COO tensor whose one "
             "sparse dimension is the rows: build it with indices of shape (1, U)"
         )
-    return gradient.coalesce()
+    row_ids = gradient._indices()[0]
+    if gradient.is_coalesced() or bool((row_ids[1:] <= row_ids[:-1]).any()):
+        return gradient.coalesce()
+    # Sorted and distinct, as the layers here produce them; but autograd drops the mark of it when it stores a gradient.
+    return torch.sparse_coo_tensor(
+        gradient._indices(), gradient._values(), gradient.shape, is_coalesced=True, check_invariants=False
+    )
 
 
 def read_rows(table: Tensor, row_ids: Tensor | None) -> Tensor:

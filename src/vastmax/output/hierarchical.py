@@ -55,7 +55,8 @@ class Hierarchical(RowSparse, Output):
 
     Cost:
         loss and gradients 3·L·D multiply-adds an example in a binary tree of path length L, 3·ΣC·D in any other; on the
-        CPU in float32 by a native kernel. All words: as much as `Dense`. Best words: see `topk`.
+        CPU in float32 by a native kernel. One number a score is kept for the backward pass, and one hidden vector. All
+        words: as much as `Dense`. Best words: see `topk`.
 
     >>> import torch
     >>> from vastmax import tree

@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from vastmax.eager import eager
 from vastmax.errors import InputError
 from vastmax.kernels.hierarchical import TreeArrays
+from vastmax.output.large_memory import empty_in_large_pages
 
 
 class _NativeLogProb(torch.autograd.Function):
@@ -58,7 +59,7 @@ class _NativeLogProb(torch.autograd.Function):
         if slope is None:
             return hidden_slope * upstream[:, None] if ctx.wants[0] else None, *[None] * 6
         row = torch.from_numpy(ctx.plan.rows.copy())
-        weight_rows = hidden.new_empty(row.shape[0], hidden.shape[1])
+        weight_rows = empty_in_large_pages(row.shape[0], hidden.shape[1])
         bias_rows = hidden.new_empty(row.shape[0])
         to_hidden = torch.empty_like(hidden) if ctx.wants[0] else None
         ctx.arrays.backward(

@@ -399,10 +399,24 @@ class Tree:
     def __deepcopy__(self, memo: dict[int, Any]) -> Tree:
         return self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What can be derived again is not pickled.
+        return _rebuilt, (self.children, self.child_counts, self.leaf_words, self.words, self.labels)
+
     def __repr__(self) -> str:
         kind = "binary" if self.is_binary else f"up to {self.child_counts.max()} children a node"
         leaves = "" if self.one_leaf_a_word else f", {self.num_leaves} leaves"
         return f"Tree({self.vocab_size} words{leaves}, {self.num_nodes} inner nodes, {kind}, depth {self.max_depth})"
+
+
+def _rebuilt(
+    children: Int32,
+    child_counts: Int32,
+    leaf_words: Int32,
+    words: Sequence[str] | None,
+    labels: Sequence[str] | None,
+) -> Tree:
+    return Tree(children, child_counts, leaf_words, words=words, labels=labels)
 
 
 def concatenated_ranges(starts: npt.NDArray[np.integer], lengths: npt.NDArray[np.integer]) -> Int64:
