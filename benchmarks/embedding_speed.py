@@ -63,7 +63,7 @@ def measured(tool: str, seed: int, epochs: int, workers: int) -> dict[str, Any]:
     out = str(SCRATCH / f"{tool}-{workers}-{epochs}-{seed}.{'bin' if tool == 'gensim' else 'safetensors'}")
     code = GENSIM if tool == "gensim" else VASTMAX
     run: Run = run_python(code, [str(text), str(seed), str(epochs), str(workers), out])
-    result = {**run.answer, "peak_bytes": run.peak_bytes, **quality(out)}
+    result = {**run.answer, **quality(out)}
     kept.write_text(json.dumps(result))
     print(f"{tool} seed {seed} workers {workers}: {json.dumps(result)}", flush=True)
     return result

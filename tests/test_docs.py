@@ -77,6 +77,9 @@ def test_every_page_is_in_the_navigation() -> None:
 
 def test_the_tables_of_the_readme_are_what_the_records_hold() -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "bench_tables.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "tools" / "bench_tables.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from vastmax.errors import InputError
 
 DEFAULT_ALPHA = 0.0275
 """Starting learning rate. Noise words shared by a block make each step a little less noisy than drawing them for each
-pair does, and bear a slightly higher rate than word2vec's 0.025 (benchmarks/records/embedding_tuning.json)."""
+pair does, and bear a slightly higher rate than word2vec's 0.025 (quality: benchmarks/records/embedding_speed.json)."""
 
 FINAL_SHARE_OF_ALPHA = 1e-4
 """The learning rate falls to this share of `alpha`, as in word2vec."""
