@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, linear
 
 from vastmax.errors import InputError
-from vastmax.output import Dense, linear_exact, scan
+from vastmax.output import Dense, linear_exact
 from vastmax.output.linear_exact import spans, tile_shape
 from vastmax.output.rows import gather_rows
 
@@ -170,20 +170,18 @@ def test_topk_asks_an_index_where_one_is_given() -> None:
 
 def test_queries_hold_no_scores_of_all_words(monkeypatch: pytest.MonkeyPatch) -> None:
     widths = []
-    monkeypatch.setattr(scan, "_logsumexp_in_place", _recording(scan._logsumexp_in_place, widths))
+    original = linear_exact.TileScores.__call__
+
+    def recording(self: object, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        widths.append(len(weight))
+        return original(self, hidden, weight, bias)
+
+    monkeypatch.setattr(linear_exact.TileScores, "__call__", recording)
     layer = Dense(4, 3000)
     layer.topk(torch.randn(4, 4), 5)
+    assert sum(widths) == 3000
     layer.sample(torch.randn(4, 4))
     assert max(widths) == 256
-    assert sum(widths) == 6000
-
-
-def _recording(function: object, widths: list[int]) -> object:
-    def call(scores: torch.Tensor) -> torch.Tensor:
-        widths.append(scores.shape[1])
-        return function(scores)
-
-    return call
 
 
 def test_a_shift_is_a_bias_that_is_not_trained() -> None:

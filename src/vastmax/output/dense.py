@@ -12,11 +12,11 @@ from torch.nn.functional import linear as linear_scores
 
 from vastmax.errors import InputError
 from vastmax.output.base import FlatOutput, Rows, Search
-from vastmax.output.linear_exact import linear_exact, spans, tile_shape
+from vastmax.output.linear_exact import TileScores, linear_exact, spans, tile_shape
 from vastmax.output.linear_rows import LinearRows
 from vastmax.output.precision import product_dtype, score_dtype
 from vastmax.output.rows import RowSparse, gather_rows
-from vastmax.output.scan import scan_sample, scan_topk
+from vastmax.output.scan import ScoreTile, scan_sample, scan_topk
 
 
 def _upcast(scores: Tensor) -> Tensor:
@@ -153,17 +153,17 @@ class Dense(RowSparse, FlatOutput):
         if hidden.shape[0] == 0:
             return hidden.new_zeros(0, k, dtype=score_dtype(hidden.dtype)), hidden.new_zeros(0, k, dtype=torch.int64)
         parts = []
+        score_tile = self._tile_scorer(hidden)
         for examples, words in self._tiles(hidden):
-            score, word_id, log_normaliser = scan_topk(hidden[examples], k, words, self._score_tile)
+            score, word_id, log_normaliser = scan_topk(hidden[examples], k, words, score_tile)
             parts.append((score - log_normaliser[:, None], word_id))
         return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([word_id for _, word_id in parts])
 
     @torch.no_grad()
     def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """See `Output.sample`."""
-        parts = [
-            scan_sample(hidden[examples], words, self._score_tile, generator) for examples, words in self._tiles(hidden)
-        ]
+        score_tile = self._tile_scorer(hidden)
+        parts = [scan_sample(hidden[examples], words, score_tile, generator) for examples, words in self._tiles(hidden)]
         return torch.cat(parts) if parts else hidden.new_zeros(0, dtype=torch.int64)
 
     def _bias(self) -> Tensor | None:
@@ -176,11 +176,17 @@ class Dense(RowSparse, FlatOutput):
         for examples in spans(hidden.shape[0], tile_examples):
             yield examples, list(spans(self.vocab_size, tile_words))
 
-    def _score_tile(self, hidden: Tensor, words: slice) -> Tensor:
+    def _tile_scorer(self, hidden: Tensor) -> ScoreTile:
         dtype = product_dtype(hidden)
         bias = self._bias()
-        tile_bias = None if bias is None else bias[words].to(dtype)
-        return _upcast(linear_scores(hidden.to(dtype), self.weight[words].to(dtype), tile_bias))
+        tile_scores = TileScores(hidden.to(dtype))
+
+        def score_tile(hidden: Tensor, words: slice) -> Tensor:
+            with torch.autocast(hidden.device.type, enabled=False):
+                tile_bias = None if bias is None else bias[words]
+                return tile_scores(hidden.to(dtype), self.weight[words].to(dtype), tile_bias)
+
+        return score_tile
 
 
 def _sizes_of(weight: Tensor, hidden_size: int | None, vocab_size: int | None) -> tuple[int, int]:

@@ -89,14 +89,27 @@ def _row_dot(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
     return (a.to(dtype) * b.to(dtype)).sum(-1)
 
 
-def _scores(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """One tile of scores in score_dtype; the product in the dtype of `hidden`."""
-    weight = weight.to(hidden.dtype)
-    if bias is None:
-        scores = hidden @ weight.T
-    else:
-        scores = torch.addmm(bias.to(hidden.dtype), hidden, weight.T)
-    return scores.to(score_dtype(hidden.dtype))
+class TileScores:
+    """Scores of tile after tile in one buffer: memory new to the process costs as much as a third of the product.
+
+    A tile is overwritten by the next one, and free to be overwritten by whoever asked for it.
+    """
+
+    def __init__(self, hidden: Tensor) -> None:
+        examples, words = tile_shape(hidden.shape[0], hidden.device)
+        self._buffer = hidden.new_empty(examples * words)
+
+    def __call__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """hidden @ weight.T + bias for at most a tile's number of examples and words, in `score_dtype`.
+
+        `hidden` and `weight` have the dtype of the product.
+        """
+        scores = self._buffer[: hidden.shape[0] * weight.shape[0]].view(hidden.shape[0], weight.shape[0])
+        if bias is None:
+            torch.mm(hidden, weight.T, out=scores)
+        else:
+            torch.addmm(bias.to(hidden.dtype), hidden, weight.T, out=scores)
+        return scores.to(score_dtype(scores.dtype))
 
 
 def _log_normaliser(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -105,10 +118,12 @@ def _log_normaliser(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tens
     largest = hidden.new_full((num_examples,), -torch.inf, dtype=dtype)
     total = hidden.new_zeros(num_examples, dtype=dtype)
     tile_examples, tile_words = tile_shape(num_examples, hidden.device)
+    tile_scores = TileScores(hidden)
     for words in spans(vocab_size, tile_words):
+        tile_weight = weight[words].to(hidden.dtype)
         tile_bias = None if bias is None else bias[words]
         for examples in spans(num_examples, tile_examples):
-            scores = _scores(hidden[examples], weight[words], tile_bias)
+            scores = tile_scores(hidden[examples], tile_weight, tile_bias)
             before = largest[examples]
             now = torch.maximum(before, scores.amax(dim=1))
             tile_total = scores.sub_(now[:, None]).exp_().sum(dim=1)
@@ -136,23 +151,27 @@ def _backward(
     grad_weight = torch.empty_like(weight) if wanted[1] else None
     grad_bias = torch.empty_like(bias) if bias is not None and wanted[2] else None
     num_examples = normalised.shape[0]
+    # The gradient of log Z scales rows of width D here, before and after the products, not their (N, V) probabilities.
+    upstream = (normalised * normaliser_gradient[:, None]).to(dtype)
     tile_examples, tile_words = tile_shape(num_examples, hidden.device)
+    tile_scores = TileScores(normalised)
     for words in spans(weight.shape[0], tile_words):
         tile_weight = weight[words].to(dtype)
         tile_bias = None if bias is None else bias[words]
         for examples in spans(num_examples, tile_examples):
             first = examples.start == 0
-            scores = _scores(normalised[examples], tile_weight, tile_bias)
-            # p(w | h)·(gradient of log Z), in place of the scores
-            share = scores.sub_(log_normaliser[examples, None]).exp_().mul_(normaliser_gradient[examples, None])
+            scores = tile_scores(normalised[examples], tile_weight, tile_bias)
+            share = scores.sub_(log_normaliser[examples, None]).exp_()  # p(w | h), in place of the scores
             low = share.to(dtype)
             if grad_normalised is not None:
                 _add_product(grad_normalised[examples], low, tile_weight)
             if grad_weight is not None:
-                _put_product(grad_weight[words], low.T, normalised[examples], add=not first)
+                _put_product(grad_weight[words], low.T, upstream[examples], add=not first)
             if grad_bias is not None:
-                column = share.sum(dim=0)
+                column = normaliser_gradient[examples] @ share
                 grad_bias[words] = column if first else grad_bias[words] + column
+    if grad_normalised is not None:
+        grad_normalised *= normaliser_gradient[:, None]
     if num_examples == 0:
         for gradient in (grad_weight, grad_bias):
             if gradient is not None:

@@ -38,31 +38,33 @@ def scan_topk(hidden: Tensor, k: int, tiles: Sequence[slice], score_tile: ScoreT
     log_normaliser = hidden.new_full((num_examples,), -torch.inf, dtype=dtype)
     for columns in tiles:
         scores = score_tile(hidden, columns)
-        score, column = _tile_topk(scores, min(k, scores.shape[1]))
+        score, column, largest = _tile_topk(scores, min(k, scores.shape[1]))
         score = torch.cat([best_score, score], dim=1)
         column = torch.cat([best_column, column + columns.start], dim=1)
         best_score, chosen = score.topk(min(k, score.shape[1]), dim=1)
         best_column = column.gather(1, chosen)
-        log_normaliser = torch.logaddexp(log_normaliser, _logsumexp_in_place(scores))
+        log_normaliser = torch.logaddexp(log_normaliser, _logsumexp_in_place(scores, largest))
     return best_score, best_column, log_normaliser
 
 
-def _tile_topk(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def _tile_topk(scores: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(score, column, largest): the k best of each row, best first, and the score of the best."""
     num_examples, width = scores.shape
     num_groups = width // _GROUP
     if num_groups <= k:
-        return scores.topk(k, dim=1)
-    grouped = scores[:, : num_groups * _GROUP].view(num_examples, num_groups, _GROUP)
-    group = grouped.amax(dim=2).topk(k, dim=1).indices
-    candidate = (group[:, :, None] * _GROUP + torch.arange(_GROUP, device=scores.device)).view(num_examples, -1)
+        score, column = scores.topk(k, dim=1)
+        return score, column, score[:, 0]
+    # Group g is the columns g, g + num_groups, …: their maximum runs along contiguous numbers.
+    grouped = scores[:, : num_groups * _GROUP].view(num_examples, _GROUP, num_groups)
+    group = grouped.amax(dim=1).topk(k, dim=1).indices
+    candidate = (torch.arange(_GROUP, device=scores.device)[:, None] * num_groups + group[:, None, :]).flatten(1)
     rest = torch.arange(num_groups * _GROUP, width, device=scores.device).expand(num_examples, -1)
     candidate = torch.cat([candidate, rest], dim=1)
     score, chosen = scores.gather(1, candidate).topk(k, dim=1)
-    return score, candidate.gather(1, chosen)
+    return score, candidate.gather(1, chosen), score[:, 0]
 
 
-def _logsumexp_in_place(scores: Tensor) -> Tensor:
-    largest = scores.amax(dim=1)
+def _logsumexp_in_place(scores: Tensor, largest: Tensor) -> Tensor:
     return largest + scores.sub_(largest[:, None]).exp_().sum(dim=1).log_()
 
 
@@ -79,7 +81,7 @@ def scan_sample(
     num_examples = hidden.shape[0]
     if num_examples == 0:
         return hidden.new_zeros(0, dtype=torch.int64)
-    log_mass = torch.stack([_logsumexp_in_place(score_tile(hidden, columns)) for columns in tiles], dim=1)
+    log_mass = torch.stack([score_tile(hidden, columns).logsumexp(dim=1) for columns in tiles], dim=1)
     chosen_tile = _draw(log_mass, generator)
     column = torch.empty_like(chosen_tile)
     for index in torch.unique(chosen_tile).tolist():
