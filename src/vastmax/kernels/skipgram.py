@@ -123,12 +123,13 @@ class SkipgramKernel:
         self._window = window
         self._negative = negative
         self._keep = keep_thresholds(counts, sample)
-        # Relative to the largest count, so that no power overflows.
-        law = (np.maximum(counts, 1) / counts.max()) ** ns_exponent
+        # Relative to the count that weighs most, so that no power overflows.
+        count = np.maximum(counts, 1)
+        law = (count / (count.max() if ns_exponent >= 0 else count.min())) ** ns_exponent
         table = AliasTable.from_weights(law)
         self._alias_threshold = table.thresholds_32_bits()
         self._alias_word = table.alias
-        kept = counts * (self._keep / 2.0**32)
+        kept = counts * ((self._keep + 1.0) / 2.0**32)
         crowding = max(float(law.max() / law.sum()), float(kept.max() / kept.sum()))
         self._centres = centres_for(crowding, window, negative)
         self._pool_sizes = pool_sizes_for(window, negative, self._centres) if pool_sizes is None else pool_sizes
