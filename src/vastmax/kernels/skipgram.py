@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.distribution.alias import AliasTable
-from vastmax.errors import InputError
 from vastmax.kernels import _native
+from vastmax.kernels.targets import choose_target
 
 Floats = NDArray[np.float32]
 
@@ -29,23 +28,6 @@ class ChunkResult:
     kept: int  # after it
     pairs: int
     loss: float  # nats, summed over pairs
-
-
-def available_targets() -> list[str]:
-    """Return the instruction sets this machine can run, fastest first; "baseline" is always among them."""
-    names: list[str] = _native.available_targets()
-    return names
-
-
-def choose_target() -> str:
-    """Return the instruction set the kernels use: the fastest there is, or the one VASTMAX_KERNEL names."""
-    targets = available_targets()
-    wanted = os.environ.get("VASTMAX_KERNEL")
-    if not wanted:
-        return targets[0]
-    if wanted not in targets:
-        raise InputError(f"VASTMAX_KERNEL is {wanted!r}; this machine has {', '.join(targets)}")
-    return wanted
 
 
 def padded_rows(V: int, D: int) -> Floats:
