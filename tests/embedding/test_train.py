@@ -190,7 +190,7 @@ def test_a_vocabulary_without_two_words_is_refused():
     ("sentences", "options", "message"),
     [
         ([["a"], ["b"]] * 10, {"sample": 0}, "no word had another one in its window; give sentences of several words"),
-        ([["a", "b"]] * 100, {"sample": 1e-300}, "left 0 of 200 words: try sample=0"),
+        ([["a", "b"]] * 100, {"sample": 1e-300}, "left 0 of 400 words: try sample=0"),
     ],
 )
 def test_a_run_that_trains_no_pair_is_refused_rather_than_giving_random_vectors(sentences, options, message):

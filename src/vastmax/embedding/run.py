@@ -130,7 +130,7 @@ class TrainingRun:
                 self.pairs += tally.pairs
                 self.words += tally.words
                 self.kept += tally.kept
-                if self.pairs == 0:
+                if self.pairs == 0 and epoch + 1 == settings.epochs:
                     raise InputError(self._nothing_learned())
                 self.epoch_losses.append(tally.loss / max(tally.pairs, 1))
                 if epoch + 1 < settings.epochs:
