@@ -10,19 +10,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vastmax.embedding import WordVectors, train_embeddings
+    from vastmax.head import Head
+    from vastmax.recipes import RECIPES
     from vastmax.text import Corpus, Vocabulary
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Corpus": "vastmax.text",
+    "Head": "vastmax.head",
+    "RECIPES": "vastmax.recipes",
     "Vocabulary": "vastmax.text",
     "WordVectors": "vastmax.embedding",
     "train_embeddings": "vastmax.embedding",
 }
-_ROOMS = ("distribution", "embedding", "errors", "kernels", "text", "tree")
+_ROOMS = (
+    "distribution",
+    "embedding",
+    "errors",
+    "kernels",
+    "objective",
+    "optim",
+    "output",
+    "proposal",
+    "text",
+    "tree",
+)
 
-__all__ = ["Corpus", "Vocabulary", "WordVectors", "__version__", "train_embeddings"]
+__all__ = ["RECIPES", "Corpus", "Head", "Vocabulary", "WordVectors", "__version__", "train_embeddings"]
 
 
 def __getattr__(name: str) -> Any:

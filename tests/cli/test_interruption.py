@@ -80,6 +80,25 @@ def test_a_full_disk_behind_stdout_is_one_line(shell: Invoke, vectors_file: Path
     assert ran.refused() == "vastmax: No space left on device"
 
 
+def test_a_process_that_is_terminated_tidies_up(vastmax_on_path: dict[str, str], tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        ["vastmax", "vocab", "-", "--no-cache"],
+        env={**vastmax_on_path, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,  # never ends
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    end = time.monotonic() + 60
+    while not list(tmp_path.glob("vastmax-*/*")):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 143
+    assert list(tmp_path.iterdir()) == []
+    process.communicate()
+
+
 @pytest.mark.parametrize("name", ["v.safetensors", "v.txt", "v.bin", "v.glove.gz"])
 def test_a_disk_that_fills_up_leaves_nothing(
     vastmax_on_path: dict[str, str], vectors_file: Path, tmp_path: Path, name: str

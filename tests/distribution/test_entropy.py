@@ -59,18 +59,18 @@ def test_published_conversions() -> None:
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ([], r"counts of shape \(0,\)"),
-        ([[1, 2]], r"counts of shape \(1, 2\)"),
-        ([0, 0], "all 2 counts are 0"),
-        ([1, -2], "the count of word 1 is -2"),
-        ([1.0, math.nan], "the count of word 1 is nan"),
-        ([math.inf], "the count of word 0 is inf"),
-        (["a"], "counts of type"),
+        ([], r"counts has shape \(0,\); expected one count a word"),
+        ([[1, 2]], r"counts has shape \(1, 2\)"),
+        ([0, 0], "counts is zero for all 2 words"),
+        ([1, -2], r"counts\[1\] is -2; expected counts ≥ 0"),
+        ([1.0, math.nan], r"counts\[1\] is nan; expected finite"),
+        ([math.inf], r"counts\[0\] is inf; expected finite"),
+        (["a"], "counts are of type <U1; expected numbers"),
     ],
 )
 def test_bad_counts_are_named(counts: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        entropy_bits(counts)  # type: ignore[arg-type]
+        entropy_bits(counts)
 
 
 def test_bad_perplexity() -> None:

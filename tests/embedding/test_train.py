@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from reference import expected_pairs
 from vastmax.embedding import DivergenceError, EpochReport, WordVectors, train_embeddings
-from vastmax.embedding.chunks import LONGEST_SENTENCE, chunk_spans
+from vastmax.embedding.chunks import LONGEST_PART, SHORTEST_PART, chunk_spans, part_tokens
 from vastmax.embedding.settings import TrainingSettings, checked
 from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import InputError
@@ -122,7 +124,7 @@ def test_divergence_gives_back_the_last_good_epoch(corpus):
 
 @pytest.mark.parametrize("alpha", [5.0, 1e30])
 def test_a_learning_rate_far_too_high_is_noticed_in_the_first_epoch(corpus, alpha):
-    with pytest.raises(DivergenceError, match=r"diverged in epoch 1 .*nothing is kept") as caught:
+    with pytest.raises(DivergenceError, match=r"epoch 1 .*nothing is kept.*try alpha=0\.0275") as caught:
         train_embeddings(corpus, alpha=alpha, **SMALL)
     assert caught.value.word_vectors is None
 
@@ -136,7 +138,7 @@ def test_tiny_vocabularies_do_not_diverge(size, options):
     assert max(vectors.training["losses"]) < untrained
 
 
-@pytest.mark.parametrize("exponent", [-0.5, 0.0, 1.0])
+@pytest.mark.parametrize("exponent", [-300.0, -0.5, 0.0, 1.0, 300.0])
 def test_any_noise_exponent_trains(corpus, exponent):
     assert np.isfinite(train_embeddings(corpus, epochs=1, ns_exponent=exponent, **SMALL).vectors).all()
 
@@ -152,6 +154,15 @@ def test_any_noise_exponent_trains(corpus, exponent):
         ({"negative": 0}, "negative is 0; .*without noise words the loss has no minimum"),
         ({"alpha": 0}, "alpha is 0; expected a learning rate above 0"),
         ({"alpha": float("nan")}, "alpha is nan; expected a learning rate above 0"),
+        ({"alpha": "0.1"}, r"alpha is '0\.1'; expected a number"),
+        ({"alpha": True}, "alpha is True; expected a number"),
+        ({"min_alpha": "x"}, "min_alpha is 'x'; expected a number"),
+        ({"sample": None}, "sample is None; expected a number"),
+        ({"ns_exponent": None}, "ns_exponent is None; expected a number"),
+        ({"sample": 10**400}, "sample is too large; expected a finite number"),
+        ({"callbacks": print}, "callbacks is <built-in.*; expected a list of functions"),
+        ({"callbacks": [3]}, r"callbacks is \[3\]; expected a list of functions"),
+        ({"callbacks": None}, "callbacks is None; expected a list of functions"),
         ({"alpha": float("inf")}, "alpha is inf; expected a finite number"),
         ({"min_alpha": 1.0}, r"min_alpha is 1\.0; expected a number from 0 to alpha, which is 0\.0275"),
         ({"sample": -1e-3}, r"sample is -0\.001; expected a finite number of at least 0"),
@@ -175,6 +186,64 @@ def test_a_vocabulary_without_two_words_is_refused():
         train_embeddings([["a", "a", "b"]])
 
 
+@pytest.mark.parametrize(
+    ("sentences", "options", "message"),
+    [
+        ([["a"], ["b"]] * 10, {"sample": 0}, "no word had another one in its window; give sentences of several words"),
+        ([["a", "b"]] * 100, {"sample": 1e-300}, "left 0 of 400 words: try sample=0"),
+    ],
+)
+def test_a_run_that_trains_no_pair_is_refused_rather_than_giving_random_vectors(sentences, options, message):
+    with pytest.raises(InputError, match=message):
+        train_embeddings(sentences, min_count=1, epochs=2, **options)
+
+
+def test_numbers_of_numpy_are_as_good_as_others(corpus):
+    vectors = train_embeddings(corpus, epochs=np.int64(1), alpha=np.float32(0.05), sample=np.float64(0), min_count=1)
+    assert vectors.training["alpha"] == pytest.approx(0.05)
+
+
+def test_a_corpus_that_was_closed_is_named(sentences):
+    with Corpus(sentences) as closed:
+        pass
+    with pytest.raises(InputError, match="the corpus was closed"):
+        train_embeddings(closed)
+    with pytest.raises(InputError, match="the corpus was closed"):
+        closed.read_ids(0, 3)
+
+
+class _FullDisk:
+    """A temporary file on a disk that takes a few bytes and then no more."""
+
+    def __init__(self, **_):
+        self.room = 100
+
+    def seek(self, _):
+        return 0
+
+    def write(self, data):
+        if self.room == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken, self.room = self.room, 0
+        return taken
+
+    def close(self):
+        pass
+
+
+def test_a_full_temporary_folder_stops_no_run(corpus, monkeypatch):
+    expected = bits(train_embeddings(corpus, epochs=3, **SMALL))
+    monkeypatch.setattr(tempfile, "TemporaryFile", _FullDisk)
+    assert bits(train_embeddings(corpus, epochs=3, **SMALL)) == expected
+
+    def spoil(report: EpochReport) -> None:
+        report.word_vectors.vectors[3] = np.nan
+
+    with pytest.raises(DivergenceError, match=r"epoch 2 .*nothing is kept, since .*No space left.*TMPDIR") as caught:
+        train_embeddings(corpus, epochs=3, callbacks=[spoil], **SMALL)
+    assert caught.value.word_vectors is None
+
+
 def test_settings_left_open_are_filled_in():
     settings = checked(TrainingSettings(alpha=0.1))
     assert settings.min_alpha == pytest.approx(1e-5)
@@ -195,17 +264,23 @@ def test_chunks_cover_the_corpus_once_in_order():
 
 
 def test_a_sentence_of_millions_of_words_is_cut_but_loses_none():
-    length = 2 * LONGEST_SENTENCE + 10
-    spans = chunk_spans(np.array([0, 5, 5 + length, 5 + length + 7]))
-    assert [span.stop - span.start for span in spans] == [5, LONGEST_SENTENCE, LONGEST_SENTENCE, 10, 7]
+    length = 2 * LONGEST_PART + 10
+    spans = chunk_spans(np.array([0, 5, 5 + length, 5 + length + 7]), window=10**6)
+    assert [span.stop - span.start for span in spans] == [5, LONGEST_PART, LONGEST_PART, 10, 7]
     assert [span.first_sentence == span.last_sentence for span in spans] == [False, True, True, True, False]
 
 
-def test_one_sentence_that_spans_many_chunks_trains_every_word():
-    words = [f"w{i}" for i in np.random.default_rng(0).integers(0, 50, LONGEST_SENTENCE + 100)]
-    vectors = train_embeddings([words], epochs=1, **{**SMALL, "vector_size": 4})
+@pytest.mark.parametrize("window", [5, 300])
+def test_one_sentence_that_spans_many_chunks_trains_every_word(window):
+    words = [f"w{i}" for i in np.random.default_rng(0).integers(0, 50, 4 * SHORTEST_PART + 100)]
+    vectors = train_embeddings([words], epochs=1, window=window, **{**SMALL, "vector_size": 4})
     assert vectors.training["words"] == len(words)
-    assert vectors.training["pairs"] == pytest.approx(expected_pairs(np.array([len(words)]), 5), rel=0.01)
+    assert vectors.training["pairs"] == pytest.approx(expected_pairs(np.array([len(words)]), window), rel=0.01)
+
+
+def test_text_in_one_line_is_cut_finely_enough_for_the_learning_rate_to_fall():
+    assert part_tokens(5) == SHORTEST_PART < part_tokens(1000) < part_tokens(10**6) == LONGEST_PART
+    assert len(chunk_spans(np.array([0, 40 * SHORTEST_PART]), window=5)) == 40
 
 
 def test_a_failing_piece_of_work_ends_the_others_and_is_raised():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +226,32 @@ class TestAnalogy:
     def test_an_unknown_method(self) -> None:
         with pytest.raises(InputError, match="expected '3cosadd' or '3cosmul'"):
             made(4, 2).analogy("w0", "w1", "w2", method="cosmul")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda v: v[None], "expected a word or a list of words, not None"),
+        (lambda v: v[0], "expected a word or a list of words, not 0 of type int"),
+        (lambda v: v.neighbours(None), "expected a word or a list of words, not None"),
+        (lambda v: v.most_similar(3), "a query is 3; expected a word"),
+        (lambda v: v.most_similar("w1", restrict_vocab="3"), "restrict_vocab is '3'; expected at least 1"),
+        (lambda v: v.most_similar("w1", restrict_vocab=2.5), r"restrict_vocab is 2\.5; expected at least 1"),
+        (lambda v: v.doesnt_match(None), "doesnt_match got None; it needs a list"),
+    ],
+)
+def test_questions_of_the_wrong_type_are_told_so(ask: Callable[[WordVectors], object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ask(made(5, 3))
+
+
+def test_words_may_come_from_anything_that_iterates() -> None:
+    v = made(5, 3)
+    assert np.array_equal(v[(f"w{i}" for i in (1, 3))], v.vectors[[1, 3]])
+    assert v.neighbours(word for word in ["w1"]) == v.neighbours(["w1"])
+    words = ["w0", "w1", "w2"]
+    assert v.doesnt_match(iter(words)) == v.doesnt_match(tuple(words)) == v.doesnt_match(words)
+    assert v.doesnt_match(dict.fromkeys(words)) == v.doesnt_match(words)
 
 
 def test_the_odd_one_out() -> None:

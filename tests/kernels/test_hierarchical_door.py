@@ -8,7 +8,7 @@ import pytest
 from reference_trees import log_probs
 from vastmax import tree
 from vastmax.kernels.hierarchical import TreeArrays
-from vastmax.kernels.skipgram import available_targets
+from vastmax.kernels.targets import available_targets
 from vastmax.tree import Tree
 
 TREES = {"binary": tree.huffman(1000 / np.arange(1, 41)), "wide": tree.frequency_classes(1000 / np.arange(1, 41), 4)}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vastmax.kernels import narrow_softmax
-from vastmax.kernels.skipgram import available_targets
+from vastmax.kernels.targets import available_targets
 
 Floats = NDArray[Any]
 every_target = pytest.mark.parametrize("target", available_targets())

@@ -11,12 +11,11 @@ from reference import SkipgramReference, expected_pairs, numerical_gradient
 from vastmax.errors import InputError
 from vastmax.kernels.skipgram import (
     SkipgramKernel,
-    available_targets,
-    choose_target,
     keep_thresholds,
     padded_rows,
     pool_sizes_for,
 )
+from vastmax.kernels.targets import available_targets, choose_target
 
 
 def make_text(V, num_sentences, longest, seed=0):

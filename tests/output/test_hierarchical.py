@@ -14,7 +14,7 @@ from torch.nn import functional
 from reference_trees import log_probs
 from vastmax import tree
 from vastmax.errors import InputError
-from vastmax.kernels.skipgram import available_targets
+from vastmax.kernels.targets import available_targets
 from vastmax.output.hierarchical import Hierarchical, _topk_lowest_id_first
 from vastmax.output.native_paths import native_best_first
 from vastmax.tree import Tree

@@ -143,6 +143,23 @@ def test_disk_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list((tmp_path / "elsewhere" / "scratch").iterdir())
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_disk_that_is_found_full_when_a_file_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.txt").write_text("a b c")
+    real = open
+
+    def opened(path: object, *arguments: object, **options: object) -> object:
+        return real("/dev/full" if str(path).endswith(encode.OFFSETS) else path, *arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(encode, "open", opened, raising=False)
+    refused(tmp_path / "t.txt", "cannot write the encoded corpus: No space left on device: free some")
+
+
+def test_standard_input_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    refused("-", "standard input is closed")
+
+
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("a b c")
     (tmp_path / "file").write_text("")

@@ -305,3 +305,8 @@ def test_facts_of_the_penn_treebank(data_folder: Path) -> None:
     assert facts.log2_types == pytest.approx(math.log2(10_000))
     assert facts.entropy_bits < facts.huffman_code_bits < facts.entropy_bits + 0.1
     assert 0.24 < facts.huffman_saving <= facts.ideal_saving + 0.02
+
+
+def test_a_word_that_is_no_string_is_told_so() -> None:
+    with pytest.raises(UnknownWordError, match="a word is a string, not 3 of type int"):
+        Vocabulary.from_counts({"a": 2}).id(3)  # type: ignore[arg-type]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
@@ -61,11 +63,25 @@ def vastmax(
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command line (`sys.argv` if None) and exit: 0 done, 2 bad input, 130 interrupted, 1 a bug of ours."""
+    """Run one command line (`sys.argv` if None) and exit.
+
+    0: done; 2: bad input; 130: interrupted; 143: terminated; 1: a bug of ours.
+    """
     prepare_streams()
+    _tidy_up_when_terminated()
     sys.exit(
         exit_code_of(lambda: _invoke(arguments), debug=lambda: os.environ.get("VASTMAX_DEBUG", "") not in ("", "0"))
     )
+
+
+def _tidy_up_when_terminated() -> None:
+    """Let SIGTERM, which batch systems send, remove files under way; the exit code stays what shells make of it."""
+
+    def leave(number: int, _: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, leave)
 
 
 def _invoke(arguments: Sequence[str] | None) -> int | None:

@@ -8,10 +8,10 @@ from vastmax.distribution.code_length import (
     huffman_expected_bits,
     huffman_merges,
 )
+from vastmax.distribution.counts import check_counts
 from vastmax.distribution.entropy import (
     bits_from_perplexity,
     bits_per_word,
-    check_counts,
     entropy_bits,
     information_bits,
     perplexity_from_bits,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.distribution.entropy import Counts, check_counts
+from vastmax.distribution.counts import Counts, check_counts
 from vastmax.errors import InputError
 
 

@@ -1,4 +1,4 @@
-"""Word counts as every part of the library takes them: checked once, as a float64 array in id order. No torch."""
+"""Word counts as every part of the library takes them: checked once, as an array in id order. No torch."""
 
 from __future__ import annotations
 
@@ -9,26 +9,32 @@ from numpy.typing import NDArray
 
 from vastmax.errors import InputError
 
+Counts = Any
+"""(V,) numbers ≥ 0, not all zero: list, array, tensor, or an object with such a `.counts` (a `Vocabulary`)."""
 
-def counts_array(counts: Any, *, name: str = "counts") -> NDArray[np.float64]:
-    """`counts` as a float64 array (V,) in id order.
+
+def check_counts(counts: Counts, *, name: str = "counts") -> NDArray[Any]:
+    """`counts` as an array (V,) of int64, if they are whole numbers, or float64, in id order.
 
     Args:
-        counts: (V,) numbers ≥ 0, not all of them zero: list, array, tensor, or an object with such a `.counts`
-            (a `Vocabulary`). Zeros are legal: special tokens and cold items have none.
+        counts: see `Counts`. Zeros are legal: special tokens and cold items have none.
         name: what the caller names this argument, for the message.
 
     Raises:
-        InputError: not one-dimensional, empty, negative, NaN, infinite, or zero everywhere.
+        InputError: not one-dimensional, empty, no numbers, negative, NaN, infinite, or zero everywhere.
     """
-    values = getattr(counts, "counts", counts)
+    values: Any = getattr(counts, "counts", counts)
     if hasattr(values, "detach"):  # a torch tensor, without importing torch
         values = values.detach().cpu().numpy()
-    array = np.asarray(values, dtype=np.float64)
+    array = np.asarray(values)
     if array.ndim != 1 or array.size == 0:
         raise InputError(f"{name} has shape {array.shape}; expected one count a word, shape (V,) with V ≥ 1")
-    if not np.isfinite(array).all():
-        where = int(np.flatnonzero(~np.isfinite(array))[0])
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{name} are of type {array.dtype}; expected numbers")
+    array = array.astype(np.float64 if array.dtype.kind == "f" else np.int64, copy=False)
+    finite = np.isfinite(array)
+    if not finite.all():
+        where = int(np.flatnonzero(~finite)[0])
         raise InputError(f"{name}[{where}] is {array[where]}; expected finite counts: replace or remove that word")
     if (array < 0).any():
         where = int(np.flatnonzero(array < 0)[0])
@@ -38,7 +44,12 @@ def counts_array(counts: Any, *, name: str = "counts") -> NDArray[np.float64]:
     return array
 
 
-def floored_counts(counts: Any, *, name: str = "counts") -> NDArray[np.float64]:
+def counts_array(counts: Counts, *, name: str = "counts") -> NDArray[np.float64]:
+    """As `check_counts`, as float64 whatever they were."""
+    return check_counts(counts, name=name).astype(np.float64, copy=False)
+
+
+def floored_counts(counts: Counts, *, name: str = "counts") -> NDArray[np.float64]:
     """As `counts_array`, zeros raised to the smallest positive count, so that every word keeps a chance.
 
     A word of probability zero could be a target and never noise: its weight would be infinite.

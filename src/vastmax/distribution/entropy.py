@@ -3,36 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.distribution.counts import Counts, check_counts
 from vastmax.errors import InputError
-
-Counts = npt.ArrayLike
-
-
-def check_counts(counts: Counts) -> npt.NDArray[Any]:
-    """`counts` as a (V,) array of int64 or float64, or an InputError naming what is wrong with it.
-
-    Zeros are legal (special tokens, items never seen) as long as some count is positive.
-    """
-    array = np.asarray(counts)
-    if array.ndim != 1 or array.size == 0:
-        raise InputError(f"counts of shape {array.shape}: one count for each word was expected, shape (V,) with V > 0")
-    if array.dtype.kind in "iu":
-        array = array.astype(np.int64, copy=False)
-    elif array.dtype.kind == "f":
-        array = array.astype(np.float64, copy=False)
-    else:
-        raise InputError(f"counts of type {array.dtype}: numbers were expected")
-    bad = np.flatnonzero(~((array >= 0) & np.isfinite(array)))
-    if bad.size:
-        raise InputError(f"the count of word {bad[0]} is {array[bad[0]]}: counts are finite and not negative")
-    if not array.any():
-        raise InputError(f"all {array.size} counts are 0: at least one word must have been seen")
-    return array
 
 
 def entropy_bits(counts: Counts) -> float:

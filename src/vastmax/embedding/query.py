@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -20,6 +20,8 @@ def weighted_items(given: WeightedItem | Sequence[WeightedItem] | None, weight: 
         return []
     if isinstance(given, str) or (isinstance(given, np.ndarray) and given.ndim == 1) or _is_weighted(given):
         given = [given]
+    if not isinstance(given, Iterable):
+        raise InputError(f"a query is {given!r}; expected a word, a vector, a pair (word or vector, weight), or a list")
     items: list[tuple[Item, float]] = []
     for item in given:
         if _is_weighted(item):

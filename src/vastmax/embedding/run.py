@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.chunks import ChunkSpan, chunk_spans
-from vastmax.embedding.settings import CheckedSettings
+from vastmax.embedding.settings import DEFAULT_ALPHA, CheckedSettings
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import InputError
@@ -85,7 +86,7 @@ class TrainingRun:
         self._corpus = corpus
         self._vocabulary = vocabulary
         self._settings = settings
-        self._spans: Sequence[ChunkSpan] = chunk_spans(corpus.sentence_offsets)
+        self._spans: Sequence[ChunkSpan] = chunk_spans(corpus.sentence_offsets, window=settings.window)
         self.kernel = SkipgramKernel(
             vocabulary.counts,
             settings.vector_size,
@@ -129,6 +130,8 @@ class TrainingRun:
                 self.pairs += tally.pairs
                 self.words += tally.words
                 self.kept += tally.kept
+                if self.pairs == 0 and epoch + 1 == settings.epochs:
+                    raise InputError(self._nothing_learned())
                 self.epoch_losses.append(tally.loss / max(tally.pairs, 1))
                 if epoch + 1 < settings.epochs:
                     last_good.keep()
@@ -197,12 +200,23 @@ class TrainingRun:
                 if not np.isfinite(matrix[first : first + rows]).all():
                     raise _RanAwayError
 
+    def _nothing_learned(self) -> str:
+        settings = self._settings
+        if self.kept < self.words:
+            fix = f"sample={settings.sample:g} left {self.kept} of {self.words} words: try sample=0"
+        else:
+            fix = f"give sentences of several words that occur at least min_count={settings.min_count} times"
+        return f"there was nothing to learn from: no word had another one in its window; {fix}"
+
     def _divergence(self, epoch: int, tally: _Tally, last_good: _LastGood) -> DivergenceError:
         settings = self._settings
-        kept = f"the vectors of epoch {epoch} are kept" if epoch else "no epoch was complete, so nothing is kept"
+        if last_good.trouble:
+            kept = f"nothing is kept, since {last_good.trouble}"
+        else:
+            kept = f"the vectors of epoch {epoch} are kept" if epoch else "no epoch was complete, so nothing is kept"
         message = (
             f"training diverged in epoch {epoch + 1} (loss {tally.recent_loss:.4g} nats a pair); {kept}. "
-            f"alpha was {settings.alpha:g}: try alpha={settings.alpha / 4:.2g}"
+            f"alpha was {settings.alpha:g}: try alpha={min(settings.alpha / 4, DEFAULT_ALPHA):.3g}"
         )
         return DivergenceError(message, last_good.load())
 
@@ -227,28 +241,51 @@ class TrainingRun:
 
 
 class _LastGood:
-    """The matrices after the last complete epoch, in a file without a name rather than in memory."""
+    """The matrices after the last complete epoch, in a file without a name rather than in memory.
+
+    A temporary folder that cannot hold them is no reason to stop a run that may never need them: `trouble` then
+    says why nothing is held.
+    """
 
     def __init__(self, run: TrainingRun) -> None:
         self._run = run
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
+        self._file: IO[bytes] | None = None
         self._holds = False
+        self.trouble = ""
 
     def keep(self) -> None:
-        self._file.seek(0)
-        for matrix in (self._run.kernel.centre, self._run.kernel.context):
-            self._file.write(matrix.data)
-        self._holds = True
+        self._holds, self.trouble = False, ""
+        try:
+            if self._file is None:
+                # Unbuffered: nothing is left to be written when it is closed.
+                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as this object
+            self._file.seek(0)
+            for data in self._matrices():
+                while data:
+                    data = data[self._file.write(data) :]
+        except OSError as error:
+            self.close()  # gives back what room it took
+            self.trouble = f"the temporary folder could not hold it ({error.strerror or error}); TMPDIR names another"
+        else:
+            self._holds = True
 
     def load(self) -> WordVectors | None:
         """Put the kept matrices back in place of the spoilt ones."""
-        if not self._holds:
+        if not self._holds or self._file is None:
             return None
-        kernel = self._run.kernel
         self._file.seek(0)
-        for matrix in (kernel.centre, kernel.context):
-            self._file.readinto(matrix.data.cast("B"))
-        return self._run.word_vectors(kernel.centre, kernel.context)
+        for data in self._matrices():
+            while data:
+                got = self._file.readinto(data)  # type: ignore[attr-defined]
+                if not got:
+                    raise OSError("the temporary file of the last good vectors is cut short")
+                data = data[got:]
+        return self._run.word_vectors(self._run.kernel.centre, self._run.kernel.context)
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _matrices(self) -> list[memoryview]:
+        return [matrix.data.cast("B") for matrix in (self._run.kernel.centre, self._run.kernel.context)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any
 
 from vastmax.errors import InputError
@@ -74,12 +75,12 @@ class CheckedSettings:
 
 def checked(settings: TrainingSettings) -> CheckedSettings:
     """Fill in what depends on the machine or on other settings; raise InputError on the first that cannot be used."""
-    alpha = DEFAULT_ALPHA if settings.alpha is None else settings.alpha
+    alpha = DEFAULT_ALPHA if settings.alpha is None else _number("alpha", settings.alpha)
     if not alpha > 0:
-        raise InputError(f"alpha is {alpha}; expected a learning rate above 0, such as {DEFAULT_ALPHA}")
+        raise InputError(f"alpha is {alpha:g}; expected a learning rate above 0, such as {DEFAULT_ALPHA}")
     _real("alpha", alpha, 0.0, math.inf)
-    min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else settings.min_alpha
-    if not (math.isfinite(min_alpha) and 0 <= min_alpha <= alpha):
+    min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else _number("min_alpha", settings.min_alpha)
+    if not 0 <= min_alpha <= alpha:
         raise InputError(f"min_alpha is {min_alpha}; expected a number from 0 to alpha, which is {alpha:g}")
     threads = usable_cores() if settings.threads is None else settings.threads
     limit = settings.max_final_vocab
@@ -118,8 +119,19 @@ def _whole(name: str, value: Any, least: int, most: int | None, why: str = "") -
     return number
 
 
-def _real(name: str, value: float, least: float, most: float) -> float:
-    if not (math.isfinite(value) and least <= value <= most):
+def _number(name: str, value: Any) -> float:
+    """Return it as a float of Python's: a record of the run in JSON takes no others."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InputError(f"{name} is {value!r}; expected a number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError(f"{name} is too large; expected a finite number") from None
+
+
+def _real(name: str, value: Any, least: float, most: float) -> float:
+    number = _number(name, value)
+    if not (math.isfinite(number) and least <= number <= most):
         span = "" if least == -math.inf else f" of at least {least:g}"
-        raise InputError(f"{name} is {value!r}; expected a finite number{span}")
-    return float(value)
+        raise InputError(f"{name} is {number!r}; expected a finite number{span}")
+    return number

@@ -68,7 +68,7 @@ def train_embeddings(
         the mean loss of each epoch in nats a pair, and the time taken.
 
     Raises:
-        InputError: a setting or the corpus cannot be used; nothing has been trained then.
+        InputError: a setting or the corpus cannot be used, or no word had another in its window.
         DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
 
     Cost: with n ≈ window + 1 contexts a centre and P ≈ 0.8·n·K noise words a block, 3·D·(n + P) multiply-adds a centre.
@@ -110,10 +110,18 @@ def train(
 ) -> WordVectors:
     """Do what `train_embeddings` does, with settings that were checked beforehand."""
     progress = progress or Silent()
+    callbacks = _functions(callbacks)
     text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
     run = TrainingRun(text, _trained_vocabulary(text.vocabulary, settings), settings)
-    run.train(tuple(callbacks), progress)
+    run.train(callbacks, progress)
     return run.word_vectors(run.kernel.centre, run.kernel.context)
+
+
+def _functions(callbacks: object) -> tuple[EpochCallback, ...]:
+    given = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
+    if not isinstance(callbacks, Iterable) or not all(map(callable, given)):
+        raise InputError(f"callbacks is {callbacks!r}; expected a list of functions that take an EpochReport")
+    return given
 
 
 def _trained_vocabulary(types: Vocabulary, settings: CheckedSettings) -> Vocabulary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -121,6 +121,9 @@ class WordVectors:
 
     def word_ids(self, words: Sequence[str]) -> Ids:
         """The rows of several words, (n,) int64."""
+        if not isinstance(words, Iterable):
+            raise InputError(f"expected a word or a list of words, not {words!r} of type {type(words).__name__}")
+        words = list(words)
         return np.fromiter((self.word_id(word) for word in words), dtype=np.int64, count=len(words))
 
     @cached_property
@@ -267,10 +270,12 @@ class WordVectors:
         Raises:
             InputError: fewer than three words; of two, neither is the odd one.
         """
-        if isinstance(words, str) or len(words) < 3:
+        words = list(words) if isinstance(words, Iterable) and not isinstance(words, str) else words
+        if not isinstance(words, list) or len(words) < 3:
             raise InputError(f"doesnt_match got {words!r}; it needs a list of at least three words")
         units = self.unit_vectors(self.word_ids(words))
-        return words[int(np.argmin(units @ units.mean(axis=0)))]
+        odd: str = words[int(np.argmin(units @ units.mean(axis=0)))]
+        return odd
 
     # --- files and other programs -------------------------------------------------------------------------------------
 
@@ -360,8 +365,8 @@ class WordVectors:
     def _searched(self, restrict_vocab: int | None) -> int:
         if restrict_vocab is None:
             return len(self)
-        if restrict_vocab < 1:
-            raise InputError(f"restrict_vocab is {restrict_vocab}; expected at least 1, or None for all words")
+        if not isinstance(restrict_vocab, int | np.integer) or restrict_vocab < 1:
+            raise InputError(f"restrict_vocab is {restrict_vocab!r}; expected at least 1, or None for all words")
         return min(restrict_vocab, len(self))
 
     def _named(self, scores: Floats, topn: int) -> Neighbours:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.kernels import _native
-from vastmax.kernels.skipgram import choose_target
+from vastmax.kernels.targets import choose_target
 
 Array = Any
 """A C-contiguous numpy array or torch tensor on the CPU; the kernels refuse other dtypes than those named."""

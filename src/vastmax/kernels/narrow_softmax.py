@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vastmax.kernels import _native
-from vastmax.kernels.skipgram import choose_target
+from vastmax.kernels.targets import choose_target
 
 Array = Any
 """A C-contiguous numpy array or torch tensor on the CPU; the kernels refuse other dtypes than those named."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.distribution.alias import AliasTable
-from vastmax.errors import InputError
 from vastmax.kernels import _native
+from vastmax.kernels.targets import choose_target
 
 Floats = NDArray[np.float32]
 
@@ -29,23 +28,6 @@ class ChunkResult:
     kept: int  # after it
     pairs: int
     loss: float  # nats, summed over pairs
-
-
-def available_targets() -> list[str]:
-    """Return the instruction sets this machine can run, fastest first; "baseline" is always among them."""
-    names: list[str] = _native.available_targets()
-    return names
-
-
-def choose_target() -> str:
-    """Return the instruction set the kernels use: the fastest there is, or the one VASTMAX_KERNEL names."""
-    targets = available_targets()
-    wanted = os.environ.get("VASTMAX_KERNEL")
-    if not wanted:
-        return targets[0]
-    if wanted not in targets:
-        raise InputError(f"VASTMAX_KERNEL is {wanted!r}; this machine has {', '.join(targets)}")
-    return wanted
 
 
 def padded_rows(V: int, D: int) -> Floats:
@@ -123,12 +105,13 @@ class SkipgramKernel:
         self._window = window
         self._negative = negative
         self._keep = keep_thresholds(counts, sample)
-        # Relative to the largest count, so that no power overflows.
-        law = (np.maximum(counts, 1) / counts.max()) ** ns_exponent
+        # Relative to the count that weighs most, so that no power overflows.
+        count = np.maximum(counts, 1)
+        law = (count / (count.max() if ns_exponent >= 0 else count.min())) ** ns_exponent
         table = AliasTable.from_weights(law)
         self._alias_threshold = table.thresholds_32_bits()
         self._alias_word = table.alias
-        kept = counts * (self._keep / 2.0**32)
+        kept = counts * ((self._keep + 1.0) / 2.0**32)
         crowding = max(float(law.max() / law.sum()), float(kept.max() / kept.sum()))
         self._centres = centres_for(crowding, window, negative)
         self._pool_sizes = pool_sizes_for(window, negative, self._centres) if pool_sizes is None else pool_sizes

@@ -30,6 +30,7 @@ class ArrayFile:
         """``array[start:stop]``, as a new array; 0 ≤ start ≤ stop ≤ size."""
         if not 0 <= start <= stop <= self.size:
             raise InputError(f"{self.path.name}: [{start}, {stop}) does not lie within [0, {self.size})")
+        self._require_open()
         array = np.empty(stop - start, dtype=self.dtype)
         if array.size == 0:
             return array
@@ -53,8 +54,13 @@ class ArrayFile:
     def map(self) -> npt.NDArray[Any]:
         """The whole array, mapped read-only."""
         if self._mapped is None:
+            self._require_open()
             self._mapped = np.memmap(self._file, dtype=self.dtype, mode="r", shape=(self.size,))
         return self._mapped
+
+    def _require_open(self) -> None:
+        if self._file.closed:
+            raise InputError("the corpus was closed: open it again, or close it after its last use")
 
     def close(self) -> None:
         """Close the file; arrays that `map` gave stay good."""

@@ -186,8 +186,11 @@ class Encoding:
 
     def close(self) -> None:
         """Close the files; also safe after a failure."""
-        self._ids.close()
-        self._offsets.close()
+        with _writing(self._folder):  # what is still buffered is written here
+            try:
+                self._ids.close()
+            finally:
+                self._offsets.close()
 
 
 def _not_utf16(name: str, chunks: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from vastmax.distribution.code_length import balanced_expected_bits, huffman_expected_bits
-from vastmax.distribution.entropy import Counts, check_counts, entropy_bits, perplexity_from_bits
+from vastmax.distribution.counts import Counts, check_counts
+from vastmax.distribution.entropy import entropy_bits, perplexity_from_bits
 
 
 @dataclass(frozen=True)

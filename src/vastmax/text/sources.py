@@ -49,6 +49,8 @@ class Stream:
     def opened(self) -> Iterator[IO[bytes]]:
         """The stream itself, closed afterwards if it was opened here."""
         if self.path is None:
+            if sys.stdin is None:  # the shell's <&-
+                raise InputError("standard input is closed: expected text on it")
             yield sys.stdin.buffer
             return
         try:

@@ -120,6 +120,8 @@ class Vocabulary:
             return word_id
         if self.unknown is not None:
             return table[self.unknown]
+        if not isinstance(word, str):
+            raise UnknownWordError(f"a word is a string, not {word!r} of type {type(word).__name__}")
         near = nearest_spellings(word, self.words)
         hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
         raise UnknownWordError(f"{word!r} is not among the {len(self):,} words of the vocabulary{hint}")

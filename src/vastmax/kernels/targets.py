@@ -1,0 +1,25 @@
+"""The instruction sets that the kernels were compiled for, and which of them is used."""
+
+from __future__ import annotations
+
+import os
+
+from vastmax.errors import InputError
+from vastmax.kernels import _native
+
+
+def available_targets() -> list[str]:
+    """Return the instruction sets this machine can run, fastest first; "baseline" is always among them."""
+    names: list[str] = _native.available_targets()
+    return names
+
+
+def choose_target() -> str:
+    """Return the instruction set the kernels use: the fastest there is, or the one VASTMAX_KERNEL names."""
+    targets = available_targets()
+    wanted = os.environ.get("VASTMAX_KERNEL")
+    if not wanted:
+        return targets[0]
+    if wanted not in targets:
+        raise InputError(f"VASTMAX_KERNEL is {wanted!r}; this machine has {', '.join(targets)}")
+    return wanted
