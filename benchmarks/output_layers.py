@@ -89,6 +89,7 @@ def sampled_by_size(options: argparse.Namespace) -> dict[str, Any]:
 
     cases: dict[str, Any] = {}
     claims = []
+    in_play: dict[str, int] = {}
     for V in (10_000, 10_000_000):
         counts, batches = zipf_counts(V), zipf_batches(V)
         weight = table(V, D)  # shared by the three: one such table is 10 GB
@@ -99,9 +100,12 @@ def sampled_by_size(options: argparse.Namespace) -> dict[str, Any]:
         }
         for name, objective in objectives.items():
             cases[f"{name}, V = {V}"] = head_step(Head(Dense(weight=weight), objective), batches, row_sparse=True)
+            noise = objective.proposal.draw(batches.target[0], K).word_ids
+            in_play[f"{name}, V = {V}: distinct noise words"] = len(noise)
+            in_play[f"{name}, V = {V}: rows touched"] = len(set(noise.tolist()) | set(batches.target[0].tolist()))
     for name in ("sampled-softmax", "nce", "negative-sampling"):
         claims.append(Claim(f"{name}: V = 10M / V = 10k", f"{name}, V = 10000000", f"{name}, V = 10000", 1.3))
-    return timed(cases, claims, rounds=options.rounds)
+    return timed(cases, claims, rounds=options.rounds, in_play=in_play)
 
 
 @group

@@ -58,7 +58,9 @@ def add_rows_(table: Tensor, row_ids: Tensor | None, update: Tensor, *, alpha: f
     elif row_ids is None:
         table.add_(update, alpha=alpha)
     else:
-        table.index_add_(0, row_ids, update, alpha=alpha)
+        # The sum of a dense and a sparse tensor runs in parallel over the rows; index_add_, as general, does not.
+        rows = torch.sparse_coo_tensor(row_ids[None], update, table.shape, is_coalesced=True, check_invariants=False)
+        table.add_(rows, alpha=alpha)
 
 
 def one_per_row(numbers: Tensor, rows: Tensor) -> Tensor:
