@@ -100,7 +100,6 @@ class SkipgramKernel:
     ) -> None:
         self.centre = padded_rows(counts.size, vector_size)
         self.context = padded_rows(counts.size, vector_size)
-        self.vector_size = vector_size
         self.target = target or choose_target()
         self._window = window
         self._negative = negative

@@ -62,7 +62,7 @@ class FileState:
 
 
 def digest() -> Any:
-    """The digest that tells contents apart (SHA-256: hardware computes it at 2 GB/s, and anyone can check it)."""
+    """The digest that tells contents apart (SHA-256: hardware computes it, and anyone can check it)."""
     return hashlib.sha256()
 
 
