@@ -17,7 +17,7 @@ SECONDS_BETWEEN_LINES = 5.0
 """How often `Lines` speaks: often enough to see that work goes on, seldom enough for a log file."""
 
 BAR_REFRESHES_PER_SECOND = 4.0
-"""How often `Bar` is redrawn: each redraw costs about 2 ms that training could have had."""
+"""How often `Bar` is redrawn: each redraw takes time that training could have had."""
 
 
 class Progress(Protocol):

@@ -11,6 +11,6 @@ def empty_in_large_pages(rows: int, width: int) -> Tensor:
     """`torch.empty(rows, width)`, float32 on the CPU, whose memory asks the kernel for large pages.
 
     numpy asks for them from 4 MiB on, torch does not. Where they are granted (Linux's default), first touching 50 MB
-    costs 6 CPU-ms in place of 23, and reading rows here and there out of a gigabyte misses the translation cache less.
+    costs a fraction, and reading rows here and there out of a gigabyte misses the translation cache less.
     """
     return torch.from_numpy(np.empty((rows, width), dtype=np.float32))
