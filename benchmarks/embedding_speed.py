@@ -37,7 +37,8 @@ vectors = train_embeddings(Corpus(text), epochs=epochs, threads=threads, seed=se
 vectors.save(out)
 run = vectors.training
 print(json.dumps({"cpu_seconds": run["cpu_seconds"], "wall_seconds": run["elapsed_seconds"],
-                  "predictions": run["predictions"], "words": run["words"], "losses": run["losses"], "kernel_target": run["kernel_target"]}))
+                  "predictions": run["predictions"], "words": run["words"], "losses": run["losses"],
+                  "kernel_target": run["kernel_target"]}))
 """
 
 

@@ -120,5 +120,6 @@ def embed(
         trained = vectors.training
         print(
             f"{output}: {len(vectors):,} words × {vectors.vector_size}, {chosen_format}; "
-            f"{trained['predictions']:,} predictions in {describe_seconds(trained['elapsed_seconds'])}, loss {trained['losses'][-1]:.4g} nats a prediction"
+            f"{trained['predictions']:,} predictions in "
+            f"{describe_seconds(trained['elapsed_seconds'])}, loss {trained['losses'][-1]:.4g} nats a prediction"
         )
