@@ -12,7 +12,7 @@ from torch.nn.functional import embedding, linear, pad
 from vastmax.characters.spelled import NOTHING, NUM_SYMBOLS, Spelled
 from vastmax.errors import InputError
 
-DEFAULT_FILTERS = {1: 32, 2: 48, 3: 64, 4: 80, 5: 96}
+DEFAULT_FILTERS = {1: 32, 2: 48, 3: 56, 4: 56, 5: 64}
 """How many patterns of each width are looked for. Wider ones are more varied (Kim et al. 2016 grow them alike)."""
 
 _CARRY = -2.0
@@ -129,7 +129,7 @@ class CharacterCNN(nn.Module):
         lengths, number = (counted.tolist() for counted in torch.unique_consecutive(length, return_counts=True))
         blocks = torch.split(fit, [n * size for n, size in zip(number, lengths, strict=True)])
         strongest = [
-            block.view(n, size, -1).max(dim=1).values for block, n, size in zip(blocks, number, lengths, strict=True)
+            block.view(n, size, -1).amax(dim=1) for block, n, size in zip(blocks, number, lengths, strict=True)
         ]
         return torch.cat(strongest)[torch.argsort(by_length)]
 
