@@ -144,12 +144,12 @@ def test_without_correction_words_spelled_alike_cannot_be_told_apart() -> None:
 
 
 def test_parameters_are_few_for_many_words() -> None:
-    words = [f"word{i}" for i in range(20_000)]
+    words = [f"word{i}" for i in range(2_000)]
     size = 512
     layer = CharCNN(size, words)
-    assert layer.correction.shape == (20_000, 64)
+    assert layer.correction.shape == (2_000, 64)
     dense = sum(p.numel() for p in Dense(size, 349_000).parameters())
-    grown = sum(p.numel() for p in layer.parameters()) + 329_000 * 65  # a word's own: its correction and its bias
+    grown = sum(p.numel() for p in layer.parameters()) + 347_000 * 65  # a word's own: its correction and its bias
     assert grown < 0.35 * dense
 
 

@@ -200,7 +200,7 @@ def test_learns_to_spell() -> None:
     head = Head(layer)
     hidden = torch.eye(8)
     optimiser = torch.optim.Adam(head.parameters(), lr=0.05)
-    for _ in range(80):
+    for _ in range(150):
         optimiser.zero_grad()
         head(hidden, torch.arange(8)).backward()
         optimiser.step()
