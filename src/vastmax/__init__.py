@@ -28,6 +28,7 @@ _ROOMS = (
     "characters",
     "distribution",
     "embedding",
+    "encoder",
     "errors",
     "kernels",
     "objective",
