@@ -31,6 +31,7 @@ _ROOMS = (
     "encoder",
     "errors",
     "kernels",
+    "language_model",
     "objective",
     "optim",
     "output",
