@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vastmax.language_model.evaluation import Perplexity, perplexity
     from vastmax.language_model.model import LanguageModel
+    from vastmax.language_model.settings import LanguageModelSettings
     from vastmax.language_model.streams import Streams
     from vastmax.language_model.text import SENTENCE_END, UNKNOWN, language_vocabulary, text_of
+    from vastmax.language_model.train import Progressed, Trainer, TrainingFailedError
 
 _HOME = {
     "SENTENCE_END": "text",
     "UNKNOWN": "text",
     "LanguageModel": "model",
+    "LanguageModelSettings": "settings",
     "Perplexity": "evaluation",
+    "Progressed": "train",
     "Streams": "streams",
+    "Trainer": "train",
+    "TrainingFailedError": "train",
     "language_vocabulary": "text",
     "perplexity": "evaluation",
     "text_of": "text",
@@ -26,8 +32,12 @@ __all__ = [
     "SENTENCE_END",
     "UNKNOWN",
     "LanguageModel",
+    "LanguageModelSettings",
     "Perplexity",
+    "Progressed",
     "Streams",
+    "Trainer",
+    "TrainingFailedError",
     "language_vocabulary",
     "perplexity",
     "text_of",

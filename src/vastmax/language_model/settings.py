@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,18 +18,17 @@ class LanguageModelSettings:
 
     Attributes:
         epochs: passes over the text; the learning rate falls over all of them.
-        minutes: stop after this much training, evaluation not counted, and let the learning rate fall over that time in
-            place of the epochs; None: no such limit.
+        minutes: train for so long in place of `epochs`, evaluation not counted; the learning rate falls over that time.
         num_streams: B, parts of the text that are read side by side.
-        stretch: T, words of each that are read in a step; gradients reach no further back. A step trains B·T words.
-        accumulation: steps whose gradients are added up before the optimisers move.
+        stretch: T, words of each that are read at a time; gradients reach no further back.
+        accumulation: stretches whose gradients are added up for a step of the optimisers: it trains B·T words of each.
         table_rate: learning rate of the tables: word vectors and rows of the output layer (row-wise Adagrad).
         dense_rate: learning rate of all else (AdamW).
         weight_decay: of all else.
         warmup_steps: over which both rates rise from 0.
         final_share: of the rates, that is left at the end; they fall linearly.
         max_norm: gradients are scaled down to this norm; None leaves them.
-        precision: of the products: "float32", or autocast to "bfloat16" or "float16".
+        precision: of the products: "float32", or autocast to "bfloat16" or "float16" (with scaled gradients).
         patience: epochs without a better validation perplexity after which training stops; None: never.
         seed: of what is random in training. Parameters are drawn before, by whoever builds the model.
     """
@@ -70,6 +70,16 @@ class LanguageModelSettings:
     def as_dict(self) -> dict[str, Any]:
         """By name, for a record or a checkpoint."""
         return asdict(self)
+
+    def check_same(self, before: Mapping[str, Any]) -> None:
+        """Raise InputError, which names them, where settings differ from those that a run was begun with."""
+        changed = [
+            f"{name} was {before.get(name)}, now {value}"
+            for name, value in self.as_dict().items()
+            if before.get(name) != value
+        ]
+        if changed:
+            raise InputError(f"cannot resume with other settings: {'; '.join(changed)}")
 
     def rate_share(self, step: int, done: float) -> float:
         """The share of the learning rates at a step (from 0), `done` of the training being over."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,6 +48,23 @@ def language_vocabulary(corpus: Corpus, *, min_count: int = 1, max_size: int | N
     place = int(np.searchsorted(-words.counts, -corpus.num_sentences, side="right"))
     with_end = Words.of([*words.words, SENTENCE_END]).take(np.insert(np.arange(len(words)), place, len(words)))
     return Vocabulary.in_order(with_end, np.insert(words.counts, place, corpus.num_sentences), UNKNOWN)
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """A text that is ids already, as the recipes read it that count pairs of words: one sentence, ends within.
+
+    Attributes:
+        ids: (n,) int32; see `text_of`.
+        vocabulary: whose ids they are.
+    """
+
+    ids: NDArray[np.int32]
+    vocabulary: Vocabulary
+
+    def blocks(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
+        """As `EncodedView.blocks`."""
+        yield self.ids, np.array([0, self.ids.size], dtype=np.int64)
 
 
 def text_of(corpus: Corpus, vocabulary: Vocabulary) -> NDArray[np.int32]:
