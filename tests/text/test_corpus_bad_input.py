@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vastmax.errors import InputError
-from vastmax.text import Corpus, encode
+from vastmax.text import Corpus, encoded_folder
 
 
 @pytest.fixture(autouse=True)
@@ -149,7 +149,7 @@ def test_a_disk_that_is_found_full_when_a_file_is_closed(tmp_path: Path, monkeyp
     real = open
 
     def opened(path: object, *arguments: object, **options: object) -> object:
-        return real("/dev/full" if str(path).endswith(encode.OFFSETS) else path, *arguments, **options)  # type: ignore[call-overload]
+        return real("/dev/full" if str(path).endswith(encoded_folder.OFFSETS) else path, *arguments, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(encode, "open", opened, raising=False)
     refused(tmp_path / "t.txt", "cannot write the encoded corpus: No space left on device: free some")

@@ -184,11 +184,7 @@ class Vocabulary:
         counts = self.counts[ids]
         total = self.num_tokens - int(counts.sum())
         at = int(np.searchsorted(-counts, -total, side="right"))
-        with_unknown = Words.of([unknown])
-        words = Words(
-            self._words.blob + with_unknown.blob,
-            np.append(self._words.offsets, self._words.offsets[-1] + len(with_unknown.blob)),
-        )
+        words = self._words.followed_by(Words.of([unknown]))
         order = np.insert(ids, at, len(self))
         return self.in_order(words.take(order), np.insert(counts, at, total), unknown)
 
