@@ -179,7 +179,15 @@ def test_the_platforms_folder(path: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "name", [encoded_folder.IDS, encoded_folder.OFFSETS, encoded_folder.WORDS, encoded_folder.WORD_OFFSETS, encoded_folder.COUNTS, encoded_folder.MANIFEST]
+    "name",
+    [
+        encoded_folder.IDS,
+        encoded_folder.OFFSETS,
+        encoded_folder.WORDS,
+        encoded_folder.WORD_OFFSETS,
+        encoded_folder.COUNTS,
+        encoded_folder.MANIFEST,
+    ],
 )
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_a_damaged_entry_is_made_anew(path: Path, passes: list[str], name: str, damage: str) -> None:

@@ -35,6 +35,13 @@ class PairCounts:
     before: Ids
     connector: Ids
 
+    def first_words(self) -> Ids:
+        """The first word of each pair."""
+        first = self.prefixes.copy()
+        while (behind := np.flatnonzero(first >= self.num_words)).size:
+            first[behind] = self.before[first[behind] - self.num_words]
+        return first
+
     def words_before(self, prefix: int) -> list[int]:
         """The word ids that the prefix stands for: a word, and the connectors behind it."""
         word_ids: list[int] = []

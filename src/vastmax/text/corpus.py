@@ -85,7 +85,7 @@ class Corpus:
                 self._open(scratch, temporary=True)
 
     def derive(self, write: Callable[[Path], None]) -> Corpus:
-        """A corpus that `write` puts into a new folder, on the same disk as this one's cache; it goes with the object."""
+        """A corpus that `write` puts into a new folder, where this one's cache is; it goes with the object."""
         derived = Corpus.__new__(Corpus)
         derived._store, derived._finalizer = self._store, None
         scratch = _scratch_in(self._store)
@@ -130,7 +130,10 @@ class Corpus:
         self.folder = folder
         self.num_tokens = manifest["tokens"]
         self.num_sentences = manifest["sentences"]
-        words = Words((folder / encoded_folder.WORDS).read_bytes(), np.fromfile(folder / encoded_folder.WORD_OFFSETS, dtype=np.int64))
+        words = Words(
+            (folder / encoded_folder.WORDS).read_bytes(),
+            np.fromfile(folder / encoded_folder.WORD_OFFSETS, dtype=np.int64),
+        )
         self.vocabulary = Vocabulary.in_order(words, np.fromfile(folder / encoded_folder.COUNTS, dtype=np.int64))
         self._ids = ArrayFile(folder / encoded_folder.IDS, np.int32)
         self._offsets = ArrayFile(folder / encoded_folder.OFFSETS, np.int64)

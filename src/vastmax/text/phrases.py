@@ -104,7 +104,7 @@ class Phrases:
         return out + candidate
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a text file: a line of settings in JSON, then ``[pass, words, count, score]`` a line for each phrase."""
+        """Write lines of JSON: the settings, then ``[pass, words, count, score]`` for each phrase."""
         head = {"format": _FORMAT, "version": _VERSION, **asdict(self.settings), "phrases": len(self)}
         with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(head, ensure_ascii=False) + "\n")
@@ -258,11 +258,10 @@ def _found_in(
         memory_bytes=memory_bytes,
     )
     num_types = len(vocabulary) - (0 if connectors is None else int(connectors.sum()))
-    first = np.array([pairs.words_before(prefix)[0] for prefix in pairs.prefixes.tolist()], dtype=np.int64)
     scores = pair_scores(
         settings,
         pairs.counts,
-        vocabulary.counts[first],
+        vocabulary.counts[pairs.first_words()],
         vocabulary.counts[pairs.words],
         num_tokens=corpus.num_tokens,
         num_distinct=num_types + pairs.num_distinct,
