@@ -112,6 +112,6 @@ def test_words_left_out_on_purpose_are_not_missed() -> None:
 
 def test_training_tells_whoever_asks() -> None:
     heard: list[str] = []
-    train_embeddings([["a", "b", "c"]] * 20, vector_size=4, negative=2, threads=1, sample=0, advise=heard.append)
+    train_embeddings([["a", "b", "c"]] * 20, vector_size=3, negative=2, threads=1, sample=0, advise=heard.append)
     assert len(heard) == 1
     assert heard[0].startswith("window is 5, but a line of the text has 3.0 words")
