@@ -1,7 +1,7 @@
 """Phrases: finding and joining them here and by gensim's Phrases, on one text with the same settings.
 
-Each run is a process of its own, from the text file to the joined text file; what its imports cost is measured too and
-taken off both sides. The joined texts are compared byte for byte, and the tables of phrases by name and score.
+Each run is a process of its own, and takes the CPU-seconds from the text file to the joined text file itself, its imports
+behind it. The joined texts are compared byte for byte, and the tables of phrases by name and score.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from harness import SCRATCH, Run, as_json, run_python, spread, unpacked, write_r
 MIN_COUNT = 5
 THRESHOLD = {"gensim": 10.0, "npmi": 0.5}  # by our name of the scoring; "gensim" is gensim's "default"
 
-GENSIM_IMPORT = "from gensim.models.phrases import Phrases\nfrom gensim.models.word2vec import LineSentence"
 GENSIM = """
 import json, sys, time, warnings
 warnings.filterwarnings("ignore")
@@ -31,12 +30,10 @@ with open(out, "w", encoding="utf-8") as file:
     for sentence in model[sentences]:
         file.write(" ".join(sentence) + "\\n")
 joined = time.process_time()
-if table:
-    with open(table, "w") as file:
-        json.dump(model.export_phrases(), file)
+with open(table, "w") as file:
+    json.dump(model.export_phrases(), file)
 print(json.dumps({"find_cpu_seconds": found - began, "join_cpu_seconds": joined - found}))
 """
-VASTMAX_IMPORT = "from vastmax.text import Corpus, find_phrases, plain_text"
 VASTMAX = """
 import json, sys, time
 from vastmax.text import Corpus, find_phrases, plain_text
@@ -51,9 +48,8 @@ with open(out, "wb") as file:
     for piece in plain_text(joined_corpus):
         file.write(piece)
 joined = time.process_time()
-if table:
-    with open(table, "w") as file:
-        json.dump({phrase.text: phrase.score for phrase in model}, file)
+with open(table, "w") as file:
+    json.dump({phrase.text: phrase.score for phrase in model}, file)
 print(json.dumps({
     "read_cpu_seconds": read - began, "find_cpu_seconds": found - read, "join_cpu_seconds": joined - found,
     "tokens": corpus.num_tokens, "joined_tokens": joined_corpus.num_tokens, "phrases": len(model),
@@ -61,32 +57,23 @@ print(json.dumps({
 """
 
 
-def compared(scoring: str, text: Path, repetitions: int, keep: bool) -> dict[str, object]:
-    """Both tools in turn; what the first run of each gave is compared."""
-    settings = [str(MIN_COUNT), str(THRESHOLD[scoring])]
+def compared(scoring: str, text: Path, repetitions: int) -> dict[str, object]:
+    """Both tools in turn, and whether they gave the same."""
     names = {"gensim": "default" if scoring == "gensim" else scoring, "vastmax": scoring}
-    codes = {"gensim": GENSIM, "vastmax": VASTMAX, "gensim_import": GENSIM_IMPORT, "vastmax_import": VASTMAX_IMPORT}
-    runs: dict[str, list[Run]] = {name: [] for name in codes}
+    codes = {"gensim": GENSIM, "vastmax": VASTMAX}
     out = {tool: SCRATCH / f"phrases-{tool}.txt" for tool in names}
     tables = {tool: SCRATCH / f"phrases-{tool}.json" for tool in names}
-    for tool, name in names.items():  # untimed, with tables
-        run_python(codes[tool], [str(text), str(out[tool]), str(tables[tool]), name, *settings])
+    runs: dict[str, list[Run]] = {tool: [] for tool in names}
+    for _ in range(repetitions):
+        for tool, name in names.items():  # in turn
+            given = [text, out[tool], tables[tool], name, MIN_COUNT, THRESHOLD[scoring]]
+            runs[tool].append(run_python(codes[tool], list(map(str, given))))
     same_text = filecmp.cmp(out["gensim"], out["vastmax"], shallow=False)
     theirs, ours = (json.loads(tables[tool].read_text()) for tool in names)
     differences = [abs(theirs[name] - ours[name]) for name in theirs.keys() & ours.keys()]
-    for _ in range(repetitions):
-        for tool, code in codes.items():  # in turn
-            given = [] if tool.endswith("_import") else [str(text), str(out[tool]), "", names[tool], *settings]
-            runs[tool].append(run_python(code, given))
-    for path in [] if keep else [*out.values(), *tables.values()]:
+    for path in (*out.values(), *tables.values()):
         path.unlink()
-    net = {
-        tool: [
-            run.cpu_seconds - imports.cpu_seconds
-            for run, imports in zip(runs[tool], runs[f"{tool}_import"], strict=True)
-        ]
-        for tool in names
-    }
+    seconds = {tool: [_cpu_seconds(run) for run in runs[tool]] for tool in names}
     return {
         "settings": {"min_count": MIN_COUNT, "threshold": THRESHOLD[scoring], "gensim_scoring": names["gensim"]},
         "equal": {
@@ -94,22 +81,26 @@ def compared(scoring: str, text: Path, repetitions: int, keep: bool) -> dict[str
             "phrases": theirs.keys() == ours.keys(),
             "largest_difference_of_scores": max(differences),
         },
-        "cpu_seconds_without_imports": {tool: spread(seconds) for tool, seconds in net.items()},
-        "cpu_ratio_gensim_over_vastmax": spread([g / v for g, v in zip(net["gensim"], net["vastmax"], strict=True)]),
+        "cpu_seconds": {tool: spread(values) for tool, values in seconds.items()},
+        "cpu_ratio_gensim_over_vastmax": spread(
+            [g / v for g, v in zip(seconds["gensim"], seconds["vastmax"], strict=True)]
+        ),
         "peak_bytes": {tool: max(run.peak_bytes for run in runs[tool]) for tool in names},
         "runs": {tool: [as_json(run) for run in runs[tool]] for tool in names},
     }
 
 
+def _cpu_seconds(run: Run) -> float:
+    return sum(value for name, value in run.answer.items() if name.endswith("_cpu_seconds"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--keep", action="store_true", help="leave the joined texts in the scratch folder")
     arguments = parser.parse_args()
     text = unpacked("wiki8.txt")
     content = {
-        scoring: compared(scoring, text, arguments.repetitions if scoring == "gensim" else 1, arguments.keep)
-        for scoring in THRESHOLD
+        scoring: compared(scoring, text, arguments.repetitions if scoring == "gensim" else 1) for scoring in THRESHOLD
     }
     write_record(
         "phrases",
