@@ -1,6 +1,6 @@
 """Phrases: finding and joining them here and by gensim's Phrases, on one text with the same settings.
 
-Each run is a process of its own, and takes the CPU-seconds from the text file to the joined text file itself, its imports
+Each run is a process of its own, and measures its CPU-seconds from the text file to the joined text file, its imports
 behind it. The joined texts are compared byte for byte, and the tables of phrases by name and score.
 """
 

@@ -237,8 +237,14 @@ def test_bad_settings_are_refused(options: dict[str, Any], message: str) -> None
     assert "\n" not in str(raised.value)
 
 
-def test_a_text_is_not_a_sentence() -> None:
+def test_what_is_no_corpus_or_no_sentence_is_refused() -> None:
     found = find_phrases(Corpus([["a", "b"]], cache=False))
+    with pytest.raises(InputError, match=r"a str was given; expected a Corpus: make one with Corpus\("):
+        find_phrases("text.txt")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a list was given; expected a Corpus"):
+        found.apply([["a", "b"]])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="0 passes for 1 thresholds"):
+        Phrases(found.settings, [])
     with pytest.raises(InputError, match="a list of words was expected"):
         found.join("a b")
 

@@ -45,6 +45,8 @@ class Phrases:
     """
 
     def __init__(self, settings: PhraseSettings, passes: Sequence[Sequence[Phrase]]) -> None:
+        if len(passes) != len(settings.thresholds):
+            raise InputError(f"{len(passes)} passes for {len(settings.thresholds)} thresholds: one for each was expected")
         self.settings = settings
         self.passes: tuple[tuple[Phrase, ...], ...] = tuple(map(tuple, passes))
         self._tables = [{phrase.words: phrase.text for phrase in found} for found in self.passes]
@@ -65,6 +67,7 @@ class Phrases:
 
         Cost: one pass over the ids for each pass of the search; memory for the words.
         """
+        _require_corpus(corpus)
         progress = progress or Silent()
         joined = corpus
         for found in self.passes:
@@ -216,6 +219,7 @@ def find_phrases(
     )
     if memory_bytes < LEAST_MEMORY_BYTES:
         raise InputError(f"memory_bytes is {memory_bytes}; expected at least {LEAST_MEMORY_BYTES}")
+    _require_corpus(corpus)
     progress = progress or Silent()
     found: list[list[Phrase]] = []
     text = corpus
@@ -273,6 +277,11 @@ def _found_in(
         text = settings.delimiter.join(words)
         phrases.append(Phrase(words, text, int(pairs.counts[i]), float(scores[i])))
     return sorted(phrases, key=lambda phrase: (-phrase.score, -phrase.count, phrase.words))
+
+
+def _require_corpus(corpus: object) -> None:
+    if not isinstance(corpus, Corpus):
+        raise InputError(f"a {type(corpus).__name__} was given; expected a Corpus: make one with Corpus(…)")
 
 
 def _settings_of(told: dict[str, Any]) -> PhraseSettings:
