@@ -11,7 +11,9 @@ import pytest
 from vastmax.kernels.phrases import PairCounts, PhraseJoiner, Piece, count_pairs
 
 
-def counted(pieces: list[Piece], *, num_words: int = 50, countable: int = 50, memory_bytes: int = 1 << 20) -> PairCounts:
+def counted(
+    pieces: list[Piece], *, num_words: int = 50, countable: int = 50, memory_bytes: int = 1 << 20
+) -> PairCounts:
     return count_pairs(
         lambda: pieces,
         num_words=num_words,
@@ -27,7 +29,9 @@ def piece(ids: list[int], ends: list[int]) -> Piece:
 
 
 def as_dict(pairs: PairCounts) -> dict[tuple[int, int], int]:
-    return dict(zip(zip(pairs.prefixes.tolist(), pairs.words.tolist(), strict=True), pairs.counts.tolist(), strict=True))
+    return dict(
+        zip(zip(pairs.prefixes.tolist(), pairs.words.tolist(), strict=True), pairs.counts.tolist(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("memory_bytes", [256, 1000, 1 << 20])
@@ -48,7 +52,7 @@ def test_a_sentence_goes_on_in_the_next_piece_and_ends_where_it_is_said_to() -> 
 def test_each_reading_starts_anew() -> None:
     pieces = [piece(list(range(40)), [])]  # the last sentence has no end
     pairs = counted(pieces, memory_bytes=256)
-    assert as_dict(pairs) == {pair: 1 for pair in pairwise(range(40))}
+    assert as_dict(pairs) == dict.fromkeys(pairwise(range(40)), 1)
 
 
 @pytest.mark.parametrize(

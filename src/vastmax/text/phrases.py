@@ -46,7 +46,9 @@ class Phrases:
 
     def __init__(self, settings: PhraseSettings, passes: Sequence[Sequence[Phrase]]) -> None:
         if len(passes) != len(settings.thresholds):
-            raise InputError(f"{len(passes)} passes for {len(settings.thresholds)} thresholds: one for each was expected")
+            raise InputError(
+                f"{len(passes)} passes for {len(settings.thresholds)} thresholds: one for each was expected"
+            )
         self.settings = settings
         self.passes: tuple[tuple[Phrase, ...], ...] = tuple(map(tuple, passes))
         self._tables = [{phrase.words: phrase.text for phrase in found} for found in self.passes]
