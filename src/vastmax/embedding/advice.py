@@ -118,7 +118,7 @@ def _about_lines(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedSettin
     if settings.window > mean:
         yield (
             f"window is {settings.window}, but a line of the text has {mean:.1f} words on average: no window reaches "
-            f"across lines, so a wider one finds nothing more; use window={max(1, int(mean))}, or put a paragraph on "
+            f"across lines, so much of it stays empty; use window={max(1, int(mean))}, or put a paragraph on "
             "a line"
         )
     if corpus.num_sentences == 1 and corpus.num_tokens > LONG_LINE:
