@@ -106,6 +106,13 @@ class Place:
         flat = np.fromfile(self.path, dtype=self.dtype, count=math.prod(self.shape), offset=self.offset)
         return flat.reshape(self.shape)
 
+    def read_rows(self, rows: slice) -> NDArray[Any]:
+        """Rows start … stop of the tensor in memory."""
+        row_numbers = math.prod(self.shape[1:])
+        count, skipped = (rows.stop - rows.start) * row_numbers, rows.start * row_numbers * self.dtype.itemsize
+        flat = np.fromfile(self.path, dtype=self.dtype, count=count, offset=self.offset + skipped)
+        return flat.reshape(-1, *self.shape[1:])
+
 
 class Header:
     """What a file's header says.
