@@ -105,5 +105,5 @@ class Resuming:
         if self.checkpoints is None or not self._exists:
             trouble = self.checkpoints.trouble if self.checkpoints is not None else ""
             return f"{self._output} was not written" + (f", nor a checkpoint ({trouble})" if trouble else "")
-        trouble = f" (an earlier state: {self.checkpoints.trouble})" if self.checkpoints.trouble else ""
+        trouble = f", but not all of it ({self.checkpoints.trouble})" if self.checkpoints.trouble else ""
         return f"{self.checkpoints.path} holds what was trained{trouble}; go on with: {self._command}"

@@ -119,10 +119,10 @@ class CheckpointFile:
         then = self._settings
         names = [name for name in {**now, **then} if name not in _MAY_CHANGE and now.get(name) != then.get(name)]
         if names:
-            each = ", ".join(f"{name}={now.get(name)!r} (there {then.get(name)!r})" for name in names)
+            each = " and ".join(f"{name}={then.get(name)!r} (now {now.get(name)!r})" for name in names)
             raise InputError(
-                f"the checkpoint {self.path} was begun with other settings than {each}; give them as they are there, "
-                "or remove it to start anew"
+                f"the checkpoint {self.path} was begun with {each}; give the settings it was begun with, or "
+                "remove it to start anew"
             )
 
     def require_text(self, corpus: Mapping[str, Any], vocabulary: Vocabulary) -> None:

@@ -65,7 +65,7 @@ class Checkpoints:
         elif not self.path.parent.is_dir():
             raise InputError(f"checkpoint is {self.path}, but the folder {self.path.parent} does not exist")
         self.trouble = ""
-        """Why the last attempt to save failed; empty when it did not."""
+        """Why the latest state is not in the file; empty when it is."""
         self._warned = False
         self._clock = clock
         self._saved_at = clock()
@@ -92,6 +92,7 @@ class Checkpoints:
     def save(self, write: Callable[[Path], None]) -> None:
         """Let `write` write the file. That it cannot, as on a full disk, is told once; the file from before stays."""
         began = self._clock()
+        self.trouble = "stopped while it was written"
         try:
             write(self.path)
         except (OSError, InputError) as error:

@@ -116,8 +116,11 @@ class TrainingRun:
                     callback(self._report(tally.predictions, tally.words))
         except (KeyboardInterrupt, SystemExit):
             # Not if it is the second one, which did not wait for the pieces in hand.
-            if (self._queue is None or self._queue.at_rest) and self._is_finite():
+            at_rest = self._queue is None or self._queue.at_rest
+            if at_rest and self._is_finite():
                 self._save()
+            elif self._checkpoints is not None:
+                self._checkpoints.trouble = "training has diverged" if at_rest else "it was stopped at once"
             raise
         finally:
             last_good.close()
