@@ -18,13 +18,13 @@ import vastmax
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
 
-def test_ctrl_c_while_training_leaves_no_file(
+def test_ctrl_c_while_training_without_a_checkpoint_leaves_no_file(
     vastmax_on_path: dict[str, str], corpus_file: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     said = tmp_path_factory.mktemp("said") / "stderr"
     with said.open("w") as stderr:
         process = subprocess.Popen(
-            ["vastmax", "embed", str(corpus_file), "-o", "v.safetensors", "--epochs", "1000000"],
+            ["vastmax", "embed", str(corpus_file), "-o", "v.safetensors", "--epochs", "1000000", "--no-checkpoint"],
             cwd=tmp_path,
             env=vastmax_on_path,
             stdout=subprocess.PIPE,

@@ -87,7 +87,7 @@ class Checkpoints:
 
     def due_at_epoch_end(self) -> bool:
         """Whether it is time to save, an epoch being over."""
-        return self._clock() - self._saved_at >= self._took / MOST_SHARE
+        return self._clock() - self._saved_at >= min(self._took / MOST_SHARE, self._seconds)
 
     def save(self, write: Callable[[Path], None]) -> None:
         """Let `write` write the file. That it cannot, as on a full disk, is told once; the file from before stays."""
