@@ -64,7 +64,7 @@ class Snapshot:
             "cpu_seconds": self.cpu_seconds,
         }
         metadata = {**native_metadata(self.training), "checkpoint": json.dumps(record)}
-        with replacing(path) as beside, open(beside, "wb") as stream:
+        with replacing(path, again_and_again=True) as beside, open(beside, "wb") as stream:
             write_tensors(stream, tensors, metadata, checksum=True)
 
 

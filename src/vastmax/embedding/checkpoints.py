@@ -11,6 +11,7 @@ from contextlib import suppress
 from numbers import Real
 from pathlib import Path
 
+from vastmax.atomic import part_of
 from vastmax.embedding.checkpoint_file import CheckpointFile
 from vastmax.embedding.settings import CheckedSettings
 from vastmax.errors import InputError
@@ -111,8 +112,9 @@ class Checkpoints:
 
     def remove(self) -> None:
         """The finished vectors are in a safe place: the checkpoint has served."""
-        with suppress(FileNotFoundError):
-            self.path.unlink()
+        for path in (self.path, part_of(self.path)):
+            with suppress(FileNotFoundError):
+                path.unlink()
 
 
 def _path(given: object) -> Path:
