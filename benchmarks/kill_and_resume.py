@@ -20,7 +20,7 @@ import numpy as np
 from harness import SCRATCH, unpacked, write_record
 from vastmax import WordVectors
 
-COMMAND = [sys.executable, "-c", "from vastmax.cli.main import run; run()"]
+COMMAND = [sys.executable, "-c", "from vastmax.cli.entry import main; main()"]
 
 
 def arguments_of(text: Path, output: Path, epochs: int) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 import vastmax
+from vastmax.cli.entry import main
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
@@ -42,6 +44,21 @@ def test_ctrl_c_while_training_without_a_checkpoint_leaves_no_file(
     assert said.read_text().splitlines()[-1] == "vastmax: interrupted; v.safetensors was not written"
     assert "Traceback" not in said.read_text()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_the_commands_are_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted:
+        @property
+        def run(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "vastmax.cli.main", Interrupted())
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "vastmax: interrupted; nothing was written\n"
 
 
 def test_ctrl_c_while_waiting_for_standard_input(vastmax_on_path: dict[str, str], tmp_path: Path) -> None:
