@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vastmax.embedding import DivergenceError, EpochReport, WordVectors, train_embeddings, workers
+from vastmax.embedding import DivergenceError, EpochReport, WordVectors, run, train_embeddings, workers
 from vastmax.embedding.checkpoints import Checkpoints
 from vastmax.embedding.settings import TrainingSettings, checked
 from vastmax.embedding.train import train
 from vastmax.errors import InputError
-from vastmax.kernels.skipgram import SkipgramKernel
 from vastmax.text import Corpus
 
 PIECES = 65
@@ -64,16 +63,23 @@ class PieceHook:
         self.pieces = 0
         self.lock = threading.Lock()
         self.after = lambda number: None
-        original = SkipgramKernel.train
+        make = run.kernel_for
 
-        def train(kernel, *arguments, **options):
-            result = original(kernel, *arguments, **options)
-            with self.lock:  # other threads wait
-                self.pieces += 1
-                self.after(self.pieces)
-            return result
+        def watched_kernel(*arguments):
+            kernel = make(*arguments)
+            train = kernel.train
 
-        monkeypatch.setattr(SkipgramKernel, "train", train)
+            def train_and_tell(*arguments, **options):
+                result = train(*arguments, **options)
+                with self.lock:  # other threads wait
+                    self.pieces += 1
+                    self.after(self.pieces)
+                return result
+
+            kernel.train = train_and_tell
+            return kernel
+
+        monkeypatch.setattr(run, "kernel_for", watched_kernel)
 
 
 @pytest.fixture
@@ -306,8 +312,6 @@ def test_vectors_that_ran_away_are_never_saved(corpus, stopped, hook):
 
 
 def test_divergence_after_resuming_says_what_is_kept(corpus, stopped, monkeypatch):
-    from vastmax.embedding import run
-
     monkeypatch.setattr(run, "DIVERGED_FACTOR", 1e-9)
     with pytest.raises(DivergenceError, match=r"no epoch was complete since the run was resumed, so nothing is kept"):
         train_embeddings(corpus, checkpoint=stopped, resume=True, **SMALL)

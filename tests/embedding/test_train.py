@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import tempfile
+import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 from reference import expected_pairs
 from vastmax.embedding import DivergenceError, EpochReport, WordVectors, train_embeddings
-from vastmax.embedding.chunks import LONGEST_PART, SHORTEST_PART, chunk_spans, part_tokens
+from vastmax.embedding.chunks import CHUNK_TOKENS, LONGEST_PART, SHORTEST_PART, chunk_spans, part_tokens, tokens_for
 from vastmax.embedding.settings import TrainingSettings, checked
 from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import InputError
@@ -283,6 +285,14 @@ def test_text_in_one_line_is_cut_finely_enough_for_the_learning_rate_to_fall():
     assert len(chunk_spans(np.array([0, 40 * SHORTEST_PART]), window=5)) == 40
 
 
+def test_pieces_are_the_smaller_the_more_work_a_token_is():
+    usual = tokens_for(100, 5, 5, 10**9)
+    assert usual == CHUNK_TOKENS
+    assert tokens_for(100, 5, 5, 64 * 2000) == 2000
+    assert tokens_for(1000, 50, 20, 10**9) < usual / 10
+    assert tokens_for(65_536, 10**6, 10_000, 10**9) == 1024
+
+
 def test_a_failing_piece_of_work_ends_the_others_and_is_raised():
     done: list[int] = []
 
@@ -296,10 +306,19 @@ def test_a_failing_piece_of_work_ends_the_others_and_is_raised():
     assert len(done) < 10_000_000
 
 
-def test_an_interrupt_while_waiting_stops_the_threads():
-    import threading
-    import time
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_queue_told_to_stop_has_done_the_first_pieces_and_is_at_rest(threads):
+    taken, done = iter(range(10_000)), []
+    queue = WorkQueue(taken, lambda piece: (time.sleep(0.001), done.append(piece)), threads)
+    assert queue.at_rest
+    queue.run(lambda: len(done) > 5)
+    assert queue.at_rest
+    assert sorted(done) == list(range(len(done)))
+    assert 5 < len(done) < 9000
+    assert next(taken) == len(done)
 
+
+def test_an_interrupt_while_waiting_stops_the_threads():
     def interrupt() -> None:
         raise KeyboardInterrupt
 

@@ -15,8 +15,8 @@ CHUNK_TOKENS = 65_536
 """Tokens a piece, about: long enough that calls cost nothing, short enough to stop quickly."""
 
 MOST_WORK = 65_536 * 8 * 100 * 6 * 15
-"""Work a piece, as `tokens_for` counts it: eight times that of a piece at the default settings, about half a second.
-A run can be stopped and saved between pieces only."""
+"""Work a piece, as `tokens_for` counts it: eight times that of a piece at the default settings, some tenths of a
+second. A run can be stopped and saved between pieces only."""
 
 MIN_CHUNKS = 64
 """A small corpus is cut finer, so that threads share it evenly."""

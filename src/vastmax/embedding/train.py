@@ -154,9 +154,10 @@ def _functions(callbacks: object) -> tuple[EpochCallback, ...]:
 
 def _trained_vocabulary(types: Vocabulary, settings: CheckedSettings, start: WordVectors | None) -> Vocabulary:
     """Return the words that get vectors; at least two, since one word has no other to be told from."""
-    if start is not None:
-        return merged_vocabulary(types, start, settings)
-    vocabulary = types.truncate(min_count=settings.min_count, max_size=settings.max_final_vocab)
+    if start is None:
+        vocabulary = types.truncate(min_count=settings.min_count, max_size=settings.max_final_vocab)
+    else:
+        vocabulary = merged_vocabulary(types, start, settings)
     if len(vocabulary) < 2:
         raise InputError(
             f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. "
