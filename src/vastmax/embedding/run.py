@@ -66,8 +66,7 @@ class TrainingRun:
         self._vocabulary = vocabulary
         self._settings = settings
         self._checkpoints = checkpoints
-        # Ids of the text are those of the vocabulary, unless it has words from elsewhere.
-        self._new_ids = None if start is None else _ids_in(vocabulary, corpus.vocabulary)
+        self._new_ids = _ids_in(vocabulary, corpus.vocabulary)
         self._spans: Sequence[ChunkSpan] = chunk_spans(
             corpus.sentence_offsets,
             tokens_for(settings.vector_size, settings.window, settings.negative, corpus.num_tokens),
@@ -314,8 +313,13 @@ class TrainingRun:
         )
 
 
-def _ids_in(vocabulary: Vocabulary, types: Vocabulary) -> NDArray[np.int32]:
-    """For each type of a text its id in the vocabulary, or the id after its last where it has none."""
+def _ids_in(vocabulary: Vocabulary, types: Vocabulary) -> NDArray[np.int32] | None:
+    """For each type of a text its id in the vocabulary, or the id after its last, which kernels pass over.
+
+    None where ids agree as they are: the vocabulary is the first part of the types.
+    """
+    if types.words.starts_with(vocabulary.words):
+        return None
     ids = vocabulary.map_words(types.words)
     ids[ids < 0] = len(vocabulary)
     return ids
