@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vastmax.embedding.checkpoint_file import CheckpointFile, Snapshot
 from vastmax.embedding.checkpoints import Checkpoints
-from vastmax.embedding.chunks import ChunkSpan, chunk_spans, tokens_for
+from vastmax.embedding.chunks import ChunkSpan, chunk_spans, most_tokens
 from vastmax.embedding.fingerprint import fingerprint
 from vastmax.embedding.kernel_choice import kernel_for
 from vastmax.embedding.last_good import LastGood
@@ -69,7 +69,7 @@ class TrainingRun:
         self._new_ids = _ids_in(vocabulary, corpus.vocabulary)
         self._spans: Sequence[ChunkSpan] = chunk_spans(
             corpus.sentence_offsets,
-            tokens_for(settings.vector_size, settings.window, settings.negative, corpus.num_tokens),
+            most_tokens(settings.vector_size, settings.window, settings.negative),
             window=settings.window,
         )
         self.kernel = kernel_for(vocabulary.counts, settings)
