@@ -231,7 +231,8 @@ class Trainer:
         """The share of training that is over."""
         if self.settings.minutes is not None:
             return self.progressed.training_seconds / (60 * self.settings.minutes)
-        return (self.progressed.epoch + self.progressed.stretch / len(self.streams)) / self.settings.epochs
+        of_epoch = min(self.progressed.stretch * self.streams.stretch / self.streams.length, 1.0)
+        return (self.progressed.epoch + of_epoch) / self.settings.epochs
 
     def _seconds_left(self) -> float:
         done = min(max(self._done(), 1e-9), 1.0)
