@@ -261,7 +261,7 @@ def test_a_gradient_that_is_no_number_stops_before_the_step(chain: Chain) -> Non
     before = copy.deepcopy(model.state_dict())
     model.encoder.place.register_hook(lambda gradient: gradient * math.inf)
     trainer = Trainer(model, chain.words, settings(), first_id=0)
-    with pytest.raises(TrainingFailedError, match="the norm of the gradient was (nan|inf) at step 1"):
+    with pytest.raises(TrainingFailedError, match=r"the norm of the gradient was (nan|inf) at step 1"):
         trainer.run()
     assert equal(model.state_dict(), before)
 

@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from vastmax.encoder.feed_forward import FeedForward
     from vastmax.encoder.log_bilinear import LogBilinear
     from vastmax.encoder.lstm import LSTM
+    from vastmax.encoder.registry import ENCODERS, EncoderKind
     from vastmax.encoder.transformer import Transformer
 
 _HOME = {
+    "ENCODERS": "registry",
     "Encoder": "base",
+    "EncoderKind": "registry",
     "FeedForward": "feed_forward",
     "LSTM": "lstm",
     "LogBilinear": "log_bilinear",
@@ -21,7 +24,7 @@ _HOME = {
     "Transformer": "transformer",
 }
 
-__all__ = ["LSTM", "Encoder", "FeedForward", "LogBilinear", "State", "Transformer"]
+__all__ = ["ENCODERS", "LSTM", "Encoder", "EncoderKind", "FeedForward", "LogBilinear", "State", "Transformer"]
 
 
 def __getattr__(name: str) -> Any:

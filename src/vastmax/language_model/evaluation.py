@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.streams import IGNORED, Streams
+from vastmax.language_model.text import SENTENCE_END
 from vastmax.progress import Progress, Silent
 from vastmax.text import Vocabulary
 
@@ -23,6 +24,7 @@ class Perplexity:
 
     Attributes:
         words: predicted, ends of sentences included.
+        unknown: how many of them the unknown word stood for.
         nats: mean −log p of a word.
         unnormalised_nats: mean −score of a word, where the objective lets raw scores stand for log p; else None. Beside
             `nats`, never in its place: it is no likelihood, and may be below what is possible.
@@ -31,6 +33,7 @@ class Perplexity:
     """
 
     words: int
+    unknown: int
     nats: float
     unnormalised_nats: float | None
     letters: int
@@ -53,8 +56,10 @@ class Perplexity:
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
+        bands = [{"first_rank": rank, "words": words, "nats": nats} for rank, words, nats in self.bands]
         return {
             **asdict(self),
+            "bands": bands,
             "perplexity": self.perplexity,
             "bits_per_word": self.bits_per_word,
             "bits_per_character": self.bits_per_character,
@@ -67,7 +72,7 @@ def perplexity(
     vocabulary: Vocabulary,
     *,
     first_id: int,
-    num_streams: int = 16,
+    num_streams: int | None = None,
     stretch: int = 64,
     band_edges: Sequence[int] = (100, 1_000, 10_000, 100_000),
     progress: Progress | None = None,
@@ -79,13 +84,16 @@ def perplexity(
         text: (n,) word ids; see `text_of`.
         vocabulary: for letters and ranks.
         first_id: what is read before the text, such as the end of a sentence.
-        num_streams: parts read side by side; each begins without a past, which costs a little accuracy a part.
+        num_streams: parts read side by side; each begins without a past, which costs a little accuracy a part. By
+            default one for every thousand words, and 16 at most.
         stretch: words read at a time.
         band_edges: ranks at which the bands begin, beside 0.
         progress: told of words.
 
     Cost: an exact evaluation of every word: O(V·D) each for flat layers.
     """
+    if num_streams is None:
+        num_streams = min(max(text.size // 1_000, 1), 16)
     streams = Streams(text, num_streams=num_streams, stretch=stretch, first_id=first_id)
     device = next(model.parameters()).device
     ranks = np.empty(len(vocabulary), dtype=np.int64)
@@ -128,6 +136,7 @@ def perplexity(
     )
     return Perplexity(
         words=total,
+        unknown=0 if vocabulary.unknown is None else int((text == vocabulary.id(vocabulary.unknown)).sum()),
         nats=float(nats.sum()) / total,
         unnormalised_nats=float(raw) / total if model.head.objective.self_normalising else None,
         letters=_letters(text, vocabulary),
@@ -137,8 +146,6 @@ def perplexity(
 
 def _letters(text: NDArray[np.int32], vocabulary: Vocabulary) -> int:
     """Letters of the words, and one for what separates them; the end of a sentence is a line end and no more."""
-    from vastmax.language_model.text import SENTENCE_END
-
     lengths = np.fromiter((len(word) for word in vocabulary.words), dtype=np.int64, count=len(vocabulary))
     lengths[vocabulary.id(SENTENCE_END)] = 0
     # Words of a sentence are separated by one space; the end takes the place of the last.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vastmax.errors import InputError
 from vastmax.text import Corpus, Vocabulary
+from vastmax.text.encoded_view import BLOCK_TOKENS
 from vastmax.text.words import Words
 
 SENTENCE_END = "</s>"
@@ -19,7 +20,9 @@ UNKNOWN = "<unk>"
 """The word that stands for all that the vocabulary lacks."""
 
 
-def language_vocabulary(corpus: Corpus, *, min_count: int = 1, max_size: int | None = None) -> Vocabulary:
+def language_vocabulary(
+    corpus: Corpus, *, min_count: int = 1, max_size: int | None = None, num_sentences: int | None = None
+) -> Vocabulary:
     """The words of a corpus, `UNKNOWN` and `SENTENCE_END`, in count order.
 
     Words left out count as `UNKNOWN`, which is there even if nothing was left out, with the count 0: held-out text may
@@ -29,6 +32,7 @@ def language_vocabulary(corpus: Corpus, *, min_count: int = 1, max_size: int | N
         corpus: what the model is to be trained on.
         min_count: words that occur less often are left out.
         max_size: V at most, the two words above included.
+        num_sentences: of the corpus, from its beginning, that the model is to be trained on; all if None.
 
     Raises:
         InputError: no word is frequent enough, max_size below 3, or the text itself holds the word `SENTENCE_END`.
@@ -38,16 +42,43 @@ def language_vocabulary(corpus: Corpus, *, min_count: int = 1, max_size: int | N
         >>> list(zip(vocabulary.words, vocabulary.counts.tolist()))
         [('a', 3), ('</s>', 3), ('<unk>', 2)]
     """
-    types = corpus.vocabulary
+    if num_sentences is None:
+        num_sentences = corpus.num_sentences
+    types = corpus.vocabulary if num_sentences == corpus.num_sentences else _types_of(corpus, num_sentences)
     if max_size is not None and max_size < 3:
         raise InputError(f"max_size is {max_size}; expected at least 3: {SENTENCE_END}, {UNKNOWN} and one word")
     if SENTENCE_END in types:
         raise InputError(f"the text holds {SENTENCE_END!r}, the word that is put at the ends of its lines; remove it")
     words = types.truncate(min_count=min_count, max_size=None if max_size is None else max_size - 1, unknown=UNKNOWN)
     # Behind the words that are as frequent, where a first-seen order would put it at the latest.
-    place = int(np.searchsorted(-words.counts, -corpus.num_sentences, side="right"))
+    place = int(np.searchsorted(-words.counts, -num_sentences, side="right"))
     with_end = Words.of([*words.words, SENTENCE_END]).take(np.insert(np.arange(len(words)), place, len(words)))
-    return Vocabulary.in_order(with_end, np.insert(words.counts, place, corpus.num_sentences), UNKNOWN)
+    return Vocabulary.in_order(with_end, np.insert(words.counts, place, num_sentences), UNKNOWN)
+
+
+def _types_of(corpus: Corpus, num_sentences: int) -> Vocabulary:
+    """The words of the first sentences, in count order."""
+    counts = np.zeros(len(corpus.vocabulary), dtype=np.int64)
+    end = int(corpus.read_offsets(num_sentences, num_sentences + 1)[0])
+    for start in range(0, end, BLOCK_TOKENS):
+        counts += np.bincount(corpus.read_ids(start, min(start + BLOCK_TOKENS, end)), minlength=counts.size)
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    return Vocabulary.in_order(corpus.vocabulary.words.take(order), counts[order])
+
+
+def held_out_sentences(corpus: Corpus, share: float) -> int:
+    """How many sentences at the end of a corpus hold about `share` of its words: one at least, and not all.
+
+    Raises:
+        InputError: share not in (0, 1), or a corpus of one sentence.
+    """
+    if not 0 < share < 1:
+        raise InputError(f"the share held out is {share}; expected above 0 and below 1")
+    if corpus.num_sentences < 2:
+        raise InputError("the text has one sentence (line), of which no end can be held out; give validation text")
+    offsets = corpus.sentence_offsets
+    first = int(np.searchsorted(offsets, (1 - share) * corpus.num_tokens))
+    return corpus.num_sentences - min(max(first, 1), corpus.num_sentences - 1)
 
 
 @dataclass(frozen=True)

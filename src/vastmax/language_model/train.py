@@ -153,11 +153,12 @@ class Trainer:
         """One step of the optimisers; whether anybody asks to stop."""
         progressed, began = self.progressed, self._clock()
         words = sum(int((stretch.target != IGNORED).sum()) for stretch in stretches)
-        state, loss_sum = self._state, torch.zeros((), device=self._device)
+        state, losses = self._state, []
         for number, stretch in enumerate(stretches):
             with self._sends_gradients(number + 1 == len(stretches)):
-                state = self._backward(stretch, state, words, loss_sum)
-        value = float(loss_sum) / words
+                loss, state = self._backward(stretch, state, words)
+            losses.append(loss)
+        value = float(torch.stack(losses).sum()) / words  # here a GPU is waited for, once a step
         seconds = self._clock() - began
         value, seconds, stop = self.team.sums(
             value, seconds if self.team.leads else 0.0, float(self._stop()), device=self._device
@@ -177,15 +178,14 @@ class Trainer:
             self._after_step(progressed, value)
         return stop > 0
 
-    def _backward(self, stretch: Stretch, state: State | None, words: int, loss_sum: Tensor) -> State:
-        """Add the gradient of Σ loss / words, and Σ loss to `loss_sum`; what the encoder carries on."""
+    def _backward(self, stretch: Stretch, state: State | None, words: int) -> tuple[Tensor, State]:
+        """Add the gradient of Σ loss / words; Σ loss, and what the encoder carries on."""
         word_ids, target = (part[self._part].to(self._device) for part in stretch)
         with self._autocast():
             loss, state = self._wrapped(word_ids, target, state, reduction="sum")
         # Processes average their gradients, and this is to be the sum.
         self._scaler.scale(loss * (self.team.size / words)).backward()
-        loss_sum += loss.detach()
-        return state
+        return loss.detach(), state
 
     def _move(self) -> None:
         settings = self.settings
