@@ -32,8 +32,10 @@ class Log:
 
     def __init__(self, path: Path, *, resume: dict[str, Any] | None = None, events: Path | None = None) -> None:
         self._path = path
-        self._sum, self._steps = (0.0, 0) if resume is None else (resume["sum"], resume["steps"])
-        self._size = 0 if resume is None else resume["size"]
+        known = resume or {"sum": 0.0, "steps": 0, "size": 0}
+        self._sum: float = known["sum"]
+        self._steps: int = known["steps"]
+        self._size: int = known["size"]
         self._events = None if events is None else _writer(events)
         if resume is None:
             with replacing(path) as beside:

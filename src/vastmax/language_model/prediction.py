@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 
@@ -43,8 +44,8 @@ def sentence_log_probs(
     hidden, _ = model.encoder(read)
     lengths = torch.tensor([len(sentence) + 1 for sentence in sentences], device=read.device)
     wanted = torch.arange(read.shape[1], device=read.device) < lengths[:, None]
-    log_prob = model.head.log_prob(hidden[wanted], target[wanted]).double()
-    return [part.tolist() for part in log_prob.split(lengths.tolist())]
+    log_probs = iter(model.head.log_prob(hidden[wanted], target[wanted]).tolist())
+    return [list(islice(log_probs, len(sentence) + 1)) for sentence in sentences]
 
 
 @torch.no_grad()

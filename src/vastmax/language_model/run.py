@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vastmax.language_model.evaluation import perplexity
 from vastmax.language_model.log import Log
-from vastmax.language_model.run_folder import LOG, RunFolder, all_finite
+from vastmax.language_model.run_folder import LOG, RunFolder
 from vastmax.language_model.team import Team
 from vastmax.language_model.text import SENTENCE_END
 from vastmax.language_model.train import Progressed, Trainer, TrainingFailedError
@@ -57,6 +57,8 @@ def train_run(
     saved = folder.load_checkpoint() if resume else None
     team = Team()
     model = folder.model.build(folder.vocabulary, text).to(device)
+    if team.leads and not resume:
+        folder.create()  # now that nothing is wrong with the options
     end = folder.vocabulary.id(SENTENCE_END)
     log = None
     if team.leads:
@@ -64,14 +66,17 @@ def train_run(
         log = Log(folder.path / LOG, resume=None if saved is None else saved["log"], events=events)
     progress = (progress if team.leads else None) or Silent()
 
+    def check_finite() -> None:
+        if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+            raise TrainingFailedError(
+                f"a parameter is no number after step {trainer.progressed.step}; try lower rates, or a max_norm"
+            )
+
     def save() -> None:
         state: dict[str, Any] = {"trainer": trainer.state_dict()}  # gathered: all processes come here
         if log is None:
             return
-        if not all_finite(state["trainer"]["model"]):
-            raise TrainingFailedError(
-                f"a parameter is no number after step {trainer.progressed.step}; try lower rates, or a max_norm"
-            )
+        check_finite()
         folder.save_checkpoint({**state, "log": log.state})
 
     last_saved = clock()
@@ -88,10 +93,11 @@ def train_run(
         nonlocal last_saved
         if log is not None:
             log.epoch(progressed)
+        if team.leads and progressed.epochs_since_best == 0:
+            check_finite()
+            folder.save_model(model)
         save()
         last_saved = clock()
-        if team.leads and progressed.epochs_since_best == 0:
-            folder.save_model(model)
 
     validate: Callable[[], float] | None = None
     if validation is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vastmax import __version__
 from vastmax.atomic import replacing
@@ -63,7 +63,12 @@ class RunFolder:
         Raises:
             InputError: there is a run already, or the folder cannot be made or written.
         """
-        check_new(self.path)
+        if (self.path / CONFIG).exists():
+            raise InputError(f"{self.path} already holds a run; go on with it (--resume), or give another folder")
+        try:
+            self.path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from None
         self.vocabulary.save(self.path / VOCABULARY)
         config = {
             "format": _FORMAT,
@@ -89,8 +94,8 @@ class RunFolder:
         if config.get("version") != _VERSION:
             raise InputError(
                 f"{folder} is a run of format version {config.get('version')}, written by vastmax "
-                f"{config.get('vastmax')}; this is vastmax {__version__}, which reads version {_VERSION}: use that one, "
-                "or train anew"
+                f"{config.get('vastmax')}; this is vastmax {__version__}, which reads version {_VERSION}: use that "
+                "one, or train anew"
             )
         try:
             model, settings = ModelConfig(**config["model"]), LanguageModelSettings(**config["settings"])
@@ -102,6 +107,17 @@ class RunFolder:
         except FileNotFoundError:
             raise InputError(f"{folder} is damaged: {VOCABULARY} is missing") from None
         return cls(folder, model, settings, text, vocabulary)
+
+    def check_same(self, begun: RunFolder) -> None:
+        """Raise InputError, which names them, where model, settings or text differ from those a run was begun with."""
+        before, now = begun.model.as_dict(), self.model.as_dict()
+        changed = [f"{name} was {before[name]}, now {value}" for name, value in now.items() if before[name] != value]
+        if changed:
+            raise InputError(f"cannot resume {self.path} with another model: {'; '.join(changed)}")
+        self.settings.check_same(begun.settings.as_dict())
+        digests = ("sha256", "validation_sha256")
+        if self.vocabulary != begun.vocabulary or any(self.text[name] != begun.text.get(name) for name in digests):
+            raise InputError(f"cannot resume {self.path} with another text: it was begun with {begun.text['sources']}")
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Keep what resuming needs."""
@@ -115,11 +131,13 @@ class RunFolder:
             InputError: there is none, or it is damaged.
         """
         path = self.path / CHECKPOINT
+        if not path.exists():
+            raise InputError(f"{self.path} holds no checkpoint to go on from; start anew in another folder")
+        with open(path, "rb"):  # a file that may not be read is an OSError that names it
+            pass
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except FileNotFoundError:
-            raise InputError(f"{self.path} holds no checkpoint to go on from; start anew in another folder") from None
-        except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, KeyError, ValueError):
+        except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError):
             raise InputError(f"{path} is damaged; start anew in another folder") from None
         return state
 
@@ -128,7 +146,9 @@ class RunFolder:
         from safetensors.torch import save_model
 
         with replacing(self.path / MODEL, again_and_again=True) as beside:
-            save_model(model, str(beside))
+            mode = beside.stat().st_mode
+            save_model(model, str(beside))  # which makes a file of its own, that nobody else may read
+            beside.chmod(mode)
 
     def load_model(self, device: str | torch.device = "cpu") -> LanguageModel:
         """The best model, in eval mode.
@@ -148,25 +168,6 @@ class RunFolder:
         except (SafetensorError, RuntimeError) as error:
             raise InputError(f"{path} is damaged, or of another run ({str(error).splitlines()[0]})") from None
         return model.to(device).eval()
-
-
-def check_new(path: Path) -> None:
-    """Make the folder of a new run.
-
-    Raises:
-        InputError: it holds a run, or cannot be made.
-    """
-    if (path / CONFIG).exists():
-        raise InputError(f"{path} already holds a run; go on with it (--resume), or give another folder")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {path}: {error.strerror}") from None
-
-
-def all_finite(tensors: dict[str, Tensor]) -> bool:
-    """Whether every number of the parameters is one."""
-    return all(bool(tensor.isfinite().all()) for tensor in tensors.values() if tensor.is_floating_point())
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -118,3 +119,68 @@ def text_of(corpus: Corpus, vocabulary: Vocabulary) -> NDArray[np.int32]:
         piece[~is_end] = ids
         at += piece.size
     return text
+
+
+def known_text_of(corpus: Corpus, vocabulary: Vocabulary) -> NDArray[np.int32]:
+    """`text_of`, for a text that something is to be said about.
+
+    Raises:
+        InputError: every word of it is unknown.
+    """
+    if corpus.encode_with(vocabulary).num_outside == corpus.num_tokens:
+        raise InputError(
+            f"none of the {corpus.num_tokens:,} words of the text is among the {len(vocabulary):,} of the model; is it "
+            "of the same language, and in the same case?"
+        )
+    return text_of(corpus, vocabulary)
+
+
+@dataclass(frozen=True)
+class TrainingText:
+    """What a model is trained on, and what it is tested on meanwhile.
+
+    Attributes:
+        vocabulary: of the training text alone.
+        training: (n,) ids.
+        validation: (m,) ids; None: none.
+    """
+
+    vocabulary: Vocabulary
+    training: NDArray[np.int32]
+    validation: NDArray[np.int32] | None
+
+    def digests(self) -> dict[str, str | None]:
+        """What tells these texts from others."""
+        validation = None if self.validation is None else hashlib.sha256(self.validation.data).hexdigest()
+        return {"sha256": hashlib.sha256(self.training.data).hexdigest(), "validation_sha256": validation}
+
+
+def training_text(
+    corpus: Corpus,
+    validation: Corpus | None = None,
+    *,
+    held_out: float = 0.05,
+    min_count: int = 2,
+    max_size: int | None = None,
+) -> TrainingText:
+    """Texts as ids, and the vocabulary of the training text.
+
+    Args:
+        corpus: to train on.
+        validation: held-out text; None: the end of the corpus is held out.
+        held_out: the share of the corpus; 0 for no validation.
+        min_count: see `language_vocabulary`; with 2 the words seen once stand in for those never seen.
+        max_size: see `language_vocabulary`.
+
+    Raises:
+        InputError: no end can be held out, or every word of the validation text is unknown.
+    """
+    if validation is not None or held_out == 0:
+        vocabulary = language_vocabulary(corpus, min_count=min_count, max_size=max_size)
+        tested = None if validation is None else known_text_of(validation, vocabulary)
+        return TrainingText(vocabulary, text_of(corpus, vocabulary), tested)
+    num_sentences = corpus.num_sentences - held_out_sentences(corpus, held_out)
+    vocabulary = language_vocabulary(corpus, min_count=min_count, max_size=max_size, num_sentences=num_sentences)
+    text = text_of(corpus, vocabulary)
+    end = int(corpus.read_offsets(num_sentences, num_sentences + 1)[0]) + num_sentences
+    return TrainingText(vocabulary, text[:end], text[end:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -260,7 +261,7 @@ class Trainer:
         """
         return {
             "settings": self.settings.as_dict(),
-            "progressed": {**vars(self.progressed)},
+            "progressed": copy.deepcopy(vars(self.progressed)),
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
             "scaler": self._scaler.state_dict(),
@@ -284,8 +285,7 @@ class Trainer:
         of_process = state["of_process"]
         if len(of_process) != self.team.size:
             raise InputError(f"trained by {len(of_process)} processes, now {self.team.size}; start as many again")
-        progressed = {name: list(v) if isinstance(v, list) else v for name, v in state["progressed"].items()}
-        self.progressed = Progressed(**progressed)
+        self.progressed = Progressed(**copy.deepcopy(state["progressed"]))
         self.model.load_state_dict(state["model"])
         for (optimizer, _), of_optimizer in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(of_optimizer)
