@@ -128,4 +128,5 @@ def train_run(
     finally:
         if log is not None:
             log.close()
+    team.wait(next(model.parameters()).device)
     return trainer

@@ -71,6 +71,10 @@ class Team:
         """What the leading process has as `value`."""
         return self.sums(value if self.leads else 0.0, device=device)[0]
 
+    def wait(self, device: torch.device) -> None:
+        """Until all are here: what the leader wrote before is then there for everyone."""
+        self.sums(0.0, device=device)
+
     def gather(self, value: _T) -> list[_T]:
         """What each process has as `value`, by rank."""
         if self.size == 1:
