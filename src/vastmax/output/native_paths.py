@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from vastmax.eager import eager
-from vastmax.errors import InputError
 from vastmax.kernels.hierarchical import TreeArrays
 from vastmax.output.large_memory import empty_in_large_pages
+from vastmax.output.rows import require_leaf
 
 
 class _NativeLogProb(torch.autograd.Function):
@@ -114,11 +114,8 @@ def native_log_prob(
         grad and weight.requires_grad,
         grad and bias is not None and bias.requires_grad,
     )
-    if sparse_gradients and wants[1] and not weight.is_leaf:
-        raise InputError(
-            "a parameter with row-sparse gradients is not a leaf (FSDP's flat parameters, or a parametrization): "
-            "build the layer with sparse_gradients=False, or use DistributedDataParallel"
-        )
+    if sparse_gradients and wants[1]:
+        require_leaf(weight)
     if bias is None:
         bias = weight.new_zeros(weight.shape[0])
     log_prob: Tensor = _NativeLogProb.apply(hidden, weight, bias, leaf, arrays, wants, sparse_gradients)  # type: ignore[no-untyped-call]

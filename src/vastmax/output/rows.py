@@ -76,10 +76,15 @@ def gather_rows(table: Tensor, row: Tensor, *, sparse: bool) -> Tensor:
     """
     if not sparse:
         return table.index_select(0, row)
+    require_leaf(table)
+    rows: Tensor = _GatherRows.apply(table, row)  # type: ignore[no-untyped-call]
+    return rows
+
+
+def require_leaf(table: Tensor) -> None:
+    """Raises: InputError: `table` is no leaf, so that its sparse gradient would meet an operation that cannot take it."""
     if not table.is_leaf:
         raise InputError(
             "a parameter with row-sparse gradients is not a leaf (FSDP's flat parameters, or a parametrization): "
             "build the layer with sparse_gradients=False, or use DistributedDataParallel"
         )
-    rows: Tensor = _GatherRows.apply(table, row)  # type: ignore[no-untyped-call]
-    return rows

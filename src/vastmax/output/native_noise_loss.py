@@ -1,0 +1,133 @@
+"""A step against shared noise by the native kernel: scores, losses and gradients while the scores are in the cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from vastmax.eager import eager
+from vastmax.kernels import noise_loss
+from vastmax.kernels.noise_loss import Slopes
+from vastmax.output.base import NoiseStep
+from vastmax.output.native_support import kernel_takes
+from vastmax.output.rows import require_leaf
+
+
+class _NativeNoiseLoss(torch.autograd.Function):
+    """Forward writes the slopes, and the gradient of hidden but for the factor that comes from above."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        target: Tensor,
+        step: NoiseStep,
+        wants: tuple[bool, bool, bool],
+        sparse_gradients: bool,
+    ) -> Tensor:
+        num_examples = hidden.shape[0]
+        hidden, target = hidden.contiguous(), target.contiguous()
+        plan = noise_loss.plan(step.word_ids, target, weight.shape[0])
+        loss = hidden.new_empty(num_examples)
+        slopes = Slopes(
+            noise=hidden.new_empty(num_examples, noise_loss.slope_step(step.word_ids.shape[0])),
+            row_scale=torch.empty_like(loss),
+            target=torch.empty_like(loss),
+            hidden=torch.empty_like(hidden) if wants[0] else None,
+        )
+        noise_loss.forward(
+            plan,
+            hidden,
+            weight,
+            bias,
+            step.word_ids,
+            target,
+            kind=step.kind,
+            mask=step.mask_target,
+            noise_shift=step.noise_shift,
+            target_shift=step.target_shift,
+            multiplicity=step.multiplicity,
+            loss=loss,
+            slopes=slopes,
+            threads=torch.get_num_threads(),
+        )
+        ctx.save_for_backward(hidden, slopes.noise, slopes.row_scale, slopes.target, slopes.hidden)
+        ctx.plan, ctx.wants, ctx.sparse_gradients, ctx.weight_shape = plan, wants, sparse_gradients, weight.shape
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, *slopes = ctx.saved_tensors
+        to_hidden = slopes[3] * upstream[:, None] if ctx.wants[0] else None
+        if not (ctx.wants[1] or ctx.wants[2]):
+            return to_hidden, *[None] * 6
+        row = torch.from_numpy(ctx.plan.rows.copy())
+        weight_rows = hidden.new_empty(row.shape[0], hidden.shape[1])
+        bias_rows = hidden.new_empty(row.shape[0]) if ctx.wants[2] else None
+        noise_loss.backward(
+            ctx.plan,
+            hidden,
+            Slopes(*slopes),
+            upstream=upstream.contiguous(),
+            weight_gradient=weight_rows,
+            bias_gradient=bias_rows,
+            threads=torch.get_num_threads(),
+        )
+        to_weight = _of_rows(row, weight_rows, ctx.weight_shape, ctx.sparse_gradients) if ctx.wants[1] else None
+        to_bias = (
+            None if bias_rows is None else _of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients)
+        )
+        return to_hidden, to_weight, to_bias, *[None] * 4
+
+
+def _of_rows(row: Tensor, values: Tensor, shape: torch.Size, sparse: bool) -> Tensor:
+    """A gradient of `shape` that is zero but for the given rows, ascending and distinct."""
+    if sparse:
+        return torch.sparse_coo_tensor(row[None], values, shape, is_coalesced=True, check_invariants=False)
+    return values.new_zeros(shape).index_copy_(0, row, values)
+
+
+@eager  # the kernel takes memory, which a traced tensor does not have
+def native_noise_loss(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    target: Tensor,
+    step: NoiseStep,
+    *,
+    sparse_gradients: bool,
+) -> Tensor | None:
+    """See `FlatOutput.noise_loss`, for scores hidden·weight_w + bias_w; None where there is no kernel for them.
+
+    Args:
+        hidden: (N, D).
+        weight: (V, D).
+        bias: (V,), or None.
+        target: (N,) int64.
+        step: the noise.
+        sparse_gradients: whether weight and bias get sparse gradients, of the rows in play.
+
+    Raises:
+        InputError: sparse gradients for a weight that is not a leaf of the graph (sharded or parametrised).
+
+    Cost: 6·N·K·D multiply-adds and additions, at a rate beyond that of the library's products on AVX-512 (see
+    `benchmarks/records/output_layers.json`); N·K numbers are kept for the backward pass.
+    """
+    if not kernel_takes(hidden, weight, bias):
+        return None
+    grad = torch.is_grad_enabled()
+    wants = (
+        grad and hidden.requires_grad,
+        grad and weight.requires_grad,
+        grad and bias is not None and bias.requires_grad,
+    )
+    if sparse_gradients and (wants[1] or wants[2]):
+        require_leaf(weight)
+    loss: Tensor = _NativeNoiseLoss.apply(hidden, weight, bias, target, step, wants, sparse_gradients)  # type: ignore[no-untyped-call]
+    return loss
