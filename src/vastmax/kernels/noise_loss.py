@@ -125,18 +125,20 @@ def backward(
     slopes: Slopes,
     *,
     upstream: Array,
+    hidden_gradient: Array | None,
     weight_gradient: Array,
     bias_gradient: Array | None,
     threads: int,
     target: str | None = None,
 ) -> None:
-    """Write the gradients of Σ upstream·loss by the rows in play (that by hidden is upstream · slopes.hidden).
+    """Write the gradients of Σ upstream·loss.
 
     Args:
         plan: as in `forward`.
         hidden: as in `forward`.
         slopes: what `forward` wrote.
         upstream: (N,).
+        hidden_gradient: (N, D) to be overwritten, or None.
         weight_gradient: (U, D) to be overwritten, a row for each of `plan.rows`.
         bias_gradient: (U,) to be overwritten, or None.
         threads: at most so many.
@@ -152,7 +154,9 @@ def backward(
         slopes.noise,
         slopes.row_scale,
         slopes.target,
+        slopes.hidden,
         upstream,
+        hidden_gradient,
         weight_gradient,
         bias_gradient,
         threads,

@@ -64,17 +64,18 @@ class _NativeNoiseLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         hidden, *slopes = ctx.saved_tensors
-        to_hidden = slopes[3] * upstream[:, None] if ctx.wants[0] else None
         if not (ctx.wants[1] or ctx.wants[2]):
-            return to_hidden, *[None] * 6
+            return slopes[3] * upstream[:, None], *[None] * 6
         row = torch.from_numpy(ctx.plan.rows.copy())
         weight_rows = hidden.new_empty(row.shape[0], hidden.shape[1])
         bias_rows = hidden.new_empty(row.shape[0]) if ctx.wants[2] else None
+        to_hidden = torch.empty_like(hidden) if ctx.wants[0] else None
         noise_loss.backward(
             ctx.plan,
             hidden,
             Slopes(*slopes),
             upstream=upstream.contiguous(),
+            hidden_gradient=to_hidden,
             weight_gradient=weight_rows,
             bias_gradient=bias_rows,
             threads=torch.get_num_threads(),

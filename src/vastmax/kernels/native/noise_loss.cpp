@@ -172,7 +172,11 @@ void add_targets(const NoiseBackward &step, int64_t u) {
 
 } // namespace
 
-int64_t noise_slope_step(int64_t K) { return round_up(K, lanes); }
+// Not a multiple of a power of two: rows that far apart share few sets of the cache.
+int64_t noise_slope_step(int64_t K) {
+    const int64_t whole = round_up(K, lanes);
+    return whole % 128 == 0 ? whole + lanes : whole;
+}
 
 void noise_loss_forward(const NoiseForward &step, int threads) {
     const int64_t groups = step.slope_step / lanes;
@@ -206,6 +210,8 @@ void noise_loss_backward(const NoiseBackward &step, int threads) {
         for (int64_t n = share(step.N, thread, count); n < share(step.N, thread + 1, count); ++n) {
             factor[n] = step.upstream[n] * step.row_scale[n];
             hidden.put_row(n, step.hidden + n * step.D, factor[n]);
+            if (step.hidden_gradient)
+                scale_rows(step.hidden_slope, step.upstream, n, n + 1, step.D, step.hidden_gradient);
         }
         packed.wait();
         for (int64_t first; (first = next.fetch_add(block_words)) < step.K;) block_backward(step, hidden, factor, first);

@@ -25,7 +25,7 @@ enum class NoiseLossKind { softmax, logistic };
 struct NoiseForward {
     NoiseLossKind kind;
     int64_t N, D, K;
-    int64_t slope_step;         // between rows of `slope`: K rounded up to whole vectors
+    int64_t slope_step;         // between rows of `slope`: whole vectors, at least K
     const float *hidden;        // (N, D)
     const float *weight;        // (V, D)
     const float *bias;          // (V,), or null
@@ -46,8 +46,11 @@ struct NoiseForward {
 // Gradients of sum(upstream · loss), all overwritten.
 struct NoiseBackward {
     int64_t N, D, K, slope_step;
-    const float *hidden, *slope, *row_scale, *target_slope, *upstream; // as forward wrote them
+    const float *hidden, *slope, *row_scale, *target_slope; // as in forward
+    const float *hidden_slope;                              // null where hidden_gradient is
+    const float *upstream;                                  // (N,)
     const NoisePlan *plan;
+    float *hidden_gradient; // (N, D), or null
     float *weight_gradient; // (U, D)
     float *bias_gradient;   // (U,), or null
 };

@@ -138,13 +138,17 @@ void forward(const std::string &target, const NoisePlan &plan, bool softmax, boo
 }
 
 void backward(const std::string &target, const NoisePlan &plan, Matrix<const float> hidden, Matrix<const float> slope,
-              Column<const float> row_scale, Column<const float> target_slope, Column<const float> upstream,
-              Matrix<float> weight_gradient, OptionalColumn<float> bias_gradient, int threads) {
+              Column<const float> row_scale, Column<const float> target_slope,
+              std::optional<Matrix<const float>> hidden_slope, Column<const float> upstream,
+              std::optional<Matrix<float>> hidden_gradient, Matrix<float> weight_gradient,
+              OptionalColumn<float> bias_gradient, int threads) {
     const int64_t N = int64_t(hidden.shape(0)), D = int64_t(hidden.shape(1)), U = int64_t(plan.rows.size());
     const int64_t K = int64_t(plan.noise_place.size());
     require(plan.examples.size() == size_t(N), "the plan is of another batch");
     require(has_length(row_scale, N) && has_length(target_slope, N) && has_length(upstream, N),
             "a number an example was expected");
+    require(!hidden_gradient || (hidden_slope && has_shape(*hidden_slope, N, D) && has_shape(*hidden_gradient, N, D)),
+            "the gradient of hidden wants hidden_slope, both of the shape of hidden");
     require(has_shape(weight_gradient, U, D), "the gradient of the weight must have a row for each of plan.rows");
     require(!bias_gradient || has_length(*bias_gradient, U), "the gradient of the bias must have one for each of plan.rows");
     NoiseBackward step{N,
@@ -155,8 +159,10 @@ void backward(const std::string &target, const NoisePlan &plan, Matrix<const flo
                        slope.data(),
                        row_scale.data(),
                        target_slope.data(),
+                       hidden_gradient ? hidden_slope->data() : nullptr,
                        upstream.data(),
                        &plan,
+                       hidden_gradient ? hidden_gradient->data() : nullptr,
                        weight_gradient.data(),
                        data(bias_gradient)};
     with_target(target, [&](auto step_of, auto, auto run) {
@@ -185,6 +191,7 @@ void bind_noise_loss(nb::module_ &m) {
           nb::arg("target_slope").noconvert(), nb::arg("hidden_slope").noconvert().none(), nb::arg("threads"));
     m.def("noise_loss_backward", &backward, nb::arg("target"), nb::arg("plan"), nb::arg("hidden").noconvert(),
           nb::arg("slope").noconvert(), nb::arg("row_scale").noconvert(), nb::arg("target_slope").noconvert(),
-          nb::arg("upstream").noconvert(), nb::arg("weight_gradient").noconvert(),
+          nb::arg("hidden_slope").noconvert().none(), nb::arg("upstream").noconvert(),
+          nb::arg("hidden_gradient").noconvert().none(), nb::arg("weight_gradient").noconvert(),
           nb::arg("bias_gradient").noconvert().none(), nb::arg("threads"));
 }
