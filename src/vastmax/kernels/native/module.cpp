@@ -7,6 +7,7 @@ void bind_text_encoder(nb::module_ &m);
 void bind_skipgram(nb::module_ &m);
 void bind_hierarchical(nb::module_ &m);
 void bind_narrow_softmax(nb::module_ &m);
+void bind_linear_softmax(nb::module_ &m);
 void bind_noise_loss(nb::module_ &m);
 void bind_row_update(nb::module_ &m);
 
@@ -18,6 +19,7 @@ NB_MODULE(_native, m) {
     bind_skipgram(m);
     bind_hierarchical(m);
     bind_narrow_softmax(m);
+    bind_linear_softmax(m);
     bind_noise_loss(m);
     bind_row_update(m);
 }
