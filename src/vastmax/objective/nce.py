@@ -97,9 +97,7 @@ class NCE(Objective):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
-        noise = self.proposal.draw(
-            target, self.num_samples, shared=self.shared, context=context, generator=generator
-        )
+        noise = self.proposal.draw(target, self.num_samples, shared=self.shared, context=context, generator=generator)
         constant = self.fixed_log_normaliser or 0.0
         noise_shift = -noise.log_expected_count - constant
         target_shift = -noise.target_log_expected_count - constant

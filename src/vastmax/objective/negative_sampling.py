@@ -90,9 +90,7 @@ class NegativeSampling(Objective):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
-        noise = self.proposal.draw(
-            target, self.num_samples, shared=self.shared, context=context, generator=generator
-        )
+        noise = self.proposal.draw(target, self.num_samples, shared=self.shared, context=context, generator=generator)
         if self.shared and self.exclude != "window":
             step = NoiseStep(
                 "logistic", noise.word_ids, multiplicity=noise.multiplicity, mask_target=self.exclude == "target"

@@ -59,7 +59,11 @@ def add_rows_(table: Tensor, row_ids: Tensor | None, update: Tensor, *, alpha: f
         table.add_(update, alpha=alpha)
     elif _kernel_takes(table, update):
         row_update.add_rows(
-            table.view(len(table), -1), row_ids, update.view(len(update), -1), scale=alpha, threads=torch.get_num_threads()
+            table.view(len(table), -1),
+            row_ids,
+            update.view(len(update), -1),
+            scale=alpha,
+            threads=torch.get_num_threads(),
         )
     else:
         # The sum of a dense and a sparse tensor runs in parallel over the rows; index_add_, as general, does not.

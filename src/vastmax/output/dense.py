@@ -117,9 +117,7 @@ class Dense(RowSparse, TableOutput):
         """See `FlatOutput.noise_loss`."""
         if self.score_shift is not None:
             return None
-        return native_noise_loss(
-            hidden, self.weight, self.bias, target, step, sparse_gradients=self.sparse_gradients
-        )
+        return native_noise_loss(hidden, self.weight, self.bias, target, step, sparse_gradients=self.sparse_gradients)
 
     def table(self) -> tuple[Tensor, Tensor | None]:
         """See `TableOutput.table`."""

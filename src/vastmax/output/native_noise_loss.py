@@ -81,9 +81,7 @@ class _NativeNoiseLoss(torch.autograd.Function):
             threads=torch.get_num_threads(),
         )
         to_weight = _of_rows(row, weight_rows, ctx.weight_shape, ctx.sparse_gradients) if ctx.wants[1] else None
-        to_bias = (
-            None if bias_rows is None else _of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients)
-        )
+        to_bias = None if bias_rows is None else _of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients)
         return to_hidden, to_weight, to_bias, *[None] * 4
 
 

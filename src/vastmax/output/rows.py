@@ -82,7 +82,7 @@ def gather_rows(table: Tensor, row: Tensor, *, sparse: bool) -> Tensor:
 
 
 def require_leaf(table: Tensor) -> None:
-    """Raises: InputError: `table` is no leaf, so that its sparse gradient would meet an operation that cannot take it."""
+    """Raises: InputError: `table` is no leaf: its sparse gradient would meet an operation that cannot take it."""
     if not table.is_leaf:
         raise InputError(
             "a parameter with row-sparse gradients is not a leaf (FSDP's flat parameters, or a parametrization): "
