@@ -32,10 +32,11 @@ class _NativeNoiseLoss(torch.autograd.Function):
     ) -> Tensor:
         num_examples = hidden.shape[0]
         hidden, target = hidden.contiguous(), target.contiguous()
-        plan = noise_loss.plan(step.word_ids, target, weight.shape[0])
+        noise_ids = step.word_ids.contiguous()
+        plan = noise_loss.plan(noise_ids, target, weight.shape[0])
         loss = hidden.new_empty(num_examples)
         slopes = Slopes(
-            noise=hidden.new_empty(num_examples, noise_loss.slope_step(step.word_ids.shape[0])),
+            noise=hidden.new_empty(num_examples, noise_loss.slope_step(noise_ids.shape[0])),
             row_scale=torch.empty_like(loss),
             target=torch.empty_like(loss),
             hidden=torch.empty_like(hidden) if wants[0] else None,
@@ -45,13 +46,13 @@ class _NativeNoiseLoss(torch.autograd.Function):
             hidden,
             weight,
             bias,
-            step.word_ids,
+            noise_ids,
             target,
             kind=step.kind,
             mask=step.mask_target,
-            noise_shift=step.noise_shift,
-            target_shift=step.target_shift,
-            multiplicity=step.multiplicity,
+            noise_shift=_constant(step.noise_shift),
+            target_shift=_constant(step.target_shift),
+            multiplicity=_constant(step.multiplicity),
             loss=loss,
             slopes=slopes,
             threads=torch.get_num_threads(),
@@ -83,6 +84,11 @@ class _NativeNoiseLoss(torch.autograd.Function):
         to_weight = _of_rows(row, weight_rows, ctx.weight_shape, ctx.sparse_gradients) if ctx.wants[1] else None
         to_bias = None if bias_rows is None else _of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients)
         return to_hidden, to_weight, to_bias, *[None] * 4
+
+
+def _constant(numbers: Tensor | None) -> Tensor | None:
+    """As the kernel reads it: a proposal may compute in float64."""
+    return None if numbers is None else numbers.detach().to(torch.float32).contiguous()
 
 
 def _of_rows(row: Tensor, values: Tensor, shape: torch.Size, sparse: bool) -> Tensor:
