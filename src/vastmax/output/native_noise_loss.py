@@ -13,7 +13,7 @@ from vastmax.kernels import noise_loss
 from vastmax.kernels.noise_loss import Slopes
 from vastmax.output.base import NoiseStep
 from vastmax.output.native_support import kernel_takes
-from vastmax.output.rows import require_leaf
+from vastmax.output.rows import gradient_of_rows, require_leaf
 
 
 class _NativeNoiseLoss(torch.autograd.Function):
@@ -81,21 +81,16 @@ class _NativeNoiseLoss(torch.autograd.Function):
             bias_gradient=bias_rows,
             threads=torch.get_num_threads(),
         )
-        to_weight = _of_rows(row, weight_rows, ctx.weight_shape, ctx.sparse_gradients) if ctx.wants[1] else None
-        to_bias = None if bias_rows is None else _of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients)
+        to_weight = gradient_of_rows(row, weight_rows, ctx.weight_shape, ctx.sparse_gradients) if ctx.wants[1] else None
+        to_bias = (
+            None if bias_rows is None else gradient_of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients)
+        )
         return to_hidden, to_weight, to_bias, *[None] * 4
 
 
 def _constant(numbers: Tensor | None) -> Tensor | None:
     """As the kernel reads it: a proposal may compute in float64."""
     return None if numbers is None else numbers.detach().to(torch.float32).contiguous()
-
-
-def _of_rows(row: Tensor, values: Tensor, shape: torch.Size, sparse: bool) -> Tensor:
-    """A gradient of `shape` that is zero but for the given rows, ascending and distinct."""
-    if sparse:
-        return torch.sparse_coo_tensor(row[None], values, shape, is_coalesced=True, check_invariants=False)
-    return values.new_zeros(shape).index_copy_(0, row, values)
 
 
 @eager  # the kernel takes memory, which a traced tensor does not have
@@ -121,8 +116,7 @@ def native_noise_loss(
     Raises:
         InputError: sparse gradients for a weight that is not a leaf of the graph (sharded or parametrised).
 
-    Cost: 6·N·K·D multiply-adds and additions, at a rate beyond that of the library's products on AVX-512 (see
-    `benchmarks/records/output_layers.json`); N·K numbers are kept for the backward pass.
+    Cost: 3·N·K·D multiply-adds; N·K numbers are kept for the backward pass.
     """
     if not kernel_takes(hidden, weight, bias):
         return None

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from vastmax.eager import eager
 from vastmax.kernels.hierarchical import TreeArrays
 from vastmax.output.large_memory import empty_in_large_pages
-from vastmax.output.rows import require_leaf
+from vastmax.output.rows import gradient_of_rows, require_leaf
 
 
 class _NativeLogProb(torch.autograd.Function):
@@ -73,16 +73,9 @@ class _NativeLogProb(torch.autograd.Function):
             bias_gradient=bias_rows,
             threads=torch.get_num_threads(),
         )
-        to_weight = _of_rows(row, weight_rows, ctx.weight_shape, ctx.sparse_gradients) if ctx.wants[1] else None
-        to_bias = _of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients) if ctx.wants[2] else None
+        to_weight = gradient_of_rows(row, weight_rows, ctx.weight_shape, ctx.sparse_gradients) if ctx.wants[1] else None
+        to_bias = gradient_of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients) if ctx.wants[2] else None
         return to_hidden, to_weight, to_bias, None, None, None, None
-
-
-def _of_rows(row: Tensor, values: Tensor, shape: torch.Size, sparse: bool) -> Tensor:
-    """A gradient of `shape` that is zero but for the given rows, ascending and distinct."""
-    if sparse:
-        return torch.sparse_coo_tensor(row[None], values, shape, is_coalesced=True, check_invariants=False)
-    return values.new_zeros(shape).index_copy_(0, row, values)
 
 
 @eager  # the kernel takes memory, which a traced tensor does not have

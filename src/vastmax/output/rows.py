@@ -50,10 +50,7 @@ class _GatherRows(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (row,) = ctx.saved_tensors
-        return (
-            torch.sparse_coo_tensor(row[None], gradient, ctx.table_shape, is_coalesced=True, check_invariants=False),
-            None,
-        )
+        return gradient_of_rows(row, gradient, ctx.table_shape, sparse=True), None
 
 
 def gather_rows(table: Tensor, row: Tensor, *, sparse: bool) -> Tensor:
@@ -79,6 +76,13 @@ def gather_rows(table: Tensor, row: Tensor, *, sparse: bool) -> Tensor:
     require_leaf(table)
     rows: Tensor = _GatherRows.apply(table, row)  # type: ignore[no-untyped-call]
     return rows
+
+
+def gradient_of_rows(row: Tensor, values: Tensor, shape: torch.Size, sparse: bool) -> Tensor:
+    """A gradient of `shape` that is zero but for the given rows, ascending and distinct."""
+    if sparse:
+        return torch.sparse_coo_tensor(row[None], values, shape, is_coalesced=True, check_invariants=False)
+    return values.new_zeros(shape).index_copy_(0, row, values)
 
 
 def require_leaf(table: Tensor) -> None:

@@ -1,15 +1,12 @@
 // The Python face of the step against shared noise: its plan, and its choice of instruction set.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
 #include <limits>
-#include <optional>
-#include <stdexcept>
 #include <utility>
 
+#include "bindings.hpp"
 #include "noise_loss.hpp"
 #include "targets.hpp"
 
@@ -18,18 +15,7 @@ using namespace vastmax;
 
 namespace {
 
-template <typename T> using Column = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 template <typename T> using OptionalColumn = std::optional<Column<T>>;
-
-void require(bool holds, const char *what) {
-    if (!holds) throw std::invalid_argument(what);
-}
-template <typename T> bool has_length(const Column<T> &column, int64_t length) { return int64_t(column.shape(0)) == length; }
-template <typename T> bool has_shape(const Matrix<T> &matrix, int64_t rows, int64_t columns) {
-    return int64_t(matrix.shape(0)) == rows && int64_t(matrix.shape(1)) == columns;
-}
-template <typename T> T *data(const OptionalColumn<T> &column) { return column ? column->data() : nullptr; }
 
 // Calls f with the functions of one instruction set.
 template <typename F> auto with_target(const std::string &target, const F &f) {
@@ -117,12 +103,12 @@ void forward(const std::string &target, const NoisePlan &plan, bool softmax, boo
                       0,
                       hidden.data(),
                       weight.data(),
-                      data(bias),
+                      data_of(bias),
                       noise_ids.data(),
                       target_ids.data(),
-                      data(noise_shift),
-                      data(target_shift),
-                      data(multiplicity),
+                      data_of(noise_shift),
+                      data_of(target_shift),
+                      data_of(multiplicity),
                       mask ? plan.noise_of_target.data() : nullptr,
                       loss.data(),
                       slope.data(),
@@ -164,7 +150,7 @@ void backward(const std::string &target, const NoisePlan &plan, Matrix<const flo
                        &plan,
                        hidden_gradient ? hidden_gradient->data() : nullptr,
                        weight_gradient.data(),
-                       data(bias_gradient)};
+                       data_of(bias_gradient)};
     with_target(target, [&](auto step_of, auto, auto run) {
         step.slope_step = step_of(K);
         require(has_shape(slope, N, step.slope_step), "slope must be (N, noise_slope_step)");

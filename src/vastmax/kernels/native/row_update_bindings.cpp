@@ -1,10 +1,7 @@
 // The Python face of the row update, and its choice of instruction set.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
-#include <stdexcept>
-
+#include "bindings.hpp"
 #include "row_update.hpp"
 #include "targets.hpp"
 
@@ -12,13 +9,6 @@ namespace nb = nanobind;
 using namespace vastmax;
 
 namespace {
-
-template <typename T> using Column = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-void require(bool holds, const char *what) {
-    if (!holds) throw std::invalid_argument(what);
-}
 
 void run(const std::string &target, const RowUpdate &update, int threads) {
 #ifdef VASTMAX_HAVE_avx512
