@@ -211,7 +211,7 @@ class TrainingRun:
             kept = f"the vectors of epoch {epoch} are kept" if epoch else "no epoch was complete, so nothing is kept"
         message = (
             f"training diverged in epoch {epoch + 1} (loss {tally.recent_loss:.4g} nats a prediction); {kept}. "
-            f"alpha was {settings.alpha:g}: try alpha={min(settings.alpha / 4, default_alpha(settings.model)):.3g}"
+            f"alpha was {settings.alpha:g}: try alpha={min(settings.alpha / 4, default_alpha(settings)):.3g}"
         )
         return DivergenceError(message, last_good.load())
 
