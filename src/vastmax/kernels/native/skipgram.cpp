@@ -10,42 +10,22 @@
 #include "skipgram.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <vector>
 
 #include "logistic.hpp"
 #include "random.hpp"
+#include "scratch.hpp"
+#include "strips.hpp"
 #include "vector.hpp"
 #include "windows.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 namespace {
 
-constexpr int vecs_per_unit = row_alignment / lanes;
-
 // A tile of scores, as many sums as the registers hold: noise words × vectors of centres.
 constexpr int tile_words = lanes == 16 ? 8 : 4;
 constexpr int tile_vecs = 2;
 static_assert(block_size % (tile_vecs * lanes) == 0);
-
-// Scratch memory that starts on a cache line.
-class Scratch {
-  public:
-    explicit Scratch(int64_t floats)
-        : memory_(static_cast<float *>(std::aligned_alloc(64, (floats * sizeof(float) + 63) / 64 * 64))) {
-        if (!memory_) throw std::bad_alloc();
-        std::fill_n(memory_.get(), floats, 0.0f);
-    }
-    float *data() const { return memory_.get(); }
-
-  private:
-    struct Free {
-        void operator()(float *p) const { std::free(p); }
-    };
-    std::unique_ptr<float, Free> memory_;
-};
 
 class Trainer {
   public:
@@ -59,11 +39,9 @@ class Trainer {
     ChunkResult train(const Chunk &chunk) {
         Random random(chunk.seed);
         draw_pool(random);
-        int64_t origin = chunk.sentence_offsets[0], total = chunk.sentence_offsets[chunk.num_sentences] - origin;
         for (int64_t s = 0; s < chunk.num_sentences;) {
-            float progress = float(chunk.sentence_offsets[s] - origin) / float(std::max<int64_t>(total, 1));
-            alpha_ = chunk.alpha_begin + (chunk.alpha_end - chunk.alpha_begin) * progress;
-            s = windows_.fill(model_, chunk, s, uint32_t(settings_.window), random);
+            alpha_ = chunk.alpha(s);
+            s = windows_.fill(model_.words, chunk, s, uint32_t(settings_.window), random);
             for (int band = 0; band < settings_.num_bands && band * band_width + 1 < windows_.longest_sentence(); ++band)
                 train_band(band, random);
         }
@@ -84,17 +62,7 @@ class Trainer {
             result_.predictions += pairs;
             pool_.swap(pool_next_);
             draw_pool(random);
-            switch (stride_ / row_alignment) {
-            case 1: block<1>(begin); break;
-            case 2: block<2>(begin); break;
-            case 3: block<3>(begin); break;
-            case 4: block<4>(begin); break;
-            case 5: block<5>(begin); break;
-            case 6: block<6>(begin); break;
-            case 7: block<7>(begin); break;
-            case 8: block<8>(begin); break;
-            default: block<0>(begin);
-            }
+            with_units(stride_, [&](auto units) { block<units>(begin); });
         }
     }
 
@@ -104,8 +72,8 @@ class Trainer {
     void draw_pool(Random &random) {
         for (int j = 0; j < largest_pool_; ++j) {
             uint64_t r = random.next();
-            uint32_t slot = Random::below(uint32_t(model_.vocab_size), uint32_t(r >> 32));
-            pool_next_[j] = uint32_t(r) <= model_.alias_threshold[slot] ? int32_t(slot) : model_.alias_word[slot];
+            uint32_t slot = Random::below(uint32_t(model_.words.vocab_size), uint32_t(r >> 32));
+            pool_next_[j] = uint32_t(r) <= model_.noise.alias_threshold[slot] ? int32_t(slot) : model_.noise.alias_word[slot];
         }
     }
 
@@ -127,15 +95,10 @@ class Trainer {
     // its centres, the contexts that come into reach, its pool.
     void prefetch(int64_t begin, int i) const {
         int64_t next = begin + settings_.centres + i, reach = next + std::min(settings_.window, below_ + band_width);
-        if (next < windows_.size()) prefetch_row(centre_row(windows_.word_id(next)));
-        if (reach < windows_.size()) prefetch_row(context_row(windows_.word_id(reach)));
-        for (int j = i; j < pool_size_; j += settings_.centres) prefetch_row(context_row(pool_next_[j]));
+        if (next < windows_.size()) prefetch_row(centre_row(windows_.word_id(next)), stride_);
+        if (reach < windows_.size()) prefetch_row(context_row(windows_.word_id(reach)), stride_);
+        for (int j = i; j < pool_size_; j += settings_.centres) prefetch_row(context_row(pool_next_[j]), stride_);
     }
-    void prefetch_row(const float *row) const {
-        for (int64_t d = 0; d < stride_; d += row_alignment) __builtin_prefetch(row + d, 1, 2);
-    }
-
-    template <int units> int row_vecs() const { return units ? units * vecs_per_unit : int(stride_ / lanes); }
 
     template <int units> void block(int64_t begin) {
         gather<units>(begin);
@@ -152,23 +115,20 @@ class Trainer {
 
     template <int units> void gather(int64_t begin) {
         for (int i = 0; i < block_size; ++i) // rows past the end of the text repeat the last one; they weigh nothing
-            copy_row<units>(h_ + i * stride_, centre_row(windows_.word_id(begin + std::min(i, count_ - 1))));
-        for (int j = 0; j < pool_size_; ++j) copy_row<units>(noise_ + j * stride_, context_row(pool_[j]));
+            copy_row<units>(h_ + i * stride_, centre_row(windows_.word_id(begin + std::min(i, count_ - 1))), stride_);
+        for (int j = 0; j < pool_size_; ++j) copy_row<units>(noise_ + j * stride_, context_row(pool_[j]), stride_);
         for (int i = 0; i < block_size; i += lanes)
-            for (int v = 0; v < row_vecs<units>(); ++v) {
+            for (int v = 0; v < row_vecs<units>(stride_); ++v) {
                 Vec square[lanes];
                 for (int k = 0; k < lanes; ++k) square[k] = load(h_ + (i + k) * stride_ + v * lanes);
                 transpose(square);
                 for (int k = 0; k < lanes; ++k) store(h_columns_ + (v * lanes + k) * block_size + i, square[k]);
             }
     }
-    template <int units> void copy_row(float *to, const float *from) const {
-        for (int v = 0; v < row_vecs<units>(); ++v) store(to + v * lanes, load(from + v * lanes));
-    }
 
     // g[j, i] = noise_j . h_i, centres side by side in the vectors so that no sum runs across lanes.
     template <int units> void noise_scores() {
-        const int columns = row_vecs<units>() * lanes;
+        const int columns = row_vecs<units>(stride_) * lanes;
         for (int j = 0; j < pool_size_; j += tile_words)
             for (int i = 0; i < block_size; i += tile_vecs * lanes) {
                 Vec dot[tile_words][tile_vecs] = {};
@@ -206,7 +166,7 @@ class Trainer {
         alignas(64) float g[max_contexts];
         for (int k = 0; k < n; ++k) rows[k] = context_row(contexts_[k][i]);
         positive_gradients<units>(h_ + i * stride_, rows, n, g);
-        for_strips<units>([&](auto width, int d) { apply<width>(d, i, own, rows, n, g); });
+        for_strips<units>(stride_, [&](auto width, int d) { apply<width>(d, i, own, rows, n, g); });
     }
 
     // From the rows' scores: g = alpha * (1 - sigma(score)) and the loss -log sigma(score) = softplus(-score). The scores
@@ -227,7 +187,7 @@ class Trainer {
             for (int lane = 0; lane < lanes; ++lane) table.at[lane] = lane % repeats;
             return table;
         }();
-        const int vecs = row_vecs<units>();
+        const int vecs = row_vecs<units>(stride_);
         for (int first_group = 0; first_group * group < n; first_group += repeats) {
             Vec scores = {};
             for (int repeat = 0; repeat < repeats && (first_group + repeat) * group < n; ++repeat) {
@@ -247,18 +207,6 @@ class Trainer {
             loss_ += used ? f.softplus : Vec{};
             store(g + at, f.sigmoid * alpha_);
         }
-    }
-
-    // Calls f(width, first column) for strips of a row that fit the registers; width is a compile-time number of vectors.
-    template <int units, typename F> void for_strips(F f) const {
-        constexpr int widest = lanes == 16 ? 8 : 4;
-        constexpr int total = units * vecs_per_unit, rest = total % widest;
-        int v = 0, vecs = row_vecs<units>();
-        for (; v + widest <= vecs; v += widest) f(std::integral_constant<int, widest>{}, v * lanes);
-        if constexpr (units == 0)
-            for (; v < vecs; v += vecs_per_unit) f(std::integral_constant<int, vecs_per_unit>{}, v * lanes);
-        else if constexpr (rest > 0)
-            f(std::integral_constant<int, rest>{}, (total - rest) * lanes);
     }
 
     // own += sum_j g_noise[j, i] noise[j] + sum_k g[k] rows[k];  rows[k] += g[k] h_i
@@ -286,7 +234,7 @@ class Trainer {
     // noise word j += sum_i g[j, i] h_i; a word drawn twice gets both sums, one after the other.
     template <int units> void update_noise_words() {
         for (int j = 0; j < pool_size_; j += 2)
-            for_strips<units>([&](auto width, int d) { update_noise_columns<width>(d, j); });
+            for_strips<units>(stride_, [&](auto width, int d) { update_noise_columns<width>(d, j); });
     }
     template <int width> void update_noise_columns(int64_t d, int j) const {
         Vec total[2][width] = {};

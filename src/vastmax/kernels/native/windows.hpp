@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "embedding.hpp"
 #include "random.hpp"
-#include "skipgram.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 
@@ -23,18 +23,18 @@ class Windows {
   public:
     // Takes whole sentences, from number s on, until about `span` words are kept: drops words outside the vocabulary and,
     // by chance, frequent ones, and draws a window for each that is left. Returns the next sentence's number.
-    int64_t fill(const SkipgramModel &model, const Chunk &chunk, int64_t s, uint32_t window, Random &random) {
+    int64_t fill(const Subsampling &words, const Chunk &chunk, int64_t s, uint32_t window, Random &random) {
         positions_.clear();
         longest_ = 0;
         for (; s < chunk.num_sentences && size() < span; ++s) {
-            const int32_t *word = chunk.word_ids + (chunk.sentence_offsets[s] - chunk.sentence_offsets[0]);
-            const int32_t *end = chunk.word_ids + (chunk.sentence_offsets[s + 1] - chunk.sentence_offsets[0]);
+            const int32_t *word = chunk.word_ids + (chunk.sentence_offsets[s] - chunk.origin());
+            const int32_t *end = chunk.word_ids + (chunk.sentence_offsets[s + 1] - chunk.origin());
             auto first = int32_t(size());
             for (; word < end; ++word) {
-                if (*word >= model.vocab_size) continue;
+                if (*word >= words.vocab_size) continue;
                 ++words_;
                 uint64_t r = random.next();
-                if (uint32_t(r >> 32) <= model.keep_threshold[*word])
+                if (uint32_t(r >> 32) <= words.keep_threshold[*word])
                     positions_.push_back({*word, first, 0, int32_t(1 + Random::below(window, uint32_t(r)))});
             }
             auto last = int32_t(size()) - 1;
