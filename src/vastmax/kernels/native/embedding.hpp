@@ -24,6 +24,18 @@ struct NoiseLaw {
     const int32_t *alias_word;       // (V,)
 };
 
+// A binary tree whose leaves are the words. Edge e leads out of node e / 2 by branch e % 2.
+struct Tree {
+    float *nodes;                // (num_nodes, stride) the vectors of the inner nodes
+    int64_t num_nodes;           // 0: there is no tree
+    const int64_t *path_offsets; // (V + 1,) where each word's edges begin
+    const int32_t *path_edges;   // from the root to the word
+    int64_t longest_path;
+    int32_t paths_an_exchange;   // see NodeRows
+
+    int path_length(int32_t word_id) const { return int(path_offsets[word_id + 1] - path_offsets[word_id]); }
+};
+
 struct Chunk {
     const int32_t *word_ids;
     const int64_t *sentence_offsets; // (num_sentences + 1,); the first counts as the origin of word_ids
