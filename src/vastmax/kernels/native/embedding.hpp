@@ -24,6 +24,9 @@ struct NoiseLaw {
     const int32_t *alias_word;       // (V,)
 };
 
+// The noise words that do not count for a prediction: none, the word that is predicted, every word in the centre's window.
+enum class Exclude : int32_t { none, target, window };
+
 struct Chunk {
     const int32_t *word_ids;
     const int64_t *sentence_offsets; // (num_sentences + 1,); the first counts as the origin of word_ids

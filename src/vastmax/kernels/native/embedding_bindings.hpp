@@ -41,6 +41,11 @@ inline NoiseLaw noise_law(const Matrix &words, const Column<uint32_t> &alias_thr
     return {alias_threshold.data(), alias_word.data()};
 }
 
+inline Exclude checked_exclude(int exclude) {
+    require(exclude >= 0 && exclude <= int(Exclude::window), "exclude must be 0 (none), 1 (target) or 2 (window)");
+    return Exclude(exclude);
+}
+
 inline Chunk checked_chunk(const Column<int32_t> &word_ids, const Column<int64_t> &sentence_offsets, float alpha_begin,
                            float alpha_end, uint64_t seed) {
     require(sentence_offsets.shape(0) > 0, "sentence_offsets must not be empty");

@@ -22,6 +22,7 @@ struct SkipgramSettings {
     const int32_t *pool_sizes;  // (num_bands,) P, the noise words a block shares, for each band of distances
     int32_t num_bands;          // ceil(window / band_width)
     int32_t centres;            // of a block, 1 .. block_size
+    Exclude exclude;
 };
 
 // One function a compiled instruction set.
