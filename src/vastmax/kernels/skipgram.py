@@ -7,9 +7,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vastmax.distribution.alias import AliasTable
 from vastmax.kernels import _native
-from vastmax.kernels.embedding_kernel import ChunkResult, keep_thresholds, padded_rows
+from vastmax.kernels.embedding_kernel import (
+    EXCLUDE_CODES,
+    ChunkResult,
+    NoiseTable,
+    keep_thresholds,
+    largest_kept_share,
+    padded_rows,
+)
 from vastmax.kernels.targets import choose_target
 
 PAIRS_PER_NOISE_WORD = 40
@@ -62,6 +68,7 @@ class SkipgramKernel:
         negative: int,
         sample: float,
         ns_exponent: float,
+        exclude: str = "target",
         pool_sizes: NDArray[np.int32] | None = None,
         target: str | None = None,
     ) -> None:
@@ -73,14 +80,9 @@ class SkipgramKernel:
         self._window = window
         self._negative = negative
         self._keep = keep_thresholds(counts, sample)
-        # Relative to the count that weighs most, so that no power overflows.
-        count = np.maximum(counts, 1)
-        law = (count / (count.max() if ns_exponent >= 0 else count.min())) ** ns_exponent
-        table = AliasTable.from_weights(law)
-        self._alias_threshold = table.thresholds_32_bits()
-        self._alias_word = table.alias
-        kept = counts * ((self._keep + 1.0) / 2.0**32)
-        crowding = max(float(law.max() / law.sum()), float(kept.max() / kept.sum()))
+        self._noise = NoiseTable.of(counts, ns_exponent)
+        self._exclude = EXCLUDE_CODES[exclude]
+        crowding = max(self._noise.largest_share, largest_kept_share(counts, self._keep))
         self._centres = centres_for(crowding, window, negative)
         self._pool_sizes = pool_sizes_for(window, negative, self._centres) if pool_sizes is None else pool_sizes
 
@@ -99,12 +101,13 @@ class SkipgramKernel:
             self.centre,
             self.context,
             self._keep,
-            self._alias_threshold,
-            self._alias_word,
+            self._noise.thresholds,
+            self._noise.words,
             self._window,
             self._negative,
             self._pool_sizes,
             self._centres,
+            self._exclude,
             word_ids,
             sentence_offsets,
             alpha_begin,

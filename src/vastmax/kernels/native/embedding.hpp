@@ -31,10 +31,11 @@ struct Tree {
     const int64_t *path_offsets; // (V + 1,) where each word's edges begin
     const int32_t *path_edges;   // from the root to the word
     int64_t longest_path;
-    int32_t paths_an_exchange;   // see NodeRows
-
-    int path_length(int32_t word_id) const { return int(path_offsets[word_id + 1] - path_offsets[word_id]); }
+    int32_t paths_an_exchange;   // walked by a thread between two exchanges of the top of the tree with the others
 };
+
+// The noise words that do not count for a prediction: none, the word that is predicted, every word in the centre's window.
+enum class Exclude : int32_t { none, target, window };
 
 struct Chunk {
     const int32_t *word_ids;
@@ -55,7 +56,7 @@ struct ChunkResult {
     int64_t words;       // in the vocabulary, before subsampling
     int64_t kept;        // after it
     int64_t predictions; // trained: (centre, context) pairs in skip-gram, centres with a context in CBOW
-    double loss;         // summed over predictions: -log sigma(positive) - sum over K noise words of log sigma(-noise)
+    double loss;         // summed over predictions and over the objectives
 };
 
 } // namespace vastmax

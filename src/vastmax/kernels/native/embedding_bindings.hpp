@@ -41,6 +41,20 @@ inline NoiseLaw noise_law(const Matrix &words, const Column<uint32_t> &alias_thr
     return {alias_threshold.data(), alias_word.data()};
 }
 
+inline Exclude checked_exclude(int exclude) {
+    require(exclude >= 0 && exclude <= int(Exclude::window), "exclude must be 0 (none), 1 (target) or 2 (window)");
+    return Exclude(exclude);
+}
+
+// No tree where `nodes` has no row.
+inline Tree checked_tree(const Matrix &words, const Matrix &nodes, const Column<int64_t> &path_offsets,
+                         const Column<int32_t> &path_edges, int64_t longest_path, int paths_an_exchange) {
+    require(nodes.shape(1) == words.shape(1), "nodes must be as wide as words");
+    require(nodes.shape(0) == 0 || path_offsets.shape(0) == words.shape(0) + 1, "every word must have a path");
+    require(paths_an_exchange > 0, "paths_an_exchange must be positive");
+    return {nodes.data(), int64_t(nodes.shape(0)), path_offsets.data(), path_edges.data(), longest_path, paths_an_exchange};
+}
+
 inline Chunk checked_chunk(const Column<int32_t> &word_ids, const Column<int64_t> &sentence_offsets, float alpha_begin,
                            float alpha_end, uint64_t seed) {
     require(sentence_offsets.shape(0) > 0, "sentence_offsets must not be empty");

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "tree_paths.hpp"
-#include "windows.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 
@@ -19,10 +18,11 @@ class SkipgramPaths {
     int64_t train(const Windows &windows, float alpha) {
         int64_t pairs = 0;
         for (int64_t p = 0; p < windows.size(); ++p) {
-            prefetch(windows, p);
+            if (p + furthest_prefetch < windows.size()) prefetch_row(row(windows, p + furthest_prefetch), stride_);
+            paths_.prefetch(windows, p);
             contexts_.clear();
             for (int64_t q = windows.window_begin(p); q <= windows.window_last(p); ++q)
-                if (q != p) contexts_.push_back(words_ + windows.word_id(q) * stride_);
+                if (q != p) contexts_.push_back(row(windows, q));
             if (contexts_.empty()) continue;
             paths_.walk(windows.word_id(p), contexts_.data(), contexts_.data(), int(contexts_.size()), 1.0f, alpha);
             pairs += int64_t(contexts_.size());
@@ -34,18 +34,9 @@ class SkipgramPaths {
     double loss() const { return paths_.loss(); }
 
   private:
-    // Asks for what later centres will want; a path's edges must be there before its rows can be asked for.
-    void prefetch(const Windows &windows, int64_t p) {
-        auto with_word = [&](int64_t ahead, auto f) {
-            if (p + ahead < windows.size()) f(windows.word_id(p + ahead));
-        };
-        with_word(12, [&](int32_t word_id) {
-            prefetch_row(words_ + word_id * stride_, stride_);
-            paths_.prefetch_offset(word_id);
-        });
-        with_word(8, [&](int32_t word_id) { paths_.prefetch_edges(word_id); });
-        with_word(2, [&](int32_t word_id) { paths_.prefetch_rows(word_id); });
-    }
+    static constexpr int64_t furthest_prefetch = 12;
+
+    float *row(const Windows &windows, int64_t p) const { return words_ + windows.word_id(p) * stride_; }
 
     float *const words_;
     const int64_t stride_;

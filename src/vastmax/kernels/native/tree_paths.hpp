@@ -14,6 +14,7 @@
 #include "logistic.hpp"
 #include "scratch.hpp"
 #include "strips.hpp"
+#include "windows.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 
@@ -35,9 +36,9 @@ class NodeRows {
     }
 
     // Writes the rows on a path of `length` edges.
-    void rows(const int32_t *path, int length, float **rows) const {
+    void rows(const int32_t *edges, int length, float **rows) const {
         for (int k = 0; k < length; ++k) {
-            int64_t node = path[k] >> 1;
+            int64_t node = edges[k] >> 1;
             rows[k] = (node < own_nodes_ ? own_.data() : tree_.nodes) + node * stride_;
         }
     }
@@ -74,12 +75,12 @@ class TreePaths {
     // Trains `count` inputs to predict the word: the nodes move, and targets[i] += scale * what input i is to move by, one
     // after the other. The targets may be the inputs.
     void walk(int32_t word_id, const float *const *inputs, float *const *targets, int count, float scale, float alpha) {
-        const int32_t *path = tree_.path_edges + tree_.path_offsets[word_id];
-        length_ = int(tree_.path_offsets[word_id + 1] - tree_.path_offsets[word_id]);
+        const int32_t *edges = path(word_id);
+        length_ = int(path(word_id + 1) - edges);
         scale_ = scale, alpha_ = alpha;
-        nodes_.rows(path, length_, rows_.data());
+        nodes_.rows(edges, length_, rows_.data());
         std::fill_n(rows_.begin() + length_, lanes - 1, rows_[0]); // a tile of nodes may reach beyond the path
-        for (int k = 0; k < length_; ++k) sign_[k] = path[k] & 1 ? 1.0f : -1.0f;
+        for (int k = 0; k < length_; ++k) sign_[k] = edges[k] & 1 ? 1.0f : -1.0f;
         std::fill_n(sign_.begin() + length_, lanes, 0.0f);
         const int groups = (count + largest_group - 1) / largest_group;
         for (int i = 0; i < groups; ++i) { // of even sizes
@@ -89,14 +90,16 @@ class TreePaths {
         nodes_.walked();
     }
 
-    // Asks for what is needed before `prefetch_rows` of the same word.
-    void prefetch_offset(int32_t word_id) const { __builtin_prefetch(tree_.path_offsets + word_id); }
-    void prefetch_edges(int32_t word_id) const { __builtin_prefetch(tree_.path_edges + tree_.path_offsets[word_id]); }
-    // Lets the next walk ask for the rows on this word's path, from the word up, a few at a time: all at once they would
-    // fill the queues between the caches, and what is wanted now would wait behind them.
-    void prefetch_rows(int32_t word_id) {
-        wanted_root_ = tree_.path_edges + tree_.path_offsets[word_id];
-        wanted_ = tree_.path_edges + tree_.path_offsets[word_id + 1];
+    // Asks for what the paths to words after position p will want, each thing when the one that leads to it is there. The
+    // rows on a path are asked for in the course of the next walk: all at once they would fill the queues between the
+    // caches, and what is wanted now would wait behind them.
+    void prefetch(const Windows &windows, int64_t p) {
+        if (p + 12 < windows.size()) __builtin_prefetch(tree_.path_offsets + windows.word_id(p + 12));
+        if (p + 8 < windows.size()) __builtin_prefetch(path(windows.word_id(p + 8)));
+        if (p + 2 < windows.size()) {
+            wanted_root_ = path(windows.word_id(p + 2));
+            wanted_ = path(windows.word_id(p + 2) + 1);
+        }
     }
 
     // To be called when the inputs of a span of text are done.
@@ -113,6 +116,9 @@ class TreePaths {
     static constexpr int tile_nodes(int n) { return lanes / n; }
     // Vectors of a row that the gradients take at once: 4 n + 5 registers for each two of them.
     static constexpr int strip = lanes == 16 ? 2 : 1;
+
+    // Where the edges of a word's path begin; they end where those of the next word begin.
+    const int32_t *path(int32_t word_id) const { return tree_.path_edges + tree_.path_offsets[word_id]; }
 
     void prefetch_some() {
         if (wanted_ == wanted_root_) return;

@@ -58,6 +58,24 @@ class Windows {
         return n;
     }
 
+    // The first and the last position in the window of position p.
+    int64_t window_begin(int64_t p) const { return std::max<int64_t>(positions_[p].first, p - positions_[p].width); }
+    int64_t window_last(int64_t p) const { return std::min<int64_t>(positions_[p].last, p + positions_[p].width); }
+
+    // marks[i] = -1 if the word is in the window of position begin + i, its centre included, else 0; for i < count.
+    void mark(int64_t begin, int count, int32_t word_id, int32_t *marks) const {
+        std::fill_n(marks, count, 0);
+        int64_t first = begin, last = begin;
+        for (int i = 0; i < count; ++i) {
+            first = std::min(first, window_begin(begin + i));
+            last = std::max(last, window_last(begin + i));
+        }
+        for (int64_t q = first; q <= last; ++q)
+            if (positions_[q].word_id == word_id)
+                for (int i = 0; i < count; ++i)
+                    if (window_begin(begin + i) <= q && q <= window_last(begin + i)) marks[i] = -1;
+    }
+
     int64_t size() const { return int64_t(positions_.size()); }
     int32_t word_id(int64_t p) const { return positions_[p].word_id; }
     int32_t longest_sentence() const { return longest_; } // in kept words

@@ -1,0 +1,89 @@
+"""The door to the CBOW kernel: matrices in place, one chunk of text a call."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vastmax.kernels import _native
+from vastmax.kernels.embedding_kernel import (
+    EXCLUDE_CODES,
+    ChunkResult,
+    NoiseTable,
+    keep_thresholds,
+    largest_kept_share,
+    padded_rows,
+)
+from vastmax.kernels.targets import choose_target
+
+CENTRES = 32
+POOL = 16
+
+
+class CbowKernel:
+    """CBOW with negative sampling on two matrices that it updates in place.
+
+    An `EmbeddingKernel` whose matrices are both (V, stride).
+    """
+
+    def __init__(
+        self,
+        counts: NDArray[np.int64],
+        vector_size: int,
+        *,
+        window: int,
+        negative: int,
+        sample: float,
+        ns_exponent: float,
+        gradient: str = "exact",
+        exclude: str = "target",
+        centres: int | None = None,
+        pool_size: int | None = None,
+        target: str | None = None,
+    ) -> None:
+        self.input = padded_rows(counts.size, vector_size)
+        self.output = padded_rows(counts.size, vector_size)
+        self.matrices = {"word_vectors": self.input, "output_vectors": self.output}
+        self.untrained_loss = (1 + negative) * math.log(2)
+        self.target = target or choose_target()
+        self._window = window
+        self._negative = negative
+        self._sum_gradient = gradient == "word2vec"
+        self._exclude = EXCLUDE_CODES[exclude]
+        self._keep = keep_thresholds(counts, sample)
+        self._noise = NoiseTable.of(counts, ns_exponent)
+        self._centres = CENTRES if centres is None else centres
+        self._pool_size = POOL if pool_size is None else pool_size
+
+    def train(
+        self,
+        word_ids: NDArray[np.int32],
+        sentence_offsets: NDArray[np.int64],
+        *,
+        alpha_begin: float,
+        alpha_end: float,
+        seed: int,
+    ) -> ChunkResult:
+        """Train on whole sentences: see `EmbeddingKernel.train`."""
+        result = _native.train_cbow(
+            self.target,
+            self.input,
+            self.output,
+            self._keep,
+            self._noise.thresholds,
+            self._noise.words,
+            self._window,
+            self._negative,
+            self._pool_size,
+            self._centres,
+            self._sum_gradient,
+            self._exclude,
+            word_ids,
+            sentence_offsets,
+            alpha_begin,
+            alpha_end,
+            seed,
+        )
+        return ChunkResult(**result)
