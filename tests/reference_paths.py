@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from reference import KeptText, KeptWord, log_sigmoid, sigmoid, splitmix64
+from reference import CbowBlock, CbowReference, KeptText, KeptWord, log_sigmoid, sigmoid, splitmix64
 
 
 @dataclass
@@ -69,3 +69,22 @@ class SkipgramPathsReference:
                 moves = self.paths.step(centre.word, self.words_matrix[members], alpha)
                 for o, move in zip(members, moves, strict=True):
                     self.words_matrix[o] += move
+
+
+@dataclass
+class CbowPathsReference(CbowReference):
+    """CBOW: each centre's mean of contexts walks its path, beside negative sampling where `negative` is not 0."""
+
+    paths: PathsReference | None = None
+
+    def step(self, block: CbowBlock, alpha: float) -> None:
+        assert self.paths is not None
+        h = np.array([self.input[contexts].mean(axis=0) for contexts in block.contexts])
+        if self.negative:
+            super().step(block, alpha)  # what the contexts move by is the sum of both
+        else:
+            self.predictions += len(block.centres)
+        for i, (centre, contexts) in enumerate(zip(block.centres, block.contexts, strict=True)):
+            (move,) = self.paths.step(centre, h[i : i + 1], alpha)
+            for o in contexts:
+                self.input[o] += move / len(contexts) if self.gradient == "exact" else move
