@@ -6,12 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.settings import CheckedSettings
+from vastmax.kernels.cbow import CbowKernel
 from vastmax.kernels.embedding_kernel import EmbeddingKernel
 from vastmax.kernels.skipgram import SkipgramKernel
 
 
 def kernel_for(counts: NDArray[np.int64], settings: CheckedSettings) -> EmbeddingKernel:
     """Return the kernel of the model and objective, its matrices still zero."""
+    if settings.model == "cbow":
+        return CbowKernel(
+            counts,
+            settings.vector_size,
+            window=settings.window,
+            negative=settings.negative,
+            sample=settings.sample,
+            ns_exponent=settings.ns_exponent,
+            gradient=settings.cbow_gradient,
+            exclude=settings.exclude,
+        )
     return SkipgramKernel(
         counts,
         settings.vector_size,
@@ -19,4 +31,5 @@ def kernel_for(counts: NDArray[np.int64], settings: CheckedSettings) -> Embeddin
         negative=settings.negative,
         sample=settings.sample,
         ns_exponent=settings.ns_exponent,
+        exclude=settings.exclude,
     )

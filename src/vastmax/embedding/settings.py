@@ -10,15 +10,15 @@ from typing import Any
 
 from vastmax.errors import InputError
 
-MODELS = ("skipgram",)
+MODELS = ("skipgram", "cbow")
 OBJECTIVES = ("negative-sampling",)
 """What there are kernels for: every model with every objective."""
 
 CBOW_GRADIENTS = ("exact", "word2vec")
 """The gradient of the mean of the contexts, or as word2vec has it, that of their sum."""
 
-EXCLUSIONS = ("target",)
-"""The noise words that do not count: the word that is predicted."""
+EXCLUSIONS = ("none", "target", "window")
+"""The noise words that do not count: none; the word that is predicted; every word of the centre's window."""
 
 FINAL_SHARE_OF_ALPHA = 1e-4
 """The learning rate falls to this share of `alpha`, as in word2vec."""
@@ -57,6 +57,7 @@ def default_alpha(settings: TrainingSettings | CheckedSettings) -> float:
     """
     return {
         ("skipgram", "negative-sampling"): 0.0275,
+        ("cbow", "negative-sampling"): 0.1 if settings.cbow_gradient == "exact" else 0.05,
     }[settings.model, settings.objective]
 
 
