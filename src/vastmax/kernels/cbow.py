@@ -20,8 +20,35 @@ from vastmax.kernels.embedding_kernel import (
 from vastmax.kernels.targets import choose_target
 from vastmax.kernels.tree_paths import TreePaths, WalkedTree
 
-CENTRES = 32
-POOL = 16
+CENTRES = 16
+"""Centres of a block where no word crowds it."""
+
+PREDICTIONS_PER_NOISE_WORD = 10
+"""How many predictions' worth of noise one drawn word stands for; see `pool_size_for`."""
+
+MOST_STALE_STEPS = 16
+"""How many steps computed from the same old row one word may take at once; see `centres_for`."""
+
+
+def centres_for(crowding: float, window: int, negative: int, gradient: str) -> int:
+    """Return how many centres a block may have, at most `CENTRES`.
+
+    `crowding` is the largest share that one word has of the centres or of the noise. In a block of B centres that word
+    moves by about B·negative·crowding stale gradients at once. By the exact gradient a context takes a share of a
+    centre's step; by word2vec's all of it, so that a row takes up to B of them whatever its word.
+    """
+    stale_a_centre = max(negative, 1) * crowding
+    return int(np.clip(MOST_STALE_STEPS / stale_a_centre, 1, CENTRES))
+
+
+def pool_size_for(negative: int, centres: int) -> int:
+    """Return P, the noise words that a block of centres shares; a multiple of 8.
+
+    Each drawn word stands for `PREDICTIONS_PER_NOISE_WORD` of the `negative` ones that every centre wants.
+    """
+    if negative == 0:
+        return 0
+    return max(8, 8 * round(centres * negative / PREDICTIONS_PER_NOISE_WORD / 8))
 
 
 class CbowKernel:
@@ -64,8 +91,9 @@ class CbowKernel:
         self.untrained_loss = self._tree.untrained_loss(kept_counts(counts, self._keep))
         if negative:
             self.untrained_loss += (1 + negative) * math.log(2)
-        self._centres = CENTRES if centres is None else centres
-        self._pool_size = POOL * (negative > 0) if pool_size is None else pool_size
+        crowding = max(self._noise.largest_share, largest_kept_share(counts, self._keep))
+        self._centres = centres_for(crowding, window, negative, gradient) if centres is None else centres
+        self._pool_size = pool_size_for(negative, self._centres) if pool_size is None else pool_size
 
     def train(
         self,
