@@ -293,7 +293,14 @@ def test_how_often_threads_exchange_the_top_of_the_tree_is_no_matter_to_one_thre
     matrices = []
     for threads in (1, 64):
         kernel = SkipgramKernel(
-            counts, 16, window=3, negative=0, sample=0, ns_exponent=0.75, paths=paths_of(tree.huffman(counts)), threads=threads
+            counts,
+            16,
+            window=3,
+            negative=0,
+            sample=0,
+            ns_exponent=0.75,
+            paths=paths_of(tree.huffman(counts)),
+            threads=threads,
         )
         randomise(kernel, 16)
         run(kernel, sentences)

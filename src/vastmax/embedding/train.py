@@ -34,10 +34,10 @@ def train_embeddings(
     callbacks: Iterable[EpochCallback] = (),
     progress: Progress | None = None,
 ) -> WordVectors:
-    """Train word vectors by skip-gram with negative sampling.
+    """Train word vectors: skip-gram or CBOW, by negative sampling, hierarchical softmax or both.
 
     For each centre word c and each context word o within a window drawn uniformly from 1 … `window` (Mikolov et al.
-    2013), stochastic gradient descent on
+    2013), skip-gram with negative sampling is stochastic gradient descent on
 
         −log σ(v_c · u_o) − Σ_{k ≤ K} log σ(−v_c · u_{w_k}),   w_k ~ Q ∝ count^ns_exponent.
 
@@ -45,10 +45,14 @@ def train_embeddings(
     of them in expectation; a noise word that is a pair's own context does not count for it. σ and the loss are computed
     to float precision, without a table or clipping. Sentences end windows.
 
+    With hierarchical softmax the loss of a pair is −Σ log σ(±v_o · u_n) over the nodes n on the path to c in the Huffman
+    tree of the counts, + for branch 1 (word2vec: for branch 0); in CBOW the mean of the contexts stands for v_o. With both
+    objectives the losses are added.
+
     Args:
         corpus: a path, a glob, several paths, "-" for standard input, lists of words, or a `Corpus`.
         model: "skipgram".
-        objective: "negative-sampling".
+        objective: "negative-sampling", "hierarchical-softmax" or "negative-sampling+hierarchical-softmax".
         vector_size: D, the width of the vectors.
         window: the largest distance between centre and context, in words left after subsampling.
         min_count: words that occur less often are left out.
@@ -58,7 +62,8 @@ def train_embeddings(
         negative: K, noise words a pair.
         ns_exponent: power of the counts in Q; 1 is the unigram law, 0 the uniform one, negative favours rare words.
         epochs: passes over the corpus.
-        alpha: learning rate at the start (None: 0.0275); it falls linearly to `min_alpha` (None: 1e-4 of it).
+        alpha: learning rate at the start (None: by model and objective); it falls linearly to `min_alpha` (None: 1e-4
+            of it).
         threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1, the result is
             bit for bit a function of corpus, settings and seed on one kind of processor.
         seed: of everything random.
@@ -66,15 +71,18 @@ def train_embeddings(
         progress: told of words trained, loss and learning rate.
 
     Returns:
-        The vectors in count order, with counts, output vectors, and in `.training` the settings, the predictions
-        (pairs) trained, the mean loss of each epoch in nats a prediction, and the time taken.
+        The vectors in count order, with counts, output vectors (None without negative sampling), and in `.training` the
+        settings, the predictions trained, the mean loss of each epoch in nats a prediction, and the time taken.
 
     Raises:
         InputError: a setting or the corpus cannot be used, or no word had another in its window.
         DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
 
-    Cost: with n ≈ window + 1 contexts a centre and P ≈ 0.8·n·K noise words a block, 3·D·(n + P) multiply-adds a centre.
-    Memory: two float32 matrices (V, D), D rounded up to a multiple of 16, whatever the length of the text.
+    Cost: with n ≈ window + 1 contexts a centre and P ≈ 0.8·n·K noise words a block, 3·D·(n + P) multiply-adds a centre of
+    skip-gram with negative sampling; with hierarchical softmax 3·D·L a pair of skip-gram or a centre of CBOW, L the mean
+    path, about the words' entropy in bits.
+    Memory: two float32 matrices (V, D), three with both objectives, D rounded up to a multiple of 16, whatever the length
+    of the text.
 
     Example:
         >>> sentences = [["the", "king", "rules"], ["the", "queen", "rules"]] * 50

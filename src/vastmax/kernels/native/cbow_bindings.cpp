@@ -25,9 +25,8 @@ nb::dict train_cbow(const std::string &target, Matrix input, Matrix output, Colu
                     Column<int32_t> path_edges, int64_t longest_path, int paths_an_exchange, Column<int32_t> word_ids, Column<int64_t> sentence_offsets,
                     float alpha_begin, float alpha_end, uint64_t seed) {
     check_word_rows(input);
-    require(window > 0 && negative >= 0, "window must be positive, negative not below 0");
-    require(output.shape(0) == (negative > 0 ? input.shape(0) : 0) && output.shape(1) == input.shape(1),
-            "the output matrix must have the shape of the input's, or no row without negative sampling");
+    check_output_rows(input, output, negative);
+    require(window > 0, "window must be positive");
     require(centres > 0 && centres <= most_cbow_centres, "centres must be in 1 .. most_cbow_centres");
     require((pool_size > 0) == (negative > 0) && pool_size % 8 == 0,
             "pool_size must be a positive multiple of 8, 0 without negative sampling");

@@ -46,6 +46,13 @@ inline Exclude checked_exclude(int exclude) {
     return Exclude(exclude);
 }
 
+// The rows that words are scored against in negative sampling; without it there must be none.
+inline void check_output_rows(const Matrix &words, const Matrix &output, int negative) {
+    require(negative >= 0, "negative must not be below 0");
+    require(output.shape(0) == (negative > 0 ? words.shape(0) : 0) && output.shape(1) == words.shape(1),
+            "the two matrices must have one shape; without negative sampling the second has no row");
+}
+
 // No tree where `nodes` has no row.
 inline Tree checked_tree(const Matrix &words, const Matrix &nodes, const Column<int64_t> &path_offsets,
                          const Column<int32_t> &path_edges, int64_t longest_path, int paths_an_exchange) {

@@ -26,9 +26,8 @@ nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context
                         Column<int32_t> word_ids, Column<int64_t> sentence_offsets, float alpha_begin, float alpha_end,
                         uint64_t seed) {
     check_word_rows(centre);
-    require(window > 0 && negative >= 0, "window must be positive, negative not below 0");
-    require(context.shape(0) == (negative > 0 ? centre.shape(0) : 0) && context.shape(1) == centre.shape(1),
-            "the context matrix must have the shape of the centres', or no row without negative sampling");
+    check_output_rows(centre, context, negative);
+    require(window > 0, "window must be positive");
     require(centres > 0 && centres <= block_size, "centres must be in 1 .. block_size");
     require(pool_sizes.shape(0) == (negative > 0 ? size_t((window + band_width - 1) / band_width) : 0),
             "pool_sizes must have an entry a band, none without negative sampling");
