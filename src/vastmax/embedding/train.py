@@ -45,9 +45,9 @@ def train_embeddings(
     of them in expectation; a noise word that is a pair's own context does not count for it. σ and the loss are computed
     to float precision, without a table or clipping. Sentences end windows.
 
-    With hierarchical softmax the loss of a pair is −Σ log σ(±v_o · u_n) over the nodes n on the path to c in the Huffman
-    tree of the counts, + for branch 1 (word2vec: for branch 0); in CBOW the mean of the contexts stands for v_o. With both
-    objectives the losses are added.
+    With hierarchical softmax the loss of a pair is −Σ log σ(±v_o · u_n) over the nodes n on the path to c in the
+    Huffman tree of the counts, + for branch 1 (word2vec: for branch 0); in CBOW the mean of the contexts stands for
+    v_o. With both objectives the losses are added.
 
     Args:
         corpus: a path, a glob, several paths, "-" for standard input, lists of words, or a `Corpus`.
@@ -78,11 +78,11 @@ def train_embeddings(
         InputError: a setting or the corpus cannot be used, or no word had another in its window.
         DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
 
-    Cost: with n ≈ window + 1 contexts a centre and P ≈ 0.8·n·K noise words a block, 3·D·(n + P) multiply-adds a centre of
-    skip-gram with negative sampling; with hierarchical softmax 3·D·L a pair of skip-gram or a centre of CBOW, L the mean
-    path, about the words' entropy in bits.
-    Memory: two float32 matrices (V, D), three with both objectives, D rounded up to a multiple of 16, whatever the length
-    of the text.
+    Cost: with n ≈ window + 1 contexts a centre and P ≈ 0.8·n·K noise words a block, 3·D·(n + P) multiply-adds a centre
+    of skip-gram with negative sampling; with hierarchical softmax 3·D·L a pair of skip-gram or a centre of CBOW, L the
+    mean path, about the words' entropy in bits.
+    Memory: two float32 matrices (V, D), three with both objectives, D rounded up to a multiple of 16, whatever the
+    length of the text.
 
     Example:
         >>> sentences = [["the", "king", "rules"], ["the", "queen", "rules"]] * 50
