@@ -69,6 +69,7 @@ class SkipgramKernel:
         sample: float,
         ns_exponent: float,
         exclude: str = "target",
+        centres: int | None = None,
         pool_sizes: NDArray[np.int32] | None = None,
         target: str | None = None,
     ) -> None:
@@ -83,7 +84,7 @@ class SkipgramKernel:
         self._noise = NoiseTable.of(counts, ns_exponent)
         self._exclude = EXCLUDE_CODES[exclude]
         crowding = max(self._noise.largest_share, largest_kept_share(counts, self._keep))
-        self._centres = centres_for(crowding, window, negative)
+        self._centres = centres_for(crowding, window, negative) if centres is None else centres
         self._pool_sizes = pool_sizes_for(window, negative, self._centres) if pool_sizes is None else pool_sizes
 
     def train(
