@@ -102,7 +102,7 @@ def held_out_loss(vectors: WordVectors, model: str, sentences: list[list[str]]) 
         counts = noise != targets[:, None]
         total += np.logaddexp(0, -score).sum() + (counts * np.logaddexp(0, noise_score)).sum()
         predictions += len(targets)
-    return total / predictions
+    return float(total / predictions)
 
 
 def _held_out(
