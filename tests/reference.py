@@ -75,16 +75,15 @@ class KeptWord:
 
 @dataclass
 class NoisePools:
-    """Pools of noise words from an alias table, each word from its own part of the table; drawn one ahead of use."""
+    """Pools of noise words from an alias table, drawn one ahead of use."""
 
     alias_threshold: np.ndarray
     alias_word: np.ndarray
+    size: int
     stream: Iterator[int]
-    size: int = 0
     ahead: list[int] = field(default_factory=list)
 
-    def begin(self, size: int) -> None:
-        self.size = size
+    def __post_init__(self) -> None:
         self.ahead = self._draw()
 
     def next(self) -> list[int]:
@@ -93,9 +92,9 @@ class NoisePools:
 
     def _draw(self) -> list[int]:
         pool = []
-        for part in range(self.size):
+        for _ in range(self.size):
             r = next(self.stream)
-            slot = ((part << 32) + (r >> 32)) // self.size * len(self.alias_word) >> 32
+            slot = (r >> 32) * len(self.alias_word) >> 32
             pool.append(slot if r & 0xFFFFFFFF <= self.alias_threshold[slot] else int(self.alias_word[slot]))
         return pool
 
@@ -149,7 +148,7 @@ class SkipgramReference:
 
     def train(self, sentences: list[list[int]], alpha_begin: float, alpha_end: float, seed: int) -> None:
         stream = splitmix64(seed)
-        pools = NoisePools(self.alias_threshold, self.alias_word, stream)
+        pools = NoisePools(self.alias_threshold, self.alias_word, max(self.pool_sizes), stream)
         text = KeptText(len(self.centre), self.keep_threshold, self.window)
         for share, kept in text.spans(sentences, stream):
             longest = max((k.sentence_length for k in kept), default=0)
@@ -157,7 +156,6 @@ class SkipgramReference:
                 near = band * self.band_width
                 if near + 1 >= longest:
                     break
-                pools.begin(pool_size)
                 distances = range(near + 1, near + self.band_width + 1)
                 for begin in range(0, len(kept), self.block_size):
                     block = SkipgramBlock()
@@ -166,7 +164,7 @@ class SkipgramReference:
                         block.contexts.append([kept[q].word for q in kept[p].window if abs(q - p) in distances])
                         block.windows.append({kept[q].word for q in kept[p].window})
                     if any(block.contexts):
-                        block.pool = pools.next()
+                        block.pool = pools.next()[:pool_size]
                         self.seen.append(block)
                         self.step(block, alpha_begin + (alpha_end - alpha_begin) * share)
             if self.after_span:
@@ -242,8 +240,7 @@ class CbowReference:
 
     def train(self, sentences: list[list[int]], alpha_begin: float, alpha_end: float, seed: int) -> None:
         stream = splitmix64(seed)
-        pools = NoisePools(self.alias_threshold, self.alias_word, stream)
-        pools.begin(self.pool_size)
+        pools = NoisePools(self.alias_threshold, self.alias_word, self.pool_size, stream)
         text = KeptText(len(self.input), self.keep_threshold, self.window)
         for share, kept in text.spans(sentences, stream):
             for begin in range(0, len(kept), self.block_size):

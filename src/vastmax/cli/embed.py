@@ -34,7 +34,7 @@ def embed(
         Path, typer.Option("--output", "-o", metavar="VECTORS", help="Where the vectors go.", show_default=False)
     ],
     model: Annotated[
-        str, typer.Option(metavar="MODEL", help="skipgram: the word predicts those around it.")
+        str, typer.Option(metavar="MODEL", help="skipgram: a word predicts those around it; cbow: they predict it.")
     ] = "skipgram",
     objective: Annotated[str, typer.Option(metavar="OBJECTIVE", help=OBJECTIVE_HELP)] = "negative-sampling",
     cbow_gradient: Annotated[
@@ -53,7 +53,10 @@ def embed(
         float, typer.Option(metavar="FLOAT", help="Noise words are drawn by their count to this power.")
     ] = 0.75,
     exclude: Annotated[
-        str, typer.Option(metavar="EXCLUDE", help="Noise words that do not count: target, the word predicted.")
+        str,
+        typer.Option(
+            metavar="EXCLUDE", help="Noise words that do not count: target (the word predicted), window, none."
+        ),
     ] = "target",
     epochs: Annotated[int, typer.Option(metavar="INT", help="How often the corpus is read.")] = 5,
     alpha: Annotated[
@@ -75,7 +78,7 @@ def embed(
     vectors_format: FormatOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
-    """Train word vectors: skip-gram with negative sampling.
+    """Train word vectors: skip-gram or CBOW.
 
     \b
     Examples:

@@ -23,7 +23,7 @@ from vastmax.kernels.tree_paths import TreePaths, WalkedTree
 CENTRES = 16
 """Centres of a block where no word crowds it."""
 
-PREDICTIONS_PER_NOISE_WORD = 10
+PREDICTIONS_PER_NOISE_WORD = 5
 """How many predictions' worth of noise one drawn word stands for; see `pool_size_for`."""
 
 MOST_STALE_STEPS = 16

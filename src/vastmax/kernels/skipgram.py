@@ -76,6 +76,7 @@ class SkipgramKernel:
         exclude: str = "target",
         paths: TreePaths | None = None,
         threads: int = 1,
+        centres: int | None = None,
         pool_sizes: NDArray[np.int32] | None = None,
         target: str | None = None,
     ) -> None:
@@ -95,7 +96,7 @@ class SkipgramKernel:
         if negative:
             self.untrained_loss += (1 + negative) * math.log(2)
         crowding = max(self._noise.largest_share, largest_kept_share(counts, self._keep))
-        self._centres = centres_for(crowding, window, negative)
+        self._centres = centres_for(crowding, window, negative) if centres is None else centres
         self._pool_sizes = pool_sizes_for(window, negative, self._centres) if pool_sizes is None else pool_sizes
 
     def train(

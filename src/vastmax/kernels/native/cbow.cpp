@@ -29,11 +29,12 @@ class Trainer {
         : model_(model), settings_(settings), stride_(model.stride), noise_(most_cbow_centres, settings.pool_size, stride_),
           means_(most_cbow_centres * stride_), steps_(most_cbow_centres * stride_), h_(means_.data()), e_(steps_.data()) {
         if (model.tree.num_nodes > 0) paths_.emplace(model.tree, stride_);
+        noise_.use(settings.pool_size);
     }
 
     ChunkResult train(const Chunk &chunk) {
         Random random(chunk.seed);
-        noise_.begin(settings_.pool_size, model_.words.vocab_size, model_.noise, random);
+        noise_.draw(model_.words.vocab_size, model_.noise, random);
         for (int64_t s = 0; s < chunk.num_sentences;) {
             alpha_ = chunk.alpha(s);
             s = windows_.fill(model_.words, chunk, s, uint32_t(settings_.window), random);

@@ -27,23 +27,17 @@ class NoiseBlock {
           rows_(largest_pool * stride), scores_(inputs * largest_pool), h_columns_(columns_.data()), noise_(rows_.data()),
           g_(scores_.data()) {}
 
-    // Pools are of `pool_size` words from now on, a multiple of 8. Draws the first.
-    void begin(int pool_size, int32_t vocab_size, const NoiseLaw &law, Random &random) {
-        pool_size_ = pool_size;
-        draw(vocab_size, law, random);
-    }
     // The pool of this block is the one drawn last time; the next one is drawn, so that its rows can be asked for.
-    // Draw j is from the j-th of P equal parts of the alias table: each word still comes as often as its law says, over the
-    // pool, but no pool is made of a few frequent words by chance, so gradients from pools scatter less.
     void draw(int32_t vocab_size, const NoiseLaw &law, Random &random) {
         pool_.swap(pool_next_);
-        for (int j = 0; j < pool_size_; ++j) {
+        for (int32_t &word : pool_next_) {
             uint64_t r = random.next();
-            auto u = uint32_t(((uint64_t(j) << 32) | (r >> 32)) / uint64_t(pool_size_));
-            uint32_t slot = Random::below(uint32_t(vocab_size), u);
-            pool_next_[j] = uint32_t(r) <= law.alias_threshold[slot] ? int32_t(slot) : law.alias_word[slot];
+            uint32_t slot = Random::below(uint32_t(vocab_size), uint32_t(r >> 32));
+            word = uint32_t(r) <= law.alias_threshold[slot] ? int32_t(slot) : law.alias_word[slot];
         }
     }
+    // The first `pool_size` words of the pool are used, a multiple of 8.
+    void use(int pool_size) { pool_size_ = pool_size; }
     int size() const { return pool_size_; }
     int32_t word(int j) const { return pool_[j]; }
     int32_t next_word(int j) const { return pool_next_[j]; }

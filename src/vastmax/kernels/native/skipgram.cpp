@@ -34,6 +34,7 @@ class Trainer {
 
     ChunkResult train(const Chunk &chunk) {
         Random random(chunk.seed);
+        noise_.draw(model_.words.vocab_size, model_.noise, random);
         for (int64_t s = 0; s < chunk.num_sentences;) {
             alpha_ = chunk.alpha(s);
             s = windows_.fill(model_.words, chunk, s, uint32_t(settings_.window), random);
@@ -60,7 +61,7 @@ class Trainer {
     // Trains the pairs of a span whose distance is in one band, block by block.
     void train_band(int band, Random &random) {
         below_ = band * band_width;
-        noise_.begin(settings_.pool_sizes[band], model_.words.vocab_size, model_.noise, random);
+        noise_.use(settings_.pool_sizes[band]);
         for (int64_t begin = 0; begin < windows_.size(); begin += settings_.centres) {
             int64_t pairs = choose_contexts(begin);
             if (pairs == 0) continue;
