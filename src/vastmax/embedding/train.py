@@ -70,7 +70,8 @@ def train_embeddings(
             word in the window, the centre included.
         epochs: passes over the corpus.
         alpha: learning rate at the start (None: 0.0275 for skip-gram, 0.03 with hierarchical softmax, 0.025 with both
-            objectives; 0.1 for CBOW, 0.05 with word2vec's gradient); it falls linearly to `min_alpha` (None: 1e-4 of it).
+            objectives; 0.1 for CBOW, 0.05 with word2vec's gradient); it falls linearly to `min_alpha` (None: 1e-4
+            of it).
         threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1, the result is
             bit for bit a function of corpus, settings and seed on one kind of processor.
         seed: of everything random.
