@@ -89,7 +89,7 @@ def train_embeddings(
         InputError: a setting or the corpus cannot be used, or no word had another in its window.
         DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
 
-    Cost: in skip-gram, with n ≈ window + 1 contexts a centre and P ≈ 0.8·n·K noise words a block, 3·D·(n + P)
+    Cost: in skip-gram, with n ≈ window + 1 contexts a centre and P ≈ 0.5·n·K noise words a block, 3·D·(n + P)
     multiply-adds a centre; in CBOW 3·D·(1 + P) with P ≈ 3·K, and some 8·D additions, whatever the window.
     Memory: two float32 matrices (V, D), D rounded up to a multiple of 16, whatever the length of the text.
 
