@@ -81,26 +81,31 @@ class Trainer {
     }
 
     template <int units> void block() {
-        prefetch();
         for_strips<units>(stride_, [&](auto width, int d) { average<width>(d); });
         noise_.score<units>(h_, count_, model_.output);
         score_centres<units>();
         noise_.to_gradients(alpha_, loss_, NoiseWeights{*this});
-        for (int i = 0; i < count_; i += 2) for_strips<units>(stride_, [&](auto width, int d) { step<width>(d, i); });
+        for (int i = 0; i < count_; i += 2) {
+            prefetch_contexts(i);
+            prefetch_contexts(i + 1);
+            for_strips<units>(stride_, [&](auto width, int d) { step<width>(d, i); });
+        }
         noise_.update_words<units>(h_, count_, model_.output);
         for_strips<units>(stride_, [&](auto width, int d) { move_contexts<width>(d); });
         result_.loss += double(sum(loss_));
         loss_ = Vec{};
     }
 
-    // Asks for rows that the next block will want: contexts that come into reach, its centres' output rows, its pool.
-    void prefetch() const {
-        for (int i = 0; i < settings_.centres; ++i) {
-            int64_t next = begin_ + settings_.centres + i, reach = next + settings_.window;
-            if (next < windows_.size()) prefetch_row(output_row(windows_.word_id(next)), stride_);
-            if (reach < windows_.size()) prefetch_row(input_row(reach), stride_);
-        }
-        for (int j = 0; j < settings_.pool_size; ++j) prefetch_row(output_row(noise_.next_word(j)), stride_);
+    // Asks for rows that the next block will want, a share for each centre of this one, so that the requests spread out:
+    // contexts that come into reach and the pool while rows are moved, output rows of centres while scores are taken.
+    VASTMAX_PREFETCHES void prefetch_contexts(int i) const {
+        int64_t reach = begin_ + settings_.centres + i + settings_.window;
+        if (reach < windows_.size()) prefetch_row(input_row(reach), stride_);
+        for (int j = i; j < noise_.size(); j += settings_.centres) prefetch_row(output_row(noise_.next_word(j)), stride_);
+    }
+    VASTMAX_PREFETCHES void prefetch_centre(int i) const {
+        int64_t next = begin_ + settings_.centres + i;
+        if (next < windows_.size()) prefetch_row(output_row(windows_.word_id(next)), stride_);
     }
 
     // h_i = mean of the rows in the window of centre i but its own: where the window opens, the running sum is put down;
@@ -129,6 +134,7 @@ class Trainer {
         for (int first = 0; first < count_; first += lanes) {
             Vec dot[lanes] = {};
             for (int k = 0; k < std::min(lanes, count_ - first); ++k) {
+                prefetch_centre(first + k);
                 if (centre_[first + k] == none) continue;
                 const float *h = h_ + (first + k) * stride_, *row = output_row(centre_[first + k]);
                 for (int v = 0; v < row_vecs<units>(stride_); ++v) dot[k] += load(h + v * lanes) * load(row + v * lanes);

@@ -74,7 +74,7 @@ class Trainer {
 
     // Asks for rows that the next block will want, a share for each centre of this one, so that the requests spread out:
     // its centres, the contexts that come into reach, its pool.
-    void prefetch(int64_t begin, int i) const {
+    VASTMAX_PREFETCHES void prefetch(int64_t begin, int i) const {
         int64_t next = begin + settings_.centres + i, reach = next + std::min(settings_.window, below_ + band_width);
         if (next < windows_.size()) prefetch_row(centre_row(windows_.word_id(next)), stride_);
         if (reach < windows_.size()) prefetch_row(context_row(windows_.word_id(reach)), stride_);
