@@ -217,11 +217,11 @@ def test_any_noise_exponent_gives_a_law(exponent):
 
 
 def test_pool_grows_with_window_and_negatives_and_stays_a_multiple_of_eight():
-    assert pool_sizes_for(5, 5, 32).tolist() == [24]
+    assert pool_sizes_for(5, 5, 32).tolist() == [16]
     assert pool_sizes_for(1, 1, 32).tolist() == [8]
-    assert pool_sizes_for(5, 20, 32).tolist() == [96]
+    assert pool_sizes_for(5, 20, 32).tolist() == [64]
     # Seven bands; each position of the first has 2 · (50 + … + 43) / 50 = 14.88 contexts.
-    assert pool_sizes_for(50, 5, 32).tolist() == [8 * round(32 * 14.88 * 5 / 40 / 8), 48, 40, 32, 16, 8, 8]
+    assert pool_sizes_for(50, 5, 32).tolist() == [8 * round(32 * 14.88 * 5 / 60 / 8), 32, 24, 16, 16, 8, 8]
 
 
 def test_rows_are_aligned_and_padded_with_zeros():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 
+from vastmax.embedding.advice import advice
 from vastmax.embedding.run import EpochCallback, TrainingRun
 from vastmax.embedding.settings import CheckedSettings, TrainingSettings, checked
 from vastmax.embedding.word_vectors import WordVectors
@@ -22,6 +24,7 @@ def train_embeddings(
     window: int = 5,
     min_count: int = 5,
     max_final_vocab: int | None = None,
+    stop_words: str | os.PathLike[str] | Iterable[str] | None = None,
     sample: float = 1e-3,
     negative: int = 5,
     ns_exponent: float = 0.75,
@@ -32,6 +35,7 @@ def train_embeddings(
     threads: int | None = None,
     seed: int = 1,
     callbacks: Iterable[EpochCallback] = (),
+    advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
     """Train word vectors: skip-gram or CBOW, by negative sampling, hierarchical softmax or both.
@@ -62,6 +66,8 @@ def train_embeddings(
         window: the largest distance between centre and context, in words left after subsampling.
         min_count: words that occur less often are left out.
         max_final_vocab: keep at most this many of the most frequent words (None: all).
+        stop_words: words, or a file that lists them one a line, that are taken out of the text before anything else:
+            they get no vector and are nobody's context or noise, and windows reach across them.
         sample: t of subsampling; a word of relative frequency f is kept with probability min(1, √(t/f) + t/f).
             0 keeps every word.
         negative: K, noise words a prediction.
@@ -76,6 +82,8 @@ def train_embeddings(
             bit for bit a function of corpus, settings and seed on one kind of processor.
         seed: of everything random.
         callbacks: each is called with an `EpochReport` after every epoch.
+        advise: called, before training, with one line for each setting that wastes time or hurts on this text: what it
+            is, why, and the fix. ``advise=print`` shows them; None: nobody is told.
         progress: told of words trained, loss and learning rate.
 
     Returns:
@@ -86,7 +94,7 @@ def train_embeddings(
         InputError: a setting or the corpus cannot be used, or no word had another in its window.
         DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
 
-    Cost: in skip-gram, with n ≈ window + 1 contexts a centre and P ≈ 0.8·n·K noise words a block, 3·D·(n + P)
+    Cost: in skip-gram, with n ≈ window + 1 contexts a centre and P ≈ 0.5·n·K noise words a block, 3·D·(n + P)
     multiply-adds a centre; in CBOW 3·D·(1 + P) with P ≈ 3·K, and some 8·D additions, whatever the window. Hierarchical
     softmax: 3·D·L a pair of skip-gram or a centre of CBOW, L the mean path, about the words' entropy in bits.
     Memory: two float32 matrices (V, D), three with both objectives, D rounded up to a multiple of 16, whatever the
@@ -107,6 +115,7 @@ def train_embeddings(
             window=window,
             min_count=min_count,
             max_final_vocab=max_final_vocab,
+            stop_words=stop_words,
             sample=sample,
             negative=negative,
             ns_exponent=ns_exponent,
@@ -118,7 +127,7 @@ def train_embeddings(
             seed=seed,
         )
     )
-    return train(corpus, settings, callbacks=callbacks, progress=progress)
+    return train(corpus, settings, callbacks=callbacks, advise=advise, progress=progress)
 
 
 def train(
@@ -126,13 +135,18 @@ def train(
     settings: CheckedSettings,
     *,
     callbacks: Iterable[EpochCallback] = (),
+    advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
     """Do what `train_embeddings` does, with settings that were checked beforehand."""
     progress = progress or Silent()
     callbacks = _functions(callbacks)
     text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
-    run = TrainingRun(text, _trained_vocabulary(text.vocabulary, settings), settings)
+    vocabulary = _trained_vocabulary(text.vocabulary, settings)
+    if advise is not None:
+        for line in advice(text, vocabulary, settings):
+            advise(line)
+    run = TrainingRun(text, vocabulary, settings)
     run.train(callbacks, progress)
     return run.word_vectors()
 
@@ -146,7 +160,9 @@ def _functions(callbacks: object) -> tuple[EpochCallback, ...]:
 
 def _trained_vocabulary(types: Vocabulary, settings: CheckedSettings) -> Vocabulary:
     """Return the words that get vectors; at least two, since one word has no other to be told from."""
-    vocabulary = types.truncate(min_count=settings.min_count, max_size=settings.max_final_vocab)
+    vocabulary = types.without(settings.stop_words).truncate(
+        min_count=settings.min_count, max_size=settings.max_final_vocab
+    )
     if len(vocabulary) < 2:
         raise InputError(
             f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. "

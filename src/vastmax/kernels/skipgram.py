@@ -20,7 +20,7 @@ from vastmax.kernels.embedding_kernel import (
 from vastmax.kernels.targets import choose_target
 from vastmax.kernels.tree_paths import TreePaths, WalkedTree
 
-PAIRS_PER_NOISE_WORD = 40
+PAIRS_PER_NOISE_WORD = 60
 """How many (centre, context) pairs' worth of noise one drawn word stands for; see `pool_sizes_for`."""
 
 MOST_STALE_PAIRS = 64

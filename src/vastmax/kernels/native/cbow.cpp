@@ -13,7 +13,7 @@
 #include "cbow.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "noise_block.hpp"
@@ -28,7 +28,7 @@ class Trainer {
     Trainer(const CbowModel &model, const CbowSettings &settings)
         : model_(model), settings_(settings), stride_(model.stride), noise_(most_cbow_centres, settings.pool_size, stride_),
           means_(most_cbow_centres * stride_), steps_(most_cbow_centres * stride_), h_(means_.data()), e_(steps_.data()) {
-        if (model.tree.num_nodes > 0) paths_.emplace(model.tree, stride_);
+        if (model.tree.num_nodes > 0) paths_ = std::make_unique<TreePaths>(model.tree, stride_);
         noise_.use(settings.pool_size);
     }
 
@@ -89,7 +89,6 @@ class Trainer {
     }
 
     template <int units> void block() {
-        prefetch();
         for_strips<units>(stride_, [&](auto width, int d) { average<width>(d); });
         if (settings_.negative > 0)
             sample<units>();
@@ -103,7 +102,11 @@ class Trainer {
         noise_.score<units>(h_, count_, model_.output);
         score_centres<units>();
         noise_.to_gradients(alpha_, loss_, NoiseWeights{*this});
-        for (int i = 0; i < count_; i += 2) for_strips<units>(stride_, [&](auto width, int d) { step<width>(d, i); });
+        for (int i = 0; i < count_; i += 2) {
+            prefetch_contexts(i);
+            prefetch_contexts(i + 1);
+            for_strips<units>(stride_, [&](auto width, int d) { step<width>(d, i); });
+        }
         noise_.update_words<units>(h_, count_, model_.output);
         result_.loss += double(sum(loss_));
         loss_ = Vec{};
@@ -111,6 +114,7 @@ class Trainer {
 
     void walk_paths() {
         for (int i = 0; i < count_; ++i) {
+            if (settings_.negative == 0) prefetch_contexts(i); // else they were asked for with the noise words
             paths_->prefetch(windows_, begin_ + i);
             const float *h = h_ + i * stride_;
             float *e = e_ + i * stride_;
@@ -118,14 +122,16 @@ class Trainer {
         }
     }
 
-    // Asks for rows that the next block will want: contexts that come into reach, its centres' output rows, its pool.
-    void prefetch() const {
-        for (int i = 0; i < settings_.centres; ++i) {
-            int64_t next = begin_ + settings_.centres + i, reach = next + settings_.window;
-            if (settings_.negative > 0 && next < windows_.size()) prefetch_row(output_row(windows_.word_id(next)), stride_);
-            if (reach < windows_.size()) prefetch_row(input_row(reach), stride_);
-        }
-        for (int j = 0; j < settings_.pool_size; ++j) prefetch_row(output_row(noise_.next_word(j)), stride_);
+    // Asks for rows that the next block will want, a share for each centre of this one, so that the requests spread out:
+    // contexts that come into reach and the pool while rows are moved, output rows of centres while scores are taken.
+    VASTMAX_PREFETCHES void prefetch_contexts(int i) const {
+        int64_t reach = begin_ + settings_.centres + i + settings_.window;
+        if (reach < windows_.size()) prefetch_row(input_row(reach), stride_);
+        for (int j = i; j < noise_.size(); j += settings_.centres) prefetch_row(output_row(noise_.next_word(j)), stride_);
+    }
+    VASTMAX_PREFETCHES void prefetch_centre(int i) const {
+        int64_t next = begin_ + settings_.centres + i;
+        if (next < windows_.size()) prefetch_row(output_row(windows_.word_id(next)), stride_);
     }
 
     // h_i = mean of the rows in the window of centre i but its own: where the window opens, the running sum is put down;
@@ -154,6 +160,7 @@ class Trainer {
         for (int first = 0; first < count_; first += lanes) {
             Vec dot[lanes] = {};
             for (int k = 0; k < std::min(lanes, count_ - first); ++k) {
+                prefetch_centre(first + k);
                 if (centre_[first + k] == none) continue;
                 const float *h = h_ + (first + k) * stride_, *row = output_row(centre_[first + k]);
                 for (int v = 0; v < row_vecs<units>(stride_); ++v) dot[k] += load(h + v * lanes) * load(row + v * lanes);
@@ -227,7 +234,7 @@ class Trainer {
     const int64_t stride_;
     Windows windows_;
     NoiseBlock noise_;
-    std::optional<TreePaths> paths_;
+    std::unique_ptr<TreePaths> paths_;
     Scratch means_, steps_;
     float *h_, *e_; // (most_cbow_centres, stride)
     float alpha_ = 0;

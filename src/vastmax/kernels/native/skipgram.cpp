@@ -12,7 +12,7 @@
 #include "skipgram.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "noise_block.hpp"
@@ -29,7 +29,7 @@ class Trainer {
     Trainer(const SkipgramModel &model, const SkipgramSettings &settings)
         : model_(model), settings_(settings), stride_(model.stride),
           noise_(block_size, largest_pool(settings), stride_), centre_rows_(block_size * stride_), h_(centre_rows_.data()) {
-        if (model.tree.num_nodes > 0) paths_.emplace(model.centre, model.tree, stride_);
+        if (model.tree.num_nodes > 0) paths_ = std::make_unique<SkipgramPaths>(model.centre, model.tree, stride_);
     }
 
     ChunkResult train(const Chunk &chunk) {
@@ -90,7 +90,7 @@ class Trainer {
 
     // Asks for rows that the next block will want, a share for each centre of this one, so that the requests spread out:
     // its centres, the contexts that come into reach, its pool.
-    void prefetch(int64_t begin, int i) const {
+    VASTMAX_PREFETCHES void prefetch(int64_t begin, int i) const {
         int64_t next = begin + settings_.centres + i, reach = next + std::min(settings_.window, below_ + band_width);
         if (next < windows_.size()) prefetch_row(centre_row(windows_.word_id(next)), stride_);
         if (reach < windows_.size()) prefetch_row(context_row(windows_.word_id(reach)), stride_);
@@ -204,7 +204,7 @@ class Trainer {
     const int64_t stride_;
     Windows windows_;
     NoiseBlock noise_;
-    std::optional<SkipgramPaths> paths_;
+    std::unique_ptr<SkipgramPaths> paths_;
     Scratch centre_rows_;
     float *h_; // (block_size, stride)
     float alpha_ = 0;

@@ -93,7 +93,7 @@ class TreePaths {
     // Asks for what the paths to words after position p will want, each thing when the one that leads to it is there. The
     // rows on a path are asked for in the course of the next walk: all at once they would fill the queues between the
     // caches, and what is wanted now would wait behind them.
-    void prefetch(const Windows &windows, int64_t p) {
+    VASTMAX_PREFETCHES void prefetch(const Windows &windows, int64_t p) {
         if (p + 12 < windows.size()) __builtin_prefetch(tree_.path_offsets + windows.word_id(p + 12));
         if (p + 8 < windows.size()) __builtin_prefetch(path(windows.word_id(p + 8)));
         if (p + 2 < windows.size()) {
@@ -120,7 +120,7 @@ class TreePaths {
     // Where the edges of a word's path begin; they end where those of the next word begin.
     const int32_t *path(int32_t word_id) const { return tree_.path_edges + tree_.path_offsets[word_id]; }
 
-    void prefetch_some() {
+    VASTMAX_PREFETCHES void prefetch_some() {
         if (wanted_ == wanted_root_) return;
         int64_t node = *--wanted_ >> 1;
         if (node >= first_cold_node)
