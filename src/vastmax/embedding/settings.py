@@ -64,8 +64,8 @@ def default_alpha(settings: TrainingSettings | CheckedSettings) -> float:
         ("skipgram", "hierarchical-softmax"): 0.03,
         ("skipgram", "negative-sampling+hierarchical-softmax"): 0.025,
         ("cbow", "negative-sampling"): 0.1 if exact else 0.05,
-        ("cbow", "hierarchical-softmax"): 0.1 if exact else 0.05,
-        ("cbow", "negative-sampling+hierarchical-softmax"): 0.1 if exact else 0.05,
+        ("cbow", "hierarchical-softmax"): 0.06 if exact else 0.04,
+        ("cbow", "negative-sampling+hierarchical-softmax"): 0.06 if exact else 0.04,
     }[settings.model, settings.objective]
 
 
