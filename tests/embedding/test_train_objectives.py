@@ -98,3 +98,20 @@ def test_every_model_and_objective_has_a_rate_to_start_from():
             for gradient in ("exact", "word2vec"):
                 settings = checked(TrainingSettings(model=model, objective=objective, cbow_gradient=gradient))
                 assert 0 < settings.alpha < 0.5
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("objective", WITH_PATHS)
+def test_a_resumed_run_is_the_run_that_was_never_stopped(corpus, model, objective, tmp_path):
+    """Node vectors travel in the checkpoint, too."""
+    options = {"model": model, "objective": objective, "epochs": 2, **SMALL}
+
+    def stop(report):
+        if report.epoch == 1:
+            raise KeyboardInterrupt
+
+    checkpoint = tmp_path / "run.checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        train_embeddings(corpus, callbacks=[stop], checkpoint=checkpoint, **options)
+    resumed = train_embeddings(corpus, checkpoint=checkpoint, resume=True, **options)
+    assert resumed.training["losses"] == train_embeddings(corpus, **options).training["losses"]
