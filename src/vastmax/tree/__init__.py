@@ -9,7 +9,8 @@ from vastmax.tree.frequency_class_tree import frequency_classes
 from vastmax.tree.huffman_tree import huffman
 from vastmax.tree.nested_tree import nested
 from vastmax.tree.random_tree import random
-from vastmax.tree.tree import Path, Paths, Tree
+from vastmax.tree.paths import Path, Paths
+from vastmax.tree.tree import Tree
 
 __all__ = [
     "Description",
