@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any
 
 from vastmax.errors import InputError
+from vastmax.kernels.cores import usable_cores
 
 DEFAULT_ALPHA = 0.0275
 """Starting learning rate. Noise words shared by a block make each step a little less noisy than drawing them for each
@@ -39,14 +39,6 @@ class TrainingSettings:
     min_alpha: float | None = None  # FINAL_SHARE_OF_ALPHA of alpha
     threads: int | None = None  # the cores this process may use
     seed: int = 1
-
-
-def usable_cores() -> int:
-    """Return the cores this process may run on."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not every system can say
-        return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ No torch here: a tree is a handful of numpy arrays, however many words it holds.
 """
 
 from vastmax.tree.balanced_tree import balanced
+from vastmax.tree.clustered_tree import clustered
 from vastmax.tree.description import Description
 from vastmax.tree.frequency_class_tree import frequency_classes
 from vastmax.tree.huffman_tree import huffman
+from vastmax.tree.joined_tree import joined
+from vastmax.tree.kmeans_class_tree import kmeans_classes
 from vastmax.tree.nested_tree import nested
-from vastmax.tree.random_tree import random
 from vastmax.tree.paths import Path, Paths
+from vastmax.tree.random_tree import random
 from vastmax.tree.tree import Tree
 
 __all__ = [
@@ -18,8 +21,11 @@ __all__ = [
     "Paths",
     "Tree",
     "balanced",
+    "clustered",
     "frequency_classes",
     "huffman",
+    "joined",
+    "kmeans_classes",
     "nested",
     "random",
 ]
