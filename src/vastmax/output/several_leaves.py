@@ -41,9 +41,9 @@ def best_words(
 ) -> tuple[Tensor, Tensor]:
     """The k most probable words of each example, (log_prob, word id), (N, k), as brute force finds them.
 
-    The words of the best leaves are scored exactly. No leaf of any other word is more probable than the last leaf taken,
-    so that such a word has at most `leaves_a_word` times that probability: when the k-th best word is better than this,
-    the k are found. Examples where it is not are asked again for more leaves.
+    The words of the best leaves are scored exactly. No leaf of any other word is more probable than the last leaf
+    taken, so that such a word has at most `leaves_a_word` times that probability: when the k-th best word is better
+    than this, the k are found. Examples where it is not are asked again for more leaves.
 
     Args:
         hidden: (N, D).

@@ -4,6 +4,7 @@ No torch here: a tree is a handful of numpy arrays, however many words it holds.
 """
 
 from vastmax.tree.balanced_tree import balanced
+from vastmax.tree.binary_tree import binarised
 from vastmax.tree.clustered_tree import clustered
 from vastmax.tree.description import Description
 from vastmax.tree.frequency_class_tree import frequency_classes
@@ -14,6 +15,7 @@ from vastmax.tree.nested_tree import nested
 from vastmax.tree.paths import Path, Paths
 from vastmax.tree.random_tree import random
 from vastmax.tree.tree import Tree
+from vastmax.tree.wordnet_tree import wordnet
 
 __all__ = [
     "Description",
@@ -21,6 +23,7 @@ __all__ = [
     "Paths",
     "Tree",
     "balanced",
+    "binarised",
     "clustered",
     "frequency_classes",
     "huffman",
@@ -28,4 +31,5 @@ __all__ = [
     "kmeans_classes",
     "nested",
     "random",
+    "wordnet",
 ]

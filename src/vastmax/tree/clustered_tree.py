@@ -76,8 +76,8 @@ def clustered(
     Raises:
         InputError: vectors that are no matrix or hold NaN; options out of range; counts or words that do not fit.
 
-    Cost: about 30·D multiply-adds a word and level, log2 V levels or somewhat more, times the copies; the vectors once in
-    memory as float32, and about 100 bytes a leaf.
+    Cost: about 30·D multiply-adds a word and level, log2 V levels or somewhat more, times the copies; the vectors once
+    in memory as float32, and about 100 bytes a leaf.
 
     >>> import numpy as np
     >>> points = np.array([[0.0, 9.0], [5.0, 0.0], [0.0, 8.0], [5.0, 1.0]])
