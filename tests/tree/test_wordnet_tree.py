@@ -153,7 +153,7 @@ def test_dictionaries_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_the_real_one(data_folder: Path) -> None:
-    text = "dog cat table chair run walk said the Washington quickly best helium inhibit wolf wine beer"
+    text = "dog cat table chair run walk said the of Washington quickly best helium inhibit wolf wine beer"
     words = text.split()
     t = tree.wordnet(words, path=data_folder / "wordnet")
     assert t.one_leaf_a_word
