@@ -13,6 +13,8 @@ MEASUREMENTS = {
     "embedding_memory": "training memory above the two matrices (half a minute)",
     "embedding_floor": "the kernel against its operations (half a minute)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
+    "tree_clustering": "trees from the vectors of 349,435 words: seconds and memory (about five minutes)",
+    "tree_kinds": "how good a language model each kind of tree makes (about ten minutes)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
     "embedding_speed": "skip-gram against gensim, five seeds (about twenty minutes)",
 }

@@ -1,9 +1,9 @@
 """What the arrangement of words in a tree is worth: one model, one text, a hierarchical softmax over tree after tree.
 
-The settings of Morin & Bengio (2005) as far as data allow, the method of Mnih & Hinton (2008): the Brown corpus with its
-10,000 most frequent words, and a log-bilinear model that predicts a word from the three before it. The clustered trees
-are made, as in the second paper, from a first model with a random tree: a word's vector is the mean of the hidden
-vectors from which it was to be predicted. The plain softmax is the yardstick.
+The corpus of Morin & Bengio (2005), the model and trees of Mnih & Hinton (2008): Brown with its 10,000 most frequent
+words, and a log-bilinear model that predicts a word from the three before it. The clustered trees are made, as in the
+second paper, from a first model with a random tree: a word's vector is the mean of the hidden vectors from which it was
+to be predicted. The plain softmax is the yardstick.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from harness import corpora, write_record
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from harness import corpora, write_record
 from vastmax import tree
 from vastmax.head import Head
 from vastmax.optim import RowAdagrad
@@ -144,7 +144,7 @@ def train(
     )
     print(
         f"{name:>32}: {result.test_nats:.4f} nats, perplexity {result.perplexity:6.1f}, "
-        f"{result.leaves_a_word:.2f} leaves a word, {result.decisions:.1f} decisions, {spent:.0f} CPU-s  {result.valid_nats}",
+        f"{result.leaves_a_word:.2f} leaves a word, {result.decisions:.1f} decisions, {spent:.0f} CPU-s",
         flush=True,
     )
     return result, model

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from contract import HeadContract
 from reference_trees import log_probs
 from vastmax import tree
+from vastmax.head import Head
 from vastmax.kernels.targets import available_targets
 from vastmax.output import several_leaves
 from vastmax.output.hierarchical import Hierarchical
+from vastmax.recipes import Recipe, hierarchical_softmax
 from vastmax.tree import Tree
 
 
@@ -109,7 +114,7 @@ def test_the_best_words_are_those_of_brute_force(kind: str, k: int, scale: float
 @pytest.mark.parametrize("target", available_targets())
 def test_the_search_is_used_and_grows(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VASTMAX_KERNEL", target)
-    layer = layer_of(clustered(4000, copies=3), 16)
+    layer = layer_of(clustered(2000, copies=2), 16)
     hidden = torch.randn(60, 16, generator=torch.Generator().manual_seed(4))
     expected, order = layer._topk_of_all(hidden, 4)
     asked: list[tuple[int, int]] = []
@@ -161,3 +166,16 @@ def test_of_equals_the_lower_id_comes_first() -> None:
 def test_no_examples() -> None:
     log_prob, word_id = layer_of(TREES["binary"]).topk(torch.zeros(0, 8), 3)
     assert log_prob.shape == word_id.shape == (0, 3)
+
+
+def overlapping(hidden_size: int, vocabulary: Any) -> Head:
+    V = vocabulary.counts.size
+    return hierarchical_softmax(hidden_size, vocabulary, tree=clustered(V))
+
+
+class TestHead(HeadContract):
+    """What every head must do, over a tree whose words have several leaves."""
+
+    @pytest.fixture
+    def recipe(self) -> Recipe:
+        return Recipe("several leaves", "words with several leaves", "Mnih & Hinton 2008", frozenset(), overlapping)
