@@ -183,6 +183,8 @@ def test_vectors_that_cannot_be_used(build: Any) -> None:
     for bad in (np.zeros(3), np.zeros((0, 3)), np.zeros((3, 0)), [["a"]]):
         with pytest.raises(InputError, match="expected numbers"):
             build(bad)
+    with pytest.raises(InputError, match=r"numbers of up to 2e\+17, whose squares overflow"):
+        build(np.array([[1.0], [-2e17]]))
     with pytest.raises(InputError, match="found 2 words for 100 vectors"):
         build(POINTS, ["a", "b"])
     with pytest.raises(InputError, match="found 3 counts for 100 words"):

@@ -11,6 +11,9 @@ import numpy.typing as npt
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
 
+# Squares of such numbers, summed over a vector, still fit float32.
+_LARGEST = 1e16
+
 
 class WordRows(NamedTuple):
     """Which words of a vocabulary have vectors."""
@@ -77,5 +80,8 @@ def word_rows(vectors: Any, words: Sequence[str] | None, counts: npt.ArrayLike |
         word_id = int(word_ids[broken[0]])
         name = f"word {word_id}" if words is None else repr(words[word_id])
         raise InputError(f"the vector of {name} holds a NaN or an infinity; repair or leave out {broken.size} such")
+    largest = max(float(used.max()), -float(used.min()))
+    if largest > _LARGEST:
+        raise InputError(f"vectors hold numbers of up to {largest:.3g}, whose squares overflow; scale them down")
     lacking = np.setdiff1d(np.arange(V), word_ids, assume_unique=True)
     return WordRows(used, word_ids, lacking, words, weights)
