@@ -6,8 +6,13 @@ namespace nb = nanobind;
 void bind_text_encoder(nb::module_ &m);
 void bind_phrases(nb::module_ &m);
 void bind_skipgram(nb::module_ &m);
+void bind_cbow(nb::module_ &m);
 void bind_hierarchical(nb::module_ &m);
 void bind_narrow_softmax(nb::module_ &m);
+void bind_two_clusters(nb::module_ &m);
+void bind_linear_softmax(nb::module_ &m);
+void bind_noise_loss(nb::module_ &m);
+void bind_row_update(nb::module_ &m);
 
 NB_MODULE(_native, m) {
     // At exit a script's last loss may still hold a batch's plan; that is no leak worth a word on stderr.
@@ -16,6 +21,11 @@ NB_MODULE(_native, m) {
     bind_text_encoder(m);
     bind_phrases(m);
     bind_skipgram(m);
+    bind_cbow(m);
     bind_hierarchical(m);
     bind_narrow_softmax(m);
+    bind_two_clusters(m);
+    bind_linear_softmax(m);
+    bind_noise_loss(m);
+    bind_row_update(m);
 }
