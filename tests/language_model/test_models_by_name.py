@@ -26,6 +26,8 @@ from vastmax.language_model import (
 )
 from vastmax.language_model.options import options_of, parsed_options
 
+from vastmax.tree import Tree
+
 
 @pytest.mark.parametrize("encoder", sorted(ENCODERS))
 def test_every_encoder_predicts_and_learns(small_text: TrainingText, encoder: str) -> None:
@@ -107,6 +109,15 @@ def test_every_option_can_be_given_as_text(build: Any) -> None:
     for name, default in options_of(build).items():
         shown = "none" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
         assert parsed_options(build, [f"{name}={shown}"], of="it") == {name: default}
+
+
+def test_what_takes_an_object_is_no_option_of_a_command() -> None:
+    def build(hidden_size: int, *, tree: Tree | None = None, alpha: float = 1.0) -> None:
+        pass
+
+    assert options_of(build) == {"alpha": 1.0}
+    with pytest.raises(InputError, match="it has no option 'tree'; it has alpha"):
+        parsed_options(build, ["tree=none"], of="it")
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,18 @@ from vastmax.errors import InputError
 
 
 def options_of(build: Callable[..., Any]) -> dict[str, Any]:
-    """Name → default of the keyword-only arguments of a function or class.
+    """Name → default of the keyword-only arguments of a function or class that can be written as text.
+
+    Those that take an object, such as a tree, are for callers in Python.
 
     Example:
         >>> from vastmax import RECIPES
         >>> options_of(RECIPES["nce"].build)["power"]
         1.0
     """
+    hints = _hints(build)
     parameters = inspect.signature(build).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and _is_text(hints[p.name])}
 
 
 def parsed_options(
@@ -42,7 +45,7 @@ def parsed_options(
         {'cutoffs': [100, 1000]}
     """
     known = [name for name in options_of(build) if allowed is None or name in allowed]
-    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
+    hints = _hints(build)
     found: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
@@ -59,6 +62,22 @@ def parsed_options(
         except ValueError:
             raise InputError(f"{name}={text} of {of}: expected {_described(hints[name])}") from None
     return found
+
+
+def _hints(build: Callable[..., Any]) -> dict[str, Any]:
+    return get_type_hints(build.__init__ if inspect.isclass(build) else build)
+
+
+def _is_text(hint: Any) -> bool:
+    """Whether `_value` can make anything but None of a text."""
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return any(_is_text(alternative) for alternative in get_args(hint))
+    if origin is Literal:
+        return True
+    if origin is not None:
+        return issubclass(origin, Sequence) and _is_text(get_args(hint)[0])
+    return hint in (bool, int, float, str)
 
 
 def _value(text: str, hint: Any) -> Any:
