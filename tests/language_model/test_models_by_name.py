@@ -25,7 +25,6 @@ from vastmax.language_model import (
     training_text,
 )
 from vastmax.language_model.options import options_of, parsed_options
-
 from vastmax.tree import Tree
 
 

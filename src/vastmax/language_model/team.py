@@ -40,7 +40,7 @@ class Team:
         # Buffers are tables that are the same everywhere or that each process learns for itself: sending them before
         # every step would cost O(V).
         return DistributedDataParallel(
-            model, device_ids=[device] if device.type == "cuda" else None, broadcast_buffers=False
+            model, device_ids=[device] if device.type == "cuda" else None, forward_sync_buffers=False
         )
 
     def part(self, num_streams: int) -> slice:
