@@ -31,8 +31,9 @@ def score(
 
     \b
     Examples:
-      echo "the cat sat" | vastmax lm score run
+      vastmax lm score run < sentences.txt
       vastmax lm score run --totals < candidates.txt
+      echo "the cat sat" | vastmax lm score run --json
     """
     folder, model = open_model(run, device)
 
