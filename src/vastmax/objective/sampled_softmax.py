@@ -12,6 +12,7 @@ from vastmax.errors import InputError
 from vastmax.objective.base import Objective
 from vastmax.objective.buffers import scaled_rows
 from vastmax.objective.noise_scores import checked_num_samples, score_noise
+from vastmax.objective.noise_sum import log_sum
 from vastmax.output.base import Output
 from vastmax.proposal.base import Context, Noise, Proposal
 
@@ -55,15 +56,16 @@ class SampledSoftmax(Objective):
     - drawn with replacement, `accidental_hits="keep"`: hits stay in the sum, the target is corrected as well.
     - drawn with replacement, `accidental_hits="mask"`: hits are masked, the target is left uncorrected.
 
-    Masked hits beside a corrected target would learn another distribution, and cannot be asked for.
+    Masked hits beside a corrected target would learn another distribution, and cannot be asked for. Where the batch's
+    own targets are the noise (`InBatch`), an example's own target counts once, as the target.
 
     Args:
         proposal: where noise comes from; `unique=True` is the usual choice.
-        num_samples: K ≥ 1 noise words, shared by the batch.
+        num_samples: K ≥ 1 noise words, shared by the batch; left out where the proposal decides that itself.
         accidental_hits: what happens to hits when noise is drawn with replacement; unique noise is always masked.
 
     Raises:
-        InputError: K < 1.
+        InputError: K < 1, or none where it is needed.
 
     Cost: one (N, D)×(D, K) product forward and two backward; K + N rows get a gradient.
 
@@ -77,14 +79,20 @@ class SampledSoftmax(Objective):
     """
 
     sampled = True
+    takes_targets_as_noise = True
     proposal: Proposal
+    num_samples: int | None
 
-    def __init__(self, proposal: Proposal, num_samples: int, *, accidental_hits: AccidentalHits = "keep") -> None:
+    def __init__(
+        self, proposal: Proposal, num_samples: int | None = None, *, accidental_hits: AccidentalHits = "keep"
+    ) -> None:
         super().__init__()
         if accidental_hits not in get_args(AccidentalHits):
             raise InputError(f"accidental_hits is {accidental_hits!r}; expected 'keep' or 'mask'")
         self.proposal = proposal
-        self.num_samples = checked_num_samples(num_samples)
+        if num_samples is None and not proposal.sizes_itself:
+            raise InputError(f"SampledSoftmax with {type(proposal).__name__} needs num_samples, such as 1024")
+        self.num_samples = None if num_samples is None else checked_num_samples(num_samples)
         self.accidental_hits = accidental_hits
 
     def extra_repr(self) -> str:
@@ -103,7 +111,7 @@ class SampledSoftmax(Objective):
         """Losses (N,); see `Objective.forward`."""
         scores = score_noise(
             self.proposal,
-            self.num_samples,
+            self.num_samples or 0,
             output,
             hidden,
             target,
@@ -117,6 +125,8 @@ class SampledSoftmax(Objective):
         target_score = scores.target_score
         if corrected:
             target_score = target_score - scores.noise.target_log_expected_count
+            if self.proposal.holds_target and not masked:
+                return log_sum(scores.noise_score) - target_score
         hit = scores.hits(target) if masked else None
         loss: Tensor = _LogSumExpWithTarget.apply(  # type: ignore[no-untyped-call]
             scores.noise_score, target_score, hit
