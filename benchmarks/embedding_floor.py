@@ -43,7 +43,7 @@ import json, sys
 from vastmax import Corpus, train_embeddings
 vectors = train_embeddings(Corpus(sys.argv[1]), epochs=1, threads=1)
 run = vectors.training
-print(json.dumps({key: run[key] for key in ("cpu_seconds", "pairs", "words", "kept", "kernel_target")}))
+print(json.dumps({key: run[key] for key in ("cpu_seconds", "predictions", "words", "kept", "kernel_target")}))
 """
 
 
@@ -69,7 +69,7 @@ def main() -> None:
     D = 112  # 100 padded
     B = centres_for(1e-3, window=5, negative=5)  # no word crowds a large vocabulary
     P = int(pool_sizes_for(window=5, negative=5, centres=B)[0])
-    kept, pairs = runs[0]["kept"], runs[0]["pairs"]
+    kept, pairs = runs[0]["kept"], runs[0]["predictions"]
     operations = 3 * D * P * kept + 3 * D * pairs
     floor_seconds = [operations / rate for rate in rates]
     distances = [run["cpu_seconds"] / floor for run, floor in zip(runs, floor_seconds, strict=True)]

@@ -36,8 +36,9 @@ text, seed, epochs, threads, out = sys.argv[1], *map(int, sys.argv[2:5]), sys.ar
 vectors = train_embeddings(Corpus(text), epochs=epochs, threads=threads, seed=seed)
 vectors.save(out)
 run = vectors.training
-print(json.dumps({"cpu_seconds": run["cpu_seconds"], "wall_seconds": run["elapsed_seconds"], "pairs": run["pairs"],
-                  "words": run["words"], "losses": run["losses"], "kernel_target": run["kernel_target"]}))
+print(json.dumps({"cpu_seconds": run["cpu_seconds"], "wall_seconds": run["elapsed_seconds"],
+                  "predictions": run["predictions"], "words": run["words"], "losses": run["losses"],
+                  "kernel_target": run["kernel_target"]}))
 """
 
 

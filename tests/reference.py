@@ -68,7 +68,7 @@ class SkipgramReference:
     span: int = 2048
     words: int = 0
     kept: int = 0
-    pairs: int = 0
+    predictions: int = 0
     loss: float = 0.0
     seen: list[SkipgramBlock] = field(default_factory=list)
 
@@ -118,7 +118,7 @@ class SkipgramReference:
         noise = self.context[block.pool].copy()
         g_noise = np.zeros((len(h), len(noise)))
         for i in range(len(h)):
-            self.pairs += len(block.contexts[i])
+            self.predictions += len(block.contexts[i])
             for j in range(len(noise)):
                 score, weight = h[i] @ noise[j], block.noise_weight(i, j, self.negative)
                 self.loss -= weight * log_sigmoid(-score)

@@ -45,7 +45,7 @@ def test_embed_json_is_the_whole_of_stdout(invoke: Invoke, corpus_file: Path, tm
     summary = ran.json
     assert summary["format"] == "word2vec-binary"
     assert summary["corpus_tokens"] == len(corpus_file.read_text(encoding="utf-8").split())
-    assert summary["training"]["pairs"] > 0
+    assert summary["training"]["predictions"] > 0
     assert len(summary["training"]["losses"]) == 3
 
 

@@ -71,7 +71,7 @@ def test_several_threads_learn_the_same_things(corpus):
 def test_the_pairs_trained_are_those_that_windows_and_epochs_promise(corpus, sentences):
     lengths = np.array([len(s) for s in sentences])
     vectors = train_embeddings(corpus, epochs=4, window=3, **SMALL)
-    assert vectors.training["pairs"] == pytest.approx(4 * expected_pairs(lengths, 3), rel=0.01)
+    assert vectors.training["predictions"] == pytest.approx(4 * expected_pairs(lengths, 3), rel=0.01)
     assert vectors.training["words"] == 4 * corpus.num_tokens
 
 
@@ -86,7 +86,7 @@ def test_pairs_after_subsampling_are_within_one_per_cent_of_expectation(data_fol
     kept = (ids < len(keep)) & (random.random(len(ids)) < keep[np.minimum(ids, len(keep) - 1)])
     lengths = np.add.reduceat(kept, offsets[:-1])
     vectors = train_embeddings(corpus, epochs=1, vector_size=16)
-    assert vectors.training["pairs"] == pytest.approx(expected_pairs(lengths, 5), rel=0.01)
+    assert vectors.training["predictions"] == pytest.approx(expected_pairs(lengths, 5), rel=0.01)
     assert vectors.training["words"] == vocabulary.num_tokens
 
 
@@ -101,7 +101,7 @@ def test_callbacks_see_every_epoch_and_the_live_vectors(corpus):
     vectors = train_embeddings(corpus, epochs=3, callbacks=[remember], **SMALL)
     assert [report.epoch for report in reports] == [1, 2, 3]
     assert [report.loss for report in reports] == vectors.training["losses"]
-    assert sum(report.pairs for report in reports) == vectors.training["pairs"]
+    assert sum(report.predictions for report in reports) == vectors.training["predictions"]
     np.testing.assert_array_equal(snapshots[-1], vectors.vectors)
     assert np.abs(snapshots[0] - snapshots[1]).max() > 0
 
@@ -275,7 +275,7 @@ def test_one_sentence_that_spans_many_chunks_trains_every_word(window):
     words = [f"w{i}" for i in np.random.default_rng(0).integers(0, 50, 4 * SHORTEST_PART + 100)]
     vectors = train_embeddings([words], epochs=1, window=window, **{**SMALL, "vector_size": 4})
     assert vectors.training["words"] == len(words)
-    assert vectors.training["pairs"] == pytest.approx(expected_pairs(np.array([len(words)]), window), rel=0.01)
+    assert vectors.training["predictions"] == pytest.approx(expected_pairs(np.array([len(words)]), window), rel=0.01)
 
 
 def test_text_in_one_line_is_cut_finely_enough_for_the_learning_rate_to_fall():

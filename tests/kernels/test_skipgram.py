@@ -9,12 +9,8 @@ from hypothesis import strategies as st
 
 from reference import SkipgramReference, expected_pairs, numerical_gradient
 from vastmax.errors import InputError
-from vastmax.kernels.skipgram import (
-    SkipgramKernel,
-    keep_thresholds,
-    padded_rows,
-    pool_sizes_for,
-)
+from vastmax.kernels.embedding_kernel import keep_thresholds, padded_rows
+from vastmax.kernels.skipgram import SkipgramKernel, pool_sizes_for
 from vastmax.kernels.targets import available_targets, choose_target
 
 
@@ -70,8 +66,8 @@ def test_kernel_equals_the_float64_twin_including_every_update(target, D):
     kernel, twin = make_pair(sentences, counts, D, target)
     result = run(kernel, sentences)
     twin.train([s.tolist() for s in sentences], 0.05, 0.01, seed=7)
-    assert (result.words, result.kept, result.pairs) == (twin.words, twin.kept, twin.pairs)
-    assert result.pairs > 500
+    assert (result.words, result.kept, result.predictions) == (twin.words, twin.kept, twin.predictions)
+    assert result.predictions > 500
     assert result.loss == pytest.approx(twin.loss, rel=2e-6)
     np.testing.assert_allclose(kernel.centre[:, :D], twin.centre, atol=2e-5)
     np.testing.assert_allclose(kernel.context[:, :D], twin.context, atol=2e-5)
@@ -89,7 +85,7 @@ def test_windows_and_pools_of_every_size_equal_the_twin(target, window, pools, n
     kernel, twin = make_pair(sentences, counts, 20, target, window=window, pools=pools, negative=negative, sample=0)
     result = run(kernel, sentences, 0.002, 0.001)
     twin.train([s.tolist() for s in sentences], 0.002, 0.001, seed=7)
-    assert result.pairs == twin.pairs
+    assert result.predictions == twin.predictions
     assert result.loss == pytest.approx(twin.loss, rel=1e-5)
     np.testing.assert_allclose(kernel.centre[:, :20], twin.centre, atol=1e-4)
     np.testing.assert_allclose(kernel.context[:, :20], twin.context, atol=1e-4)
@@ -108,7 +104,7 @@ def test_any_shape_of_text_equals_the_twin(lengths, V, D, seed):
     kernel, twin = make_pair(sentences, np.arange(V, 0, -1), D, choose_target(), pools=(8,))
     result = run(kernel, sentences, seed=seed)
     twin.train([s.tolist() for s in sentences], 0.05, 0.01, seed=seed)
-    assert (result.words, result.kept, result.pairs) == (twin.words, twin.kept, twin.pairs)
+    assert (result.words, result.kept, result.predictions) == (twin.words, twin.kept, twin.predictions)
     assert result.loss == pytest.approx(twin.loss, rel=1e-5, abs=1e-5)
     np.testing.assert_allclose(kernel.centre[:, :D], twin.centre, atol=5e-5)
 
@@ -160,7 +156,7 @@ def test_pairs_are_as_many_as_windows_promise():
     lengths = random.integers(1, 60, 3000)
     sentences = [random.integers(0, 50, n).astype(np.int32) for n in lengths]
     kernel, _ = make_pair(sentences, np.full(50, 100), 16, choose_target(), window=5, sample=0)
-    assert run(kernel, sentences).pairs == pytest.approx(expected_pairs(lengths, 5), rel=0.005)
+    assert run(kernel, sentences).predictions == pytest.approx(expected_pairs(lengths, 5), rel=0.005)
 
 
 def test_words_are_kept_as_often_as_subsampling_says():

@@ -119,6 +119,7 @@ def embed(
     else:
         trained = vectors.training
         print(
-            f"{output}: {len(vectors):,} words × {vectors.vector_size}, {chosen_format}; {trained['pairs']:,} pairs in "
-            f"{describe_seconds(trained['elapsed_seconds'])}, loss {trained['losses'][-1]:.4g} nats a pair"
+            f"{output}: {len(vectors):,} words × {vectors.vector_size}, {chosen_format}; "
+            f"{trained['predictions']:,} predictions in "
+            f"{describe_seconds(trained['elapsed_seconds'])}, loss {trained['losses'][-1]:.4g} nats a prediction"
         )

@@ -12,22 +12,22 @@ from functools import partial
 from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vastmax.embedding.chunks import ChunkSpan, chunk_spans
-from vastmax.embedding.settings import DEFAULT_ALPHA, CheckedSettings
+from vastmax.embedding.kernel_choice import kernel_for
+from vastmax.embedding.settings import CheckedSettings, default_alpha
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import InputError
-from vastmax.kernels.skipgram import ChunkResult, SkipgramKernel
+from vastmax.kernels.embedding_kernel import ChunkResult
 from vastmax.progress import Progress
 from vastmax.text import Corpus, Vocabulary
 
 DIVERGED_FACTOR = 4.0
-"""A piece whose mean loss is this many times that of untrained vectors, (1 + K) log 2, shows that training diverges."""
+"""A piece whose mean loss is this many times that of untrained vectors shows that training diverges."""
 
-FEW_PAIRS = 1000
-"""Pieces with fewer pairs are too noisy for that judgement; only NaN counts there."""
+FEW_PREDICTIONS = 1000
+"""Pieces with fewer predictions are too noisy for that judgement; only NaN counts there."""
 
 
 class DivergenceError(InputError):
@@ -44,8 +44,8 @@ class EpochReport:
 
     epoch: int  # 1 … epochs
     epochs: int
-    loss: float  # mean nats a (centre, context) pair over this epoch, its K noise words included
-    pairs: int
+    loss: float  # mean nats a prediction over this epoch, its K noise words included
+    predictions: int  # (centre, context) pairs in skip-gram, centres with a context in CBOW
     words: int  # tokens in the vocabulary, before subsampling
     elapsed_seconds: float  # since training began
     cpu_seconds: float
@@ -60,19 +60,19 @@ class _Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.tokens = self.words = self.kept = self.pairs = 0
+        self.tokens = self.words = self.kept = self.predictions = 0
         self.loss = 0.0
-        self.recent_loss = math.nan  # of the last piece that had pairs
+        self.recent_loss = math.nan  # of the last piece that had predictions
 
     def add(self, tokens: int, result: ChunkResult) -> None:
         with self._lock:
             self.tokens += tokens
             self.words += result.words
             self.kept += result.kept
-            self.pairs += result.pairs
+            self.predictions += result.predictions
             self.loss += result.loss
-            if result.pairs:
-                self.recent_loss = result.loss / result.pairs
+            if result.predictions:
+                self.recent_loss = result.loss / result.predictions
 
 
 class _RanAwayError(Exception):
@@ -87,17 +87,10 @@ class TrainingRun:
         self._vocabulary = vocabulary
         self._settings = settings
         self._spans: Sequence[ChunkSpan] = chunk_spans(corpus.sentence_offsets, window=settings.window)
-        self.kernel = SkipgramKernel(
-            vocabulary.counts,
-            settings.vector_size,
-            window=settings.window,
-            negative=settings.negative,
-            sample=settings.sample,
-            ns_exponent=settings.ns_exponent,
-        )
+        self.kernel = kernel_for(vocabulary.counts, settings)
         self._initialise()
         self.epoch_losses: list[float] = []
-        self.pairs = self.words = self.kept = 0
+        self.predictions = self.words = self.kept = 0
         self._began = time.perf_counter()
         self._cpu_began = time.process_time()
 
@@ -127,12 +120,12 @@ class TrainingRun:
                 except _RanAwayError as cause:
                     raise self._divergence(epoch, tally, last_good) from cause
                 self._show(progress, epoch, tally)
-                self.pairs += tally.pairs
+                self.predictions += tally.predictions
                 self.words += tally.words
                 self.kept += tally.kept
-                if self.pairs == 0 and epoch + 1 == settings.epochs:
+                if self.predictions == 0 and epoch + 1 == settings.epochs:
                     raise InputError(self._nothing_learned())
-                self.epoch_losses.append(tally.loss / max(tally.pairs, 1))
+                self.epoch_losses.append(tally.loss / max(tally.predictions, 1))
                 if epoch + 1 < settings.epochs:
                     last_good.keep()
                 for callback in callbacks:
@@ -141,8 +134,8 @@ class TrainingRun:
             last_good.close()
             progress.end()
 
-    def word_vectors(self, centre: NDArray[np.float32], context: NDArray[np.float32]) -> WordVectors:
-        """Wrap matrices of this run, without their padding and without a copy."""
+    def word_vectors(self) -> WordVectors:
+        """Wrap the live matrices, without their padding and without a copy."""
         D = self._settings.vector_size
         training = {
             **self._settings.as_dict(),
@@ -150,25 +143,27 @@ class TrainingRun:
             "tokens": self._corpus.num_tokens,
             "words": self.words,
             "kept": self.kept,
-            "pairs": self.pairs,
+            "predictions": self.predictions,
             "losses": self.epoch_losses,
             "elapsed_seconds": round(self.elapsed_seconds, 3),
             "cpu_seconds": round(self.cpu_seconds, 3),
         }
+        output = self.kernel.matrices.get("output_vectors")
         return WordVectors(
             self._vocabulary.words,
-            centre[:, :D],
+            self.kernel.matrices["word_vectors"][:, :D],
             counts=self._vocabulary.counts,
-            output_vectors=context[:, :D],
+            output_vectors=None if output is None else output[:, :D],
             training=training,
         )
 
     def _initialise(self) -> None:
-        """Word vectors uniform in ±1 / (2 D), output vectors zero, as in word2vec."""
+        """Word vectors uniform in ±1 / (2 D), all else zero, as in word2vec."""
         D, rows = self._settings.vector_size, 16_384
         random = np.random.default_rng(self._settings.seed)
+        word_vectors = self.kernel.matrices["word_vectors"]
         for first in range(0, len(self._vocabulary), rows):  # in strips, so that no second matrix is ever held
-            strip = self.kernel.centre[first : first + rows, :D]
+            strip = word_vectors[first : first + rows, :D]
             strip[:] = (random.random(strip.shape, dtype=np.float32) - 0.5) / D
 
     def _alpha(self, epoch: int, token: int) -> float:
@@ -188,14 +183,14 @@ class TrainingRun:
             seed=int(stream[0]),
         )
         tally.add(span.stop - span.start, result)
-        untrained = (1 + self._settings.negative) * math.log(2)
-        too_high = result.loss > DIVERGED_FACTOR * untrained * result.pairs and result.pairs >= FEW_PAIRS
+        highest = DIVERGED_FACTOR * self.kernel.untrained_loss * result.predictions
+        too_high = result.loss > highest and result.predictions >= FEW_PREDICTIONS
         if too_high or not math.isfinite(result.loss):
             raise _RanAwayError
 
     def _require_finite(self) -> None:
         rows = 16_384
-        for matrix in (self.kernel.centre, self.kernel.context):
+        for matrix in self.kernel.matrices.values():
             for first in range(0, len(matrix), rows):
                 if not np.isfinite(matrix[first : first + rows]).all():
                     raise _RanAwayError
@@ -215,16 +210,16 @@ class TrainingRun:
         else:
             kept = f"the vectors of epoch {epoch} are kept" if epoch else "no epoch was complete, so nothing is kept"
         message = (
-            f"training diverged in epoch {epoch + 1} (loss {tally.recent_loss:.4g} nats a pair); {kept}. "
-            f"alpha was {settings.alpha:g}: try alpha={min(settings.alpha / 4, DEFAULT_ALPHA):.3g}"
+            f"training diverged in epoch {epoch + 1} (loss {tally.recent_loss:.4g} nats a prediction); {kept}. "
+            f"alpha was {settings.alpha:g}: try alpha={min(settings.alpha / 4, default_alpha(settings.model)):.3g}"
         )
         return DivergenceError(message, last_good.load())
 
     def _show(self, progress: Progress, epoch: int, tally: _Tally) -> None:
         done = epoch * self._corpus.num_tokens + tally.tokens
         readings: dict[str, float | str] = {"epoch": f"{epoch + 1}/{self._settings.epochs}"}
-        if tally.pairs:
-            readings["loss"] = tally.loss / tally.pairs
+        if tally.predictions:
+            readings["loss"] = tally.loss / tally.predictions
         progress.update(done, **readings, alpha=self._alpha(epoch, tally.tokens))
 
     def _report(self, epoch: int, tally: _Tally) -> EpochReport:
@@ -232,11 +227,11 @@ class TrainingRun:
             epoch=epoch + 1,
             epochs=self._settings.epochs,
             loss=self.epoch_losses[-1],
-            pairs=tally.pairs,
+            predictions=tally.predictions,
             words=tally.words,
             elapsed_seconds=self.elapsed_seconds,
             cpu_seconds=self.cpu_seconds,
-            word_vectors=self.word_vectors(self.kernel.centre, self.kernel.context),
+            word_vectors=self.word_vectors(),
         )
 
 
@@ -280,7 +275,7 @@ class _LastGood:
                 if not got:
                     raise OSError("the temporary file of the last good vectors is cut short")
                 data = data[got:]
-        return self._run.word_vectors(self._run.kernel.centre, self._run.kernel.context)
+        return self._run.word_vectors()
 
     def close(self) -> None:
         if self._file is not None:
@@ -288,4 +283,4 @@ class _LastGood:
             self._file = None
 
     def _matrices(self) -> list[memoryview]:
-        return [matrix.data.cast("B") for matrix in (self._run.kernel.centre, self._run.kernel.context)]
+        return [matrix.data.cast("B") for matrix in self._run.kernel.matrices.values()]

@@ -35,10 +35,15 @@ class TrainingSettings:
     negative: int = 5
     ns_exponent: float = 0.75
     epochs: int = 5
-    alpha: float | None = None  # DEFAULT_ALPHA
+    alpha: float | None = None  # default_alpha(model)
     min_alpha: float | None = None  # FINAL_SHARE_OF_ALPHA of alpha
     threads: int | None = None  # the cores this process may use
     seed: int = 1
+
+
+def default_alpha(model: str) -> float:
+    """Return the learning rate that a model starts from unless told otherwise."""
+    return {"skipgram": DEFAULT_ALPHA}[model]
 
 
 def usable_cores() -> int:
@@ -75,9 +80,10 @@ class CheckedSettings:
 
 def checked(settings: TrainingSettings) -> CheckedSettings:
     """Fill in what depends on the machine or on other settings; raise InputError on the first that cannot be used."""
-    alpha = DEFAULT_ALPHA if settings.alpha is None else _number("alpha", settings.alpha)
+    model = _one_of("model", settings.model, ("skipgram",))
+    alpha = default_alpha(model) if settings.alpha is None else _number("alpha", settings.alpha)
     if not alpha > 0:
-        raise InputError(f"alpha is {alpha:g}; expected a learning rate above 0, such as {DEFAULT_ALPHA}")
+        raise InputError(f"alpha is {alpha:g}; expected a learning rate above 0, such as {default_alpha(model)}")
     _real("alpha", alpha, 0.0, math.inf)
     min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else _number("min_alpha", settings.min_alpha)
     if not 0 <= min_alpha <= alpha:
@@ -85,7 +91,7 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
     threads = usable_cores() if settings.threads is None else settings.threads
     limit = settings.max_final_vocab
     return CheckedSettings(
-        model=_one_of("model", settings.model, ("skipgram",)),
+        model=model,
         objective=_one_of("objective", settings.objective, ("negative-sampling",)),
         vector_size=_whole("vector_size", settings.vector_size, 1, 65_536),
         window=_whole("window", settings.window, 1, 1_000_000),

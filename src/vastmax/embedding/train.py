@@ -64,8 +64,8 @@ def train_embeddings(
         progress: told of words trained, loss and learning rate.
 
     Returns:
-        The vectors in count order, with counts, output vectors, and in `.training` the settings, the pairs trained,
-        the mean loss of each epoch in nats a pair, and the time taken.
+        The vectors in count order, with counts, output vectors, and in `.training` the settings, the predictions
+        (pairs) trained, the mean loss of each epoch in nats a prediction, and the time taken.
 
     Raises:
         InputError: a setting or the corpus cannot be used, or no word had another in its window.
@@ -114,7 +114,7 @@ def train(
     text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
     run = TrainingRun(text, _trained_vocabulary(text.vocabulary, settings), settings)
     run.train(callbacks, progress)
-    return run.word_vectors(run.kernel.centre, run.kernel.context)
+    return run.word_vectors()
 
 
 def _functions(callbacks: object) -> tuple[EpochCallback, ...]:

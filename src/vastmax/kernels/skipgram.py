@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.distribution.alias import AliasTable
 from vastmax.kernels import _native
+from vastmax.kernels.embedding_kernel import ChunkResult, keep_thresholds, padded_rows
 from vastmax.kernels.targets import choose_target
-
-Floats = NDArray[np.float32]
 
 PAIRS_PER_NOISE_WORD = 40
 """How many (centre, context) pairs' worth of noise one drawn word stands for; see `pool_sizes_for`."""
 
 MOST_STALE_PAIRS = 64
 """How many gradients computed from the same old row one word may move by at once; see `centres_for`."""
-
-
-@dataclass(frozen=True)
-class ChunkResult:
-    """What one call of the kernel did."""
-
-    words: int  # in the vocabulary, before subsampling
-    kept: int  # after it
-    pairs: int
-    loss: float  # nats, summed over pairs
-
-
-def padded_rows(V: int, D: int) -> Floats:
-    """Return zeros (V, D rounded up to whole vectors), rows aligned to 64 bytes."""
-    unit: int = _native.row_alignment
-    stride = -(-D // unit) * unit
-    memory = np.zeros(V * stride + unit, dtype=np.float32)
-    offset = (-memory.ctypes.data % (4 * unit)) // 4
-    return memory[offset : offset + V * stride].reshape(V, stride)
-
-
-def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]:
-    """Return the 32-bit thresholds of subsampling: a word of relative frequency f is kept with min(1, √(t/f) + t/f).
-
-    `sample` is t; 0 keeps all. (Mikolov et al. 2013 print √(t/f) alone; the program they released uses the sum.)
-    """
-    keep = np.ones(counts.size)
-    if sample > 0:
-        ratio = sample * counts.sum() / np.maximum(counts, 1)
-        keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
-    return np.clip(np.round(keep * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
 
 
 def centres_for(crowding: float, window: int, negative: int) -> int:
@@ -82,8 +50,7 @@ def pool_sizes_for(window: int, negative: int, centres: int) -> NDArray[np.int32
 class SkipgramKernel:
     """Skip-gram with negative sampling on two matrices that it updates in place.
 
-    `centre` (V, stride) and `context` (V, stride) are float32 with zero padding beyond column D. Several threads may
-    call `train` at once on one kernel: the matrices are shared without locks (Niu et al. 2011, Hogwild).
+    An `EmbeddingKernel` with the matrices `centre` and `context`, both (V, stride).
     """
 
     def __init__(
@@ -100,6 +67,8 @@ class SkipgramKernel:
     ) -> None:
         self.centre = padded_rows(counts.size, vector_size)
         self.context = padded_rows(counts.size, vector_size)
+        self.matrices = {"word_vectors": self.centre, "output_vectors": self.context}
+        self.untrained_loss = (1 + negative) * math.log(2)
         self.target = target or choose_target()
         self._window = window
         self._negative = negative
@@ -124,11 +93,7 @@ class SkipgramKernel:
         alpha_end: float,
         seed: int,
     ) -> ChunkResult:
-        """Train on whole sentences; sentence s is word_ids[offsets[s] - offsets[0] : offsets[s + 1] - offsets[0]].
-
-        Ids of V and above are out of vocabulary and skipped. The learning rate runs linearly from `alpha_begin` to
-        `alpha_end`. The same arguments on the same matrices give the same bits.
-        """
+        """Train on whole sentences: see `EmbeddingKernel.train`."""
         result = _native.train_skipgram(
             self.target,
             self.centre,

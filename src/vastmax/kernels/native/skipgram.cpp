@@ -81,7 +81,7 @@ class Trainer {
         for (int64_t begin = 0; begin < windows_.size(); begin += settings_.centres) {
             int64_t pairs = choose_contexts(begin);
             if (pairs == 0) continue;
-            result_.pairs += pairs;
+            result_.predictions += pairs;
             pool_.swap(pool_next_);
             draw_pool(random);
             switch (stride_ / row_alignment) {

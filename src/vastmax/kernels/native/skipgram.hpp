@@ -42,8 +42,8 @@ struct Chunk {
 struct ChunkResult {
     int64_t words;  // in the vocabulary, before subsampling
     int64_t kept;   // after it
-    int64_t pairs;  // (centre, context) pairs trained
-    double loss;    // summed over pairs: -log sigma(positive) - sum over K noise words of log sigma(-noise)
+    int64_t predictions; // (centre, context) pairs trained
+    double loss;    // summed over predictions: -log sigma(positive) - sum over K noise words of log sigma(-noise)
 };
 
 // One function a compiled instruction set.

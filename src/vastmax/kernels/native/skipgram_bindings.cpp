@@ -67,7 +67,7 @@ nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context
     nb::dict out;
     out["words"] = result.words;
     out["kept"] = result.kept;
-    out["pairs"] = result.pairs;
+    out["predictions"] = result.predictions;
     out["loss"] = result.loss;
     return out;
 }
