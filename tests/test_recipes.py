@@ -37,7 +37,7 @@ def test_a_corpus_is_asked_for() -> None:
     with pytest.raises(InputError, match="recipe 'adaptive-importance-sampling' counts pairs of words: pass a Corpus"):
         RECIPES["adaptive-importance-sampling"](4, [1, 2, 3])
     corpus = Corpus([["a", "b", "a", "b", "c"], ["a", "b"]], cache=False)
-    cut = corpus.encode_with(corpus.vocabulary.truncate(max_final_vocab=2))
+    cut = corpus.encode_with(corpus.vocabulary.truncate(max_size=2))
     for source, vocab_size in ((corpus, 3), (cut, 2)):
         head = RECIPES["adaptive-importance-sampling"](4, source)
         assert head.vocab_size == vocab_size

@@ -22,7 +22,7 @@ class _LogSumExp(torch.autograd.Function):
         ctx: Any, noise_score: Tensor, multiplicity: Tensor | None, wants_squares: bool, wants_weight: bool
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         share = noise_score.detach()  # ours to overwrite: see Rows.score
-        largest = share.amax(dim=1)
+        largest = share.amax(dim=1) if share.shape[1] > 0 else share.new_zeros(share.shape[0])
         share.sub_(largest[:, None]).exp_()
         total = share.sum(dim=1)
         log_squares, weight = None, None
@@ -48,7 +48,7 @@ class _LogSumExp(torch.autograd.Function):
 
 
 def log_sum(noise_score: Tensor) -> Tensor:
-    """`noise_score.logsumexp(1)`, (N,), differentiable; the scores (N, K), K ≥ 1, are overwritten."""
+    """`noise_score.logsumexp(1)`, (N,), differentiable; the scores (N, K) are overwritten."""
     result: Tensor = _LogSumExp.apply(noise_score, None, False, False)[0]  # type: ignore[no-untyped-call]
     return result
 

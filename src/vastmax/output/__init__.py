@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vastmax.output.base import FlatOutput, Output, Rows, Search
     from vastmax.output.dense import Dense
     from vastmax.output.differentiated import Differentiated
+    from vastmax.output.given import Given
     from vastmax.output.hierarchical import Hierarchical
     from vastmax.output.product_cost import measure_product_cost
 
@@ -18,6 +19,7 @@ _HOME = {
     "Dense": "dense",
     "Differentiated": "differentiated",
     "FlatOutput": "base",
+    "Given": "given",
     "Hierarchical": "hierarchical",
     "Output": "base",
     "Rows": "base",
@@ -30,6 +32,7 @@ __all__ = [
     "Dense",
     "Differentiated",
     "FlatOutput",
+    "Given",
     "Hierarchical",
     "Output",
     "Rows",

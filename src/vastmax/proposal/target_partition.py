@@ -68,12 +68,18 @@ def partitions(
         own = torch.unique(target[target != ignore_index])
         joined = own if word_ids is None else torch.unique(torch.cat([word_ids, own]))
         if word_ids is not None and joined.shape[0] > limit:
-            yield from ((Partition(word_ids), kept) for kept in held)
+            yield from _with_partition(word_ids, held)
             held, joined = [], own
         held.append(batch)
         word_ids = joined
     if word_ids is not None:
-        yield from ((Partition(word_ids), kept) for kept in held)
+        yield from _with_partition(word_ids, held)
+
+
+def _with_partition(word_ids: Tensor, batches: list[_Batch]) -> Iterator[tuple[Partition, _Batch]]:
+    partition = Partition(word_ids)
+    for batch in batches:
+        yield partition, batch
 
 
 class TargetPartition(Proposal):
