@@ -164,7 +164,7 @@ class Trainer:
     def recommend(self) -> Iterator[tuple[int, Tensor]]:
         """(first user, the best items (users, 20) of the users from there on), training items left out."""
         with torch.no_grad():
-            items = self.model.items.freeze().kept_table
+            items = self.model.items.freeze().frozen_table
             assert items is not None
             for first in range(0, self.train.num_users, USERS_AT_ONCE):
                 last = min(first + USERS_AT_ONCE, self.train.num_users)

@@ -121,15 +121,15 @@ def test_frozen_answers_are_the_live_ones() -> None:
         torch.testing.assert_close(one, other)
     rows = layer.select(target.unique())
     torch.testing.assert_close(
-        rows.score(hidden), torch.nn.functional.linear(layer._scaled(hidden), layer.kept_table[target.unique()])
+        rows.score(hidden), torch.nn.functional.linear(layer._scaled(hidden), layer.frozen_table[target.unique()])
     )
-    assert "kept_table" not in head.state_dict()
+    assert "frozen_table" not in head.state_dict()
     twin = copy.deepcopy(layer)
     layer.train()
-    assert layer.kept_table is None
-    assert twin.kept_table is not None
+    assert layer.frozen_table is None
+    assert twin.frozen_table is not None
     twin.load_state_dict(layer.state_dict())
-    assert twin.kept_table is None
+    assert twin.frozen_table is None
 
 
 def test_any_function_of_ids_will_do() -> None:

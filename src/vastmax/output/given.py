@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from vastmax.errors import InputError
 from vastmax.output.base import Rows, Search
-from vastmax.output.kept_table import KeptTable
+from vastmax.output.frozen_table import FrozenTable
 from vastmax.output.linear_exact import spans
 from vastmax.output.linear_rows import LinearRows
 from vastmax.output.precision import score_dtype
@@ -23,7 +23,7 @@ _ITEMS_AT_ONCE = 2**16
 """Items that go through the tower together where no gradient is wanted."""
 
 
-class Given(KeptTable):
+class Given(FrozenTable):
     """s(w) = h·v_w/τ with v_w = tower(w), or the cosine of h and v_w over τ: gradients reach both towers.
 
     Under a sampled objective only the items in play go through the tower. What looks at all items works out all V
@@ -84,15 +84,15 @@ class Given(KeptTable):
 
     def select(self, word_ids: Tensor) -> Rows:
         """See `FlatOutput.select`."""
-        if self.kept_table is None:
+        if self.frozen_table is None:
             vectors = self._vectors(word_ids)
         else:
-            vectors = self.kept_table.index_select(0, word_ids)
+            vectors = self.frozen_table.index_select(0, word_ids)
         shift = None if self.score_shift is None else self.score_shift.index_select(0, word_ids)
         return _ScaledRows(LinearRows(word_ids, vectors, shift), self._scaled)
 
     def live_table(self) -> Tensor:
-        """See `KeptTable.live_table`; v_w, at length 1 where the cosine is taken."""
+        """See `FrozenTable.live_table`; v_w, at length 1 where the cosine is taken."""
         parameter = next(self.parameters(), None)
         word_ids = torch.arange(self.vocab_size, device=None if parameter is None else parameter.device)
         if torch.is_grad_enabled():
@@ -100,7 +100,7 @@ class Given(KeptTable):
         return torch.cat([self._vectors(word_ids[span]) for span in spans(self.vocab_size, _ITEMS_AT_ONCE)])
 
     def table_bias(self) -> Tensor | None:
-        """See `KeptTable.table_bias`: none."""
+        """See `FrozenTable.table_bias`: none."""
         return None
 
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -11,18 +11,18 @@ from torch import Tensor
 from vastmax.output.table import TableOutput
 
 
-class KeptTable(TableOutput):
+class FrozenTable(TableOutput):
     """A layer whose word vectors a network works out; `freeze` does it once and keeps them.
 
     Until then whatever looks at all words (`log_prob`, `topk`, a loss over all of V) works the whole table out in each
     call.
     """
 
-    kept_table: Tensor | None
+    frozen_table: Tensor | None
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("kept_table", None, persistent=False)
+        self.register_buffer("frozen_table", None, persistent=False)
 
     @abstractmethod
     def live_table(self) -> Tensor:
@@ -34,7 +34,7 @@ class KeptTable(TableOutput):
 
     def table(self) -> tuple[Tensor, Tensor | None]:
         """See `TableOutput.table`."""
-        return self.live_table() if self.kept_table is None else self.kept_table, self.table_bias()
+        return self.live_table() if self.frozen_table is None else self.frozen_table, self.table_bias()
 
     @torch.no_grad()
     def freeze(self) -> Self:
@@ -44,16 +44,16 @@ class KeptTable(TableOutput):
         `state_dict`. What the layer does not own (a network's inputs, say) may change without its knowing.
         """
         self.eval()
-        self.kept_table = None
-        self.kept_table = self.live_table()
+        self.frozen_table = None
+        self.frozen_table = self.live_table()
         return self
 
     def train(self, mode: bool = True) -> Self:
         """As `nn.Module.train`; in training mode no table is kept."""
         if mode:
-            self.kept_table = None
+            self.frozen_table = None
         return super().train(mode)
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
-        self.kept_table = None
+        self.frozen_table = None
         super()._load_from_state_dict(*arguments)
