@@ -14,6 +14,8 @@ MEASUREMENTS = {
     "embedding_floor": "the kernel against its operations (half a minute)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
+    "sampling_proposals": "importance sampling, its proposals, target partitions, and how bias falls (two minutes)",
+    "two_towers": "recommendation on Gowalla: the softmax over all items against sampled ones (about an hour)",
     "embedding_speed": "skip-gram against gensim, five seeds (about twenty minutes)",
 }
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vastmax.distribution.ngrams import NGrams
 from vastmax.errors import InputError
+from vastmax.kernels.ngram_law import row_responsibilities
 from vastmax.proposal.base import Context, Noise
 from vastmax.proposal.ngram import MixtureNoise, NGramProposal, frequency_bins
 
@@ -93,30 +94,27 @@ class AdaptiveBigram(NGramProposal):
     def observe(self, noise: Noise, weight: Tensor) -> None:
         """See `Proposal.observe`: one step of λ, with what `draw` returned and weights that add up to 1 by row."""
         assert isinstance(noise, MixtureNoise)
-        assert noise.noise_position is not None
-        assert noise.words is not None
         (table,) = noise.in_play
         if table.rows.shape[0] == 0:
             return
-        # Of the words in play only the noise carries weight; the targets stand at −1.
-        column = torch.full(noise.words.shape, -1, device=weight.device)
-        column[noise.noise_position] = torch.arange(noise.word_ids.shape[0], device=weight.device)
-        of_entry = column.index_select(0, table.entry_word)
-        entry = (of_entry >= 0).nonzero(as_tuple=True)[0]
-        row, prob = table.entry_row.index_select(0, entry), table.entry_prob.index_select(0, entry)
-        of_entry = of_entry.index_select(0, entry)
-        known = table.row >= 0
-        row_weight = weight.new_zeros(table.rows.shape[0], weight.shape[1]).index_add_(
-            0, table.row[known], weight[known]
+        device = self.bin_of_row.device
+        bin_of_row = self.bin_of_row.index_select(0, table.rows.to(device))
+        share = self.bin_weights.index_select(0, bin_of_row)
+        unigram = self.unigram.log_prob(noise.word_ids).exp()
+        claimed = torch.zeros(table.rows.shape, dtype=torch.float64)
+        row_responsibilities(
+            table.laws,
+            share.cpu(),
+            unigram.cpu(),
+            table.example_row,
+            weight.to("cpu", torch.float32).contiguous(),
+            claimed=claimed,
         )
-        bin_of_row = self.bin_of_row.index_select(0, table.rows)
-        share = self.bin_weights.index_select(0, bin_of_row.index_select(0, row))
-        unigram = self.unigram.log_prob(noise.word_ids.index_select(0, of_entry)).exp()
-        responsibility = share * prob / (share * prob + (1 - share) * unigram)
-        claimed = (row_weight[row, of_entry] * responsibility).to(torch.float32)
         logit = self.table("logit")
-        num_bins = logit.shape[0]
-        examples = torch.bincount(bin_of_row.index_select(0, table.row[known]), minlength=num_bins)
-        mean = logit.new_zeros(num_bins).index_add_(0, bin_of_row.index_select(0, row), claimed) / examples.clamp_min(1)
-        gradient = torch.where(examples > 0, self.bin_weights - mean, 0.0)
+        known = table.example_row[table.example_row >= 0]
+        examples = logit.new_zeros(logit.shape).index_add_(
+            0, bin_of_row, torch.bincount(known, minlength=table.rows.shape[0]).to(device, logit.dtype)
+        )
+        mean = logit.new_zeros(logit.shape).index_add_(0, bin_of_row, claimed.to(device, logit.dtype))
+        gradient = torch.where(examples > 0, self.bin_weights - mean / examples.clamp_min(1), 0.0)
         logit.sub_(gradient, alpha=self.learning_rate).clamp_(-_LARGEST_LOGIT, _LARGEST_LOGIT)

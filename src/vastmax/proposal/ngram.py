@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from vastmax.distribution.counts import floored_counts
 from vastmax.distribution.ngrams import NGrams
 from vastmax.errors import InputError
-from vastmax.kernels.sparse_entries import sparse_entries
+from vastmax.kernels.ngram_law import RowLaws, row_laws
 from vastmax.proposal.base import Context, Noise, Proposal
 from vastmax.proposal.unigram import Unigram
 
@@ -25,35 +24,23 @@ SECOND_PREVIOUS = "second_previous_word_id"
 
 @dataclass(frozen=True)
 class InPlay:
-    """The entries of one table that a step's contexts and words meet in.
+    """What one table says of a step, on the CPU.
 
     Attributes:
-        row: (N,) each example's row among the step's distinct rows; −1 where its context was never seen.
-        rows: (P,) the distinct rows, as the table counts them.
-        entry_row: (H,) the row of each entry, counted likewise.
-        entry_word: (H,) its word's position in the step's words.
-        entry_prob: (H,) the table's probability of the word after the context.
+        rows: (P,) int64, the table's rows that the examples' contexts are.
+        example_row: (N,) int64, each example's place among `rows`; −1 where its context was never seen.
+        laws: the probabilities of the noise words after these contexts, for `row_responsibilities`.
     """
 
-    row: Tensor
     rows: Tensor
-    entry_row: Tensor
-    entry_word: Tensor
-    entry_prob: Tensor
+    example_row: Tensor
+    laws: RowLaws
 
 
 @dataclass(frozen=True)
 class MixtureNoise(Noise):
-    """Noise that remembers how it was drawn, for `Proposal.observe`.
+    """Noise that remembers, for `Proposal.observe`, what each table said."""
 
-    Attributes:
-        words: (U′,) the distinct words of noise and targets.
-        noise_position: (U,) where the noise words stand among them.
-        in_play: for each table.
-    """
-
-    words: Tensor | None = None
-    noise_position: Tensor | None = None
     in_play: tuple[InPlay, ...] = ()
 
 
@@ -97,20 +84,23 @@ class NGramTable(nn.Module):
         count = (low + (uniform * (high - low)).to(torch.int64)).clamp_(max=high - 1)
         return self.word_ids.index_select(0, torch.searchsorted(self.cumulative, count, right=True) - 1).to(torch.int64)
 
-    def in_play(self, row: Tensor, words: Tensor) -> InPlay:
-        """Where the contexts `row` (N,) and the distinct ascending `words` meet. On the CPU, wherever the table is."""
+    def in_play(self, row: Tensor, weight: Tensor, words: Tensor, noise_of_word: Tensor, mean: Tensor) -> InPlay:
+        """Add the mean over the examples of weight·p(word | context) to `mean`. On the CPU, and so are the arguments.
+
+        Args:
+            row: (N,) what `rows` says.
+            weight: (N,) float32, 0 where there is no row.
+            words: (U,) ascending, distinct.
+            noise_of_word: (U,) int32: which noise word each is, or −1.
+            mean: (U,) float64.
+        """
         known = row >= 0
-        distinct, position = torch.unique(row[known], return_inverse=True)
-        of_example = torch.full_like(row, -1)
-        of_example[known] = position
-        host = self._ngrams
-        found = sparse_entries(host.offsets, host.word_ids, self.vocab_size, distinct.cpu(), words.contiguous().cpu())
-        entry_row, entry_word, entry = (torch.from_numpy(array).to(row.device) for array in found)
-        count = self.cumulative.index_select(0, entry + 1) - self.cumulative.index_select(0, entry)
-        begin, end = self.offsets.index_select(0, distinct), self.offsets.index_select(0, distinct + 1)
-        total = self.cumulative.index_select(0, end) - self.cumulative.index_select(0, begin)
-        prob = (count / total.index_select(0, entry_row)).to(torch.float32)
-        return InPlay(of_example, distinct, entry_row, entry_word, prob)
+        rows, position = torch.unique(row[known], return_inverse=True)
+        example_row = torch.full_like(row, -1)
+        example_row[known] = position
+        row_weight = weight.new_zeros(rows.shape).index_add_(0, position, weight[known] / max(row.shape[0], 1))
+        laws = row_laws(self._ngrams, rows, row_weight, words=words, noise_of_word=noise_of_word, mean=mean)
+        return InPlay(rows, example_row, laws)
 
     def mean_prob(self, row_weight: Tensor) -> Tensor:
         """Σ over the rows of their weight (R,) times their probabilities, (V,) in float64. O(entries)."""
@@ -176,19 +166,25 @@ class NGramProposal(Proposal):
         drawn = self._draw_ids(num_samples, target, rows, weights, generator)
         word_ids, times = torch.unique(drawn, return_counts=True)
         words, position = torch.unique(torch.cat([word_ids, target]), return_inverse=True)
-        noise_position = position[: word_ids.shape[0]]
-        in_play = tuple(table.in_play(row, words) for table, row in zip(self._tables(), rows, strict=True))
-        log_expected = _log_mean_prob(self.unigram, words, weights, in_play) + math.log(num_samples)
+        num_noise = word_ids.shape[0]
+        noise_of_word = torch.full(words.shape, -1, dtype=torch.int32, device=words.device)
+        noise_of_word[position[:num_noise]] = torch.arange(num_noise, dtype=torch.int32, device=words.device)
+        mean = torch.zeros(words.shape, dtype=torch.float64)
+        of_unigram = 1.0
+        in_play = []
+        for table, row, weight in zip(self._tables(), rows, weights, strict=True):
+            in_play.append(table.in_play(row.cpu(), weight.cpu(), words.cpu(), noise_of_word.cpu(), mean))
+            of_unigram -= float(weight.sum()) / max(weight.shape[0], 1)
+        law = mean.to(words.device, torch.float32) + of_unigram * self.unigram.log_prob(words).exp()
+        log_expected = (num_samples * law).log()
         return MixtureNoise(
             word_ids=word_ids,
-            log_expected_count=log_expected.index_select(0, noise_position),
-            target_log_expected_count=log_expected.index_select(0, position[word_ids.shape[0] :]),
+            log_expected_count=log_expected.index_select(0, position[:num_noise]),
+            target_log_expected_count=log_expected.index_select(0, position[num_noise:]),
             num_samples=num_samples,
             unique=False,
             multiplicity=times.to(torch.float32),
-            words=words,
-            noise_position=noise_position,
-            in_play=in_play,
+            in_play=tuple(in_play),
         )
 
     def _tables(self) -> list[NGramTable]:
@@ -228,19 +224,6 @@ class NGramProposal(Proposal):
             word_ids = word_ids.index_copy(0, chosen, table.draw_ids(row_of_chosen, generator))
             uniform = uniform - of_example  # below 0 for whoever has chosen
         return word_ids
-
-
-def _log_mean_prob(unigram: Unigram, words: Tensor, weights: Sequence[Tensor], in_play: Sequence[InPlay]) -> Tensor:
-    """log Q̄ of `words`."""
-    of_unigram = torch.ones((), device=words.device)
-    mean = torch.zeros(words.shape, device=words.device)
-    for weight, table in zip(weights, in_play, strict=True):
-        num_examples = max(weight.shape[0], 1)
-        of_unigram = of_unigram - weight.sum() / num_examples
-        known = table.row >= 0
-        row_weight = weight.new_zeros(table.rows.shape).index_add_(0, table.row[known], weight[known] / num_examples)
-        mean.index_add_(0, table.entry_word, row_weight.index_select(0, table.entry_row) * table.entry_prob)
-    return (mean + of_unigram * unigram.log_prob(words).exp()).log()
 
 
 class NGram(NGramProposal):

@@ -7,7 +7,7 @@ void bind_text_encoder(nb::module_ &m);
 void bind_skipgram(nb::module_ &m);
 void bind_hierarchical(nb::module_ &m);
 void bind_narrow_softmax(nb::module_ &m);
-void bind_sparse_entries(nb::module_ &m);
+void bind_ngram_law(nb::module_ &m);
 
 NB_MODULE(_native, m) {
     // At exit a script's last loss may still hold a batch's plan; that is no leak worth a word on stderr.
@@ -17,5 +17,5 @@ NB_MODULE(_native, m) {
     bind_skipgram(m);
     bind_hierarchical(m);
     bind_narrow_softmax(m);
-    bind_sparse_entries(m);
+    bind_ngram_law(m);
 }
