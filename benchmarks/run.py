@@ -9,9 +9,12 @@ from pathlib import Path
 
 MEASUREMENTS = {
     "ingestion": "reading text against gensim's scan; memory as text grows (about a minute)",
+    "phrases": "phrases against gensim's, and whether they are the same (five minutes)",
     "embedding_threads": "what a second thread costs (about a minute)",
     "embedding_memory": "training memory above the two matrices (half a minute)",
     "embedding_floor": "the kernel against its operations (half a minute)",
+    "going_on": "training that goes on with new text (about five minutes)",
+    "kill_and_resume": "fifty kills of a training run, each resumed (about five minutes)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
     "sampling_proposals": "importance sampling, its proposals, target partitions, and how bias falls (two minutes)",

@@ -17,13 +17,15 @@ from vastmax.cli.corpus_options import (
     UseCache,
     open_corpus,
 )
-from vastmax.cli.failure import StoppedError
+from vastmax.cli.failure import complain, warnings_in_one_line
 from vastmax.cli.output import check_output_file, print_json
+from vastmax.cli.resuming import CheckpointMinutes, CheckpointPath, NoCheckpoint, Resume, Resuming
 from vastmax.cli.vectors_argument import FormatOption
 from vastmax.errors import InputError
 
 
 def embed(
+    context: typer.Context,
     corpus: CorpusSources,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="VECTORS", help="Where the vectors go.", show_default=False)
@@ -32,6 +34,13 @@ def embed(
     window: Annotated[int, typer.Option(metavar="INT", help="Words on each side that are predicted, at most.")] = 5,
     min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 5,
     max_final_vocab: MaxFinalVocab = None,
+    stop_words: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take these words out of the text first; one a line.")
+    ] = None,
+    phrases: Annotated[
+        int,
+        typer.Option(metavar="INT", help="Join words that belong together, in so many passes; see vastmax phrases."),
+    ] = 0,
     sample: Annotated[
         float, typer.Option(metavar="FLOAT", help="Words more frequent than this share are thinned; 0 keeps all.")
     ] = 1e-3,
@@ -51,6 +60,14 @@ def embed(
         typer.Option(metavar="INT", help="Threads; 1 gives the same vectors every time.  [default: one a core]"),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="INT", help="Start of the random numbers.")] = 1,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(metavar="VECTORS", help="Go on from these vectors with new text; its new words are added."),
+    ] = None,
+    checkpoint: CheckpointPath = None,
+    checkpoint_minutes: CheckpointMinutes = 10.0,
+    no_checkpoint: NoCheckpoint = False,
+    resume: Resume = False,
     lowercase: Lowercase = False,
     errors: Errors = DecodingErrors.STRICT,
     column: Column = None,
@@ -64,23 +81,30 @@ def embed(
     Examples:
       vastmax embed corpus.txt -o vectors.safetensors
       vastmax embed 'shards/*.txt.gz' -o vectors.safetensors --vector-size 300 --epochs 10
+      vastmax embed corpus.txt -o vectors.safetensors --phrases 2 --stop-words stop.txt
       zcat corpus.gz | vastmax embed - -o vectors.vec.gz
       vastmax embed reviews.parquet --column text --lowercase -o vectors.safetensors
+      vastmax embed corpus.txt -o vectors.safetensors --resume
+      vastmax embed more.txt --start-from vectors.safetensors -o newer.safetensors
     """
-    from vastmax.embedding import DivergenceError
+    from vastmax.embedding import DivergenceError, WordVectors
     from vastmax.embedding.formats import format_for
     from vastmax.embedding.settings import TrainingSettings, checked
     from vastmax.embedding.train import train
     from vastmax.progress import console_progress, describe_seconds
+    from vastmax.text import find_phrases
 
     chosen_format = format_for(output, vectors_format)
     check_output_file(output)
+    if phrases < 0:
+        raise InputError(f"--phrases is {phrases}; expected a number of passes, 0 for none")
     settings = checked(  # before the corpus is read
         TrainingSettings(
             vector_size=vector_size,
             window=window,
             min_count=min_count,
             max_final_vocab=max_final_vocab,
+            stop_words=stop_words,
             sample=sample,
             negative=negative,
             ns_exponent=ns_exponent,
@@ -91,20 +115,41 @@ def embed(
             seed=seed,
         )
     )
-    try:
-        with console_progress() as progress:
-            text = open_corpus(
-                corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
-            )
-            vectors = train(text, settings, progress=progress)
-    except DivergenceError as error:
-        if error.word_vectors is None:
-            raise
-        error.word_vectors.save(output, chosen_format)
-        raise InputError(f"{error}; the kept vectors are in {output}") from error
-    except KeyboardInterrupt:
-        raise StoppedError(f"interrupted; {output} was not written") from None
-    vectors.save(output, chosen_format)
+    resuming = Resuming(
+        settings,
+        checkpoint or Path(f"{output}.checkpoint"),
+        output=output,
+        minutes=checkpoint_minutes,
+        resume=resume,
+        off=no_checkpoint,
+        arguments=context.obj,
+    )
+    start = None if start_from is None else WordVectors.load(start_from)
+    with resuming.told_how(), warnings_in_one_line():
+        try:
+            with console_progress() as progress:
+                text = open_corpus(
+                    corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
+                )
+                if phrases:
+                    text = find_phrases(text, passes=phrases, progress=progress).apply(text, progress=progress)
+                vectors = train(
+                    text,
+                    settings,
+                    start=start,
+                    checkpoints=resuming.checkpoints,
+                    advise=lambda line: complain(f"warning: {line}"),
+                    progress=progress,
+                )
+        except DivergenceError as error:
+            if error.word_vectors is None:
+                raise
+            error.word_vectors.save(output, chosen_format)
+            resuming.clear()
+            raise InputError(f"{error}; the kept vectors are in {output}") from error
+    with resuming.told_how(finished=True):
+        vectors.save(output, chosen_format)
+    resuming.clear()
     summary = {
         "output": str(output),
         "format": chosen_format,

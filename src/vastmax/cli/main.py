@@ -20,6 +20,7 @@ from vastmax.cli.evaluate import evaluate
 from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
 from vastmax.cli.neighbours import neighbours
 from vastmax.cli.output import prepare_streams
+from vastmax.cli.phrases import phrases
 from vastmax.cli.tree import tree
 from vastmax.cli.vocab import vocab
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, tree):
+for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree):
     app.command()(_command)
 
 
@@ -86,7 +87,12 @@ def _tidy_up_when_terminated() -> None:
 
 def _invoke(arguments: Sequence[str] | None) -> int | None:
     try:
-        code = app(args=None if arguments is None else list(arguments), prog_name="vastmax", standalone_mode=False)
+        code = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="vastmax",
+            standalone_mode=False,
+            obj=sys.argv[1:] if arguments is None else list(arguments),  # for a command that tells how to resume it
+        )
     except typer.Abort:  # what an older typer makes of a KeyboardInterrupt
         raise KeyboardInterrupt from None
     except SystemExit as stopped:  # what typer makes of a closed pipe
