@@ -53,6 +53,12 @@ class Interactions:
     num_users: int
     num_items: int
 
+    def of_first_users(self, fraction: float) -> Interactions:
+        """The pairs of the first users only, this share of them; all items stay."""
+        num_users = max(1, round(fraction * self.num_users))
+        kept = self.user < num_users
+        return Interactions(self.user[kept], self.item[kept], num_users, self.num_items)
+
     def items_of(self, first: int, last: int) -> tuple[Tensor, Tensor]:
         """(user − first, item) of the pairs of the users first … last − 1."""
         begin, end = torch.searchsorted(self.user, torch.tensor([first, last])).tolist()

@@ -65,6 +65,8 @@ RowLaws row_laws(const CountRows &counts, const int64_t *row, const float *row_w
                     found[num_found] = e;
                     num_found += set.holds(counts.column[e]);
                 }
+                // Their counts lie far apart: asked for all at once, they come while the first are used.
+                for (int64_t i = 0; i < num_found; ++i) __builtin_prefetch(counts.cumulative + found[i]);
                 for (int64_t i = 0; i < num_found; ++i) use(set.position(counts.column[found[i]]), found[i]);
             }
         } else {
