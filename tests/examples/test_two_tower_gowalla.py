@@ -51,7 +51,7 @@ def test_every_method_learns_to_rank(example: ModuleType, folder: Path, method: 
     assert (train.num_users, train.num_items, len(train.user)) == (60, 80, 600)
     trainer = example.Trainer(method, train, width=8, num_samples=24, learning_rate=0.05)
     before = example.evaluate(trainer, test)
-    losses = [trainer.epoch(100) for _ in range(8)]
+    losses = [trainer.epoch(100) for _ in range(14)]
     after = example.evaluate(trainer, test)
     assert losses[-1] < losses[0]
     assert before.recall < 0.5
@@ -97,6 +97,6 @@ def test_a_slice_of_gowalla(example: ModuleType, data_folder: Path) -> None:
     assert (len(train.user), len(test.user)) == (810_128, 217_242)
     train, test = train.of_first_users(0.01), test.of_first_users(0.01)
     trainer = example.Trainer("sampled", train, width=16, num_samples=256, learning_rate=0.05)
-    for _ in range(3):
+    for _ in range(20):
         trainer.epoch(512)
     assert example.evaluate(trainer, test).recall > 0.02  # by chance 0.0005
