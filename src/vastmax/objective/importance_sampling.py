@@ -186,22 +186,13 @@ class ImportanceSampling(Objective):
         context: Context | None,
         generator: torch.Generator | None,
     ) -> _Estimate:
-        scores = score_noise(
-            self.proposal,
-            num_samples,
-            output,
-            hidden,
-            target,
-            shared=self.shared,
-            shift=_log_weight,
-            context=context,
-            generator=generator,
-        )
+        noise = self.proposal.draw(target, num_samples, shared=self.shared, context=context, generator=generator)
+        scores = score_noise(noise, output, hidden, target, shift=_log_weight(noise))
         learns = self.proposal.learns and self.training and torch.is_grad_enabled()
         log_sum, log_squares, weight = log_sum_and_squares(scores.noise_score, scores.multiplicity, wants_weight=learns)
         if weight is not None and hidden.shape[0] > 0:
-            self.proposal.observe(scores.noise, weight)
-        num_drawn = torch.full_like(log_squares, scores.noise.num_samples)
+            self.proposal.observe(noise, weight)
+        num_drawn = torch.full_like(log_squares, noise.num_samples)
         return _Estimate(scores.target_score, log_sum, log_squares, num_drawn)
 
 

@@ -11,9 +11,9 @@ from torch.autograd.function import once_differentiable
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
 from vastmax.objective.buffers import scaled_rows
-from vastmax.objective.noise_scores import checked_num_samples, score_noise
+from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
 from vastmax.objective.noise_sum import log_sum
-from vastmax.output.base import Output
+from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Noise, Proposal
 
 AccidentalHits = Literal["keep", "mask"]
@@ -109,23 +109,26 @@ class SampledSoftmax(Objective):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
-        scores = score_noise(
-            self.proposal,
-            self.num_samples or 0,
-            output,
-            hidden,
-            target,
-            shared=True,
-            shift=_correction,
-            context=context,
-            generator=generator,
+        noise = self.proposal.draw(target, self.num_samples or 0, context=context, generator=generator)
+        masked = noise.unique or self.accidental_hits == "mask"
+        corrected = noise.unique or self.accidental_hits == "keep"
+        step = NoiseStep(
+            "softmax",
+            noise.word_ids,
+            noise_shift=_correction(noise),
+            target_shift=-noise.target_log_expected_count if corrected else None,
+            mask_target=masked,
         )
-        masked = scores.noise.unique or self.accidental_hits == "mask"
-        corrected = scores.noise.unique or self.accidental_hits == "keep"
+        # The kernel adds the target to the noise, which must not be where it stands there already.
+        own_among_noise = self.proposal.holds_target and not masked
+        fused = None if own_among_noise else fused_loss(output, hidden, target, step)
+        if fused is not None:
+            return fused
+        scores = score_noise(noise, output, hidden, target, shift=step.noise_shift)
         target_score = scores.target_score
-        if corrected:
-            target_score = target_score - scores.noise.target_log_expected_count
-            if self.proposal.holds_target and not masked:
+        if step.target_shift is not None:
+            target_score = target_score + step.target_shift
+            if own_among_noise:
                 return log_sum(scores.noise_score) - target_score
         hit = scores.hits(target) if masked else None
         loss: Tensor = _LogSumExpWithTarget.apply(  # type: ignore[no-untyped-call]
