@@ -19,6 +19,8 @@ MEASUREMENTS = {
     "tree_clustering": "trees from the vectors of 349,435 words: seconds and memory (about five minutes)",
     "tree_kinds": "how good a language model each kind of tree makes (about ten minutes)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
+    "sampling_proposals": "importance sampling, its proposals, target partitions, and how bias falls (two minutes)",
+    "two_towers": "recommendation on Gowalla: the softmax over all items against sampled ones (about an hour)",
     "embedding_speed": "skip-gram against gensim, five seeds (about twenty minutes)",
     "embedding_speed --model cbow": "CBOW against gensim, five seeds (about ten minutes)",
 }
