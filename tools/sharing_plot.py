@@ -1,4 +1,4 @@
-"""Draw docs/img/sharing.svg from benchmarks/records/embedding_sharing.json: what sharing noise words costs and saves."""
+"""Draw docs/img/sharing.svg from benchmarks/records/embedding_sharing.json: what sharing noise words costs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECORD = ROOT / "benchmarks" / "records" / "embedding_sharing.json"
 PICTURE = ROOT / "docs" / "img" / "sharing.svg"
 
 MODELS = {"skipgram": "skip-gram", "cbow": "CBOW"}
-DEFAULTS = {"skipgram": (32, 16), "cbow": (16, 16)}
+DEFAULTS = {"skipgram": (32, 16), "cbow": (32, 16)}
 COLOURS = {1: "#888888", 8: "#0072b2", 16: "#009e73", 32: "#d55e00", 64: "#cc79a7"}
 """By block size; told apart by people of any colour vision (Okabe & Ito)."""
 

@@ -18,10 +18,10 @@ from vastmax.kernels.embedding_kernel import (
 )
 from vastmax.kernels.targets import choose_target
 
-CENTRES = 16
+CENTRES = 32
 """Centres of a block where no word crowds it."""
 
-PREDICTIONS_PER_NOISE_WORD = 5
+PREDICTIONS_PER_NOISE_WORD = 10
 """How many predictions' worth of noise one drawn word stands for; see `pool_size_for`."""
 
 MOST_STALE_STEPS = 16
