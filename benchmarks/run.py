@@ -15,6 +15,8 @@ MEASUREMENTS = {
     "embedding_floor": "the kernel against its operations (half a minute)",
     "embedding_profile": "instructions and cache misses a centre, by Valgrind (about two minutes)",
     "embedding_sharing": "blocks and pools of noise words against quality (about fifteen minutes)",
+    "going_on": "training that goes on with new text (about five minutes)",
+    "kill_and_resume": "fifty kills of a training run, each resumed (about five minutes)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
     "embedding_speed": "skip-gram against gensim, five seeds (about twenty minutes)",
