@@ -24,7 +24,7 @@ CENTRES = 32
 PREDICTIONS_PER_NOISE_WORD = 10
 """How many predictions' worth of noise one drawn word stands for; see `pool_size_for`."""
 
-MOST_STALE_STEPS = 16
+MOST_STALE_STEPS = 8
 """How many steps computed from the same old row one word may take at once; see `centres_for`."""
 
 
