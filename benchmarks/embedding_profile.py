@@ -40,7 +40,6 @@ if sentences:
 
 COUNTS = {
     "instructions": r"I\s+refs:\s+([\d,]+)",
-    "data_reads_and_writes": r"D\s+refs:\s+([\d,]+)",
     "first_level_misses": r"D1\s+misses:\s+([\d,]+)",
     "second_level_misses": r"LLd misses:\s+([\d,]+)",
 }

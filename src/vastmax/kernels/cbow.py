@@ -28,15 +28,14 @@ MOST_STALE_STEPS = 8
 """How many steps computed from the same old row one word may take at once; see `centres_for`."""
 
 
-def centres_for(crowding: float, window: int, negative: int, gradient: str) -> int:
+def centres_for(crowding: float, negative: int) -> int:
     """Return how many centres a block may have, at most `CENTRES`.
 
     `crowding` is the largest share that one word has of the centres or of the noise. In a block of B centres that word
-    moves by about B·negative·crowding stale gradients at once. By the exact gradient a context takes a share of a
-    centre's step; by word2vec's all of it, so that a row takes up to B of them whatever its word.
+    moves by about B·negative·crowding stale gradients at once; only a vocabulary of a few dozen words gets near the
+    number at which such a step overshoots, and then blocks are made smaller.
     """
-    stale_a_centre = negative * crowding
-    return int(np.clip(MOST_STALE_STEPS / stale_a_centre, 1, CENTRES))
+    return int(np.clip(MOST_STALE_STEPS / (negative * crowding), 1, CENTRES))
 
 
 def pool_size_for(negative: int, centres: int) -> int:
@@ -80,7 +79,7 @@ class CbowKernel:
         self._keep = keep_thresholds(counts, sample)
         self._noise = NoiseTable.of(counts, ns_exponent)
         crowding = max(self._noise.largest_share, largest_kept_share(counts, self._keep))
-        self._centres = centres_for(crowding, window, negative, gradient) if centres is None else centres
+        self._centres = centres_for(crowding, negative) if centres is None else centres
         self._pool_size = pool_size_for(negative, self._centres) if pool_size is None else pool_size
 
     def train(
