@@ -144,6 +144,7 @@ class SkipgramReference:
     predictions: int = 0
     loss: float = 0.0
     seen: list[SkipgramBlock] = field(default_factory=list)
+    after_span: Callable[[list[KeptWord], float], None] | None = None  # what another objective does with the same span
 
     def train(self, sentences: list[list[int]], alpha_begin: float, alpha_end: float, seed: int) -> None:
         stream = splitmix64(seed)
@@ -166,6 +167,8 @@ class SkipgramReference:
                         block.pool = pools.next()[:pool_size]
                         self.seen.append(block)
                         self.step(block, alpha_begin + (alpha_end - alpha_begin) * share)
+            if self.after_span:
+                self.after_span(kept, alpha_begin + (alpha_end - alpha_begin) * share)
         self.words, self.kept = text.words, text.kept
 
     def step(self, block: SkipgramBlock, alpha: float) -> None:

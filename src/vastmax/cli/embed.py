@@ -23,6 +23,11 @@ from vastmax.cli.resuming import CheckpointMinutes, CheckpointPath, NoCheckpoint
 from vastmax.cli.vectors_argument import FormatOption
 from vastmax.errors import InputError
 
+OBJECTIVE_HELP = (
+    "negative-sampling: a word is told from noise words. hierarchical-softmax: it is found in a Huffman tree. "
+    "negative-sampling+hierarchical-softmax: both."
+)
+
 
 def embed(
     context: typer.Context,
@@ -33,9 +38,7 @@ def embed(
     model: Annotated[
         str, typer.Option(metavar="MODEL", help="skipgram: a word predicts those around it; cbow: they predict it.")
     ] = "skipgram",
-    objective: Annotated[
-        str, typer.Option(metavar="OBJECTIVE", help="negative-sampling: a word is told from noise words.")
-    ] = "negative-sampling",
+    objective: Annotated[str, typer.Option(metavar="OBJECTIVE", help=OBJECTIVE_HELP)] = "negative-sampling",
     cbow_gradient: Annotated[
         str,
         typer.Option(metavar="exact|word2vec", help="CBOW: the gradient of the mean of the contexts, or of the sum."),

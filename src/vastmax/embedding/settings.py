@@ -13,7 +13,7 @@ from vastmax.errors import InputError
 from vastmax.text import read_word_list
 
 MODELS = ("skipgram", "cbow")
-OBJECTIVES = ("negative-sampling",)
+OBJECTIVES = ("negative-sampling", "hierarchical-softmax", "negative-sampling+hierarchical-softmax")
 """What there are kernels for: every model with every objective."""
 
 CBOW_GRADIENTS = ("exact", "word2vec")
@@ -58,10 +58,25 @@ def default_alpha(settings: TrainingSettings | CheckedSettings) -> float:
     Noise words shared by a block make each step a little less noisy than drawing them for each pair does, and bear a
     slightly higher rate than word2vec's 0.025 (quality: benchmarks/records/embedding_speed.json).
     """
+    exact = settings.cbow_gradient == "exact"
     return {
         ("skipgram", "negative-sampling"): 0.0275,
-        ("cbow", "negative-sampling"): 0.1 if settings.cbow_gradient == "exact" else 0.05,
+        ("skipgram", "hierarchical-softmax"): 0.03,
+        ("skipgram", "negative-sampling+hierarchical-softmax"): 0.025,
+        ("cbow", "negative-sampling"): 0.1 if exact else 0.05,
+        ("cbow", "hierarchical-softmax"): 0.06 if exact else 0.04,
+        ("cbow", "negative-sampling+hierarchical-softmax"): 0.06 if exact else 0.04,
     }[settings.model, settings.objective]
+
+
+def samples_noise(settings: TrainingSettings | CheckedSettings) -> bool:
+    """Return whether negative sampling is (part of) the objective; if not, `negative` is 0 once checked."""
+    return "negative-sampling" in settings.objective.split("+")
+
+
+def walks_paths(settings: TrainingSettings | CheckedSettings) -> bool:
+    """Return whether hierarchical softmax is (part of) the objective."""
+    return "hierarchical-softmax" in settings.objective.split("+")
 
 
 def usable_cores() -> int:
@@ -127,7 +142,7 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
         max_final_vocab=None if limit is None else _whole("max_final_vocab", limit, 1, None),
         stop_words=_word_list("stop_words", settings.stop_words),
         sample=_real("sample", settings.sample, 0.0, math.inf),
-        negative=_whole("negative", settings.negative, 1, 10_000, why=NO_NOISE),
+        negative=_whole("negative", settings.negative, 1, 10_000, why=NO_NOISE) if samples_noise(settings) else 0,
         ns_exponent=_real("ns_exponent", settings.ns_exponent, -math.inf, math.inf),
         exclude=settings.exclude,
         epochs=_whole("epochs", settings.epochs, 1, 1_000_000),

@@ -45,10 +45,10 @@ def train_embeddings(
     advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
-    """Train word vectors by skip-gram or CBOW with negative sampling.
+    """Train word vectors: skip-gram or CBOW, by negative sampling, hierarchical softmax or both.
 
     For each centre word c and each context word o within a window drawn uniformly from 1 … `window` (Mikolov et al.
-    2013), stochastic gradient descent on
+    2013), skip-gram with negative sampling is stochastic gradient descent on
 
         −log σ(v_c · u_o) − Σ_{k ≤ K} log σ(−v_c · u_{w_k}),   w_k ~ Q ∝ count^ns_exponent,
 
@@ -59,10 +59,14 @@ def train_embeddings(
     gets K of them in expectation. σ and the loss are computed to float precision, without a table or clipping.
     Sentences end windows.
 
+    With hierarchical softmax the loss of a pair is −Σ log σ(±v_o · u_n) over the nodes n on the path to c in the
+    Huffman tree of the counts, + for branch 1 (word2vec: for branch 0); in CBOW the mean of the contexts stands for
+    v_o. With both objectives the losses are added.
+
     Args:
         corpus: a path, a glob, several paths, "-" for standard input, lists of words, or a `Corpus`.
         model: "skipgram", or "cbow".
-        objective: "negative-sampling".
+        objective: "negative-sampling", "hierarchical-softmax" or "negative-sampling+hierarchical-softmax".
         cbow_gradient: "exact", each context moves by its share 1/n of the gradient in the mean; or "word2vec", by all
             of it.
         vector_size: D, the width of the vectors.
@@ -78,8 +82,10 @@ def train_embeddings(
         exclude: noise words that do not count for a prediction: "none"; "target", the word predicted; "window", every
             word in the window, the centre included.
         epochs: passes over the corpus.
-        alpha: learning rate at the start (None: 0.0275 for skip-gram, 0.1 for CBOW, 0.05 for CBOW with word2vec's
-            gradient); it falls linearly to `min_alpha` (None: 1e-4 of it).
+        alpha: learning rate at the start (None: 0.0275 for skip-gram, 0.03 with hierarchical softmax, 0.025 with both
+            objectives; 0.1 for CBOW, 0.06 where hierarchical softmax takes part, with word2vec's gradient 0.05 and
+            0.04); it falls linearly to `min_alpha` (None: 1e-4
+            of it).
         threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1, the result is
             bit for bit a function of corpus, settings and seed on one kind of processor.
         seed: of everything random.
@@ -97,8 +103,8 @@ def train_embeddings(
         progress: told of words trained, loss and learning rate.
 
     Returns:
-        The vectors in count order, with counts, output vectors, and in `.training` the settings, the predictions
-        trained, the mean loss of each epoch in nats a prediction, and the time taken.
+        The vectors in count order, with counts, output vectors (None without negative sampling), and in `.training` the
+        settings, the predictions trained, the mean loss of each epoch in nats a prediction, and the time taken.
 
     Raises:
         InputError: a setting or the corpus cannot be used, or no word had another in its window; there is a checkpoint
@@ -106,8 +112,10 @@ def train_embeddings(
         DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
 
     Cost: in skip-gram, with n ≈ window + 1 contexts a centre and P ≈ 0.5·n·K noise words a block, 3·D·(n + P)
-    multiply-adds a centre; in CBOW 3·D·(1 + P) with P ≈ 3·K, and some 8·D additions, whatever the window.
-    Memory: two float32 matrices (V, D), D rounded up to a multiple of 16, whatever the length of the text.
+    multiply-adds a centre; in CBOW 3·D·(1 + P) with P ≈ 3·K, and some 8·D additions, whatever the window. Hierarchical
+    softmax: 3·D·L a pair of skip-gram or a centre of CBOW, L the mean path, about the words' entropy in bits.
+    Memory: two float32 matrices (V, D), three with both objectives, D rounded up to a multiple of 16, whatever the
+    length of the text.
 
     Example:
         >>> sentences = [["the", "king", "rules"], ["the", "queen", "rules"]] * 50

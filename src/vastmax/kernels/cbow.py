@@ -13,10 +13,12 @@ from vastmax.kernels.embedding_kernel import (
     ChunkResult,
     NoiseTable,
     keep_thresholds,
+    kept_counts,
     largest_kept_share,
     padded_rows,
 )
 from vastmax.kernels.targets import choose_target
+from vastmax.kernels.tree_paths import TreePaths, WalkedTree
 
 CENTRES = 32
 """Centres of a block where no word crowds it."""
@@ -35,7 +37,7 @@ def centres_for(crowding: float, negative: int) -> int:
     moves by about B·negative·crowding stale gradients at once; only a vocabulary of a few dozen words gets near the
     number at which such a step overshoots, and then blocks are made smaller.
     """
-    return int(np.clip(MOST_STALE_STEPS / (negative * crowding), 1, CENTRES))
+    return int(np.clip(MOST_STALE_STEPS / (max(negative, 1) * crowding), 1, CENTRES))
 
 
 def pool_size_for(negative: int, centres: int) -> int:
@@ -43,13 +45,16 @@ def pool_size_for(negative: int, centres: int) -> int:
 
     Each drawn word stands for `PREDICTIONS_PER_NOISE_WORD` of the `negative` ones that every centre wants.
     """
+    if negative == 0:
+        return 0
     return max(8, 8 * round(centres * negative / PREDICTIONS_PER_NOISE_WORD / 8))
 
 
 class CbowKernel:
-    """CBOW with negative sampling on two matrices that it updates in place.
+    """CBOW with negative sampling, hierarchical softmax, or the sum of both losses.
 
-    An `EmbeddingKernel` whose matrices are both (V, stride).
+    An `EmbeddingKernel` with the matrix `input` (V, stride); for negative sampling, which `negative` = 0 turns off,
+    `output` (V, stride); and where there are `paths`, `nodes` (num_nodes, stride).
     """
 
     def __init__(
@@ -63,14 +68,18 @@ class CbowKernel:
         ns_exponent: float,
         gradient: str = "exact",
         exclude: str = "target",
+        paths: TreePaths | None = None,
+        threads: int = 1,
         centres: int | None = None,
         pool_size: int | None = None,
         target: str | None = None,
     ) -> None:
         self.input = padded_rows(counts.size, vector_size)
-        self.output = padded_rows(counts.size, vector_size)
-        self.matrices = {"word_vectors": self.input, "output_vectors": self.output}
-        self.untrained_loss = (1 + negative) * math.log(2)
+        self.output = padded_rows(counts.size if negative else 0, vector_size)
+        self._tree = WalkedTree(paths, vector_size, threads)
+        self.nodes = self._tree.nodes
+        outputs = {"output_vectors": self.output, "node_vectors": self.nodes}
+        self.matrices = {"word_vectors": self.input, **{name: rows for name, rows in outputs.items() if len(rows)}}
         self.target = target or choose_target()
         self._window = window
         self._negative = negative
@@ -78,6 +87,9 @@ class CbowKernel:
         self._exclude = EXCLUDE_CODES[exclude]
         self._keep = keep_thresholds(counts, sample)
         self._noise = NoiseTable.of(counts, ns_exponent)
+        self.untrained_loss = self._tree.untrained_loss(kept_counts(counts, self._keep))
+        if negative:
+            self.untrained_loss += (1 + negative) * math.log(2)
         crowding = max(self._noise.largest_share, largest_kept_share(counts, self._keep))
         self._centres = centres_for(crowding, negative) if centres is None else centres
         self._pool_size = pool_size_for(negative, self._centres) if pool_size is None else pool_size
@@ -105,6 +117,7 @@ class CbowKernel:
             self._centres,
             self._sum_gradient,
             self._exclude,
+            *self._tree.arguments,
             word_ids,
             sentence_offsets,
             alpha_begin,

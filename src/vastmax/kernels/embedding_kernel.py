@@ -99,7 +99,13 @@ class NoiseTable:
         return cls(table.thresholds_32_bits(), table.alias, float(law.max() / law.sum()))
 
 
+def kept_counts(counts: NDArray[np.int64], keep: NDArray[np.uint32]) -> NDArray[np.float64]:
+    """Return how many of each word's occurrences subsampling keeps on average."""
+    kept: NDArray[np.float64] = counts * ((keep + 1.0) / 2.0**32)
+    return kept
+
+
 def largest_kept_share(counts: NDArray[np.int64], keep: NDArray[np.uint32]) -> float:
     """Return the share that the most frequent word has of the words that subsampling keeps."""
-    kept = counts * ((keep + 1.0) / 2.0**32)
+    kept = kept_counts(counts, keep)
     return float(kept.max() / kept.sum())

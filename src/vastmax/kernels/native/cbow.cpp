@@ -1,4 +1,4 @@
-// CBOW with negative sampling (Mikolov et al. 2013); compiled once for each instruction set.
+// CBOW with negative sampling, hierarchical softmax or both (Mikolov et al. 2013); compiled once for each instruction set.
 //
 // The mean h of the vectors in a window predicts its centre c: with noise words w, each centre adds
 //     -log sigma(h . u_c) - sum_{k <= K} log sigma(-h . u_{w_k}).
@@ -7,12 +7,17 @@
 // that cover them, are found the same way: a centre costs a few rows, however wide its window.
 // Multiply-adds a centre: 3 D P + 3 D, additions about 8 D; rows of the matrices read and written: one context, the centre's,
 // P / B. Means and scores are those before the block; the rows of centres move one after the other.
+//
+// With hierarchical softmax h walks the path to c instead, or too: -log p(c | h), in tree_paths.hpp. Nodes move with each
+// centre; means are those before the block.
 #include "cbow.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "noise_block.hpp"
+#include "tree_paths.hpp"
 #include "windows.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -23,6 +28,7 @@ class Trainer {
     Trainer(const CbowModel &model, const CbowSettings &settings)
         : model_(model), settings_(settings), stride_(model.stride), noise_(most_cbow_centres, settings.pool_size, stride_),
           means_(most_cbow_centres * stride_), steps_(most_cbow_centres * stride_), h_(means_.data()), e_(steps_.data()) {
+        if (model.tree.num_nodes > 0) paths_ = std::make_unique<TreePaths>(model.tree, stride_);
         noise_.use(settings.pool_size);
     }
 
@@ -37,7 +43,9 @@ class Trainer {
                 noise_.draw(model_.words.vocab_size, model_.noise, random);
                 with_units(stride_, [&](auto units) { block<units>(); });
             }
+            if (paths_) paths_->end_span();
         }
+        if (paths_) result_.loss += paths_->loss();
         result_.words = windows_.words();
         result_.kept = windows_.kept();
         return result_;
@@ -82,6 +90,15 @@ class Trainer {
 
     template <int units> void block() {
         for_strips<units>(stride_, [&](auto width, int d) { average<width>(d); });
+        if (settings_.negative > 0)
+            sample<units>();
+        else
+            std::fill_n(e_, count_ * stride_, 0.0f);
+        if (paths_) walk_paths();
+        for_strips<units>(stride_, [&](auto width, int d) { move_contexts<width>(d); });
+    }
+
+    template <int units> void sample() {
         noise_.score<units>(h_, count_, model_.output);
         score_centres<units>();
         noise_.to_gradients(alpha_, loss_, NoiseWeights{*this});
@@ -91,9 +108,18 @@ class Trainer {
             for_strips<units>(stride_, [&](auto width, int d) { step<width>(d, i); });
         }
         noise_.update_words<units>(h_, count_, model_.output);
-        for_strips<units>(stride_, [&](auto width, int d) { move_contexts<width>(d); });
         result_.loss += double(sum(loss_));
         loss_ = Vec{};
+    }
+
+    void walk_paths() {
+        for (int i = 0; i < count_; ++i) {
+            if (settings_.negative == 0) prefetch_contexts(i); // else they were asked for with the noise words
+            paths_->prefetch(windows_, begin_ + i);
+            const float *h = h_ + i * stride_;
+            float *e = e_ + i * stride_;
+            if (centre_[i] != none) paths_->walk(centre_[i], &h, &e, 1, step_share_[i], alpha_);
+        }
     }
 
     // Asks for rows that the next block will want, a share for each centre of this one, so that the requests spread out:
@@ -208,6 +234,7 @@ class Trainer {
     const int64_t stride_;
     Windows windows_;
     NoiseBlock noise_;
+    std::unique_ptr<TreePaths> paths_;
     Scratch means_, steps_;
     float *h_, *e_; // (most_cbow_centres, stride)
     float alpha_ = 0;

@@ -14,11 +14,12 @@ struct CbowModel {
     int64_t stride; // floats a row, a multiple of row_alignment
     Subsampling words;
     NoiseLaw noise;
+    Tree tree;
 };
 
 struct CbowSettings {
     int32_t window;     // the largest; each position draws its own from 1 .. window
-    int32_t negative;   // K noise words a prediction
+    int32_t negative;   // K noise words a prediction; 0: no negative sampling
     int32_t pool_size;  // P, the noise words a block shares
     int32_t centres;    // of a block, 1 .. most_cbow_centres
     bool sum_gradient;  // each context moves by the whole gradient of the mean, as in word2vec

@@ -24,6 +24,16 @@ struct NoiseLaw {
     const int32_t *alias_word;       // (V,)
 };
 
+// A binary tree whose leaves are the words. Edge e leads out of node e / 2 by branch e % 2.
+struct Tree {
+    float *nodes;                // (num_nodes, stride) the vectors of the inner nodes
+    int64_t num_nodes;           // 0: there is no tree
+    const int64_t *path_offsets; // (V + 1,) where each word's edges begin
+    const int32_t *path_edges;   // from the root to the word
+    int64_t longest_path;
+    int32_t paths_an_exchange;   // walked by a thread between two exchanges of the top of the tree with the others
+};
+
 // The noise words that do not count for a prediction: none, the word that is predicted, every word in the centre's window.
 enum class Exclude : int32_t { none, target, window };
 
@@ -46,7 +56,7 @@ struct ChunkResult {
     int64_t words;       // in the vocabulary, before subsampling
     int64_t kept;        // after it
     int64_t predictions; // trained: (centre, context) pairs in skip-gram, centres with a context in CBOW
-    double loss;         // summed over predictions: -log sigma(positive) - sum over K noise words of log sigma(-noise)
+    double loss;         // summed over predictions and over the objectives
 };
 
 } // namespace vastmax

@@ -46,6 +46,22 @@ inline Exclude checked_exclude(int exclude) {
     return Exclude(exclude);
 }
 
+// The rows that words are scored against in negative sampling; without it there must be none.
+inline void check_output_rows(const Matrix &words, const Matrix &output, int negative) {
+    require(negative >= 0, "negative must not be below 0");
+    require(output.shape(0) == (negative > 0 ? words.shape(0) : 0) && output.shape(1) == words.shape(1),
+            "the two matrices must have one shape; without negative sampling the second has no row");
+}
+
+// No tree where `nodes` has no row.
+inline Tree checked_tree(const Matrix &words, const Matrix &nodes, const Column<int64_t> &path_offsets,
+                         const Column<int32_t> &path_edges, int64_t longest_path, int paths_an_exchange) {
+    require(nodes.shape(1) == words.shape(1), "nodes must be as wide as words");
+    require(nodes.shape(0) == 0 || path_offsets.shape(0) == words.shape(0) + 1, "every word must have a path");
+    require(paths_an_exchange > 0, "paths_an_exchange must be positive");
+    return {nodes.data(), int64_t(nodes.shape(0)), path_offsets.data(), path_edges.data(), longest_path, paths_an_exchange};
+}
+
 inline Chunk checked_chunk(const Column<int32_t> &word_ids, const Column<int64_t> &sentence_offsets, float alpha_begin,
                            float alpha_end, uint64_t seed) {
     require(sentence_offsets.shape(0) > 0, "sentence_offsets must not be empty");

@@ -12,7 +12,7 @@ namespace vastmax {
 class Scratch {
   public:
     explicit Scratch(int64_t floats)
-        : memory_(static_cast<float *>(std::aligned_alloc(64, (floats * sizeof(float) + 63) / 64 * 64))) {
+        : memory_(static_cast<float *>(std::aligned_alloc(64, (floats * sizeof(float) + 64) / 64 * 64))) {
         if (!memory_) throw std::bad_alloc();
         std::fill_n(memory_.get(), floats, 0.0f);
     }

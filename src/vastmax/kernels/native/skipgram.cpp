@@ -1,5 +1,7 @@
-// Skip-gram with negative sampling (Mikolov et al. 2013); compiled once for each instruction set.
+// Skip-gram with negative sampling, hierarchical softmax or both (Mikolov et al. 2013); compiled once for each instruction
+// set. Hierarchical softmax is in skipgram_paths.hpp; with both, a span of words is trained by one and then by the other.
 //
+// Negative sampling.
 // The centre word is the input: for a centre c with contexts o and noise words w, each pair adds
 //     -log sigma(v_c . u_o) - sum_{k <= K} log sigma(-v_c . u_{w_k}).
 // A block of B centres shares one pool of P noise words, each weighing K / P of every pair but those whose context it is,
@@ -10,9 +12,11 @@
 #include "skipgram.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "noise_block.hpp"
+#include "skipgram_paths.hpp"
 #include "windows.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -24,8 +28,9 @@ class Trainer {
   public:
     Trainer(const SkipgramModel &model, const SkipgramSettings &settings)
         : model_(model), settings_(settings), stride_(model.stride),
-          noise_(block_size, *std::max_element(settings.pool_sizes, settings.pool_sizes + settings.num_bands), stride_),
-          centre_rows_(block_size * stride_), h_(centre_rows_.data()) {}
+          noise_(block_size, largest_pool(settings), stride_), centre_rows_(block_size * stride_), h_(centre_rows_.data()) {
+        if (model.tree.num_nodes > 0) paths_ = std::make_unique<SkipgramPaths>(model.centre, model.tree, stride_);
+    }
 
     ChunkResult train(const Chunk &chunk) {
         Random random(chunk.seed);
@@ -35,13 +40,24 @@ class Trainer {
             s = windows_.fill(model_.words, chunk, s, uint32_t(settings_.window), random);
             for (int band = 0; band < settings_.num_bands && band * band_width + 1 < windows_.longest_sentence(); ++band)
                 train_band(band, random);
+            if (paths_) {
+                int64_t pairs = paths_->train(windows_, alpha_);
+                if (settings_.negative == 0) result_.predictions += pairs;
+            }
         }
+        if (paths_) result_.loss += paths_->loss();
         result_.words = windows_.words();
         result_.kept = windows_.kept();
         return result_;
     }
 
   private:
+    static int largest_pool(const SkipgramSettings &settings) {
+        int largest = 0;
+        for (int band = 0; band < settings.num_bands; ++band) largest = std::max(largest, settings.pool_sizes[band]);
+        return largest;
+    }
+
     // Trains the pairs of a span whose distance is in one band, block by block.
     void train_band(int band, Random &random) {
         below_ = band * band_width;
@@ -188,6 +204,7 @@ class Trainer {
     const int64_t stride_;
     Windows windows_;
     NoiseBlock noise_;
+    std::unique_ptr<SkipgramPaths> paths_;
     Scratch centre_rows_;
     float *h_; // (block_size, stride)
     float alpha_ = 0;

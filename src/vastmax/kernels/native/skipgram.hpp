@@ -14,12 +14,13 @@ struct SkipgramModel {
     int64_t stride; // floats a row, a multiple of row_alignment
     Subsampling words;
     NoiseLaw noise;
+    Tree tree;
 };
 
 struct SkipgramSettings {
     int32_t window;             // the largest; each position draws its own from 1 .. window
-    int32_t negative;           // K noise words a pair
-    const int32_t *pool_sizes;  // (num_bands,) P, the noise words a block shares, for each band of distances
+    int32_t negative;           // K noise words a pair; 0: no negative sampling
+    const int32_t *pool_sizes;  // (num_bands,) P, the noise words a block shares, for each band of distances; none where K is 0
     int32_t num_bands;          // ceil(window / band_width)
     int32_t centres;            // of a block, 1 .. block_size
     Exclude exclude;

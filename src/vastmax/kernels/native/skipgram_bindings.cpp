@@ -22,17 +22,20 @@ ChunkResult run(const std::string &target, const SkipgramModel &model, const Ski
 
 nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context, Column<uint32_t> keep_threshold,
                         Column<uint32_t> alias_threshold, Column<int32_t> alias_word, int window, int negative, Column<int32_t> pool_sizes, int centres, int exclude,
+                        Matrix nodes, Column<int64_t> path_offsets, Column<int32_t> path_edges, int64_t longest_path, int paths_an_exchange,
                         Column<int32_t> word_ids, Column<int64_t> sentence_offsets, float alpha_begin, float alpha_end,
                         uint64_t seed) {
     check_word_rows(centre);
-    require(context.shape(0) == centre.shape(0) && context.shape(1) == centre.shape(1), "the two matrices must have one shape");
-    require(window > 0 && negative > 0, "window and negative must be positive");
+    check_output_rows(centre, context, negative);
+    require(window > 0, "window must be positive");
     require(centres > 0 && centres <= block_size, "centres must be in 1 .. block_size");
-    require(pool_sizes.shape(0) == size_t((window + band_width - 1) / band_width), "pool_sizes must have an entry a band");
+    require(pool_sizes.shape(0) == (negative > 0 ? size_t((window + band_width - 1) / band_width) : 0),
+            "pool_sizes must have an entry a band, none without negative sampling");
     for (size_t b = 0; b < pool_sizes.shape(0); ++b)
         require(pool_sizes.data()[b] > 0 && pool_sizes.data()[b] % 8 == 0, "pool sizes must be positive multiples of 8");
     SkipgramModel model{centre.data(), context.data(), int64_t(centre.shape(1)), subsampling(centre, keep_threshold),
-                        noise_law(centre, alias_threshold, alias_word)};
+                        noise_law(centre, alias_threshold, alias_word),
+                        checked_tree(centre, nodes, path_offsets, path_edges, longest_path, paths_an_exchange)};
     SkipgramSettings settings{window, negative, pool_sizes.data(), int32_t(pool_sizes.shape(0)), centres,
                               checked_exclude(exclude)};
     Chunk chunk = checked_chunk(word_ids, sentence_offsets, alpha_begin, alpha_end, seed);
@@ -54,6 +57,7 @@ void bind_skipgram(nb::module_ &m) {
     m.def("train_skipgram", &train_skipgram, nb::arg("target"), nb::arg("centre").noconvert(), nb::arg("context").noconvert(),
           nb::arg("keep_threshold").noconvert(), nb::arg("alias_threshold").noconvert(), nb::arg("alias_word").noconvert(),
           nb::arg("window"), nb::arg("negative"), nb::arg("pool_sizes").noconvert(), nb::arg("centres"), nb::arg("exclude"),
-          nb::arg("word_ids").noconvert(),
+          nb::arg("nodes").noconvert(), nb::arg("path_offsets").noconvert(), nb::arg("path_edges").noconvert(),
+          nb::arg("longest_path"), nb::arg("paths_an_exchange"), nb::arg("word_ids").noconvert(),
           nb::arg("sentence_offsets").noconvert(), nb::arg("alpha_begin"), nb::arg("alpha_end"), nb::arg("seed"));
 }
