@@ -18,6 +18,8 @@ MEASUREMENTS = {
     "going_on": "training that goes on with new text (about five minutes)",
     "kill_and_resume": "fifty kills of a training run, each resumed (about five minutes)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
+    "tree_clustering": "trees from the vectors of 349,435 words: seconds and memory (about five minutes)",
+    "tree_kinds": "how good a language model each kind of tree makes (about ten minutes)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
     "embedding_speed": "skip-gram against gensim, five seeds (about twenty minutes)",
     "embedding_speed --model cbow": "CBOW against gensim, five seeds (about ten minutes)",
