@@ -18,6 +18,7 @@ from vastmax.cli.demo import demo
 from vastmax.cli.embed import embed
 from vastmax.cli.evaluate import evaluate
 from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
+from vastmax.cli.map import map_
 from vastmax.cli.neighbours import neighbours
 from vastmax.cli.output import prepare_streams
 from vastmax.cli.tree import tree
@@ -30,8 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, tree):
-    app.command()(_command)
+for _command in (demo, embed, neighbours, analogy, evaluate, map_, convert, vocab, tree):
+    app.command(_command.__name__.rstrip("_"))(_command)
 
 
 @app.callback(invoke_without_command=True)
@@ -51,6 +52,7 @@ def vastmax(
       vastmax embed corpus.txt -o vectors.safetensors
       vastmax neighbours vectors.safetensors coffee
       vastmax analogy vectors.safetensors man king woman
+      vastmax map vectors.safetensors -o map.html
       vastmax vocab corpus.txt.gz
     """
     if debug:
