@@ -27,7 +27,8 @@ _NO_TORCH = {
 _BELOW_HEAD = {"text", "tree", "distribution", "kernels", *_EVERYWHERE}
 _WITH_TORCH = {
     "proposal": _BELOW_HEAD,
-    "output": {"search", "eager", *_BELOW_HEAD},
+    "characters": _BELOW_HEAD,
+    "output": {"characters", "search", "eager", *_BELOW_HEAD},
     "objective": {"output", "proposal", *_BELOW_HEAD},
     "optim": _BELOW_HEAD,
     "eager": set(),
@@ -35,7 +36,7 @@ _WITH_TORCH = {
     "head": {"eager", "examples", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
     "recipes": {"head", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
     "search": _BELOW_HEAD,
-    "encoder": {"embedding", *_BELOW_HEAD},
+    "encoder": {"characters", "embedding", *_BELOW_HEAD},
 }
 _ALL_BELOW = {*_NO_TORCH, *_WITH_TORCH}
 MAY_IMPORT = {

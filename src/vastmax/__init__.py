@@ -25,6 +25,7 @@ _HOME = {
     "train_embeddings": "vastmax.embedding",
 }
 _ROOMS = (
+    "characters",
     "distribution",
     "embedding",
     "errors",

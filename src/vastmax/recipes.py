@@ -16,6 +16,8 @@ from vastmax.objective.negative_sampling import NegativeSampling
 from vastmax.objective.sampled_softmax import SampledSoftmax
 from vastmax.objective.self_normalised import Penalty, SelfNormalised
 from vastmax.output.adaptive import Adaptive
+from vastmax.output.char_cnn import CharCNN
+from vastmax.output.char_lstm import CharLSTM
 from vastmax.output.dense import Dense
 from vastmax.output.differentiated import Differentiated
 from vastmax.output.hierarchical import Hierarchical
@@ -137,6 +139,38 @@ def differentiated(
 def adaptive(hidden_size: int, vocabulary: Any, *, cutoffs: Sequence[int] | None = None) -> Head:
     """Adaptive × CrossEntropy."""
     return Head(Adaptive(hidden_size, counts_array(vocabulary), cutoffs), CrossEntropy())
+
+
+@recipe(
+    "cnn-softmax",
+    summary="output vectors worked out from spelling: a third of the parameters, words of no training text included; "
+    "slower to train",
+    source="Jozefowicz et al. 2016",
+    needs=frozenset({"words"}),
+)
+def cnn_softmax(
+    hidden_size: int,
+    vocabulary: Any,
+    *,
+    correction_size: int | None = None,
+    num_samples: int = DEFAULT_NUM_SAMPLES,
+    power: float = 1.0,
+) -> Head:
+    """CharCNN × SampledSoftmax over unique draws from Unigram(power)."""
+    noise = Unigram(vocabulary, power, unique=True)
+    return Head(CharCNN(hidden_size, vocabulary.words, correction_size), SampledSoftmax(noise, num_samples))
+
+
+@recipe(
+    "char-lstm",
+    summary="words letter by letter, by an LSTM: no vocabulary to outgrow, the fewest parameters; slow, and worse",
+    source="Ling et al. 2016; Jozefowicz et al. 2016",
+    needs=frozenset({"words"}),
+)
+def char_lstm(hidden_size: int, vocabulary: Any, *, renormalise: bool = False, state_size: int | None = None) -> Head:
+    """CharLSTM × CrossEntropy."""
+    output = CharLSTM(hidden_size, vocabulary.words, renormalise=renormalise, state_size=state_size)
+    return Head(output, CrossEntropy())
 
 
 @recipe(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vastmax.output.adaptive import Adaptive
     from vastmax.output.base import FlatOutput, Output, Rows, Search
+    from vastmax.output.char_cnn import CharCNN
+    from vastmax.output.char_lstm import CharLSTM
     from vastmax.output.dense import Dense
     from vastmax.output.differentiated import Differentiated
     from vastmax.output.hierarchical import Hierarchical
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Adaptive": "adaptive",
+    "CharCNN": "char_cnn",
+    "CharLSTM": "char_lstm",
     "Dense": "dense",
     "Differentiated": "differentiated",
     "FlatOutput": "base",
@@ -27,6 +31,8 @@ _HOME = {
 
 __all__ = [
     "Adaptive",
+    "CharCNN",
+    "CharLSTM",
     "Dense",
     "Differentiated",
     "FlatOutput",

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear as linear_scores
 
 from vastmax.errors import InputError
-from vastmax.output.base import FlatOutput, Rows, Search
-from vastmax.output.linear_exact import TileScores, linear_exact, spans, tile_shape
+from vastmax.output.base import Rows
 from vastmax.output.linear_rows import LinearRows
-from vastmax.output.precision import product_dtype, score_dtype
 from vastmax.output.rows import RowSparse, gather_rows
-from vastmax.output.scan import ScoreTile, scan_sample, scan_topk
+from vastmax.output.table import TableOutput
 
 
-def _upcast(scores: Tensor) -> Tensor:
-    return scores.to(score_dtype(scores.dtype))
-
-
-class Dense(RowSparse, FlatOutput):
+class Dense(RowSparse, TableOutput):
     """s(w) = W_w·h + b_w, log p(w | h) = s(w) − log Z: what `nn.Linear` and a softmax compute.
 
     Args:
@@ -120,73 +112,9 @@ class Dense(RowSparse, FlatOutput):
             bias = shift if bias is None else bias + shift
         return LinearRows(word_ids, weight, bias)
 
-    def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """See `FlatOutput.exact`."""
-        return linear_exact(hidden, self.weight, self._bias(), target, normaliser_example=normaliser_rows)
-
-    def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
-        """See `FlatOutput.weighted_score`."""
-        bias = self._bias()
-        dtype = score_dtype(hidden.dtype)
-        table = self.weight.to(dtype)
-        direction = table.sum(dim=0) if weight is None else weight.to(dtype) @ table
-        scores = hidden.to(dtype) @ direction
-        if bias is not None:
-            scores = scores + (bias.to(dtype).sum() if weight is None else (weight * bias).sum())
-        return scores
-
-    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
-        """See `Output.log_prob`."""
-        if target is not None:
-            target_score, log_normaliser = self.exact(hidden, target)
-            return target_score - log_normaliser
-        bias = self._bias()
-        if bias is not None:
-            bias = bias.to(self.weight.dtype)
-        return _upcast(linear_scores(hidden, self.weight, bias)).log_softmax(dim=-1)
-
-    @torch.no_grad()
-    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
-        """See `Output.topk`."""
-        if search is not None:
-            return search.topk(self, hidden, k)
-        if hidden.shape[0] == 0:
-            return hidden.new_zeros(0, k, dtype=score_dtype(hidden.dtype)), hidden.new_zeros(0, k, dtype=torch.int64)
-        parts = []
-        score_tile = self._tile_scorer(hidden)
-        for examples, words in self._tiles(hidden):
-            score, word_id, log_normaliser = scan_topk(hidden[examples], k, words, score_tile)
-            parts.append((score - log_normaliser[:, None], word_id))
-        return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([word_id for _, word_id in parts])
-
-    @torch.no_grad()
-    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """See `Output.sample`."""
-        score_tile = self._tile_scorer(hidden)
-        parts = [scan_sample(hidden[examples], words, score_tile, generator) for examples, words in self._tiles(hidden)]
-        return torch.cat(parts) if parts else hidden.new_zeros(0, dtype=torch.int64)
-
-    def _bias(self) -> Tensor | None:
-        if self.score_shift is None:
-            return self.bias
-        return self.score_shift if self.bias is None else self.bias + self.score_shift
-
-    def _tiles(self, hidden: Tensor) -> Iterator[tuple[slice, list[slice]]]:
-        tile_examples, tile_words = tile_shape(hidden.shape[0], hidden.device)
-        for examples in spans(hidden.shape[0], tile_examples):
-            yield examples, list(spans(self.vocab_size, tile_words))
-
-    def _tile_scorer(self, hidden: Tensor) -> ScoreTile:
-        dtype = product_dtype(hidden)
-        bias = self._bias()
-        tile_scores = TileScores(hidden.to(dtype))
-
-        def score_tile(hidden: Tensor, words: slice) -> Tensor:
-            with torch.autocast(hidden.device.type, enabled=False):
-                tile_bias = None if bias is None else bias[words]
-                return tile_scores(hidden.to(dtype), self.weight[words].to(dtype), tile_bias)
-
-        return score_tile
+    def table(self) -> tuple[Tensor, Tensor | None]:
+        """See `TableOutput.table`."""
+        return self.weight, self.bias
 
 
 def _sizes_of(weight: Tensor, hidden_size: int | None, vocab_size: int | None) -> tuple[int, int]:

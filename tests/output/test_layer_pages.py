@@ -1,4 +1,4 @@
-"""The code on the pages about adaptive and differentiated softmax and about optimisers runs."""
+"""The code on the pages about output layers and about optimisers runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import pytest
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["concepts/adaptive-and-differentiated.md", "guides/optimisers.md"])
+PAGES = ["concepts/adaptive-and-differentiated.md", "concepts/character-models.md", "guides/optimisers.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs(page: str) -> None:
     namespace: dict[str, Any] = {}
     blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

@@ -1,0 +1,170 @@
+"""Output vectors that are worked out from spelling: few parameters, and words alike in form begin alike in meaning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from vastmax.characters.convolution import CharacterCNN
+from vastmax.errors import InputError
+from vastmax.output.base import Rows
+from vastmax.output.linear_exact import spans
+from vastmax.output.linear_rows import LinearRows
+from vastmax.output.rows import RowSparse, gather_rows
+from vastmax.output.table import TableOutput
+
+_WORDS_AT_ONCE = 4096
+"""Words whose patterns are held together while the whole table is worked out: some 60 MB."""
+
+
+class CharCNN(RowSparse, TableOutput):
+    """s(w) = W_w·h + b_w with W_w = CNN(spelling of w) + M·r_w (CNN-softmax, Jozefowicz et al. 2016).
+
+    Words spelled alike would have to mean alike; the correction r_w, a few numbers a word, lets them differ. Under a
+    sampled objective only the distinct words in play go through the network. What looks at all words (`log_prob`,
+    `topk`, a loss over all of V) works out the whole table of V vectors in each call, until `freeze` keeps it.
+
+    Args:
+        hidden_size: D ≥ 1.
+        words: distinct words, in id order.
+        correction_size: numbers in r_w; 0 leaves the correction out. None: D // 8, the share in the paper.
+        bias: whether words have a bias.
+        filters: of the network, and so are the next two: see `CharacterCNN`.
+        symbol_size: width of the vectors of bytes.
+        unknown: the word that has a symbol of its own in place of letters.
+        sparse_gradients: for r and b, as for `Dense`; the network's own gradients are dense, and small.
+        device: of the parameters.
+        dtype: of the parameters.
+
+    Raises:
+        InputError: sizes out of range, or words that cannot be spelled.
+
+    Shape:
+        hidden (N, D), target (N,). Parameters `correction` (V, c), `bias` (V,), and the network's, which do not grow
+        with V.
+
+    Cost:
+        sampled: that of `Dense`, plus the network (see `CharacterCNN`) for each distinct word in play, forward and
+        twice that backward. Exact: the network for all V words in each call; after `freeze()` that of `Dense`.
+
+    Example:
+        >>> output = CharCNN(16, ["cat", "cats", "dog", "<unk>"])
+        >>> live = output.log_prob(torch.ones(1, 16))
+        >>> torch.allclose(output.freeze().log_prob(torch.ones(1, 16)), live)
+        True
+    """
+
+    frozen_table: Tensor | None
+
+    def __init__(
+        self,
+        hidden_size: int,
+        words: Iterable[str],
+        correction_size: int | None = None,
+        *,
+        bias: bool = True,
+        filters: Mapping[int, int] | None = None,
+        symbol_size: int = 16,
+        unknown: str | None = "<unk>",
+        sparse_gradients: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if correction_size is None:
+            correction_size = hidden_size // 8
+        if correction_size < 0:
+            raise InputError(f"correction_size is {correction_size}; expected 0, for none, or more")
+        self.spelling = CharacterCNN(
+            words,
+            hidden_size,
+            filters=filters,
+            symbol_size=symbol_size,
+            unknown=unknown,
+            device=device,
+            dtype=dtype,
+        )
+        with torch.no_grad():  # scores of a unit hidden vector begin as small as those of `Dense`
+            self.spelling.project.weight /= math.sqrt(hidden_size)
+        self.hidden_size = hidden_size
+        self.vocab_size = len(self.spelling.offsets) - 1
+        self.sparse_gradients = sparse_gradients
+        self.sparse = sparse_gradients
+        self.correction: nn.Parameter | None = None
+        self.mix: nn.Linear | None = None
+        if correction_size > 0:
+            self.correction = nn.Parameter(torch.zeros(self.vocab_size, correction_size, device=device, dtype=dtype))
+            self.mix = nn.Linear(correction_size, hidden_size, bias=False, device=device, dtype=dtype)
+        self.bias = nn.Parameter(torch.zeros(self.vocab_size, device=device, dtype=dtype)) if bias else None
+        self.register_buffer("frozen_table", None, persistent=False)
+
+    def extra_repr(self) -> str:
+        """Sizes and options."""
+        correction_size = 0 if self.correction is None else self.correction.shape[1]
+        return (
+            f"{self.hidden_size}, {self.vocab_size}, correction_size={correction_size}, bias={self.bias is not None}, "
+            f"sparse_gradients={self.sparse_gradients}"
+        )
+
+    def initialise_bias(self, value: float) -> None:
+        """See `FlatOutput.initialise_bias`."""
+        if self.bias is not None and not self.bias.any():
+            nn.init.constant_(self.bias, value)
+
+    @torch.no_grad()
+    def freeze(self) -> CharCNN:  # type: ignore[override]
+        """Work the table (V, D) out once and keep it: queries then cost what those of `Dense` do.
+
+        Puts the layer into eval mode. `train()` and `load_state_dict` let go of the table; it is no part of
+        `state_dict`.
+        """
+        self.eval()
+        self.frozen_table = None
+        self.frozen_table, _ = self.table()
+        return self
+
+    def train(self, mode: bool = True) -> CharCNN:
+        """As `nn.Module.train`; in training mode no table is kept."""
+        if mode:
+            self.frozen_table = None
+        super().train(mode)
+        return self
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self.frozen_table = None
+        super()._load_from_state_dict(*arguments)
+
+    def select(self, word_ids: Tensor) -> Rows:
+        """See `FlatOutput.select`."""
+        bias = None if self.bias is None else gather_rows(self.bias, word_ids, sparse=self.sparse_gradients)
+        if self.score_shift is not None:
+            shift = self.score_shift.index_select(0, word_ids)
+            bias = shift if bias is None else bias + shift
+        if self.frozen_table is not None:
+            return LinearRows(word_ids, self.frozen_table.index_select(0, word_ids), bias)
+        return LinearRows(word_ids, self._vectors(word_ids, sparse=self.sparse_gradients), bias)
+
+    def table(self) -> tuple[Tensor, Tensor | None]:
+        """See `TableOutput.table`. Under autograd the network runs again, piece by piece, on the way back."""
+        if self.frozen_table is not None:
+            return self.frozen_table, self.bias
+        device = self.spelling.offsets.device
+        parts = []
+        for span in spans(self.vocab_size, _WORDS_AT_ONCE):
+            word_ids = torch.arange(span.start, span.stop, device=device)
+            if torch.is_grad_enabled():
+                parts.append(checkpoint(self._vectors, word_ids, use_reentrant=False))
+            else:
+                parts.append(self._vectors(word_ids))
+        return torch.cat(parts), self.bias
+
+    def _vectors(self, word_ids: Tensor, *, sparse: bool = False) -> Tensor:
+        vectors = self.spelling.vectors(word_ids)
+        if self.correction is not None and self.mix is not None:
+            vectors = vectors + self.mix(gather_rows(self.correction, word_ids, sparse=sparse))
+        return vectors

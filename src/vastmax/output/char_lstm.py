@@ -1,0 +1,329 @@
+"""Words predicted letter by letter: a distribution over all strings, whatever the vocabulary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from vastmax.characters.spelled import END, NUM_PREDICTED, UNKNOWN, Spelled
+from vastmax.characters.trie import Trie
+from vastmax.errors import InputError
+from vastmax.output.base import Output, Search
+from vastmax.output.linear_exact import spans
+from vastmax.output.precision import score_dtype
+from vastmax.output.scan import scan_sample
+
+_PREFIXES_AT_ONCE = 2**14
+"""Prefixes whose states are held together in a walk over the vocabulary."""
+
+_SCORES_AT_ONCE = 2**23
+"""Log-probabilities (N, V) held together while some are chosen from."""
+
+
+class _State(NamedTuple):
+    """What the network remembers of the letters so far: two (n, H)."""
+
+    hidden: Tensor
+    cell: Tensor
+
+    def take(self, row: Tensor) -> _State:
+        return _State(self.hidden.index_select(0, row), self.cell.index_select(0, row))
+
+
+class _Prefixes(NamedTuple):
+    """Some prefixes of words, each in the context of one example, as (n,) vectors."""
+
+    example: Tensor
+    node: Tensor
+    log_prob: Tensor
+    parent: Tensor  # row of the state before the prefix's last symbol
+
+
+class CharLSTM(Output):
+    """p(w | h) = Π_t p(symbol_t | symbols before it, h), the end of the word included (Jozefowicz et al. 2016).
+
+    An LSTM over the bytes of the word, its state started from h. It gives every string a probability, so that those of
+    the V words sum to less than 1: `log_prob` is comparable with that of other layers only with `renormalise`, which
+    divides by the words' mass. Training is by the strings' likelihood in both cases, as in the paper.
+
+    Args:
+        hidden_size: D ≥ 1.
+        words: distinct words, in id order.
+        renormalise: in queries and in eval mode, divide by the probability that the string is one of the words. The
+            mass takes a walk over all of them.
+        state_size: H, width of the LSTM's state; D if None.
+        unknown: the word that is one symbol of its own in place of letters, if it is among the words.
+        device: of the parameters.
+        dtype: of the parameters.
+
+    Raises:
+        InputError: sizes below 1, or words that cannot be spelled.
+
+    Shape:
+        hidden (N, D), target (N,). Parameters do not depend on V.
+
+    Cost:
+        a step of the LSTM, 4·H² + 258·H multiply-adds, for each letter of each target: about ten times the length of
+        one step, in sequence. Every word (`log_prob`, the mass, `sample`): a step for each prefix that any of the V
+        words has, for each example; about 4·V of them. `topk` without renormalise leaves out prefixes that cannot win.
+
+    Example:
+        >>> output = CharLSTM(8, ["to", "too", "a"], renormalise=True)
+        >>> torch.allclose(output.log_prob(torch.zeros(1, 8)).exp().sum(), torch.tensor(1.0))
+        True
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        words: Iterable[str],
+        *,
+        renormalise: bool = False,
+        state_size: int | None = None,
+        unknown: str | None = "<unk>",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        H = hidden_size if state_size is None else state_size
+        for name, size in (("hidden_size", hidden_size), ("state_size", H)):
+            if size < 1:
+                raise InputError(f"{name} is {size}; expected at least 1")
+        spelled = Spelled.of(words, unknown=unknown)
+        trie = Trie.of(spelled)
+        self.hidden_size = hidden_size
+        self.vocab_size = len(spelled)
+        self.normalised = renormalise
+        self.unknown = unknown
+        # Not in the state_dict: they are the vocabulary, which the model is built from.
+        for name, array in (
+            ("_symbols", spelled.symbols),
+            ("_offsets", spelled.offsets),
+            ("_node_symbol", trie.symbol),
+            ("_first_child", trie.first_child),
+            ("_node_word", trie.word_id),
+        ):
+            self.register_buffer(name, torch.from_numpy(array).to(device), persistent=False)
+        self.start = nn.Linear(hidden_size, 2 * H, device=device, dtype=dtype)
+        # The byte vectors and the matrix that would map them into the gates, multiplied out: one row a byte.
+        self.symbol_gates = nn.Parameter(torch.empty(NUM_PREDICTED, 4 * H, device=device, dtype=dtype))
+        self.state_gates = nn.Parameter(torch.empty(4 * H, H, device=device, dtype=dtype))
+        self.next_symbol = nn.Linear(H, NUM_PREDICTED, device=device, dtype=dtype)
+        self.reset_parameters()
+
+    _symbols: Tensor
+    _offsets: Tensor
+    _node_symbol: Tensor
+    _first_child: Tensor
+    _node_word: Tensor
+
+    def reset_parameters(self) -> None:
+        """Uniform in ±1/√H, as `nn.LSTM`; the forget gates start open."""
+        H = self.state_gates.shape[1]
+        for parameter in (self.symbol_gates, self.state_gates):
+            nn.init.uniform_(parameter, -1 / math.sqrt(H), 1 / math.sqrt(H))
+        with torch.no_grad():
+            self.symbol_gates[:, H : 2 * H] += 1
+
+    def extra_repr(self) -> str:
+        """Sizes and options."""
+        return (
+            f"{self.hidden_size}, {self.vocab_size}, state_size={self.state_gates.shape[1]}, "
+            f"renormalise={self.normalised}"
+        )
+
+    def exact(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """(log p of the target's string, log of the words' mass), or 0 for the mass in training or if not asked for."""
+        of_string = self._string_log_prob(hidden, target)
+        if self.training or not self.normalised:
+            return of_string, torch.zeros_like(of_string)
+        return of_string, self.log_mass(hidden)
+
+    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
+        """See `Output.log_prob`."""
+        if target is not None:
+            of_string = self._string_log_prob(hidden, target)
+            return of_string - self.log_mass(hidden) if self.normalised else of_string
+        of_word = self._word_log_prob(hidden)
+        return of_word - of_word.logsumexp(dim=1, keepdim=True) if self.normalised else of_word
+
+    def log_mass(self, hidden: Tensor) -> Tensor:
+        """log of the probability that the string is a word of the vocabulary: (N,), at most 0."""
+        parts = [hidden.new_zeros(0, dtype=score_dtype(hidden.dtype))]
+        parts += [self._word_log_prob(hidden[examples]).logsumexp(dim=1) for examples in self._tiles(hidden)]
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+        """See `Output.topk`."""
+        if search is not None:
+            return search.topk(self, hidden, k)
+        dtype = score_dtype(hidden.dtype)
+        parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
+        for examples in self._tiles(hidden):
+            if self.normalised:  # its mass looks at every word in any case
+                log_prob, word_id = self.log_prob(hidden[examples]).topk(k, dim=1)
+                parts.append((log_prob, word_id))
+            else:
+                parts.append(self._best(hidden[examples], k))
+        return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([word_id for _, word_id in parts])
+
+    @torch.no_grad()
+    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """One word of the vocabulary an example, (N,): drawn from p given that the string is a word."""
+        words = [slice(0, self.vocab_size)]
+        parts = [hidden.new_zeros(0, dtype=torch.int64)]
+        for examples in self._tiles(hidden):
+            parts.append(scan_sample(hidden[examples], words, lambda h, _: self._word_log_prob(h), generator))
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def sample_strings(
+        self, hidden: Tensor, *, max_length: int = 100, generator: torch.Generator | None = None
+    ) -> list[str]:
+        """One string an example, drawn from p over all strings, word of the vocabulary or not.
+
+        Args:
+            hidden: (N, D).
+            max_length: bytes after which a string that has not ended is cut.
+            generator: where the randomness comes from.
+
+        Returns:
+            N strings; bytes that are no UTF-8 become U+FFFD, the symbol for unknown words becomes their word.
+        """
+        state = self._start(hidden)
+        running = torch.arange(len(hidden), device=hidden.device)
+        spelled = [bytearray() for _ in range(len(hidden))]
+        for _ in range(max_length):
+            if len(running) == 0:
+                break
+            drawn = torch.multinomial(self._log_next(state).exp(), 1, generator=generator).squeeze(1)
+            for example, symbol in zip(running.tolist(), drawn.tolist(), strict=True):
+                if symbol < END:
+                    spelled[example].append(symbol)
+                elif symbol == UNKNOWN:
+                    spelled[example] += (self.unknown or "").encode()
+            (going_on,) = (drawn != END).nonzero(as_tuple=True)
+            running = running[going_on]
+            state = self._step(drawn[going_on], state.take(going_on))
+        return [string.decode(errors="replace") for string in spelled]
+
+    def _start(self, hidden: Tensor) -> _State:
+        started = self.start(hidden).to(score_dtype(hidden.dtype))
+        first, cell = started.chunk(2, dim=1)
+        return _State(torch.tanh(first), cell)
+
+    def _step(self, symbol: Tensor, state: _State) -> _State:
+        gates = linear(state.hidden.to(self.state_gates.dtype), self.state_gates).to(state.cell.dtype)
+        gates = gates + self.symbol_gates.index_select(0, symbol)
+        enter, forget, candidate, leave = gates.chunk(4, dim=1)
+        cell = torch.sigmoid(forget) * state.cell + torch.sigmoid(enter) * torch.tanh(candidate)
+        return _State(torch.sigmoid(leave) * torch.tanh(cell), cell)
+
+    def _log_next(self, state: _State) -> Tensor:
+        scores = self.next_symbol(state.hidden.to(self.next_symbol.weight.dtype))
+        log_next: Tensor = scores.to(state.cell.dtype).log_softmax(dim=1)
+        return log_next
+
+    def _string_log_prob(self, hidden: Tensor, target: Tensor) -> Tensor:
+        """log p of the targets' strings, (N,): all examples a letter further at each step, the longest words last."""
+        begin = self._offsets[target] + 1
+        length = self._offsets[target + 1] - begin
+        order = torch.argsort(length, descending=True)
+        begin, length = begin[order], length[order]
+        longest = int(length[0]) if len(length) else 0
+        # How many words have a letter at each place: the first so many rows.
+        going = (length[:, None] > torch.arange(longest, device=length.device)).sum(dim=0).tolist()
+        state = self._start(hidden.index_select(0, order))
+        states, symbols, rows = [state.hidden[:0]], [begin[:0]], [begin[:0]]
+        for place, number in enumerate(going):
+            symbol = self._symbols[begin[:number] + place].long()
+            states.append(state.hidden[:number])
+            symbols.append(symbol)
+            rows.append(order[:number])
+            if place + 1 < longest:
+                following = going[place + 1]
+                state = self._step(symbol[:following], _State(*(part[:following] for part in state)))
+        together = _State(torch.cat(states), torch.cat(states))
+        of_symbol = self._log_next(together).gather(1, torch.cat(symbols)[:, None]).squeeze(1)
+        return of_symbol.new_zeros(len(target)).index_add(0, torch.cat(rows), of_symbol)
+
+    def _word_log_prob(self, hidden: Tensor) -> Tensor:
+        """log p of every word's string, (N, V)."""
+        if len(hidden) == 0:
+            return hidden.new_zeros(0, self.vocab_size, dtype=score_dtype(hidden.dtype))
+        found = list(self._walk(hidden, None))
+        log_prob = torch.cat([part.log_prob for part in found])
+        place = torch.cat([part.example for part in found]), self._node_word[torch.cat([part.node for part in found])]
+        return log_prob.new_zeros(len(hidden), self.vocab_size).index_put(place, log_prob)
+
+    def _best(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The k best words, by a walk that leaves out prefixes less likely than k words already found."""
+        shape = (len(hidden), k)
+        best = hidden.new_full(shape, -torch.inf, dtype=score_dtype(hidden.dtype))
+        word_id = torch.zeros(shape, dtype=torch.int64, device=hidden.device)
+        for found in self._walk(hidden, best):
+            examples, row = torch.unique(found.example, return_inverse=True)
+            by_row = torch.argsort(row, stable=True)
+            place = torch.arange(len(row), device=row.device) - torch.searchsorted(row[by_row], row[by_row])
+            # The new words of each of these examples beside its best so far, as a rectangle.
+            most = int(place.max()) + 1
+            log_prob = best.new_full((len(examples), most), -torch.inf)
+            words = word_id.new_zeros(len(examples), most)
+            log_prob[row[by_row], place] = found.log_prob[by_row]
+            words[row[by_row], place] = self._node_word[found.node[by_row]]
+            log_prob = torch.cat([best[examples], log_prob], dim=1)
+            words = torch.cat([word_id[examples], words], dim=1)
+            chosen = log_prob.topk(k, dim=1)
+            best[examples] = chosen.values
+            word_id[examples] = words.gather(1, chosen.indices)
+        return best, word_id
+
+    def _walk(self, hidden: Tensor, best: Tensor | None) -> Iterator[_Prefixes]:
+        """Whole words with their log p, some at a time, from short prefixes to long ones and depth first.
+
+        `best` (N, k), which the caller keeps up to date, lets the walk leave out prefixes below its last column.
+        """
+        before = self._start(hidden)
+        root = self._node_symbol.new_zeros(len(hidden), dtype=torch.int64)
+        every = torch.arange(len(hidden), device=hidden.device)
+        waiting = [(_Prefixes(every, root, before.hidden.new_zeros(len(hidden)), every), before)]
+        while waiting:
+            prefixes, before = waiting.pop()
+            if best is not None:
+                prefixes = _rows(prefixes, prefixes.log_prob >= best[prefixes.example, -1])
+            state = before.take(prefixes.parent)
+            if len(prefixes.node) and int(prefixes.node[0]) != 0:
+                state = self._step(self._node_symbol[prefixes.node].long(), state)
+            children = self._children(prefixes, self._log_next(state))
+            whole = self._node_word[children.node] >= 0
+            if bool(whole.any()):
+                yield _rows(children, whole)
+            inner = _rows(children, ~whole)
+            if best is not None:  # the likely ones first: they raise the bar for the others
+                inner = _rows(inner, torch.argsort(inner.log_prob, descending=True))
+            pieces = [_rows(inner, span) for span in spans(len(inner.node), _PREFIXES_AT_ONCE)]
+            waiting.extend((piece, state) for piece in reversed(pieces))
+
+    def _children(self, prefixes: _Prefixes, log_next: Tensor) -> _Prefixes:
+        """All prefixes that are one symbol longer."""
+        first = self._first_child[prefixes.node]
+        number = self._first_child[prefixes.node + 1] - first
+        total = int(number.sum())
+        row = torch.repeat_interleave(torch.arange(len(number), device=number.device), number, output_size=total)
+        before = number.cumsum(0) - number
+        node = first[row] + torch.arange(total, device=row.device) - before[row]
+        log_prob = prefixes.log_prob[row] + log_next[row, self._node_symbol[node].long()]
+        return _Prefixes(prefixes.example[row], node, log_prob, row)
+
+    def _tiles(self, hidden: Tensor) -> Iterator[slice]:
+        return spans(len(hidden), max(1, _SCORES_AT_ONCE // self.vocab_size))
+
+
+def _rows(prefixes: _Prefixes, index: Tensor | slice) -> _Prefixes:
+    return _Prefixes(*(part[index] for part in prefixes))
