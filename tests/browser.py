@@ -26,7 +26,7 @@ def find_chromium() -> str | None:
 
 @dataclass
 class Browser:
-    """One page of one browser. `complaints`: what its console said, exceptions, and addresses it asked the network for."""
+    """One page of one browser. `complaints`: what its console said, exceptions, addresses it asked the network for."""
 
     _commands: int
     _answers: int

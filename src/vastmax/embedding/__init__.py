@@ -23,7 +23,15 @@ _HOME = {
     "train_embeddings": "vastmax.embedding.train",
 }
 
-__all__ = ["AnalogyResult", "DivergenceError", "EpochReport", "PairResult", "WordVectors", "draw_map", "train_embeddings"]
+__all__ = [
+    "AnalogyResult",
+    "DivergenceError",
+    "EpochReport",
+    "PairResult",
+    "WordVectors",
+    "draw_map",
+    "train_embeddings",
+]
 
 
 def __getattr__(name: str) -> Any:

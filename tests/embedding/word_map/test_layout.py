@@ -14,7 +14,9 @@ from vastmax.embedding.word_map.layout import lay_out, principal_components
 from vastmax.errors import InputError
 from vastmax.progress import Silent
 
-needs_sklearn = pytest.mark.skipif(find_spec("sklearn") is None, reason="t-SNE is the extra `tsne`: no scikit-learn here")
+needs_sklearn = pytest.mark.skipif(
+    find_spec("sklearn") is None, reason="t-SNE is the extra `tsne`: no scikit-learn here"
+)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -70,7 +72,9 @@ def test_places_and_shades_go_by_direction_and_not_by_length(rows: np.ndarray) -
 def test_tsne_keeps_clusters_together_and_the_seed_decides() -> None:
     random = np.random.default_rng(1)
     centres = 4 * unit(random.standard_normal((5, 30)))
-    vectors = WordVectors([str(i) for i in range(100)], np.repeat(centres, 20, 0) + random.standard_normal((100, 30)) / 4)
+    vectors = WordVectors(
+        [str(i) for i in range(100)], np.repeat(centres, 20, 0) + random.standard_normal((100, 30)) / 4
+    )
     first, again, other = (lay_out(vectors, "tsne", seed=s, progress=Silent()).places for s in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)

@@ -84,14 +84,12 @@ def map_suffix(path: str | os.PathLike[str]) -> str:
     if suffix not in SUFFIXES:
         raise InputError(
             f"cannot draw a map to {os.fspath(path)}: its name must end in {' or '.join(SUFFIXES)}, "
-            f"not in {suffix or 'nothing'!r}"
+            f"not in {repr(suffix) if suffix else 'nothing'}"
         )
     return suffix
 
 
-def _checked_writer(
-    vectors: WordVectors, path: str | os.PathLike[str], num_words: int, skip: int, method: str
-) -> str:
+def _checked_writer(vectors: WordVectors, path: str | os.PathLike[str], num_words: int, skip: int, method: str) -> str:
     suffix = map_suffix(path)
     check_layout_method(method)
     if num_words < 1 or not 0 <= skip < len(vectors):
@@ -103,15 +101,15 @@ def _checked_writer(
 
 
 def _frequent(vectors: WordVectors, num_words: int, skip: int) -> WordVectors:
-    """The words on the map, with the norms of their vectors, which are thereby known to be finite."""
+    """The words on the map; their vectors are known to be finite from here on."""
     from vastmax.embedding.word_vectors import WordVectors
 
-    kept = slice(skip, skip + num_words)
-    shown = WordVectors(
-        vectors.index_to_key[kept],
-        vectors.vectors[kept],
-        counts=None if vectors.counts is None else vectors.counts[kept],
-    )
-    shown.source = vectors.source
-    _ = shown.norms
-    return shown
+    def part(first: int) -> WordVectors:
+        kept = slice(first, skip + num_words)
+        counts = None if vectors.counts is None else vectors.counts[kept]
+        return WordVectors(vectors.index_to_key[kept], vectors.vectors[kept], counts=counts)
+
+    whole = part(0)  # the skipped words too, so that a complaint names the row in the file
+    whole.source = vectors.source
+    _ = whole.norms
+    return part(skip)

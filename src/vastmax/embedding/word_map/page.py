@@ -1,4 +1,4 @@
-"""A map as a page for a browser: one HTML file that holds the words, the style and the program, and asks for nothing."""
+"""A map as a page for a browser: one HTML file that holds words, style and program, and asks for nothing."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def _fitted(places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Centred and scaled, alike in both directions, to lie in the square from −1 to 1; up is up, unlike on a screen."""
     low, high = places.min(axis=0), places.max(axis=0)
     reach = float((high - low).max()) / 2
-    return (places - (low + high) / 2) / (reach if reach > 0 else 1.0)
+    fitted: NDArray[np.float64] = (places - (low + high) / 2) / (reach if reach > 0 else 1.0)
+    return fitted
 
 
 def _base64(numbers: NDArray[Any], kind: str) -> str:

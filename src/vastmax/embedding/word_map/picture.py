@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
 
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 12.0, 9.0, 150
 SMALLEST_TEXT, LARGEST_TEXT = 7.5, 15.0  # points: the rarest and the most frequent word shown
@@ -91,7 +92,7 @@ def _write_names(
     dots = axes.transData.transform(places)
     fonts = [FontProperties(size=size) for size in np.geomspace(LARGEST_TEXT, SMALLEST_TEXT, SIZES)]
     # A line of text is as high as these letters at least, whatever it says.
-    lines = [renderer.get_text_width_height_descent("lp", font, ismath=False)[1:] for font in fonts]
+    lines = [_measure(renderer, "lp", font) for font in fonts]
     taken = np.empty((len(words), 4))  # left, bottom, right, top in dots of the picture
     written: list[str] = []
     for i, word in enumerate(words):
@@ -100,8 +101,8 @@ def _write_names(
         size = int(SIZES * math.log1p(i / STEEPNESS) / math.log1p(len(words) / STEEPNESS))
         if not name.strip():
             continue
-        width, *own = renderer.get_text_width_height_descent(name, fonts[size], ismath=False)
-        height, below = np.maximum(own, lines[size])
+        width, *own = _measure(renderer, name, fonts[size])
+        height, below = (max(one, other) for one, other in zip(own, lines[size][1:], strict=True))
         for right, up, horizontal, vertical in PLACES:
             box = _box(dots[i], width, height, right, up, horizontal, vertical)
             others = taken[: len(written)]
@@ -125,6 +126,14 @@ def _write_names(
                 written.append(word)
                 break
     return written
+
+
+def _measure(renderer: RendererAgg, name: str, font: FontProperties) -> tuple[float, float, float]:
+    """Width, height and what of the height is below the line, in dots of the picture."""
+    size: tuple[float, float, float] = renderer.get_text_width_height_descent(  # type: ignore[no-untyped-call]
+        name, font, ismath=False
+    )
+    return size
 
 
 def _box(
