@@ -59,7 +59,7 @@ def lay_out(vectors: WordVectors, method: Method, *, seed: int, progress: Progre
             f"Across and up: principal components 1 and 2 ({shares[0]} and {shares[1]} of the variance).",
             f"Colour: component 3 ({shares[2]}).",
         )
-    progress.begin("laying out by t-SNE", None, "words")
+    progress.begin("laying out by t-SNE", len(units), "words")
     places = tsne(units, start=projection.coordinates[:, :2], seed=seed)
     progress.update(len(units))
     progress.end()
