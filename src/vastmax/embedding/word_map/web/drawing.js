@@ -2,8 +2,8 @@
 const NUM_COLOURS = 32;
 const FIRST_HUE = 205, HUES = 215; // degrees: from blue over violet and red to amber; greens look alike to many
 const LIGHTS = {
-  light: { lightness: 0.5, chroma: 0.155, dimmed: 0.22, paper: "#fbfaf7", accent: "#5b2fb4", onAccent: "#ffffff" },
-  dark: { lightness: 0.8, chroma: 0.115, dimmed: 0.32, paper: "#15131c", accent: "#b79bff", onAccent: "#1b1430" },
+  light: { lightness: 0.5, chroma: 0.155, dimmed: 0.3, paper: "#fbfaf7", accent: "#5b2fb4", onAccent: "#ffffff" },
+  dark: { lightness: 0.8, chroma: 0.115, dimmed: 0.36, paper: "#15131c", accent: "#b79bff", onAccent: "#1b1430" },
 }; // dimmed: the opacity of what is not in focus
 const FADE_OCTAVES = 0.2, FADE_FROM = 0.4; // a name fades in from this opacity while the scale grows by so many doublings
 const CROWD = Math.log10(Math.max(numWords, 300)); // dots are smaller and fainter in a crowd

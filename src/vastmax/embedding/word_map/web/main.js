@@ -1,5 +1,6 @@
 // Everything put together.
 const PICK_MARGIN = 50; // pixels around the neighbours of a word that was picked
+const PICK_SHARE = 0.8; // of the neighbours lies on the screen
 const PICK_SURROUNDINGS = 1.3; // how much farther than its neighbours one sees, to know where one is
 const CLOSEST_PICK = 40; // times the scale that shows everything
 const NARROW = window.matchMedia("(max-width: 640px)"); // as in page.css
@@ -28,13 +29,17 @@ function resize() {
   camera.resize(window.innerWidth, window.innerHeight);
 }
 
-// A word and its neighbours, as large as fits, the word in the middle.
+// A word and its neighbours, as large as fits, the word in the middle. One far neighbour in five may lie outside, where
+// its line points: it would make the others a heap.
 function viewOfNeighbourhood(word) {
   const x = worldX[word], y = worldY[word];
+  const reaches = neighboursOf(word)
+    .map(({ word: other }) => ({ across: Math.abs(worldX[other] - x), up: Math.abs(worldY[other] - y) }))
+    .sort((one, other) => Math.max(one.across, one.up) - Math.max(other.across, other.up));
   let across = 0, up = 0;
-  for (const { word: other } of neighboursOf(word)) {
-    across = Math.max(across, Math.abs(worldX[other] - x) * PICK_SURROUNDINGS);
-    up = Math.max(up, Math.abs(worldY[other] - y) * PICK_SURROUNDINGS);
+  for (const reach of reaches.slice(0, Math.ceil(reaches.length * PICK_SHARE))) {
+    across = Math.max(across, reach.across * PICK_SURROUNDINGS);
+    up = Math.max(up, reach.up * PICK_SURROUNDINGS);
   }
   const view = camera.viewOf({ left: x - across, right: x + across, bottom: y - up, top: y + up }, PICK_MARGIN);
   const everything = camera.everything.scale;
