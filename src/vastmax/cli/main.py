@@ -31,8 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, embed, neighbours, analogy, evaluate, map_, convert, vocab, tree):
-    app.command(_command.__name__.rstrip("_"))(_command)
+for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, tree):
+    app.command()(_command)
+app.command("map")(map_)  # a function of that name would hide Python's own
 
 
 @app.callback(invoke_without_command=True)
