@@ -9,6 +9,7 @@ from pathlib import Path
 
 MEASUREMENTS = {
     "ingestion": "reading text against gensim's scan; memory as text grows (about a minute)",
+    "phrases": "phrases against gensim's, and whether they are the same (five minutes)",
     "embedding_threads": "what a second thread costs (about a minute)",
     "embedding_memory": "training memory above the two matrices (half a minute)",
     "embedding_floor": "the kernel against its operations (half a minute)",

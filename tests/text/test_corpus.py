@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vastmax.errors import InputError
-from vastmax.text import Corpus, Vocabulary, encode, encoded_view
+from vastmax.text import Corpus, Vocabulary, encode, encoded_folder, encoded_view
 
 TEXT = "the cat sat\n\non the mat\r\nthe\u00a0end"
 SENTENCES = [["the", "cat", "sat"], ["on", "the", "mat"], ["the", "end"]]
@@ -115,7 +115,7 @@ def test_any_lists_of_words(sentences: list[list[str]]) -> None:
 
 
 def test_long_corpora_are_renumbered_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encode, "RENUMBER_IDS", 7)
+    monkeypatch.setattr(encoded_folder, "RENUMBER_IDS", 7)
     monkeypatch.setattr(encoded_view, "BLOCK_TOKENS", 5)
     monkeypatch.setattr(encoded_view, "_BLOCK_SENTENCES", 2)
     rng = np.random.default_rng(3)

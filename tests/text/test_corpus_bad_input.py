@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vastmax.errors import InputError
-from vastmax.text import Corpus, encode
+from vastmax.text import Corpus, encoded_folder
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +137,7 @@ def test_disk_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(encode, "_write_all", full)
+    monkeypatch.setattr(encoded_folder, "_write_all", full)
     for options in ({}, {"cache": False}, {"cache": tmp_path / "elsewhere"}):
         refused(tmp_path / "t.txt", "cannot write the encoded corpus: No space left on device: free some", **options)
     assert not list((tmp_path / "elsewhere" / "scratch").iterdir())
@@ -149,9 +149,9 @@ def test_a_disk_that_is_found_full_when_a_file_is_closed(tmp_path: Path, monkeyp
     real = open
 
     def opened(path: object, *arguments: object, **options: object) -> object:
-        return real("/dev/full" if str(path).endswith(encode.OFFSETS) else path, *arguments, **options)  # type: ignore[call-overload]
+        return real("/dev/full" if str(path).endswith(encoded_folder.OFFSETS) else path, *arguments, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(encode, "open", opened, raising=False)
+    monkeypatch.setattr(encoded_folder, "open", opened, raising=False)
     refused(tmp_path / "t.txt", "cannot write the encoded corpus: No space left on device: free some")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vastmax.progress import Progress, Silent
-from vastmax.text import Corpus, cache, encode
+from vastmax.text import Corpus, cache, encode, encoded_folder
 from vastmax.text.cache import Cache
 
 
@@ -179,7 +179,15 @@ def test_the_platforms_folder(path: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "name", [encode.IDS, encode.OFFSETS, encode.WORDS, encode.WORD_OFFSETS, encode.COUNTS, encode.MANIFEST]
+    "name",
+    [
+        encoded_folder.IDS,
+        encoded_folder.OFFSETS,
+        encoded_folder.WORDS,
+        encoded_folder.WORD_OFFSETS,
+        encoded_folder.COUNTS,
+        encoded_folder.MANIFEST,
+    ],
 )
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_a_damaged_entry_is_made_anew(path: Path, passes: list[str], name: str, damage: str) -> None:
@@ -189,7 +197,7 @@ def test_a_damaged_entry_is_made_anew(path: Path, passes: list[str], name: str, 
     file = folder / name
     if damage == "cut":
         file.write_bytes(file.read_bytes()[:-1])
-        if name == encode.MANIFEST:
+        if name == encoded_folder.MANIFEST:
             file.write_bytes(file.read_bytes()[:-9])
     else:
         file.unlink()
@@ -219,7 +227,7 @@ def test_growth_is_bounded(tmp_path: Path, cache_folder: Path, monkeypatch: pyte
         corpus = Corpus(path)
         folders.append(corpus.folder)
         corpus.close()
-        os.utime(corpus.folder / encode.MANIFEST, (i, i))
+        os.utime(corpus.folder / encoded_folder.MANIFEST, (i, i))
     used = Corpus(paths[0])  # the oldest is used again
     assert entries(cache_folder) == sorted(folders)
     monkeypatch.setenv("VASTMAX_CACHE_LIMIT", "100K")  # two of some 40 kB each
@@ -241,9 +249,9 @@ def test_using_an_entry_makes_it_young(tmp_path: Path, cache_folder: Path) -> No
         (tmp_path / f"{i}.txt").write_text(f"word{i}")
         with Corpus(tmp_path / f"{i}.txt") as corpus:
             folders.append(corpus.folder)
-        os.utime(folders[i] / encode.MANIFEST, (i, i))
+        os.utime(folders[i] / encoded_folder.MANIFEST, (i, i))
     Corpus(tmp_path / "0.txt").close()
-    Cache(cache_folder).trim(encode.folder_bytes(folders[0]))
+    Cache(cache_folder).trim(encoded_folder.folder_bytes(folders[0]))
     assert entries(cache_folder) == [folders[0]]
 
 

@@ -17,7 +17,7 @@ from vastmax.cli.corpus_options import (
     UseCache,
     open_corpus,
 )
-from vastmax.cli.failure import StoppedError
+from vastmax.cli.failure import StoppedError, complain
 from vastmax.cli.output import check_output_file, print_json
 from vastmax.cli.vectors_argument import FormatOption
 from vastmax.errors import InputError
@@ -32,6 +32,13 @@ def embed(
     window: Annotated[int, typer.Option(metavar="INT", help="Words on each side that are predicted, at most.")] = 5,
     min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 5,
     max_final_vocab: MaxFinalVocab = None,
+    stop_words: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take these words out of the text first; one a line.")
+    ] = None,
+    phrases: Annotated[
+        int,
+        typer.Option(metavar="INT", help="Join words that belong together, in so many passes; see vastmax phrases."),
+    ] = 0,
     sample: Annotated[
         float, typer.Option(metavar="FLOAT", help="Words more frequent than this share are thinned; 0 keeps all.")
     ] = 1e-3,
@@ -64,6 +71,7 @@ def embed(
     Examples:
       vastmax embed corpus.txt -o vectors.safetensors
       vastmax embed 'shards/*.txt.gz' -o vectors.safetensors --vector-size 300 --epochs 10
+      vastmax embed corpus.txt -o vectors.safetensors --phrases 2 --stop-words stop.txt
       zcat corpus.gz | vastmax embed - -o vectors.vec.gz
       vastmax embed reviews.parquet --column text --lowercase -o vectors.safetensors
     """
@@ -72,15 +80,19 @@ def embed(
     from vastmax.embedding.settings import TrainingSettings, checked
     from vastmax.embedding.train import train
     from vastmax.progress import console_progress, describe_seconds
+    from vastmax.text import find_phrases
 
     chosen_format = format_for(output, vectors_format)
     check_output_file(output)
+    if phrases < 0:
+        raise InputError(f"--phrases is {phrases}; expected a number of passes, 0 for none")
     settings = checked(  # before the corpus is read
         TrainingSettings(
             vector_size=vector_size,
             window=window,
             min_count=min_count,
             max_final_vocab=max_final_vocab,
+            stop_words=stop_words,
             sample=sample,
             negative=negative,
             ns_exponent=ns_exponent,
@@ -96,7 +108,9 @@ def embed(
             text = open_corpus(
                 corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
             )
-            vectors = train(text, settings, progress=progress)
+            if phrases:
+                text = find_phrases(text, passes=phrases, progress=progress).apply(text, progress=progress)
+            vectors = train(text, settings, advise=lambda line: complain(f"warning: {line}"), progress=progress)
     except DivergenceError as error:
         if error.word_vectors is None:
             raise

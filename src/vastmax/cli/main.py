@@ -21,6 +21,7 @@ from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
 from vastmax.cli.map import map_
 from vastmax.cli.neighbours import neighbours
 from vastmax.cli.output import prepare_streams
+from vastmax.cli.phrases import phrases
 from vastmax.cli.tree import tree
 from vastmax.cli.vocab import vocab
 
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, tree):
+for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree):
     app.command()(_command)
 app.command("map")(map_)  # a function of that name would hide Python's own
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vastmax.embedding.chunks import ChunkSpan, chunk_spans
 from vastmax.embedding.kernel_choice import kernel_for
@@ -86,6 +87,7 @@ class TrainingRun:
         self._corpus = corpus
         self._vocabulary = vocabulary
         self._settings = settings
+        self._new_ids = _ids_in(vocabulary, corpus.vocabulary)
         self._spans: Sequence[ChunkSpan] = chunk_spans(corpus.sentence_offsets, window=settings.window)
         self.kernel = kernel_for(vocabulary.counts, settings)
         self._initialise()
@@ -173,6 +175,8 @@ class TrainingRun:
     def _train_piece(self, epoch: int, tally: _Tally, numbered: tuple[int, ChunkSpan]) -> None:
         number, span = numbered
         word_ids, offsets = span.read(self._corpus)
+        if self._new_ids is not None:
+            word_ids = self._new_ids[word_ids]
         # A random stream of its own for each piece of each epoch: which thread takes it makes no difference.
         stream = np.random.SeedSequence([self._settings.seed, epoch, number]).generate_state(1, np.uint64)
         result = self.kernel.train(
@@ -233,6 +237,18 @@ class TrainingRun:
             cpu_seconds=self.cpu_seconds,
             word_vectors=self.word_vectors(),
         )
+
+
+def _ids_in(vocabulary: Vocabulary, types: Vocabulary) -> NDArray[np.int32] | None:
+    """For each type of a text its id in the vocabulary, or the id after its last, which kernels pass over.
+
+    None where ids agree as they are: the vocabulary is the first part of the types.
+    """
+    if types.words.starts_with(vocabulary.words):
+        return None
+    ids = vocabulary.map_words(types.words)
+    ids[ids < 0] = len(vocabulary)
+    return ids
 
 
 class _LastGood:

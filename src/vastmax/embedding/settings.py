@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any
 
 from vastmax.errors import InputError
+from vastmax.text import read_word_list
 
 DEFAULT_ALPHA = 0.0275
 """Starting learning rate. Noise words shared by a block make each step a little less noisy than drawing them for each
@@ -31,6 +33,7 @@ class TrainingSettings:
     window: int = 5
     min_count: int = 5
     max_final_vocab: int | None = None
+    stop_words: str | os.PathLike[str] | Iterable[str] | None = None  # a file that lists them, or the words
     sample: float = 1e-3
     negative: int = 5
     ns_exponent: float = 0.75
@@ -64,6 +67,7 @@ class CheckedSettings:
     window: int
     min_count: int
     max_final_vocab: int | None
+    stop_words: tuple[str, ...]  # sorted
     sample: float
     negative: int
     ns_exponent: float
@@ -75,7 +79,7 @@ class CheckedSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings by name, for a record of the run."""
-        return asdict(self)
+        return {**asdict(self), "stop_words": list(self.stop_words)}  # as JSON gives it back
 
 
 def checked(settings: TrainingSettings) -> CheckedSettings:
@@ -97,6 +101,7 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
         window=_whole("window", settings.window, 1, 1_000_000),
         min_count=_whole("min_count", settings.min_count, 1, None),
         max_final_vocab=None if limit is None else _whole("max_final_vocab", limit, 1, None),
+        stop_words=_word_list("stop_words", settings.stop_words),
         sample=_real("sample", settings.sample, 0.0, math.inf),
         negative=_whole("negative", settings.negative, 1, 10_000, why=NO_NOISE),
         ns_exponent=_real("ns_exponent", settings.ns_exponent, -math.inf, math.inf),
@@ -106,6 +111,18 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
         threads=_whole("threads", threads, 1, 4096),
         seed=_whole("seed", settings.seed, 0, 2**64 - 1),
     )
+
+
+def _word_list(name: str, given: Any) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if isinstance(given, (str, os.PathLike)):
+        return tuple(sorted(set(read_word_list(given))))
+    words = list(given) if isinstance(given, Iterable) else [given]
+    for word in words:
+        if not isinstance(word, str) or not word:
+            raise InputError(f"{name} holds {word!r}; expected words, or the name of a file that lists them")
+    return tuple(sorted(set(words)))
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 
+from vastmax.embedding.advice import advice
 from vastmax.embedding.run import EpochCallback, TrainingRun
 from vastmax.embedding.settings import CheckedSettings, TrainingSettings, checked
 from vastmax.embedding.word_vectors import WordVectors
@@ -21,6 +23,7 @@ def train_embeddings(
     window: int = 5,
     min_count: int = 5,
     max_final_vocab: int | None = None,
+    stop_words: str | os.PathLike[str] | Iterable[str] | None = None,
     sample: float = 1e-3,
     negative: int = 5,
     ns_exponent: float = 0.75,
@@ -30,6 +33,7 @@ def train_embeddings(
     threads: int | None = None,
     seed: int = 1,
     callbacks: Iterable[EpochCallback] = (),
+    advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
     """Train word vectors by skip-gram with negative sampling.
@@ -51,6 +55,8 @@ def train_embeddings(
         window: the largest distance between centre and context, in words left after subsampling.
         min_count: words that occur less often are left out.
         max_final_vocab: keep at most this many of the most frequent words (None: all).
+        stop_words: words, or a file that lists them one a line, that are taken out of the text before anything else:
+            they get no vector and are nobody's context or noise, and windows reach across them.
         sample: t of subsampling; a word of relative frequency f is kept with probability min(1, √(t/f) + t/f).
             0 keeps every word.
         negative: K, noise words a pair.
@@ -61,6 +67,8 @@ def train_embeddings(
             bit for bit a function of corpus, settings and seed on one kind of processor.
         seed: of everything random.
         callbacks: each is called with an `EpochReport` after every epoch.
+        advise: called, before training, with one line for each setting that wastes time or hurts on this text: what it
+            is, why, and the fix. ``advise=print`` shows them; None: nobody is told.
         progress: told of words trained, loss and learning rate.
 
     Returns:
@@ -88,6 +96,7 @@ def train_embeddings(
             window=window,
             min_count=min_count,
             max_final_vocab=max_final_vocab,
+            stop_words=stop_words,
             sample=sample,
             negative=negative,
             ns_exponent=ns_exponent,
@@ -98,7 +107,7 @@ def train_embeddings(
             seed=seed,
         )
     )
-    return train(corpus, settings, callbacks=callbacks, progress=progress)
+    return train(corpus, settings, callbacks=callbacks, advise=advise, progress=progress)
 
 
 def train(
@@ -106,13 +115,18 @@ def train(
     settings: CheckedSettings,
     *,
     callbacks: Iterable[EpochCallback] = (),
+    advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
     """Do what `train_embeddings` does, with settings that were checked beforehand."""
     progress = progress or Silent()
     callbacks = _functions(callbacks)
     text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
-    run = TrainingRun(text, _trained_vocabulary(text.vocabulary, settings), settings)
+    vocabulary = _trained_vocabulary(text.vocabulary, settings)
+    if advise is not None:
+        for line in advice(text, vocabulary, settings):
+            advise(line)
+    run = TrainingRun(text, vocabulary, settings)
     run.train(callbacks, progress)
     return run.word_vectors()
 
@@ -126,7 +140,9 @@ def _functions(callbacks: object) -> tuple[EpochCallback, ...]:
 
 def _trained_vocabulary(types: Vocabulary, settings: CheckedSettings) -> Vocabulary:
     """Return the words that get vectors; at least two, since one word has no other to be told from."""
-    vocabulary = types.truncate(min_count=settings.min_count, max_size=settings.max_final_vocab)
+    vocabulary = types.without(settings.stop_words).truncate(
+        min_count=settings.min_count, max_size=settings.max_final_vocab
+    )
     if len(vocabulary) < 2:
         raise InputError(
             f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. "

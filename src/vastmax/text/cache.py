@@ -25,9 +25,10 @@ from typing import Any
 from vastmax.atomic import replacing
 from vastmax.errors import InputError
 from vastmax.progress import Progress
-from vastmax.text import encode
+from vastmax.text import encoded_folder
 from vastmax.text.decompress import CHUNK_BYTES
-from vastmax.text.encode import cannot_write, folder_bytes
+from vastmax.text.encode import Settings
+from vastmax.text.encoded_folder import cannot_write, folder_bytes
 
 DEFAULT_LIMIT_BYTES = 20 * 2**30
 """All encoded corpora together; VASTMAX_CACHE_LIMIT says otherwise. The least recently used go first."""
@@ -167,12 +168,12 @@ class Cache:
     # Encoded corpora.
 
     @staticmethod
-    def key(digests: list[str], settings: encode.Settings) -> str:
+    def key(digests: list[str], settings: Settings) -> str:
         """The name of the entry for files with these digests, in order, read with these settings."""
         import unicodedata
 
         told = {
-            "version": encode.VERSION,
+            "version": encoded_folder.VERSION,
             "files": digests,
             "lowercase": unicodedata.unidata_version if settings.lowercase else None,
             "errors": settings.errors,
@@ -186,7 +187,7 @@ class Cache:
         if not is_whole(entry):
             return None
         with suppress(OSError):  # a cache that can only be read serves all the same
-            os.utime(entry / encode.MANIFEST)  # when it was last used
+            os.utime(entry / encoded_folder.MANIFEST)  # when it was last used
         return entry
 
     def keep(self, scratch: Path, key: str) -> Path:
@@ -251,7 +252,7 @@ def _folders(parent: Path) -> list[Path]:
 
 def _last_used(entry: Path) -> float:
     try:
-        return (entry / encode.MANIFEST).stat().st_mtime
+        return (entry / encoded_folder.MANIFEST).stat().st_mtime
     except FileNotFoundError:
         return 0.0  # damaged: goes first
 
@@ -259,8 +260,8 @@ def _last_used(entry: Path) -> float:
 def read_manifest(entry: Path) -> dict[str, int] | None:
     """The figures of an encoded corpus, or None when there is none that this version reads."""
     try:
-        manifest = json.loads((entry / encode.MANIFEST).read_bytes())
-        if (manifest["format"], manifest["version"]) != (encode.FORMAT, encode.VERSION):
+        manifest = json.loads((entry / encoded_folder.MANIFEST).read_bytes())
+        if (manifest["format"], manifest["version"]) != (encoded_folder.FORMAT, encoded_folder.VERSION):
             return None
         return {name: int(manifest[name]) for name in ("tokens", "sentences", "types", "vocabulary_bytes")}
     except (OSError, ValueError, KeyError, TypeError):
@@ -273,11 +274,11 @@ def is_whole(entry: Path) -> bool:
     if manifest is None:
         return False
     expected = {
-        encode.IDS: 4 * manifest["tokens"],
-        encode.OFFSETS: 8 * (manifest["sentences"] + 1),
-        encode.WORDS: manifest["vocabulary_bytes"],
-        encode.WORD_OFFSETS: 8 * (manifest["types"] + 1),
-        encode.COUNTS: 8 * manifest["types"],
+        encoded_folder.IDS: 4 * manifest["tokens"],
+        encoded_folder.OFFSETS: 8 * (manifest["sentences"] + 1),
+        encoded_folder.WORDS: manifest["vocabulary_bytes"],
+        encoded_folder.WORD_OFFSETS: 8 * (manifest["types"] + 1),
+        encoded_folder.COUNTS: 8 * manifest["types"],
     }
     try:
         return all((entry / name).stat().st_size == size for name, size in expected.items())

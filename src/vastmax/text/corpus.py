@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,11 +18,11 @@ import numpy.typing as npt
 from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
 from vastmax.text import cache as caching
-from vastmax.text import encode, sources
+from vastmax.text import encoded_folder, sources
 from vastmax.text.array_file import ArrayFile
 from vastmax.text.cache import Cache, FileState
 from vastmax.text.encode import Settings, Tokenizer
-from vastmax.text.encoded_view import EncodedView
+from vastmax.text.encoded_view import BLOCK_TOKENS, EncodedView
 from vastmax.text.reading import encode_source
 from vastmax.text.vocabulary import Vocabulary
 from vastmax.text.words import Words
@@ -74,15 +74,25 @@ class Corpus:
             raise InputError(f"column={column!r}: the source is no Parquet or Arrow table, so it has no columns")
         settings = Settings(lowercase, errors, tokenizer, column)
         folder = None if cache is False else caching.default_folder() if cache is True else Path(cache)
-        store = None if folder is None else Cache(folder)
+        store = self._store = None if folder is None else Cache(folder)
         self._finalizer: Any = None
         if store is not None and tokenizer is None and isinstance(found, (sources.Files, sources.ArrowFiles)):
             self._open_cached(found, settings, store, progress or Silent())
         else:
-            scratch = store.scratch() if store is not None else _temporary_folder()
+            scratch = _scratch_in(store)
             with _removed_on_failure(scratch):
                 encode_source(found, scratch, settings, progress or Silent())
                 self._open(scratch, temporary=True)
+
+    def derive(self, write: Callable[[Path], None]) -> Corpus:
+        """A corpus that `write` puts into a new folder, where this one's cache is; it goes with the object."""
+        derived = Corpus.__new__(Corpus)
+        derived._store, derived._finalizer = self._store, None
+        scratch = _scratch_in(self._store)
+        with _removed_on_failure(scratch):
+            write(scratch)
+            derived._open(scratch, temporary=True)
+        return derived
 
     def _open_cached(
         self, found: sources.Files | sources.ArrowFiles, settings: Settings, store: Cache, progress: Progress
@@ -120,10 +130,13 @@ class Corpus:
         self.folder = folder
         self.num_tokens = manifest["tokens"]
         self.num_sentences = manifest["sentences"]
-        words = Words((folder / encode.WORDS).read_bytes(), np.fromfile(folder / encode.WORD_OFFSETS, dtype=np.int64))
-        self.vocabulary = Vocabulary.in_order(words, np.fromfile(folder / encode.COUNTS, dtype=np.int64))
-        self._ids = ArrayFile(folder / encode.IDS, np.int32)
-        self._offsets = ArrayFile(folder / encode.OFFSETS, np.int64)
+        words = Words(
+            (folder / encoded_folder.WORDS).read_bytes(),
+            np.fromfile(folder / encoded_folder.WORD_OFFSETS, dtype=np.int64),
+        )
+        self.vocabulary = Vocabulary.in_order(words, np.fromfile(folder / encoded_folder.COUNTS, dtype=np.int64))
+        self._ids = ArrayFile(folder / encoded_folder.IDS, np.int32)
+        self._offsets = ArrayFile(folder / encoded_folder.OFFSETS, np.int64)
         caching.IN_USE[folder] += 1
         self._finalizer = weakref.finalize(self, _release, folder, self._ids, self._offsets, temporary)
 
@@ -144,6 +157,17 @@ class Corpus:
     def read_offsets(self, start: int, stop: int) -> npt.NDArray[np.int64]:
         """``sentence_offsets[start:stop]`` as a new array, read from the file."""
         return self._offsets.read(start, stop)
+
+    def token_blocks(self) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]]:
+        """All ids by pieces of `BLOCK_TOKENS`, whatever the length of sentences.
+
+        Each with the places in it where a sentence ends; one may go on in the next piece.
+        """
+        offsets = np.asarray(self.sentence_offsets)
+        for start in range(0, self.num_tokens, BLOCK_TOKENS):
+            stop = min(start + BLOCK_TOKENS, self.num_tokens)
+            first, last = np.searchsorted(offsets, [start, stop], side="right")
+            yield self.read_ids(start, stop), offsets[first:last] - start
 
     def sentences(self, vocabulary: Vocabulary | None = None) -> Iterator[npt.NDArray[np.int32]]:
         """The ids of each sentence in turn; with a `vocabulary`, its ids, as in `encode_with`."""
@@ -181,11 +205,13 @@ def _release(folder: Path, ids: ArrayFile, offsets: ArrayFile, temporary: bool) 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _temporary_folder() -> Path:
+def _scratch_in(store: Cache | None) -> Path:
+    if store is not None:
+        return store.scratch()
     try:
         return Path(tempfile.mkdtemp(prefix="vastmax-"))
     except OSError as error:
-        raise encode.cannot_write(Path(tempfile.gettempdir()), error) from None
+        raise encoded_folder.cannot_write(Path(tempfile.gettempdir()), error) from None
 
 
 class _removed_on_failure:  # noqa: N801 - reads as a phrase after `with`

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,15 +14,11 @@ import numpy.typing as npt
 from vastmax.errors import InputError
 from vastmax.kernels.text_encoder import TextEncoder
 from vastmax.progress import Progress
+from vastmax.text.encoded_folder import FolderWriter
 from vastmax.text.words import Words
 
-FORMAT = "vastmax corpus"
-VERSION = 1
-MANIFEST, IDS, OFFSETS = "manifest.json", "ids.i32", "sentence_offsets.i64"
-WORDS, WORD_OFFSETS, COUNTS = "vocabulary.utf8", "vocabulary_offsets.i64", "vocabulary_counts.i64"
-
-RENUMBER_IDS = 1 << 20
-"""Ids renumbered at a time."""
+SPILL_IDS = 1 << 20
+"""Ids of lists of words that are held before they are written."""
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _REPORT_SECONDS = 0.1
@@ -71,15 +63,10 @@ class Encoding:
     """Writes the encoded corpus into `folder`, which is the caller's to remove if this fails."""
 
     def __init__(self, folder: Path, settings: Settings, meter: Meter) -> None:
-        self._folder = folder
+        self._folder = FolderWriter(folder)
         self._settings = settings
-        self._spilled = 0  # ids written
         self._encoder = TextEncoder(errors=settings.errors)
         self.meter = meter
-        with _writing(folder):
-            self._ids: IO[bytes] = open(folder / IDS, "w+b", buffering=0)  # noqa: SIM115 - closed by finish or close
-            self._offsets: IO[bytes] = open(folder / OFFSETS, "wb")  # noqa: SIM115
-            self._offsets.write(np.zeros(1, dtype=np.int64).data)
 
     @property
     def num_tokens(self) -> int:
@@ -103,7 +90,7 @@ class Encoding:
     def add_sentence(self, words: Any, where: str) -> None:
         """One list of words."""
         self._encoder.add_sentence(words, where=where)
-        if self._encoder.num_tokens - self._spilled >= RENUMBER_IDS:
+        if self._encoder.num_tokens - self._folder.num_ids >= SPILL_IDS:
             self._spill()
 
     def add_rows(self, name: str, rows: list[Any], start: int) -> None:
@@ -140,11 +127,7 @@ class Encoding:
         self.add_sentence(tokenizer(text), f"{where}, from the tokenizer")
 
     def _spill(self) -> None:
-        ids, sentence_ends = self._encoder.drain()
-        self._spilled += len(ids)
-        with _writing(self._folder):
-            _write_all(self._ids, ids)
-            self._offsets.write(sentence_ends.data)
+        self._folder.append(*self._encoder.drain())
 
     def finish(self, name: str) -> None:
         """Number the words by count, renumber the ids and write what makes the folder whole.
@@ -165,32 +148,12 @@ class Encoding:
         renumbered[order] = np.arange(len(order), dtype=np.int32)
         if merged is not None:
             renumbered = renumbered[merged]
-        words = words.take(order)
-        manifest = {
-            "format": FORMAT,
-            "version": VERSION,
-            "source": name,
-            "tokens": self._encoder.num_tokens,
-            "sentences": self._encoder.num_sentences,
-            "types": len(words),
-            "vocabulary_bytes": len(words.blob),
-        }
-        with _writing(self._folder):
-            _renumber(self._ids, renumbered)
-            self.close()
-            (self._folder / WORDS).write_bytes(words.blob)
-            words.offsets.tofile(self._folder / WORD_OFFSETS)
-            counts[order].tofile(self._folder / COUNTS)
-            (self._folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        self._folder.finish(name, words.take(order), counts[order], renumbered)
         self.meter.end()
 
     def close(self) -> None:
         """Close the files; also safe after a failure."""
-        with _writing(self._folder):  # what is still buffered is written here
-            try:
-                self._ids.close()
-            finally:
-                self._offsets.close()
+        self._folder.close()
 
 
 def _not_utf16(name: str, chunks: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
@@ -238,56 +201,3 @@ def _lowercased(
     sums = np.zeros(len(offsets) - 1, dtype=np.int64)
     np.add.at(sums, merged, counts)
     return Words(blob, offsets), sums, merged
-
-
-def _renumber(file: IO[bytes], new_ids: npt.NDArray[np.int32]) -> None:
-    """Replace every id i in the file by new_ids[i], through one small buffer."""
-    block = np.empty(RENUMBER_IDS, dtype=np.int32)
-    raw = block.data.cast("B")
-    position = 0
-    while True:
-        file.seek(position)
-        filled = 0
-        while filled < len(raw) and (got := file.readinto(raw[filled:])):  # type: ignore[attr-defined]
-            filled += got
-        if filled == 0:
-            return
-        file.seek(position)
-        ids = block[: filled // block.itemsize]
-        _write_all(file, new_ids[ids])
-        position += filled
-
-
-def _write_all(file: IO[bytes], array: npt.NDArray[Any]) -> None:
-    data = array.data.cast("B") if array.size else memoryview(b"")
-    while data:
-        data = data[file.write(data) :]
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-
-
-def cannot_write(folder: Path, error: OSError) -> InputError:
-    """What to tell a person when `folder` cannot take the encoded corpus."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    fix = "free some space, or" if full else "make it writable, or"
-    return InputError(
-        f"{folder}: cannot write the encoded corpus: {error.strerror or error}: {fix} set VASTMAX_CACHE to a folder "
-        "elsewhere (without a cache: TMPDIR)"
-    )
-
-
-def folder_bytes(folder: Path) -> int:
-    """The size of all files in `folder`; files that vanish meanwhile count nothing."""
-    total = 0
-    for entry in os.scandir(folder):
-        try:
-            total += entry.stat(follow_symlinks=False).st_size
-        except FileNotFoundError:
-            continue
-    return total

@@ -184,13 +184,25 @@ class Vocabulary:
         counts = self.counts[ids]
         total = self.num_tokens - int(counts.sum())
         at = int(np.searchsorted(-counts, -total, side="right"))
-        with_unknown = Words.of([unknown])
-        words = Words(
-            self._words.blob + with_unknown.blob,
-            np.append(self._words.offsets, self._words.offsets[-1] + len(with_unknown.blob)),
-        )
+        words = self._words.followed_by(Words.of([unknown]))
         order = np.insert(ids, at, len(self))
         return self.in_order(words.take(order), np.insert(counts, at, total), unknown)
+
+    def without(self, words: Iterable[str]) -> Vocabulary:
+        """This vocabulary less some words, as if the text did not have them; ids behind them move up.
+
+        Words that are not here change nothing.
+        """
+        table = self._table()
+        gone = [table[word] for word in set(words) if word in table]
+        if not gone:
+            return self
+        if len(gone) == len(self):
+            raise InputError(f"all {len(self):,} words of the vocabulary were to be left out: nothing would remain")
+        if self.unknown is not None and table[self.unknown] in gone:
+            raise InputError(f"{self.unknown!r} stands for all unknown words: it cannot be left out")
+        kept = np.delete(np.arange(len(self)), gone)
+        return self.in_order(self._words.take(kept), self.counts[kept], self.unknown)
 
     def facts(self) -> CorpusFacts:
         """Entropy, perplexity and code lengths of these counts; about 1 s for a million words."""

@@ -51,6 +51,10 @@ class Words(Sequence[str]):
         """The first `size` words."""
         return Words(self.blob[: int(self.offsets[size])], self.offsets[: size + 1].copy())
 
+    def followed_by(self, other: Words) -> Words:
+        """The words of this list, then those of `other`."""
+        return Words(self.blob + other.blob, np.append(self.offsets, self.offsets[-1] + other.offsets[1:]))
+
     def starts_with(self, other: Words) -> bool:
         """Whether the first words of this list are those of `other`."""
         size = len(other)

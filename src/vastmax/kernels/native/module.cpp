@@ -4,6 +4,7 @@
 namespace nb = nanobind;
 
 void bind_text_encoder(nb::module_ &m);
+void bind_phrases(nb::module_ &m);
 void bind_skipgram(nb::module_ &m);
 void bind_hierarchical(nb::module_ &m);
 void bind_narrow_softmax(nb::module_ &m);
@@ -13,6 +14,7 @@ NB_MODULE(_native, m) {
     nb::set_leak_warnings(false);
     m.doc() = "The compiled core of vastmax; use it through vastmax.text and vastmax.kernels.";
     bind_text_encoder(m);
+    bind_phrases(m);
     bind_skipgram(m);
     bind_hierarchical(m);
     bind_narrow_softmax(m);

@@ -2,6 +2,8 @@
 // in the chunk; `step` takes one byte at a time and carries a word, or a character, over the edge of a chunk.
 #include "text_encoder.hpp"
 
+#include "hashing.hpp"
+
 #include <array>
 #include <cstring>
 #include <limits>
@@ -46,14 +48,6 @@ std::uint64_t keep_bytes(std::uint64_t x, std::size_t n) { return x & (~std::uin
 
 // High bits where a byte is ≤ 0x20 or ≥ 0x80. A borrow can make a byte above a hit wrong, never the lowest hit.
 std::uint64_t stops(std::uint64_t x) { return ((x - 0x2121212121212121u) | x) & 0x8080808080808080u; }
-
-// The two halves of the 128-bit product, folded: every bit of either factor reaches the top bits of the result.
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-    const auto product = static_cast<unsigned __int128>(a) * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-constexpr std::uint64_t kSeed0 = 0x9E3779B97F4A7C15u; // 2^64 / golden ratio
-constexpr std::uint64_t kSeed1 = 0xD1B54A32D192ED03u; // odd, bits balanced; nothing else is asked of it
 
 // `word` has 16 readable bytes whatever its size.
 WordKey make_key(const unsigned char *word, std::size_t size) {

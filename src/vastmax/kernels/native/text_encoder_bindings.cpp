@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "owned_array.hpp"
 #include "text_encoder.hpp"
 
 namespace nb = nanobind;
@@ -34,12 +35,6 @@ int feed(TextEncoder &encoder, nb::handle chunk) {
     const Bytes bytes(chunk);
     nb::gil_scoped_release release;
     return static_cast<int>(encoder.feed(bytes.data(), bytes.size()));
-}
-
-template <class T> nb::object owned_array(std::unique_ptr<T[]> data, std::size_t size) {
-    T *const raw = data.release();
-    nb::capsule owner(raw, [](void *p) noexcept { delete[] static_cast<T *>(p); });
-    return nb::cast(nb::ndarray<nb::numpy, T, nb::ndim<1>>(raw, {size}, owner));
 }
 
 // The words of one sentence. Returns the index of the word that is not a str, too long or one too many, -1 when all

@@ -1,0 +1,141 @@
+"""The files of an encoded corpus, and writing them: ids as they come, then what makes the folder whole."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vastmax.errors import InputError
+from vastmax.text.words import Words
+
+FORMAT = "vastmax corpus"
+VERSION = 1
+MANIFEST, IDS, OFFSETS = "manifest.json", "ids.i32", "sentence_offsets.i64"
+WORDS, WORD_OFFSETS, COUNTS = "vocabulary.utf8", "vocabulary_offsets.i64", "vocabulary_counts.i64"
+
+RENUMBER_IDS = 1 << 20
+"""Ids renumbered at a time."""
+
+
+class FolderWriter:
+    """Writes the encoded corpus into `folder`, which is the caller's to remove if this fails.
+
+    Ids may be any numbers at first; `finish` says which ids they become.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.num_ids = self.num_sentences = 0
+        with _writing(folder):
+            self._ids: IO[bytes] = open(folder / IDS, "w+b", buffering=0)  # noqa: SIM115 - closed by finish or close
+            self._offsets: IO[bytes] = open(folder / OFFSETS, "wb")  # noqa: SIM115
+            self._offsets.write(np.zeros(1, dtype=np.int64).data)
+
+    def append(self, ids: npt.NDArray[np.int32], sentence_ends: npt.NDArray[np.int64]) -> None:
+        """More ids, and the ends of sentences among them as counts of all ids so far."""
+        self.num_ids += len(ids)
+        self.num_sentences += len(sentence_ends)
+        with _writing(self._folder):
+            _write_all(self._ids, ids)
+            self._offsets.write(sentence_ends.data)
+
+    def finish(
+        self, name: str, words: Words, counts: npt.NDArray[np.int64], new_ids: npt.NDArray[np.int32] | None
+    ) -> None:
+        """Renumber the ids, i to new_ids[i], and write what makes the folder whole.
+
+        Args:
+            name: what the text is called.
+            words: in the order of the new ids, that of their counts.
+            counts: of `words`.
+            new_ids: (number of provisional ids,); None where the ids are right as they are.
+
+        Raises:
+            InputError: the disk is full.
+        """
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "source": name,
+            "tokens": self.num_ids,
+            "sentences": self.num_sentences,
+            "types": len(words),
+            "vocabulary_bytes": len(words.blob),
+        }
+        with _writing(self._folder):
+            if new_ids is not None:
+                _renumber(self._ids, new_ids)
+            self.close()
+            (self._folder / WORDS).write_bytes(words.blob)
+            words.offsets.tofile(self._folder / WORD_OFFSETS)
+            counts.tofile(self._folder / COUNTS)
+            (self._folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+    def close(self) -> None:
+        """Close the files; also safe after a failure."""
+        with _writing(self._folder):  # what is still buffered is written here
+            try:
+                self._ids.close()
+            finally:
+                self._offsets.close()
+
+
+def _renumber(file: IO[bytes], new_ids: npt.NDArray[np.int32]) -> None:
+    """Replace every id i in the file by new_ids[i], through one small buffer."""
+    block = np.empty(RENUMBER_IDS, dtype=np.int32)
+    raw = block.data.cast("B")
+    position = 0
+    while True:
+        file.seek(position)
+        filled = 0
+        while filled < len(raw) and (got := file.readinto(raw[filled:])):  # type: ignore[attr-defined]
+            filled += got
+        if filled == 0:
+            return
+        file.seek(position)
+        ids = block[: filled // block.itemsize]
+        _write_all(file, new_ids[ids])
+        position += filled
+
+
+def _write_all(file: IO[bytes], array: npt.NDArray[Any]) -> None:
+    data = array.data.cast("B") if array.size else memoryview(b"")
+    while data:
+        data = data[file.write(data) :]
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
+def cannot_write(folder: Path, error: OSError) -> InputError:
+    """What to tell a person when `folder` cannot take the encoded corpus."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    fix = "free some space, or" if full else "make it writable, or"
+    return InputError(
+        f"{folder}: cannot write the encoded corpus: {error.strerror or error}: {fix} set VASTMAX_CACHE to a folder "
+        "elsewhere (without a cache: TMPDIR)"
+    )
+
+
+def folder_bytes(folder: Path) -> int:
+    """The size of all files in `folder`; files that vanish meanwhile count nothing."""
+    total = 0
+    for entry in os.scandir(folder):
+        try:
+            total += entry.stat(follow_symlinks=False).st_size
+        except FileNotFoundError:
+            continue
+    return total

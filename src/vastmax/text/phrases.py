@@ -1,0 +1,298 @@
+"""Phrases: neighbours that occur together far more often than chance, joined into one word."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vastmax.atomic import replacing
+from vastmax.errors import InputError
+from vastmax.kernels.phrases import Piece, count_pairs
+from vastmax.progress import Progress, Silent
+from vastmax.text.corpus import Corpus
+from vastmax.text.joined_corpus import join_corpus, marks_of
+from vastmax.text.phrase_settings import LEAST_MEMORY_BYTES, PhraseSettings, checked_settings, pair_scores
+
+DEFAULT_MEMORY_BYTES = 3 << 29
+"""1.5 GiB: room for 45 million distinct pairs at a time."""
+
+_FORMAT = "vastmax phrases"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Words that are joined wherever they stand side by side."""
+
+    words: tuple[str, ...]  # as the pass found them: of the text, or phrases of earlier passes; connectors inside
+    text: str  # what they become
+    count: int
+    score: float
+
+
+class Phrases:
+    """Phrases found in a text, which can be joined in that text or in any other.
+
+    Args:
+        settings: how they were found.
+        passes: the phrases of each pass. A pass works on the text that the one before it has joined.
+    """
+
+    def __init__(self, settings: PhraseSettings, passes: Sequence[Sequence[Phrase]]) -> None:
+        if len(passes) != len(settings.thresholds):
+            raise InputError(
+                f"{len(passes)} passes for {len(settings.thresholds)} thresholds: one for each was expected"
+            )
+        self.settings = settings
+        self.passes: tuple[tuple[Phrase, ...], ...] = tuple(map(tuple, passes))
+        self._tables = [{phrase.words: phrase.text for phrase in found} for found in self.passes]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.passes))
+
+    def __iter__(self) -> Iterator[Phrase]:
+        """All phrases, pass by pass, the highest score of each pass first."""
+        for found in self.passes:
+            yield from found
+
+    def apply(self, corpus: Corpus, *, progress: Progress | None = None) -> Corpus:
+        """The text with its phrases joined, as a corpus of its own, made from id to id.
+
+        It equals ``Corpus([phrases.join(sentence) for sentence in text])``: the same ids, vocabulary and sentences. Its
+        files lie where those of `corpus` do, and go when it is closed or forgotten.
+
+        Cost: one pass over the ids for each pass of the search; memory for the words.
+        """
+        _require_corpus(corpus)
+        progress = progress or Silent()
+        joined = corpus
+        for found in self.passes:
+            longer = join_corpus(joined, found, self.settings.connectors, progress)
+            if joined is not corpus:
+                joined.close()
+            joined = longer
+        return joined
+
+    def join(self, words: Sequence[str]) -> list[str]:
+        """One sentence with its phrases joined.
+
+        From left to right, a word is joined to the one before it if the two are a phrase; a word that was joined
+        begins nothing in the same pass.
+        """
+        if isinstance(words, (str, bytes)):
+            raise InputError(f"{words!r} is one text: a list of words was expected; split it first")
+        joined = list(words)
+        for table in self._tables:
+            joined = self._join_once(table, joined)
+        return joined
+
+    def _join_once(self, table: dict[tuple[str, ...], str], words: list[str]) -> list[str]:
+        out: list[str] = []
+        candidate: list[str] = []  # a word that may begin a phrase, and connectors behind it
+        for word in words:
+            if word in self.settings.connectors:
+                (candidate or out).append(word)
+                continue
+            text = table.get((*candidate, word)) if candidate else None
+            if text is not None:
+                out.append(text)
+                candidate = []
+            else:
+                out += candidate
+                candidate = [word]
+        return out + candidate
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write lines of JSON: the settings, then ``[pass, words, count, score]`` for each phrase."""
+        head = {"format": _FORMAT, "version": _VERSION, **asdict(self.settings), "phrases": len(self)}
+        with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(head, ensure_ascii=False) + "\n")
+            for number, found in enumerate(self.passes, start=1):
+                for phrase in found:
+                    row = [number, phrase.words, phrase.count, phrase.score]
+                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Phrases:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: the file is something else, or damaged.
+        """
+        try:
+            head, *lines = Path(path).read_text(encoding="utf-8").split("\n")
+            told = json.loads(head)
+            known = told["format"] == _FORMAT
+        except (ValueError, KeyError, TypeError):
+            known = False
+        if not known:
+            raise InputError(f"{path}: not phrases that vastmax saved (its first line would say so)")
+        if told.get("version") != _VERSION:
+            raise InputError(f"{path}: phrases of format version {told.get('version')}; this vastmax reads {_VERSION}")
+        try:
+            settings = _settings_of(told)
+            passes: list[list[Phrase]] = [[] for _ in settings.thresholds]
+            if lines.pop() != "" or len(lines) != told["phrases"]:
+                raise ValueError(f"{told['phrases']} phrases were expected, {len(lines)} lines are there")
+            for line in lines:
+                number, words, count, score = json.loads(line)
+                text = settings.delimiter.join(words)
+                passes[number - 1].append(Phrase(tuple(words), text, int(count), float(score)))
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise InputError(f"{path}: damaged file of phrases: {error}") from None
+        return cls(settings, passes)
+
+    def __repr__(self) -> str:
+        return f"Phrases({len(self):,} in {len(self.passes)} passes, scoring={self.settings.scoring!r})"
+
+
+def find_phrases(
+    corpus: Corpus,
+    *,
+    passes: int = 1,
+    scoring: str = "counts",
+    threshold: float | Sequence[float] | None = None,
+    min_count: int = 5,
+    discount: float | None = None,
+    delimiter: str = "_",
+    connectors: Iterable[str] = (),
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    progress: Progress | None = None,
+) -> Phrases:
+    """Find pairs of neighbours whose score is above a threshold; with several passes, longer phrases out of these.
+
+    With δ = `discount` and T words in the text, the scores of a pair of words a, b that occurs count(ab) times are
+
+        "counts"   (count(ab) − δ) · T / (count(a) · count(b))                  (Mikolov et al. 2013, eq. 6, times T)
+        "gensim"   (count(ab) − δ) · M / (count(a) · count(b))
+        "npmi"     log(p(ab) / (p(a) p(b))) / −log p(ab),  p = count / T        (Bouma 2009)
+
+    The first is how many times more often than by chance the two stand together; word2vec's phrase program has it so.
+    gensim multiplies by M, the number of distinct words *plus distinct pairs*, in place of T: a threshold of its
+    means something else on every text. "gensim" gives the phrases and scores of ``gensim.models.Phrases`` with the same
+    `min_count`, `threshold` and `connectors`, "npmi" those of its ``scoring="npmi"``, as long as the text itself does
+    not hold the delimiter: gensim counts a pair together with a word that is spelled like it, vastmax does not.
+
+    Args:
+        corpus: the text.
+        passes: how often the search is repeated on the joined text. A pass joins two of its words at most, so n passes
+            find phrases of up to 2ⁿ words.
+        scoring: "counts", "gensim" or "npmi".
+        threshold: a pair with a higher score is a phrase. One number for each pass, or one for the first, which is
+            halved from pass to pass (not with "npmi"). None: 100 for "counts", 10 for "gensim", 0.5 for "npmi".
+        min_count: pairs that occur less often are no phrases.
+        discount: δ, against pairs of rare words (None: `min_count`). NPMI has none.
+        delimiter: stands between the words of a phrase; no white space.
+        connectors: words that neither begin nor end a phrase, but may stand inside one, any number of them: with
+            ["of", "the"], "bank of america" is scored by how often the whole occurs, beside its first and last word.
+        memory_bytes: the most that the table of pairs may take, at least 4,096. A text with more pairs is read several
+            times; the result is the same.
+        progress: told of words counted and joined.
+
+    Returns:
+        The phrases of each pass, with counts and scores, the highest score first.
+
+    Raises:
+        InputError: a setting cannot be used.
+
+    Cost: about two passes over the ids for each pass of the search. Memory: 16 bytes a slot of a table that is a third
+    to two thirds full, up to `memory_bytes`. "gensim" must count pairs of rare words too, the others pass over them.
+
+    Example:
+        >>> corpus = Corpus([["new", "york", "is", "new"], ["in", "new", "york", "city"]] * 10)
+        >>> phrases = find_phrases(corpus, threshold=2)
+        >>> phrases.join(["in", "new", "york"])
+        ['in', 'new_york']
+    """
+    settings = checked_settings(
+        passes=passes,
+        scoring=scoring,
+        threshold=threshold,
+        min_count=min_count,
+        discount=discount,
+        delimiter=delimiter,
+        connectors=connectors,
+    )
+    if memory_bytes < LEAST_MEMORY_BYTES:
+        raise InputError(f"memory_bytes is {memory_bytes}; expected at least {LEAST_MEMORY_BYTES}")
+    _require_corpus(corpus)
+    progress = progress or Silent()
+    found: list[list[Phrase]] = []
+    text = corpus
+    for threshold_now in settings.thresholds:
+        if found:
+            joined = join_corpus(text, found[-1], settings.connectors, progress)
+            if text is not corpus:
+                text.close()
+            text = joined
+        found.append(_found_in(text, settings, threshold_now, memory_bytes, progress))
+    if text is not corpus:
+        text.close()
+    return Phrases(settings, found)
+
+
+def _found_in(
+    corpus: Corpus, settings: PhraseSettings, threshold: float, memory_bytes: int, progress: Progress
+) -> list[Phrase]:
+    """The phrases of one pass."""
+
+    def pieces() -> Iterator[Piece]:
+        progress.begin("Counting pairs", corpus.num_tokens, "words")
+        done = 0
+        for ids, ends in corpus.token_blocks():
+            yield ids, ends
+            done += len(ids)
+            progress.update(done)
+        progress.end()
+
+    vocabulary = corpus.vocabulary
+    connectors = marks_of(settings.connectors, vocabulary)
+    # A pair is no more frequent than its words. Only the "gensim" score wants to know how many other pairs there are.
+    frequent = int(np.searchsorted(-vocabulary.counts, -settings.min_count, side="right"))
+    pairs = count_pairs(
+        pieces,
+        num_words=len(vocabulary),
+        num_countable=len(vocabulary) if settings.scoring == "gensim" else frequent,
+        connectors=connectors,
+        least=settings.min_count,
+        memory_bytes=memory_bytes,
+    )
+    num_types = len(vocabulary) - (0 if connectors is None else int(connectors.sum()))
+    scores = pair_scores(
+        settings,
+        pairs.counts,
+        vocabulary.counts[pairs.first_words()],
+        vocabulary.counts[pairs.words],
+        num_tokens=corpus.num_tokens,
+        num_distinct=num_types + pairs.num_distinct,
+    )
+    phrases = []
+    for i in np.flatnonzero(scores > threshold).tolist():
+        word_ids = [*pairs.words_before(int(pairs.prefixes[i])), int(pairs.words[i])]
+        words = tuple(vocabulary.word(word_id) for word_id in word_ids)
+        text = settings.delimiter.join(words)
+        phrases.append(Phrase(words, text, int(pairs.counts[i]), float(scores[i])))
+    return sorted(phrases, key=lambda phrase: (-phrase.score, -phrase.count, phrase.words))
+
+
+def _require_corpus(corpus: object) -> None:
+    if not isinstance(corpus, Corpus):
+        raise InputError(f"a {type(corpus).__name__} was given; expected a Corpus: make one with Corpus(…)")
+
+
+def _settings_of(told: dict[str, Any]) -> PhraseSettings:
+    return checked_settings(
+        passes=len(told["thresholds"]),
+        scoring=told["scoring"],
+        threshold=told["thresholds"],
+        min_count=told["min_count"],
+        discount=None if told["scoring"] == "npmi" else told["discount"],
+        delimiter=told["delimiter"],
+        connectors=told["connectors"],
+    )
