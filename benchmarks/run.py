@@ -13,6 +13,8 @@ MEASUREMENTS = {
     "embedding_threads": "what a second thread costs (about a minute)",
     "embedding_memory": "training memory above the two matrices (half a minute)",
     "embedding_floor": "the kernel against its operations (half a minute)",
+    "going_on": "training that goes on with new text (about five minutes)",
+    "kill_and_resume": "fifty kills of a training run, each resumed (about five minutes)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
     "embedding_speed": "skip-gram against gensim, five seeds (about twenty minutes)",

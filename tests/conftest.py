@@ -28,7 +28,7 @@ def vastmax_on_path(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment whose `vastmax` and `python` are those of this run, with a cache of its own and no terminal."""
     folder = tmp_path_factory.mktemp("bin")
     command = folder / "vastmax"
-    command.write_text(f"#!{sys.executable}\nfrom vastmax.cli.main import run\n\nrun()\n", encoding="utf-8")
+    command.write_text(f"#!{sys.executable}\nfrom vastmax.cli.entry import main\n\nmain()\n", encoding="utf-8")
     command.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
     path = os.pathsep.join([str(folder), os.environ.get("PATH", "")])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vastmax.atomic import replacing
+from vastmax.atomic import part_of, replacing
 from vastmax.errors import InputError
 
 
@@ -126,3 +126,17 @@ def test_a_folder_or_file_without_write_permission(tmp_path: Path) -> None:
             pass
     finally:
         tmp_path.chmod(0o755)
+
+
+def test_a_file_written_again_and_again_leaves_one_remnant_at_most(tmp_path: Path) -> None:
+    target = tmp_path / "state"
+    part_of(target).write_text("left by a process that was killed, and longer than what follows")
+    with replacing(target, again_and_again=True) as beside:
+        assert beside == part_of(target)
+        assert beside.read_bytes() == b""
+        beside.write_text("new")
+    assert target.read_text() == "new"
+    with pytest.raises(FileNotFoundError), replacing(target, again_and_again=True) as beside:
+        beside.with_name("missing").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+    assert target.read_text() == "new"

@@ -54,6 +54,17 @@ def test_a_short_phase_is_one_line_and_an_unknown_total_is_not_made_up(clock: li
     assert stream.getvalue() == "read: 4,000,000 bytes, 2.00 M bytes/s, took 2.0 s\n"
 
 
+def test_what_was_done_at_another_time_says_nothing_about_the_speed(clock: list[float]) -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.begin("train", 1000, "words", 600)
+    clock[0] += 10
+    lines.update(800)
+    lines.end()
+    told = "train: 800 of 1,000 words, 80 %, 20.0 words/s"
+    assert stream.getvalue() == f"{told}, 10 s left\n{told}, took 10 s\n"
+
+
 def test_an_interrupted_phase_says_nothing_more() -> None:
     stream = io.StringIO()
 

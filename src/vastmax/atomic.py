@@ -17,7 +17,7 @@ _TARGET_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROF
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, again_and_again: bool = False) -> Iterator[Path]:
     """Give an empty temporary file beside `path`; when the block ends well, it takes `path`'s place.
 
     The block opens the yielded path and writes it. Then the file is flushed to the disk and renamed, and the folder is
@@ -29,6 +29,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         path: where the file shall end up. Its folder must exist.
+        again_and_again: one process writes this file many times. The temporary file is then `part_of(path)` and not a
+            new one each time, so that one that is killed while it writes leaves no more than that behind, and the next
+            write takes its place.
 
     Raises:
         InputError: the folder is missing or not writable, or `path` is a folder, a device or a pipe.
@@ -45,9 +48,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     shown = os.fspath(path)
     target = Path(os.path.realpath(shown))
     mode = _mode_to_keep(target, shown)
-    beside = target.parent / f".vastmax-{secrets.token_hex(8)}.tmp"
+    beside = part_of(target) if again_and_again else target.parent / f".vastmax-{secrets.token_hex(8)}.tmp"
     try:
-        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        os.close(os.open(beside, os.O_CREAT | os.O_WRONLY | (os.O_TRUNC if again_and_again else os.O_EXCL), 0o666))
     except OSError as error:
         raise InputError(f"cannot write {shown}: {error.strerror} in the folder {target.parent}") from error
     try:
@@ -64,6 +67,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     with suppress(OSError):  # some systems cannot open or flush a folder; the rename itself is done
         _flush(target.parent, os.O_RDONLY)
+
+
+def part_of(path: str | os.PathLike[str]) -> Path:
+    """Where `replacing(path, again_and_again=True)` writes; a file there was left by a process that was killed."""
+    target = Path(os.path.realpath(path))
+    return target.with_name(f"{target.name}.part")
 
 
 def _mode_to_keep(target: Path, shown: str) -> int | None:

@@ -23,8 +23,8 @@ BAR_REFRESHES_PER_SECOND = 4.0
 class Progress(Protocol):
     """What long work reports to. Phases follow each other; `done` and `total` are in `unit`s."""
 
-    def begin(self, phase: str, total: float | None, unit: str) -> None:
-        """A phase starts; `total` is None when its length is not known."""
+    def begin(self, phase: str, total: float | None, unit: str, done: float = 0.0) -> None:
+        """A phase starts; `total` is None when its length is not known. `done` of it was done at another time."""
 
     def update(self, done: float, **readings: float | str) -> None:
         """`done` units of the phase are behind us (not an increment); `readings` are shown beside it, by name."""
@@ -36,7 +36,7 @@ class Progress(Protocol):
 class Silent:
     """Reports nothing."""
 
-    def begin(self, phase: str, total: float | None, unit: str) -> None:
+    def begin(self, phase: str, total: float | None, unit: str, done: float = 0.0) -> None:
         """Do nothing."""
 
     def update(self, done: float, **readings: float | str) -> None:
@@ -56,6 +56,7 @@ class _Phase:
     started: float = field(default_factory=lambda: time.monotonic())
     done: float = 0.0
     readings: Mapping[str, float | str] = field(default_factory=dict)
+    done_before: float = 0.0  # at another time: says nothing about the speed
 
     @property
     def elapsed_seconds(self) -> float:
@@ -69,13 +70,13 @@ class _Phase:
 
     def details(self, *, over: bool = False) -> list[str]:
         """Speed, readings, and the time left or, when the phase is over, the time it took: what is known of them."""
-        elapsed = self.elapsed_seconds
-        parts = [describe_speed(self.done / elapsed, self.unit)] if self.done > 0 and elapsed > 0 else []
+        elapsed, done = self.elapsed_seconds, self.done - self.done_before
+        parts = [describe_speed(done / elapsed, self.unit)] if done > 0 and elapsed > 0 else []
         parts += [describe_reading(name, value) for name, value in self.readings.items()]
         if over:
             parts.append(f"took {describe_seconds(elapsed)}")
-        elif self.total and 0 < self.done < self.total:
-            parts.append(f"{describe_seconds(elapsed * (self.total - self.done) / self.done)} left")
+        elif self.total and done > 0 and self.done < self.total:
+            parts.append(f"{describe_seconds(elapsed * (self.total - self.done) / done)} left")
         return parts
 
 
@@ -97,10 +98,10 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         self._phase = None
 
-    def begin(self, phase: str, total: float | None, unit: str) -> None:
+    def begin(self, phase: str, total: float | None, unit: str, done: float = 0.0) -> None:
         """A phase starts; the one before it ends here if nobody said so."""
         self.end()
-        self._phase = _Phase(phase, total, unit)
+        self._phase = _Phase(phase, total, unit, done=done, done_before=done)
         self._next_line = self._phase.started + self._seconds_between
 
     def update(self, done: float, **readings: float | str) -> None:
@@ -144,14 +145,15 @@ class Bar:
             self._display.stop()
             self._display = None
 
-    def begin(self, phase: str, total: float | None, unit: str) -> None:
+    def begin(self, phase: str, total: float | None, unit: str, done: float = 0.0) -> None:
         """A phase starts, on a line of its own; the one before it ends here if nobody said so."""
         self.end()
-        self._phase = _Phase(phase, total, unit)
+        self._phase = _Phase(phase, total, unit, done=done, done_before=done)
         if self._display is None:
             self._display = _rich_display(self._stream)
             self._display.start()
         self._task = self._display.add_task(phase, total=total, details="")
+        self._display.update(self._task, completed=done)
 
     def update(self, done: float, **readings: float | str) -> None:
         """Move the bar."""

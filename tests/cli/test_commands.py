@@ -52,7 +52,7 @@ def test_embed_json_is_the_whole_of_stdout(invoke: Invoke, corpus_file: Path, tm
 def test_embed_options_are_those_of_the_library() -> None:
     library = inspect.signature(vastmax.train_embeddings).parameters
     command = inspect.signature(embed).parameters
-    not_options = {"corpus", "callbacks", "advise", "progress", "model", "objective"}
+    not_options = {"corpus", "start", "callbacks", "advise", "progress", "model", "objective"}
     assert library.keys() - not_options <= command.keys()
     for name in library.keys() - not_options:
         assert command[name].default == library[name].default, name

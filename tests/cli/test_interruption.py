@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,17 +15,18 @@ from typing import Any
 import pytest
 
 import vastmax
+from vastmax.cli.entry import main
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
 
-def test_ctrl_c_while_training_leaves_no_file(
+def test_ctrl_c_while_training_without_a_checkpoint_leaves_no_file(
     vastmax_on_path: dict[str, str], corpus_file: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     said = tmp_path_factory.mktemp("said") / "stderr"
     with said.open("w") as stderr:
         process = subprocess.Popen(
-            ["vastmax", "embed", str(corpus_file), "-o", "v.safetensors", "--epochs", "1000000"],
+            ["vastmax", "embed", str(corpus_file), "-o", "v.safetensors", "--epochs", "1000000", "--no-checkpoint"],
             cwd=tmp_path,
             env=vastmax_on_path,
             stdout=subprocess.PIPE,
@@ -42,6 +44,21 @@ def test_ctrl_c_while_training_leaves_no_file(
     assert said.read_text().splitlines()[-1] == "vastmax: interrupted; v.safetensors was not written"
     assert "Traceback" not in said.read_text()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_the_commands_are_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted:
+        @property
+        def run(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "vastmax.cli.main", Interrupted())
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "vastmax: interrupted; nothing was written\n"
 
 
 def test_ctrl_c_while_waiting_for_standard_input(vastmax_on_path: dict[str, str], tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import tempfile
+import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 from reference import expected_pairs
 from vastmax.embedding import DivergenceError, EpochReport, WordVectors, train_embeddings
-from vastmax.embedding.chunks import LONGEST_PART, SHORTEST_PART, chunk_spans, part_tokens
+from vastmax.embedding.chunks import CHUNK_TOKENS, LONGEST_PART, SHORTEST_PART, chunk_spans, most_tokens, part_tokens
 from vastmax.embedding.settings import TrainingSettings, checked
 from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import InputError
@@ -253,14 +255,14 @@ def test_settings_left_open_are_filled_in():
 def test_chunks_cover_the_corpus_once_in_order():
     random = np.random.default_rng(3)
     offsets = np.concatenate([[0], np.cumsum(random.integers(1, 300, 2000))])
-    spans = chunk_spans(offsets, 5000)
+    spans = chunk_spans(offsets, 4000)
     assert spans[0].start == 0
     assert spans[-1].stop == offsets[-1]
     for before, after in pairwise(spans):
         assert before.stop == after.start
         assert before.last_sentence == after.first_sentence
-    assert max(span.stop - span.start for span in spans) <= 5000
-    assert len(spans) < 1.1 * offsets[-1] / 5000
+    assert max(span.stop - span.start for span in spans) <= 4000
+    assert len(spans) < 1.1 * offsets[-1] / 4000
 
 
 def test_a_sentence_of_millions_of_words_is_cut_but_loses_none():
@@ -283,6 +285,17 @@ def test_text_in_one_line_is_cut_finely_enough_for_the_learning_rate_to_fall():
     assert len(chunk_spans(np.array([0, 40 * SHORTEST_PART]), window=5)) == 40
 
 
+def test_pieces_are_the_smaller_the_more_work_a_token_is():
+    assert most_tokens(100, 5, 5) == CHUNK_TOKENS
+    costly = most_tokens(1000, 50, 20)
+    assert 1024 < costly < CHUNK_TOKENS / 10
+    assert most_tokens(65_536, 10**6, 10_000) == 1024
+    assert part_tokens(50, costly) == 5000 < part_tokens(50)
+    offsets = np.arange(0, 10**7, 10)
+    for most in (costly, CHUNK_TOKENS):
+        assert max(span.stop - span.start for span in chunk_spans(offsets, most)) == 10 * (most // 10)
+
+
 def test_a_failing_piece_of_work_ends_the_others_and_is_raised():
     done: list[int] = []
 
@@ -296,10 +309,19 @@ def test_a_failing_piece_of_work_ends_the_others_and_is_raised():
     assert len(done) < 10_000_000
 
 
-def test_an_interrupt_while_waiting_stops_the_threads():
-    import threading
-    import time
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_queue_told_to_stop_has_done_the_first_pieces_and_is_at_rest(threads):
+    taken, done = iter(range(10_000)), []
+    queue = WorkQueue(taken, lambda piece: (time.sleep(0.001), done.append(piece)), threads)
+    assert queue.at_rest
+    queue.run(lambda: len(done) > 5)
+    assert queue.at_rest
+    assert sorted(done) == list(range(len(done)))
+    assert 5 < len(done) < 9000
+    assert next(taken) == len(done)
 
+
+def test_an_interrupt_while_waiting_stops_the_threads():
     def interrupt() -> None:
         raise KeyboardInterrupt
 

@@ -17,13 +17,15 @@ from vastmax.cli.corpus_options import (
     UseCache,
     open_corpus,
 )
-from vastmax.cli.failure import StoppedError, complain
+from vastmax.cli.failure import complain, warnings_in_one_line
 from vastmax.cli.output import check_output_file, print_json
+from vastmax.cli.resuming import CheckpointMinutes, CheckpointPath, NoCheckpoint, Resume, Resuming
 from vastmax.cli.vectors_argument import FormatOption
 from vastmax.errors import InputError
 
 
 def embed(
+    context: typer.Context,
     corpus: CorpusSources,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="VECTORS", help="Where the vectors go.", show_default=False)
@@ -58,6 +60,14 @@ def embed(
         typer.Option(metavar="INT", help="Threads; 1 gives the same vectors every time.  [default: one a core]"),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="INT", help="Start of the random numbers.")] = 1,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(metavar="VECTORS", help="Go on from these vectors with new text; its new words are added."),
+    ] = None,
+    checkpoint: CheckpointPath = None,
+    checkpoint_minutes: CheckpointMinutes = 10.0,
+    no_checkpoint: NoCheckpoint = False,
+    resume: Resume = False,
     lowercase: Lowercase = False,
     errors: Errors = DecodingErrors.STRICT,
     column: Column = None,
@@ -74,8 +84,10 @@ def embed(
       vastmax embed corpus.txt -o vectors.safetensors --phrases 2 --stop-words stop.txt
       zcat corpus.gz | vastmax embed - -o vectors.vec.gz
       vastmax embed reviews.parquet --column text --lowercase -o vectors.safetensors
+      vastmax embed corpus.txt -o vectors.safetensors --resume
+      vastmax embed more.txt --start-from vectors.safetensors -o newer.safetensors
     """
-    from vastmax.embedding import DivergenceError
+    from vastmax.embedding import DivergenceError, WordVectors
     from vastmax.embedding.formats import format_for
     from vastmax.embedding.settings import TrainingSettings, checked
     from vastmax.embedding.train import train
@@ -103,22 +115,41 @@ def embed(
             seed=seed,
         )
     )
-    try:
-        with console_progress() as progress:
-            text = open_corpus(
-                corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
-            )
-            if phrases:
-                text = find_phrases(text, passes=phrases, progress=progress).apply(text, progress=progress)
-            vectors = train(text, settings, advise=lambda line: complain(f"warning: {line}"), progress=progress)
-    except DivergenceError as error:
-        if error.word_vectors is None:
-            raise
-        error.word_vectors.save(output, chosen_format)
-        raise InputError(f"{error}; the kept vectors are in {output}") from error
-    except KeyboardInterrupt:
-        raise StoppedError(f"interrupted; {output} was not written") from None
-    vectors.save(output, chosen_format)
+    resuming = Resuming(
+        settings,
+        checkpoint or Path(f"{output}.checkpoint"),
+        output=output,
+        minutes=checkpoint_minutes,
+        resume=resume,
+        off=no_checkpoint,
+        arguments=context.obj,
+    )
+    start = None if start_from is None else WordVectors.load(start_from)
+    with resuming.told_how(), warnings_in_one_line():
+        try:
+            with console_progress() as progress:
+                text = open_corpus(
+                    corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
+                )
+                if phrases:
+                    text = find_phrases(text, passes=phrases, progress=progress).apply(text, progress=progress)
+                vectors = train(
+                    text,
+                    settings,
+                    start=start,
+                    checkpoints=resuming.checkpoints,
+                    advise=lambda line: complain(f"warning: {line}"),
+                    progress=progress,
+                )
+        except DivergenceError as error:
+            if error.word_vectors is None:
+                raise
+            error.word_vectors.save(output, chosen_format)
+            resuming.clear()
+            raise InputError(f"{error}; the kept vectors are in {output}") from error
+    with resuming.told_how(finished=True):
+        vectors.save(output, chosen_format)
+    resuming.clear()
     summary = {
         "output": str(output),
         "format": chosen_format,

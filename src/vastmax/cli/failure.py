@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -20,7 +22,11 @@ _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
 
 
 class StoppedError(Exception):
-    """Ctrl-C, with a message that says what was kept."""
+    """Ctrl-C, or a signal to leave, with a message that says what was kept."""
+
+    def __init__(self, message: str, code: int = EXIT_INTERRUPTED) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def exit_code_of(command: Callable[[], int | None], *, debug: Callable[[], bool]) -> int:
@@ -49,10 +55,23 @@ def complain(message: str) -> None:
     print(f"vastmax: {' '.join(message.split())}", file=sys.stderr)
 
 
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Show what the library warns of like everything else that is said here, without its place in our sources."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        complain(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
 def _explain(error: BaseException) -> tuple[str, int]:
     match error:
         case StoppedError():
-            return str(error), EXIT_INTERRUPTED
+            return str(error), error.code
         case KeyboardInterrupt():
             return "interrupted; nothing was written", EXIT_INTERRUPTED
         case InputError():

@@ -90,7 +90,12 @@ def _tidy_up_when_terminated() -> None:
 
 def _invoke(arguments: Sequence[str] | None) -> int | None:
     try:
-        code = app(args=None if arguments is None else list(arguments), prog_name="vastmax", standalone_mode=False)
+        code = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="vastmax",
+            standalone_mode=False,
+            obj=sys.argv[1:] if arguments is None else list(arguments),  # for a command that tells how to resume it
+        )
     except typer.Abort:  # what an older typer makes of a KeyboardInterrupt
         raise KeyboardInterrupt from None
     except SystemExit as stopped:  # what typer makes of a closed pipe

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vastmax.embedding.analogies import AnalogyResult
     from vastmax.embedding.pairs import PairResult
-    from vastmax.embedding.run import DivergenceError, EpochReport
+    from vastmax.embedding.report import DivergenceError, EpochReport
     from vastmax.embedding.train import train_embeddings
     from vastmax.embedding.word_map import draw_map
     from vastmax.embedding.word_vectors import WordVectors
 
 _HOME = {
     "AnalogyResult": "vastmax.embedding.analogies",
-    "DivergenceError": "vastmax.embedding.run",
-    "EpochReport": "vastmax.embedding.run",
+    "DivergenceError": "vastmax.embedding.report",
+    "EpochReport": "vastmax.embedding.report",
     "PairResult": "vastmax.embedding.pairs",
     "WordVectors": "vastmax.embedding.word_vectors",
     "draw_map": "vastmax.embedding.word_map",

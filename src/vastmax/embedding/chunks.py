@@ -14,6 +14,10 @@ from vastmax.text import Corpus
 CHUNK_TOKENS = 65_536
 """Tokens a piece, about: long enough that calls cost nothing, short enough to stop quickly."""
 
+MOST_WORK = 65_536 * 8 * 100 * 6 * 15
+"""Work a piece, as `most_tokens` counts it: eight times that of a piece at the default settings, some tenths of a
+second. A run can be stopped and saved between pieces only."""
+
 MIN_CHUNKS = 64
 """A small corpus is cut finer, so that threads share it evenly."""
 
@@ -46,22 +50,30 @@ class ChunkSpan:
         return corpus.read_ids(self.start, self.stop), offsets
 
 
-def part_tokens(window: int) -> int:
-    """Return how many tokens of one sentence make a piece at most."""
-    return min(max(SHORTEST_PART, WINDOWS_A_PART * window), LONGEST_PART)
+def most_tokens(vector_size: int, window: int, negative: int) -> int:
+    """Return how many tokens make a piece at most.
+
+    The work for a token grows with the width of the vectors, the words in its window, and the noise words of each, with
+    something for what is there whatever their number.
+    """
+    work = vector_size * (window + 1) * (negative + 10)
+    return max(1024, min(CHUNK_TOKENS, MOST_WORK // work))
+
+
+def part_tokens(window: int, most: int = CHUNK_TOKENS) -> int:
+    """Return how many tokens of one sentence make a piece at most, where `most` make one of short sentences."""
+    return min(max(min(SHORTEST_PART, most), WINDOWS_A_PART * window), LONGEST_PART)
 
 
 def chunk_spans(
-    sentence_offsets: NDArray[np.int64], chunk_tokens: int | None = None, *, window: int = 5
+    sentence_offsets: NDArray[np.int64], most: int = CHUNK_TOKENS, *, window: int = 5
 ) -> Sequence[ChunkSpan]:
-    """Cut a corpus, given by its sentence offsets (num_sentences + 1,), into pieces of about `chunk_tokens` tokens.
+    """Cut a corpus, given by its sentence offsets (num_sentences + 1,), into pieces of at most about `most` tokens.
 
-    The cuts depend on the corpus and the window alone, never on the number of threads. Cost: one binary search a piece.
+    The cuts never depend on the number of threads. Cost: one binary search a piece.
     """
-    longest = part_tokens(window)
-    num_tokens = int(sentence_offsets[-1])
-    if chunk_tokens is None:
-        chunk_tokens = min(CHUNK_TOKENS, max(1024, num_tokens // MIN_CHUNKS))
+    longest = part_tokens(window, most)
+    chunk_tokens = min(most, max(1024, int(sentence_offsets[-1]) // MIN_CHUNKS))
     spans: list[ChunkSpan] = []
     sentence, num_sentences = 0, len(sentence_offsets) - 1
     while sentence < num_sentences:

@@ -6,8 +6,11 @@ import os
 from collections.abc import Callable, Iterable
 
 from vastmax.embedding.advice import advice
-from vastmax.embedding.run import EpochCallback, TrainingRun
+from vastmax.embedding.checkpoints import DEFAULT_MINUTES, Checkpoints
+from vastmax.embedding.report import EpochCallback
+from vastmax.embedding.run import TrainingRun
 from vastmax.embedding.settings import CheckedSettings, TrainingSettings, checked
+from vastmax.embedding.start import merged_vocabulary, require_startable
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
@@ -32,6 +35,10 @@ def train_embeddings(
     min_alpha: float | None = None,
     threads: int | None = None,
     seed: int = 1,
+    start: WordVectors | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_minutes: float = DEFAULT_MINUTES,
+    resume: bool = False,
     callbacks: Iterable[EpochCallback] = (),
     advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
@@ -66,6 +73,14 @@ def train_embeddings(
         threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1, the result is
             bit for bit a function of corpus, settings and seed on one kind of processor.
         seed: of everything random.
+        start: vectors to go on from, with counts and output vectors, as training gives them. Their words all stay
+            but for `stop_words`, with their vectors; words new in the corpus are added. Counts, which order the words and make the laws of
+            noise and subsampling, are those of the old text and the new together. (None: begin anew.)
+        checkpoint: a file to save the run in, every `checkpoint_minutes`, at the ends of epochs, and on Ctrl-C before
+            KeyboardInterrupt is raised. It stays when training is done, until you remove it. (None: nothing is saved.)
+        checkpoint_minutes: between checkpoints within an epoch.
+        resume: go on from the file `checkpoint`. Corpus, settings and `start` must be the same, but for the threads;
+            with 1 thread the result is to the bit what it would have been without a stop.
         callbacks: each is called with an `EpochReport` after every epoch.
         advise: called, before training, with one line for each setting that wastes time or hurts on this text: what it
             is, why, and the fix. ``advise=print`` shows them; None: nobody is told.
@@ -76,7 +91,8 @@ def train_embeddings(
         (pairs) trained, the mean loss of each epoch in nats a prediction, and the time taken.
 
     Raises:
-        InputError: a setting or the corpus cannot be used, or no word had another in its window.
+        InputError: a setting or the corpus cannot be used, or no word had another in its window; there is a checkpoint
+            and `resume` is not asked for, or the other way round, or it was begun with other settings or text.
         DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
 
     Cost: with n ≈ window + 1 contexts a centre and P ≈ 0.8·n·K noise words a block, 3·D·(n + P) multiply-adds a centre.
@@ -107,13 +123,29 @@ def train_embeddings(
             seed=seed,
         )
     )
-    return train(corpus, settings, callbacks=callbacks, advise=advise, progress=progress)
+    if checkpoint is None:
+        if resume:
+            raise InputError("resume is True, but there is no checkpoint to go on from; give checkpoint=PATH, too")
+        checkpoints = None
+    else:
+        checkpoints = Checkpoints(checkpoint, settings, minutes=checkpoint_minutes, resume=resume)
+    return train(
+        corpus,
+        settings,
+        start=start,
+        checkpoints=checkpoints,
+        callbacks=callbacks,
+        advise=advise,
+        progress=progress,
+    )
 
 
 def train(
     corpus: object,
     settings: CheckedSettings,
     *,
+    start: WordVectors | None = None,
+    checkpoints: Checkpoints | None = None,
     callbacks: Iterable[EpochCallback] = (),
     advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
@@ -121,12 +153,14 @@ def train(
     """Do what `train_embeddings` does, with settings that were checked beforehand."""
     progress = progress or Silent()
     callbacks = _functions(callbacks)
+    if start is not None:
+        require_startable(start, settings)
     text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
-    vocabulary = _trained_vocabulary(text.vocabulary, settings)
+    vocabulary = _trained_vocabulary(text.vocabulary, settings, start)
     if advise is not None:
         for line in advice(text, vocabulary, settings):
             advise(line)
-    run = TrainingRun(text, vocabulary, settings)
+    run = TrainingRun(text, vocabulary, settings, checkpoints=checkpoints, start=start)
     run.train(callbacks, progress)
     return run.word_vectors()
 
@@ -138,11 +172,13 @@ def _functions(callbacks: object) -> tuple[EpochCallback, ...]:
     return given
 
 
-def _trained_vocabulary(types: Vocabulary, settings: CheckedSettings) -> Vocabulary:
+def _trained_vocabulary(types: Vocabulary, settings: CheckedSettings, start: WordVectors | None) -> Vocabulary:
     """Return the words that get vectors; at least two, since one word has no other to be told from."""
-    vocabulary = types.without(settings.stop_words).truncate(
-        min_count=settings.min_count, max_size=settings.max_final_vocab
-    )
+    if start is None:
+        types = types.without(settings.stop_words)
+        vocabulary = types.truncate(min_count=settings.min_count, max_size=settings.max_final_vocab)
+    else:
+        vocabulary = merged_vocabulary(types, start, settings).without(settings.stop_words)
     if len(vocabulary) < 2:
         raise InputError(
             f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. "

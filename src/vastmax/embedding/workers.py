@@ -9,52 +9,85 @@ from typing import Generic, TypeVar
 Piece = TypeVar("Piece")
 
 WAIT_SECONDS = 0.1
-"""How often the waiting thread looks up: to show progress, and to notice Ctrl-C."""
+"""How often the waiting thread looks up: to show progress, and to notice Ctrl-C or that it is time to stop."""
 
 
 class WorkQueue(Generic[Piece]):
-    """Runs `work` on every piece, on `threads` threads; the first error ends the others and is raised again."""
+    """Runs `work` on every piece, in order, on `threads` threads; the first error ends the others and is raised again.
+
+    The queue is *at rest* when no piece is in hand and none will be taken: those done are then the first so many, and
+    whatever the work changes may be read. It is so before `run` and after it, unless a second interrupt cut short
+    the wait for the pieces in hand.
+    """
 
     def __init__(self, pieces: Iterator[Piece], work: Callable[[Piece], None], threads: int) -> None:
         self._pieces = pieces
         self._work = work
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._lock = threading.Lock()  # of the three below
+        self._taking = False
+        self._in_hand = 0
         self._error: BaseException | None = None
         # Not daemons: one that is in the kernel while the interpreter shuts down would end the process with an abort.
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
-        self._unfinished = threads
-        self._finished = threading.Event()
+        self._rest = threading.Event()
 
-    def run(self, while_waiting: Callable[[], None]) -> None:
-        """Return when every piece is done. On an interrupt the pieces in hand are finished first."""
+    @property
+    def at_rest(self) -> bool:
+        """Whether every piece that was taken is done, and well."""
+        with self._lock:
+            return not self._taking and self._in_hand == 0 and self._error is None
+
+    def run(self, while_waiting: Callable[[], object]) -> None:
+        """Return when every piece is done; or, once `while_waiting` returns something true, when those in hand are.
+
+        On an interrupt, too, the pieces in hand are finished first.
+        """
+        self._taking = True
         try:
             for thread in self._threads:
                 thread.start()
-            # Not by timed joins: interrupted, one of them makes CPython 3.11 take the thread for ended.
-            while not self._finished.wait(WAIT_SECONDS):
-                while_waiting()
+            # Not by joins: interrupted, one of them makes CPython 3.11 take the thread for ended.
+            while not self._rest.wait(WAIT_SECONDS):
+                if while_waiting():
+                    break
         finally:
-            self._stop.set()
+            with self._lock:
+                self._taking = False
+                if self._in_hand == 0:
+                    self._rest.set()
+            self._rest.wait()
             for thread in self._threads:
-                if thread.is_alive():
+                if thread.ident is not None:  # an interrupt may have come before its start
                     thread.join()
         if self._error is not None:
             raise self._error
 
     def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                with self._lock:
-                    piece = next(self._pieces, None)
-                if piece is None:
-                    return
-                self._work(piece)
-        except BaseException as error:
-            self._error = self._error or error
-            self._stop.set()
-        finally:
+        while (taken := self._take()) is not None:
+            error = None
+            try:
+                self._work(taken[0])
+            except BaseException as raised:
+                error = raised
             with self._lock:
-                self._unfinished -= 1
-                if self._unfinished == 0:
-                    self._finished.set()
+                self._in_hand -= 1
+                self._error = self._error or error
+                if error is not None:
+                    self._taking = False
+        with self._lock:
+            if self._in_hand == 0:
+                self._rest.set()
+
+    def _take(self) -> tuple[Piece] | None:
+        with self._lock:
+            if not self._taking:
+                return None
+            try:
+                piece = next(self._pieces)
+            except BaseException as raised:
+                self._taking = False
+                if not isinstance(raised, StopIteration):
+                    self._error = raised
+                return None
+            self._in_hand += 1
+            return (piece,)

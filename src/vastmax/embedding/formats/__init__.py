@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 from vastmax.atomic import replacing
 from vastmax.embedding.formats.binary import LONGEST_HEADER, read_binary, write_binary
 from vastmax.embedding.formats.compressed import SUFFIXES, compression_of, reading, writing
-from vastmax.embedding.formats.native import looks_native, read_native, write_native
+from vastmax.embedding.formats.native import read_native, write_native
+from vastmax.embedding.formats.safetensors import looks_like_safetensors
 from vastmax.embedding.formats.table import DecodeErrors, Table, parse_header, shorten
 from vastmax.embedding.formats.text import BYTE_ORDER_MARK, read_text, write_text
 from vastmax.errors import InputError
@@ -107,7 +108,7 @@ def recognise(sample: bytes, path: str) -> Format:
     """The format by the first bytes (16 KiB are plenty) of the decompressed content."""
     if not sample:
         raise InputError(f"{path}: the file is empty; expected word vectors")
-    if looks_native(sample):
+    if looks_like_safetensors(sample):
         return "safetensors"
     if sample[0] == _PICKLE_OPENS:
         raise InputError(

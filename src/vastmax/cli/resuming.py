@@ -1,0 +1,109 @@
+"""The options about checkpoints, and what is said about them when training is stopped."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vastmax.cli.failure import EXIT_INTERRUPTED, StoppedError
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.embedding.checkpoints import Checkpoints
+    from vastmax.embedding.settings import CheckedSettings
+
+CheckpointPath = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Where training is saved, to resume it; removed when the vectors are written.  "
+        "[default: VECTORS.checkpoint]",
+    ),
+]
+CheckpointMinutes = Annotated[
+    float, typer.Option(metavar="FLOAT", help="Save so often; also at the ends of epochs, and on Ctrl-C.")
+]
+NoCheckpoint = Annotated[bool, typer.Option("--no-checkpoint", help="Save nothing before the end.")]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on from the checkpoint, with the same text and options; with --threads 1 the vectors are those of a "
+        "run that was never stopped.",
+    ),
+]
+
+
+class Resuming:
+    """The checkpoint that the options ask for, None with --no-checkpoint, and the command that resumes this one.
+
+    Raises:
+        InputError: there is one and --resume is not given, there is none and it is, or it does not fit the settings.
+    """
+
+    def __init__(
+        self,
+        settings: CheckedSettings,
+        path: Path,
+        *,
+        output: Path,
+        minutes: float,
+        resume: bool,
+        off: bool,
+        arguments: Sequence[str],
+    ) -> None:
+        from vastmax.embedding.checkpoints import Checkpoints
+
+        self._output = output
+        self._command = shlex.join(["vastmax", *arguments, *([] if resume else ["--resume"])])
+        self.checkpoints: Checkpoints | None = None
+        if off and resume:
+            raise InputError("--resume and --no-checkpoint exclude each other; leave out one of them")
+        if off:
+            return
+        if path.exists() and not resume:
+            raise InputError(
+                f"{path} holds a run that was stopped; go on with: {self._command} (or start anew: rm "
+                f"{shlex.quote(str(path))})"
+            )
+        if resume and not path.exists():
+            raise InputError(f"there is no checkpoint {path} to go on from; start without --resume")
+        self.checkpoints = Checkpoints(path, settings, minutes=minutes, resume=resume)
+
+    def clear(self) -> None:
+        """The vectors are written: the checkpoint has served."""
+        if self.checkpoints is not None:
+            self.checkpoints.remove()
+
+    @contextmanager
+    def told_how(self, *, finished: bool = False) -> Iterator[None]:
+        """Say how to go on when the block is interrupted or, once training is `finished`, cannot write the vectors."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise StoppedError(f"interrupted; {self._kept()}") from None
+        except SystemExit as told:  # by a signal
+            code = told.code if isinstance(told.code, int) else EXIT_INTERRUPTED
+            raise StoppedError(f"terminated; {self._kept()}", code) from None
+        except OSError as error:
+            if not (finished and self._exists):
+                raise
+            raise OSError(
+                error.errno, f"{error.strerror or error}; training is done and {self._kept()}", error.filename
+            ) from error
+
+    @property
+    def _exists(self) -> bool:
+        return self.checkpoints is not None and self.checkpoints.exists
+
+    def _kept(self) -> str:
+        if self.checkpoints is None or not self._exists:
+            trouble = self.checkpoints.trouble if self.checkpoints is not None else ""
+            return f"{self._output} was not written" + (f", nor a checkpoint ({trouble})" if trouble else "")
+        trouble = f", but not all of it ({self.checkpoints.trouble})" if self.checkpoints.trouble else ""
+        return f"{self.checkpoints.path} holds what was trained{trouble}; go on with: {self._command}"

@@ -1,0 +1,170 @@
+"""The file of a checkpoint: all that a run needs to go on, to the bit, as it would have gone on.
+
+It is a safetensors file of vectors (see `formats/native.py`), so that it can be looked at like any other, and it holds
+more: all other matrices of the kernel under their names, a checksum, and the metadata `checkpoint`, which is JSON:
+`version`, `settings`, `kernel_target`, `corpus` (what tells one text from another), `state` and the time spent. Random
+streams are made anew for each piece of each epoch, so there is none to be kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vastmax.atomic import replacing
+from vastmax.embedding.cosine import tiles
+from vastmax.embedding.formats.native import native_metadata
+from vastmax.embedding.formats.safetensors import Header, checksum_holds, write_tensors
+from vastmax.embedding.run_state import RunState
+from vastmax.embedding.settings import CheckedSettings
+from vastmax.errors import InputError
+from vastmax.kernels.embedding_kernel import Floats
+from vastmax.text import Vocabulary
+
+VERSION = 1
+
+_MAY_CHANGE = frozenset({"threads"})
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is written: a run at the boundary of two pieces. The matrices are the live ones, views without padding."""
+
+    matrices: Mapping[str, Floats]  # by the kernel's names, (any, D)
+    vocabulary: Vocabulary
+    settings: CheckedSettings
+    kernel_target: str
+    corpus: Mapping[str, Any]
+    state: RunState
+    elapsed_seconds: float
+    cpu_seconds: float
+    training: Mapping[str, Any]  # as of vectors that were finished here
+
+    def write(self, path: Path) -> None:
+        """Write the file beside its place, then rename it. Cost: one pass over the matrices, in tiles."""
+        tensors: dict[str, NDArray[Any]] = {
+            "word_offsets": self.vocabulary.words.offsets,
+            "counts": self.vocabulary.counts,
+            **{_tensor_name(name): matrix for name, matrix in self.matrices.items()},
+            "words": np.frombuffer(self.vocabulary.words.blob, dtype=np.uint8),
+        }
+        record = {
+            "version": VERSION,
+            "settings": self.settings.as_dict(),
+            "kernel_target": self.kernel_target,
+            "corpus": dict(self.corpus),
+            "state": self.state.as_dict(),
+            "elapsed_seconds": self.elapsed_seconds,
+            "cpu_seconds": self.cpu_seconds,
+        }
+        metadata = {**native_metadata(self.training), "checkpoint": json.dumps(record)}
+        with replacing(path, again_and_again=True) as beside, open(beside, "wb") as stream:
+            write_tensors(stream, tensors, metadata, checksum=True)
+
+
+class CheckpointFile:
+    """A checkpoint to go on from; what does not fit it is refused, by name.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: there is none, it is damaged, of another version, or something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_file():
+            raise InputError(f"there is no checkpoint {path} to go on from; start without resume, or name another")
+        try:
+            self._header = Header(str(path))
+        except InputError as error:
+            raise InputError(f"{error}; remove it and start anew") from None
+        if "checkpoint" not in self._header.metadata:
+            raise InputError(f"{path} is no checkpoint of vastmax; name the file that training wrote, or another")
+        try:
+            record = json.loads(self._header.metadata["checkpoint"])
+            version = int(record["version"])
+            if version == VERSION:
+                self._settings: dict[str, Any] = dict(record["settings"])
+                self._corpus: dict[str, Any] = dict(record["corpus"])
+                self.kernel_target = str(record["kernel_target"])
+                self.state = RunState.from_dict(record["state"])
+                self.elapsed_seconds = float(record["elapsed_seconds"])
+                self.cpu_seconds = float(record["cpu_seconds"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(f"its record of the run is unreadable ({error!r})") from None
+        if version != VERSION:
+            raise InputError(
+                f"{path} is a checkpoint of version {version} and this vastmax goes on from version {VERSION} only; "
+                "finish that run with the vastmax that began it, or remove the file and start anew"
+            )
+        if not checksum_holds(str(path)):
+            raise self._damaged("its bytes do not agree with its checksum")
+
+    @property
+    def threads(self) -> int:
+        """How many threads wrote it."""
+        return int(self._settings["threads"])
+
+    def require_settings(self, settings: CheckedSettings) -> None:
+        """Raise InputError if a setting other than the threads differs, naming each with both values."""
+        now = json.loads(json.dumps(settings.as_dict()))  # a tuple is a list there
+        then = self._settings
+        names = [name for name in {**now, **then} if name not in _MAY_CHANGE and now.get(name) != then.get(name)]
+        if names:
+            each = " and ".join(f"{name}={then.get(name)!r} (now {now.get(name)!r})" for name in names)
+            raise InputError(
+                f"the checkpoint {self.path} was begun with {each}; give the settings it was begun with, or "
+                "remove it to start anew"
+            )
+
+    def require_text(self, corpus: Mapping[str, Any], vocabulary: Vocabulary) -> None:
+        """Raise InputError if the text or its words are not those that training began with."""
+        found, expected = (
+            f"{facts.get('tokens', 0):,} words in {facts.get('sentences', 0):,} sentences"
+            for facts in (corpus, self._corpus)
+        )
+        if dict(corpus) != self._corpus:
+            differs = f"{found}, but {expected} there" if found != expected else f"{found}, but other ones"
+            raise InputError(
+                f"the text is not the one of the checkpoint {self.path}: {differs}; give the same text, or remove it "
+                "to start anew"
+            )
+        words, offsets, counts = (
+            self._header.place(name, dtype, 1).read()
+            for name, dtype in (("words", "U8"), ("word_offsets", "I64"), ("counts", "I64"))
+        )
+        same = (
+            words.tobytes() == vocabulary.words.blob
+            and np.array_equal(offsets, vocabulary.words.offsets)
+            and np.array_equal(counts, vocabulary.counts)
+        )
+        if not same:
+            raise InputError(
+                f"the vocabulary of {len(vocabulary):,} words is not that of the checkpoint {self.path}, which has "
+                f"{len(counts):,}; start from the same vectors and read the same text, or remove it to start anew"
+            )
+
+    def load(self, matrices: Mapping[str, Floats]) -> None:
+        """Fill the matrices, views without padding. Cost: one pass over them, in tiles."""
+        for name, matrix in matrices.items():
+            place = self._header.place(_tensor_name(name), "F32", 2)
+            if place.shape != matrix.shape:
+                raise self._damaged(f"{name} has the shape {place.shape}, {matrix.shape} was expected")
+            for rows in tiles(*matrix.shape):
+                matrix[rows] = place.read_rows(rows)
+
+    def _damaged(self, why: str) -> InputError:
+        return InputError(f"the checkpoint {self.path} is damaged: {why}; remove it and start anew")
+
+
+def _tensor_name(matrix_name: str) -> str:
+    """What files of vectors call a matrix of the kernel."""
+    return "vectors" if matrix_name == "word_vectors" else matrix_name

@@ -1,0 +1,129 @@
+"""When a run is saved, and where: every few minutes, at the end of epochs, and when it is told to stop."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from numbers import Real
+from pathlib import Path
+
+from vastmax.atomic import part_of
+from vastmax.embedding.checkpoint_file import CheckpointFile
+from vastmax.embedding.settings import CheckedSettings
+from vastmax.errors import InputError
+
+DEFAULT_MINUTES = 10.0
+"""Between checkpoints: what a crash can cost at most, beside what it costs to write one."""
+
+MOST_SHARE = 0.05
+"""Of the time, that checkpoints at the ends of epochs may take; epochs of a second do not each get one."""
+
+SLOW_BYTES_PER_SECOND = 200e6
+"""How fast the first one is thought to be written, before it is known."""
+
+Clock = Callable[[], float]
+
+
+class Checkpoints:
+    """The checkpoint of one run: when it is due, whether it could be written, what to go on from.
+
+    Args:
+        path: the file; its folder must exist.
+        settings: of the run that is about to begin.
+        minutes: between checkpoints within an epoch.
+        resume: go on from the file, which must be there. Without it there must be none.
+        clock: seconds, from any origin.
+
+    Raises:
+        InputError: any of this is otherwise, or the file cannot be gone on from with these settings.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        settings: CheckedSettings,
+        *,
+        minutes: float = DEFAULT_MINUTES,
+        resume: bool = False,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.path = _path(path)
+        self._seconds = 60.0 * _minutes(minutes)
+        self.resumed: CheckpointFile | None = None
+        """What the run goes on from."""
+        if resume:
+            self.resumed = CheckpointFile(self.path)
+            self.resumed.require_settings(settings)
+        elif self.path.exists():
+            raise InputError(
+                f"{self.path} holds a run that was not finished or not cleared away; resume it, or remove the file to "
+                "start anew"
+            )
+        elif not self.path.parent.is_dir():
+            raise InputError(f"checkpoint is {self.path}, but the folder {self.path.parent} does not exist")
+        self.trouble = ""
+        """Why the latest state is not in the file; empty when it is."""
+        self._warned = False
+        self._clock = clock
+        self._saved_at = clock()
+        self._took = 0.0
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something to go on from."""
+        return self.path.is_file()
+
+    def begin(self, num_bytes: int) -> None:
+        """Training begins; a checkpoint takes about so many bytes."""
+        self._saved_at = self._clock()
+        self._took = num_bytes / SLOW_BYTES_PER_SECOND + 0.05
+
+    def due(self) -> bool:
+        """Whether it is time to save within an epoch."""
+        return self._clock() - self._saved_at >= self._seconds
+
+    def due_at_epoch_end(self) -> bool:
+        """Whether it is time to save, an epoch being over."""
+        return self._clock() - self._saved_at >= min(self._took / MOST_SHARE, self._seconds)
+
+    def save(self, write: Callable[[Path], None]) -> None:
+        """Let `write` write the file. That it cannot, as on a full disk, is told once; the file from before stays."""
+        began = self._clock()
+        self.trouble = "stopped while it was written"
+        try:
+            write(self.path)
+        except (OSError, InputError) as error:
+            self.trouble = str(error.strerror or error) if isinstance(error, OSError) else str(error)
+            if not self._warned:
+                self._warned = True
+                before = "; the one before is kept" if self.exists else ""
+                warnings.warn(
+                    f"the checkpoint {self.path} could not be written ({self.trouble}){before}, and training goes on",
+                    stacklevel=2,
+                )
+        else:
+            self.trouble = ""
+        self._saved_at = self._clock()
+        self._took = self._saved_at - began
+
+    def remove(self) -> None:
+        """The finished vectors are in a safe place: the checkpoint has served."""
+        for path in (self.path, part_of(self.path)):
+            with suppress(FileNotFoundError):
+                path.unlink()
+
+
+def _path(given: object) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise InputError(f"checkpoint is {given!r}; expected the path of a file")
+    return Path(given)
+
+
+def _minutes(given: object) -> float:
+    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < float(given) < math.inf:
+        raise InputError(f"checkpoint_minutes is {given!r}; expected a number above 0, such as {DEFAULT_MINUTES:g}")
+    return float(given)

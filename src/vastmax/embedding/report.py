@@ -1,0 +1,34 @@
+"""What a training run tells its caller on the way: an epoch is over, or training ran away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vastmax.embedding.word_vectors import WordVectors
+from vastmax.errors import InputError
+
+
+class DivergenceError(InputError):
+    """Training ran away; `word_vectors` holds the last good epoch's, or None."""
+
+    def __init__(self, message: str, word_vectors: WordVectors | None) -> None:
+        super().__init__(message)
+        self.word_vectors = word_vectors
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What a callback gets after each epoch. `word_vectors` are the live matrices: copy what must not change."""
+
+    epoch: int  # 1 … epochs
+    epochs: int
+    loss: float  # mean nats a prediction over this epoch, its K noise words included
+    predictions: int  # (centre, context) pairs in skip-gram, centres with a context in CBOW
+    words: int  # tokens in the vocabulary, before subsampling
+    elapsed_seconds: float  # since training began, over all sittings of a resumed run
+    cpu_seconds: float
+    word_vectors: WordVectors
+
+
+EpochCallback = Callable[[EpochReport], None]

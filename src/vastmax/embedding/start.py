@@ -1,0 +1,87 @@
+"""Training that begins from vectors that were trained before: which words it has, and what each begins with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vastmax.embedding.cosine import Floats, tiles
+from vastmax.embedding.settings import CheckedSettings
+from vastmax.embedding.word_vectors import WordVectors
+from vastmax.errors import InputError
+from vastmax.kernels.embedding_kernel import EmbeddingKernel
+from vastmax.text import Vocabulary
+from vastmax.text.words import Words
+
+# The kernel's matrices whose rows stand for words, and where WordVectors has them.
+_CARRIED = {"word_vectors": "vectors", "output_vectors": "output_vectors"}
+
+
+def require_startable(start: object, settings: CheckedSettings) -> None:
+    """Raise InputError if training cannot go on from these vectors with these settings."""
+    if not isinstance(start, WordVectors):
+        raise InputError(f"start is {type(start).__name__}; expected WordVectors, such as WordVectors.load gives")
+    place = start.source or "start"
+    if settings.objective != "negative-sampling":
+        raise InputError(
+            f"objective is {settings.objective!r}, whose tree changes with the words, so that its vectors cannot go on "
+            "with new text; use objective='negative-sampling', or train on all of the text at once"
+        )
+    for name in ("model", "objective"):
+        now = getattr(settings, name)
+        if (then := start.training.get(name, now)) != now:
+            raise InputError(f"{place}: these vectors were trained with {name}={then!r}, not {now!r}; go on with that")
+    if start.output_vectors is None or len(start.output_vectors) != len(start) or start.counts is None:
+        raise InputError(
+            f"{place}: training goes on from vectors with their counts and output vectors, one for each word, and they "
+            "are not there; give the .safetensors file that training wrote"
+        )
+    if start.vector_size != settings.vector_size:
+        raise InputError(
+            f"vector_size is {settings.vector_size}, but the vectors to start from have {start.vector_size} numbers; "
+            f"give vector_size={start.vector_size}"
+        )
+    limit = settings.max_final_vocab
+    if limit is not None and limit < len(start):
+        raise InputError(
+            f"max_final_vocab is {limit}, but {len(start):,} words to start from are kept; give at least {len(start)}"
+        )
+
+
+def merged_vocabulary(types: Vocabulary, start: WordVectors, settings: CheckedSettings) -> Vocabulary:
+    """Return the words of `start`, all of them, and those new in the text that occur at least min_count times there.
+
+    A word's count is that of the old text and the new one together; words go by it, and of equal ones the old come
+    first. With `max_final_vocab` the most frequent of the new words fill what the old ones leave.
+    """
+    assert start.counts is not None
+    known = Vocabulary.in_order(Words.of(start.index_to_key), np.zeros(len(start), dtype=np.int64))
+    row = known.map_words(types.words)  # of each type of the text; -1 for a new one
+    is_known = row >= 0
+    counts = start.counts.copy()
+    counts[row[is_known]] += types.counts[is_known]
+    added = np.flatnonzero(~is_known & (types.counts >= settings.min_count))
+    if settings.max_final_vocab is not None:
+        added = added[: settings.max_final_vocab - len(start)]  # types go by count
+    new = types.words.take(added)
+    both = Words(known.words.blob + new.blob, np.append(known.words.offsets, new.offsets[1:] + len(known.words.blob)))
+    counts = np.append(counts, types.counts[added])
+    order = np.argsort(-counts, kind="stable")
+    return Vocabulary.in_order(both.take(order), counts[order])
+
+
+def carry_over(start: WordVectors, vocabulary: Vocabulary, kernel: EmbeddingKernel) -> None:
+    """Put the vectors of `start` in the rows of their words; other rows stay as they are.
+
+    Raises:
+        InputError: a vector is not finite.
+    """
+    rows = vocabulary.map_words(Words.of(start.index_to_key))
+    for name, attribute in _CARRIED.items():
+        known: Floats = getattr(start, attribute)
+        matrix = kernel.matrices[name]
+        for part in tiles(*known.shape):
+            strip = known[part]
+            if not np.isfinite(strip).all():
+                raise InputError(f"{start.source or 'start'}: {name} hold a NaN or an infinity; train them again")
+            stays = rows[part] >= 0
+            matrix[rows[part][stays], : start.vector_size] = strip[stays]

@@ -1,0 +1,153 @@
+"""Training that goes on from vectors with new text: what is kept, what is added, what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vastmax.embedding import WordVectors, train_embeddings
+from vastmax.embedding.settings import TrainingSettings, checked
+from vastmax.embedding.start import merged_vocabulary
+from vastmax.errors import InputError
+from vastmax.text import Corpus, Vocabulary
+
+NUMBERS = ["one", "two", "three", "four", "five"]
+FRUITS = ["apple", "pear", "plum", "fig", "lime"]
+COLOURS = ["red", "green", "blue", "brown", "grey"]
+SMALL = {"vector_size": 20, "min_count": 1, "sample": 0, "threads": 1, "epochs": 4}
+
+
+def sentences(kinds: list[list[str]], seed: int) -> list[list[str]]:
+    """Of one kind each, with words common to all."""
+    random = np.random.default_rng(seed)
+    made = []
+    for _ in range(2500):
+        words = [*random.choice(kinds[random.integers(len(kinds))], 6), *random.choice(["the", "of", "and"], 3)]
+        made.append([str(word) for word in random.permutation(words)])
+    return made
+
+
+@pytest.fixture(scope="module")
+def start() -> WordVectors:
+    return train_embeddings(sentences([NUMBERS, FRUITS], 0), **SMALL)
+
+
+def counts_of(vectors: WordVectors) -> dict[str, int]:
+    assert vectors.counts is not None
+    return dict(zip(vectors.index_to_key, vectors.counts.tolist(), strict=True))
+
+
+def test_known_words_keep_what_they_know_and_new_ones_learn(start):
+    text = Corpus(sentences([FRUITS, COLOURS], 1))
+    later = train_embeddings(text, start=start, **SMALL)
+    for kind in (NUMBERS, FRUITS, COLOURS):
+        nearest = {word for word, _ in later.most_similar(kind[0], topn=4)}
+        assert nearest == set(kind) - {kind[0]}
+    before, new = counts_of(start), dict(zip(text.vocabulary.words, text.vocabulary.counts.tolist(), strict=True))
+    assert counts_of(later) == {word: before.get(word, 0) + new.get(word, 0) for word in {*before, *new}}
+    assert (np.diff(later.counts) <= 0).all()
+    assert later.training["tokens"] == text.num_tokens
+    assert later.training["words"] == 4 * text.num_tokens  # every id found its word
+    # What the new text does not name is met as noise only, and stays near where it was.
+    unnamed, named = ((later[kind] - start[kind]) for kind in (NUMBERS, FRUITS))
+    assert np.linalg.norm(unnamed, axis=1).max() == 0
+    assert np.linalg.norm(named, axis=1).min() > 0
+
+
+def test_going_on_with_the_same_text_is_training_for_longer(start):
+    """The loss goes on from where it was, and does not begin anew."""
+    text = sentences([NUMBERS, FRUITS], 0)
+    options = {**SMALL, "alpha": 0.001, "epochs": 1}
+    later, anew = (train_embeddings(text, start=vectors, **options) for vectors in (start, None))
+    assert later.training["losses"][0] < start.training["losses"][-1] + 0.05
+    assert anew.training["losses"][0] > later.training["losses"][0] + 0.5
+
+
+def test_stop_words_leave_the_old_words_too(start):
+    text = Corpus(sentences([FRUITS, COLOURS], 1))
+    later = train_embeddings(text, start=start, stop_words=["the", "fig", "red"], **SMALL)
+    assert set(later.index_to_key) == {*NUMBERS, *FRUITS, *COLOURS, "of", "and"} - {"fig", "red"}
+    assert {word for word, _ in later.most_similar("apple", topn=3)} == {"pear", "plum", "lime"}
+
+
+def test_vectors_read_from_a_file_do_as_well(start, tmp_path):
+    start.save(tmp_path / "v.safetensors")
+    text = sentences([COLOURS], 2)
+    direct, read = (
+        train_embeddings(text, start=vectors, **SMALL)
+        for vectors in (start, WordVectors.load(tmp_path / "v.safetensors"))
+    )
+    assert direct.vectors.tobytes() == read.vectors.tobytes()
+    assert direct.index_to_key == read.index_to_key
+
+
+def vectors_of(counted: dict[str, int], **changes) -> WordVectors:
+    options = {
+        "counts": list(counted.values()),
+        "output_vectors": np.ones((len(counted), 3)),
+        "training": {"objective": "negative-sampling"},
+    }
+    return WordVectors(list(counted), np.ones((len(counted), 3)), **{**options, **changes})
+
+
+def test_the_vocabulary_is_the_old_words_and_the_frequent_new_ones():
+    types = Vocabulary.from_counts({"new": 9, "b": 4, "rare": 1, "other": 5, "tie": 3})
+    start = vectors_of({"a": 10, "b": 6, "c": 3, "d": 1})
+
+    def merged(**options):
+        vocabulary = merged_vocabulary(types, start, checked(TrainingSettings(**options)))
+        return dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True))
+
+    assert list(merged(min_count=2).items()) == [
+        ("a", 10),
+        ("b", 10),
+        ("new", 9),
+        ("other", 5),
+        ("c", 3),
+        ("tie", 3),
+        ("d", 1),
+    ]
+    assert "rare" in merged(min_count=1)
+    assert list(merged(min_count=1, max_final_vocab=5)) == ["a", "b", "new", "c", "d"]
+    assert list(merged(min_count=100)) == ["a", "b", "c", "d"]
+
+
+def test_a_checkpoint_of_such_a_run_is_resumed_to_the_bit(start, tmp_path):
+    text = Corpus(sentences([FRUITS, COLOURS], 1))
+    whole = train_embeddings(text, start=start, **SMALL)
+
+    def stop(report):
+        if report.epoch == 2:
+            raise KeyboardInterrupt
+
+    options = {**SMALL, "checkpoint": tmp_path / "c"}
+    with pytest.raises(KeyboardInterrupt):
+        train_embeddings(text, start=start, callbacks=[stop], **options)
+    with pytest.raises(InputError, match=r"the vocabulary of .* start from the same vectors"):
+        train_embeddings(text, resume=True, **options)
+    resumed = train_embeddings(text, start=start, resume=True, **options)
+    assert resumed.vectors.tobytes() == whole.vectors.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("start", "options", "message"),
+    [
+        ("v.safetensors", {}, "start is str; expected WordVectors"),
+        (vectors_of({"a": 2, "b": 1}, counts=None), {}, "with their counts and output vectors"),
+        (vectors_of({"a": 2, "b": 1}, output_vectors=None), {}, "with their counts and output vectors"),
+        (vectors_of({"a": 2, "b": 1}, output_vectors=np.ones((1, 3))), {}, "one for each word"),
+        (vectors_of({"a": 2, "b": 1}), {"vector_size": 4}, "vector_size is 4, .* have 3 numbers; give vector_size=3"),
+        (vectors_of({"a": 2, "b": 1}), {"max_final_vocab": 1}, "max_final_vocab is 1, but 2 words .* at least 2"),
+        (vectors_of({"a": 2, "b": 1}, training={"model": "cbow"}), {}, "trained with model='cbow', not 'skipgram'"),
+        (vectors_of({"a": 2, "b": 1}, training={"objective": "hs"}), {}, "trained with objective='hs', not"),
+    ],
+)
+def test_what_cannot_be_gone_on_from_is_refused_before_the_text_is_read(start, options, message):
+    with pytest.raises(InputError, match=message):
+        train_embeddings("never read", start=start, **{"vector_size": 3, **options})
+
+
+def test_vectors_that_are_not_finite_are_refused():
+    spoilt = vectors_of({"a": 2, "b": 1}, output_vectors=np.array([[1, 2, 3], [1, np.nan, 1]]))
+    with pytest.raises(InputError, match="output_vectors hold a NaN or an infinity"):
+        train_embeddings([["a", "b", "c"]] * 9, start=spoilt, vector_size=3, min_count=1)
