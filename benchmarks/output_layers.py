@@ -47,6 +47,28 @@ def timed(cases: dict[str, Any], claims: list[Claim], *, rounds: int, **facts: A
     }
 
 
+def step_floor(noise_words: int, rows_touched: int) -> dict[str, int]:
+    """What a sampled step cannot do without: the operations of three products, and each number moved once a use.
+
+    Rows in play are read, their gradient is written and read, and they are written back; hidden vectors are read and
+    their gradient written. The scores need not leave the cache.
+    """
+    from output_steps import D, N
+
+    return {
+        "floating_point_operations": 6 * N * noise_words * D,
+        "bytes": 4 * D * (4 * rows_touched + 2 * N),
+    }
+
+
+def rates(result: dict[str, Any], floors: dict[str, dict[str, int]]) -> dict[str, float]:
+    """Operations of the floor a CPU-second of each case, in GFLOP/s: its distance to the floor."""
+    return {
+        name: floor["floating_point_operations"] / result["cases"][name]["cpu_seconds"]["median"] / 1e9
+        for name, floor in floors.items()
+    }
+
+
 @group
 def sampled(options: argparse.Namespace) -> dict[str, Any]:
     """SampledSoftmax, NCE, NegativeSampling against their bare products and the full softmax, V = 100k."""
@@ -58,6 +80,7 @@ def sampled(options: argparse.Namespace) -> dict[str, Any]:
     cases: dict[str, Any] = {}
     claims = []
     distinct = {}
+    floors = {}
     for name in ("sampled-softmax", "nce", "negative-sampling"):
         head = RECIPES[name](D, counts)
         proposal = head.objective.proposal
@@ -66,6 +89,9 @@ def sampled(options: argparse.Namespace) -> dict[str, Any]:
         distinct[name] = round(sum(drawn) / len(drawn))
         cases[name] = head_step(head, batches, row_sparse=True)
         cases[f"products of {name}"] = bare_products_step([(distinct[name], D)])
+        noise = proposal.draw(batches.target[0], K).word_ids
+        floors[name] = step_floor(distinct[name], len(set(noise.tolist()) | set(batches.target[0].tolist())))
+        floors[f"products of {name}"] = floors[name]
         claims += [
             Claim(f"{name}: step / bare products with its distinct noise words", name, f"products of {name}", 1.3),
             Claim(f"{name}: full softmax / step", "full softmax", name, 90, at_least=True),
@@ -75,7 +101,8 @@ def sampled(options: argparse.Namespace) -> dict[str, Any]:
     claims += [
         Claim(f"{name}: step / bare products with K = {K} words", name, "products of K words", 1.3) for name in distinct
     ]
-    return timed(cases, claims, rounds=options.rounds, distinct_noise_words=distinct, vocab_size=V)
+    result = timed(cases, claims, rounds=options.rounds, distinct_noise_words=distinct, vocab_size=V, floors=floors)
+    return {**result, "gigaflops_a_cpu_second": rates(result, floors)}
 
 
 @group
@@ -104,7 +131,13 @@ def sampled_by_size(options: argparse.Namespace) -> dict[str, Any]:
             in_play[f"{name}, V = {V}: distinct noise words"] = len(noise)
             in_play[f"{name}, V = {V}: rows touched"] = len(set(noise.tolist()) | set(batches.target[0].tolist()))
     for name in ("sampled-softmax", "nce", "negative-sampling"):
-        claims.append(Claim(f"{name}: V = 10M / V = 10k", f"{name}, V = 10000000", f"{name}, V = 10000", 1.3))
+        large, small = f"{name}, V = 10000000", f"{name}, V = 10000"
+        claims.append(Claim(f"{name}: V = 10M / V = 10k", large, small, 1.3))
+        # Words drawn twice are merged, and of few words more are: the products themselves are larger at 10M.
+        words = [in_play[f"{case}: distinct noise words"] for case in (large, small)]
+        claims.append(
+            Claim(f"{name}: V = 10M / V = 10k, a distinct noise word", large, small, 1.3, scale=words[1] / words[0])
+        )
     return timed(cases, claims, rounds=options.rounds, in_play=in_play)
 
 

@@ -164,7 +164,7 @@ def test_minimises_a_quadratic(name: str) -> None:
 class RefusePassesOverTheTable(TorchDispatchMode):
     """Fails on any operation on a tensor of V rows other than reading or writing some of its rows."""
 
-    ROW_OPERATIONS = ("index_select", "index_copy_", "detach")
+    ROW_OPERATIONS = ("index_select", "index_copy_", "detach", "view")
 
     def __init__(self, V: int) -> None:
         super().__init__()

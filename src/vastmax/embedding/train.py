@@ -73,9 +73,9 @@ def train_embeddings(
         threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1, the result is
             bit for bit a function of corpus, settings and seed on one kind of processor.
         seed: of everything random.
-        start: vectors to go on from, with counts and output vectors, as training gives them. Their words all stay
-            but for `stop_words`, with their vectors; words new in the corpus are added. Counts, which order the words and make the laws of
-            noise and subsampling, are those of the old text and the new together. (None: begin anew.)
+        start: vectors to go on from, with counts and output vectors, as training gives them. Their words all stay but
+            for `stop_words`, with their vectors; words new in the corpus are added. Counts, which order the words and
+            make the laws of noise and subsampling, are those of the old text and the new together. (None: begin anew.)
         checkpoint: a file to save the run in, every `checkpoint_minutes`, at the ends of epochs, and on Ctrl-C before
             KeyboardInterrupt is raised. It stays when training is done, until you remove it. (None: nothing is saved.)
         checkpoint_minutes: between checkpoints within an epoch.

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
 from vastmax.objective.binary import binary_loss
-from vastmax.objective.noise_scores import checked_num_samples, score_noise
-from vastmax.output.base import Output
+from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
+from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
 
 LearnedNormaliser = Literal["scalar", "linear"]
@@ -97,28 +97,21 @@ class NCE(Objective):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
-        scores = score_noise(
-            self.proposal,
-            self.num_samples,
-            output,
-            hidden,
-            target,
-            shared=self.shared,
-            shift=lambda noise: -noise.log_expected_count - (self.fixed_log_normaliser or 0.0),
-            context=context,
-            generator=generator,
-        )
-        target_score, noise_score = scores.target_score, scores.noise_score
+        noise = self.proposal.draw(target, self.num_samples, shared=self.shared, context=context, generator=generator)
+        constant = self.fixed_log_normaliser or 0.0
+        noise_shift = -noise.log_expected_count - constant
+        target_shift = -noise.target_log_expected_count - constant
+        if self.shared and self.log_normaliser is None:
+            step = NoiseStep("logistic", noise.word_ids, noise_shift, target_shift, noise.multiplicity)
+            fused = fused_loss(output, hidden, target, step)
+            if fused is not None:
+                return fused
+        scores = score_noise(noise, output, hidden, target, shift=noise_shift)
+        target_score, noise_score = scores.target_score + target_shift, scores.noise_score
         if self.log_normaliser is not None:
             log_normaliser = self.log_normaliser(hidden).to(target_score.dtype)
             target_score, noise_score = target_score - log_normaliser, noise_score - log_normaliser[:, None]
-        elif self.fixed_log_normaliser:
-            target_score = target_score - self.fixed_log_normaliser
-        return binary_loss(
-            target_score - scores.noise.target_log_expected_count,
-            noise_score,
-            multiplicity=scores.multiplicity,
-        )
+        return binary_loss(target_score, noise_score, multiplicity=scores.multiplicity)
 
 
 class _Affine(nn.Module):

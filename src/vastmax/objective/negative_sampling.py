@@ -11,8 +11,8 @@ from torch import Tensor
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
 from vastmax.objective.binary import binary_loss
-from vastmax.objective.noise_scores import checked_num_samples, score_noise
-from vastmax.output.base import Output
+from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
+from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
 
 Exclude = Literal["none", "target", "window"]
@@ -90,16 +90,15 @@ class NegativeSampling(Objective):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
-        scores = score_noise(
-            self.proposal,
-            self.num_samples,
-            output,
-            hidden,
-            target,
-            shared=self.shared,
-            context=context,
-            generator=generator,
-        )
+        noise = self.proposal.draw(target, self.num_samples, shared=self.shared, context=context, generator=generator)
+        if self.shared and self.exclude != "window":
+            step = NoiseStep(
+                "logistic", noise.word_ids, multiplicity=noise.multiplicity, mask_target=self.exclude == "target"
+            )
+            fused = fused_loss(output, hidden, target, step)
+            if fused is not None:
+                return fused
+        scores = score_noise(noise, output, hidden, target)
         excluded = None
         if self.exclude == "target":
             excluded = target

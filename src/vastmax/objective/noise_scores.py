@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from vastmax.errors import InputError
-from vastmax.output.base import FlatOutput, Output
-from vastmax.proposal.base import Context, Noise, Proposal
+from vastmax.output.base import FlatOutput, NoiseStep, Output
+from vastmax.proposal.base import Noise
 
 
 @dataclass(frozen=True)
@@ -48,38 +47,31 @@ class NoiseScores:
 
 
 def score_noise(
-    proposal: Proposal,
-    num_samples: int,
-    output: Output,
-    hidden: Tensor,
-    target: Tensor,
-    *,
-    shared: bool,
-    shift: Callable[[Noise], Tensor] | None = None,
-    context: Context | None,
-    generator: torch.Generator | None,
+    noise: Noise, output: Output, hidden: Tensor, target: Tensor, *, shift: Tensor | None = None
 ) -> NoiseScores:
-    """Draw, gather, score: one gather for targets and noise, one (N, D)×(D, K') product for shared noise.
+    """Gather, score: one gather for targets and noise, one (N, D)×(D, K') product for shared noise.
 
-    Each row is gathered once, however often it is in play, so that its gradient is one row too. `shift` says what to
-    add to the scores of the noise, in the shape of its `log_expected_count`: a constant.
+    Each row is gathered once, however often it is in play, so that its gradient is one row too. `shift` is added to the
+    scores of the noise, in the shape of its `log_expected_count`: a constant.
     """
     assert isinstance(output, FlatOutput)  # Objective.check refused anything else when the head was built
-    noise = proposal.draw(target, num_samples, shared=shared, context=context, generator=generator)
     word_ids, position = torch.unique(torch.cat([noise.word_ids, target]), sorted=True, return_inverse=True)
     num_noise = noise.word_ids.shape[0]
     noise_position, target_position = position[:num_noise], position[num_noise:]
     rows = output.select(word_ids)
     if noise.position is None:
-        noise_score, target_score = rows.score_both(
-            hidden, noise_position, target_position, noise_shift=None if shift is None else shift(noise)
-        )
+        noise_score, target_score = rows.score_both(hidden, noise_position, target_position, noise_shift=shift)
         return NoiseScores(noise, noise_score, target_score, noise.multiplicity)
     noise_score = rows.score_at(hidden, noise_position[noise.position])
     if shift is not None:
-        added = shift(noise)
-        noise_score = noise_score.add_(added[noise.position] if added.ndim == 1 else added)
+        noise_score = noise_score.add_(shift[noise.position] if shift.ndim == 1 else shift)
     return NoiseScores(noise, noise_score, rows.score_at(hidden, target_position), None)
+
+
+def fused_loss(output: Output, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:
+    """The losses (N,) by the layer's own kernel, where it has one for this step: see `FlatOutput.noise_loss`."""
+    assert isinstance(output, FlatOutput)
+    return output.noise_loss(hidden, target, step)
 
 
 def checked_num_samples(num_samples: int) -> int:

@@ -11,8 +11,8 @@ from torch.autograd.function import once_differentiable
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
 from vastmax.objective.buffers import scaled_rows
-from vastmax.objective.noise_scores import checked_num_samples, score_noise
-from vastmax.output.base import Output
+from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
+from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Noise, Proposal
 
 AccidentalHits = Literal["keep", "mask"]
@@ -101,22 +101,23 @@ class SampledSoftmax(Objective):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
-        scores = score_noise(
-            self.proposal,
-            self.num_samples,
-            output,
-            hidden,
-            target,
-            shared=True,
-            shift=_correction,
-            context=context,
-            generator=generator,
+        noise = self.proposal.draw(target, self.num_samples, context=context, generator=generator)
+        masked = noise.unique or self.accidental_hits == "mask"
+        corrected = noise.unique or self.accidental_hits == "keep"
+        step = NoiseStep(
+            "softmax",
+            noise.word_ids,
+            noise_shift=_correction(noise),
+            target_shift=-noise.target_log_expected_count if corrected else None,
+            mask_target=masked,
         )
-        masked = scores.noise.unique or self.accidental_hits == "mask"
-        corrected = scores.noise.unique or self.accidental_hits == "keep"
+        fused = fused_loss(output, hidden, target, step)
+        if fused is not None:
+            return fused
+        scores = score_noise(noise, output, hidden, target, shift=step.noise_shift)
         target_score = scores.target_score
-        if corrected:
-            target_score = target_score - scores.noise.target_log_expected_count
+        if step.target_shift is not None:
+            target_score = target_score + step.target_shift
         hit = scores.hits(target) if masked else None
         loss: Tensor = _LogSumExpWithTarget.apply(  # type: ignore[no-untyped-call]
             scores.noise_score, target_score, hit

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vastmax.errors import InputError
+from vastmax.kernels import row_update
 
 
 def touched_rows(gradient: Tensor) -> tuple[Tensor | None, Tensor]:
@@ -28,8 +29,7 @@ def coalesce_rows(gradient: Tensor) -> Tensor:
             f"a gradient of layout {gradient.layout} with {kind}; expected a dense one or a COO tensor whose one "
             "sparse dimension is the rows: build it with indices of shape (1, U)"
         )
-    row_ids = gradient._indices()[0]
-    if gradient.is_coalesced() or bool((row_ids[1:] <= row_ids[:-1]).any()):
+    if gradient.is_coalesced() or not _ascend(gradient._indices()[0]):
         return gradient.coalesce()
     # Sorted and distinct, as the layers here produce them; but autograd drops the mark of it when it stores a gradient.
     return torch.sparse_coo_tensor(
@@ -57,10 +57,29 @@ def add_rows_(table: Tensor, row_ids: Tensor | None, update: Tensor, *, alpha: f
         write_rows_(table, row_ids, rows.add(update, alpha=alpha))
     elif row_ids is None:
         table.add_(update, alpha=alpha)
+    elif _kernel_takes(table, update):
+        row_update.add_rows(
+            table.view(len(table), -1),
+            row_ids,
+            update.view(len(update), -1),
+            scale=alpha,
+            threads=torch.get_num_threads(),
+        )
     else:
         # The sum of a dense and a sparse tensor runs in parallel over the rows; index_add_, as general, does not.
         rows = torch.sparse_coo_tensor(row_ids[None], update, table.shape, is_coalesced=True, check_invariants=False)
         table.add_(rows, alpha=alpha)
+
+
+def _ascend(row_ids: Tensor) -> bool:
+    if row_ids.device.type == "cpu" and row_ids.is_contiguous():
+        return row_update.is_ascending(row_ids)
+    return not bool((row_ids[1:] <= row_ids[:-1]).any())
+
+
+def _kernel_takes(table: Tensor, update: Tensor) -> bool:
+    """Whether the native row update takes these: float32 rows on a CPU, none of width 0."""
+    return all(x.device.type == "cpu" and x.dtype == torch.float32 and x.is_contiguous() for x in (table, update))
 
 
 def one_per_row(numbers: Tensor, rows: Tensor) -> Tensor:

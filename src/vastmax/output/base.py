@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Protocol, Self
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -90,6 +91,30 @@ class Rows(ABC):
         return noise_score, self.score_at(hidden, target_position)
 
 
+@dataclass(frozen=True)
+class NoiseStep:
+    """A training step against noise words that the batch shares, whose loss a layer may compute by itself.
+
+    With x = s + `noise_shift` of each noise word and t = s + `target_shift` of the target: "softmax" is
+    −t + log(e^t + Σ e^x), "logistic" −log σ(t) − Σ `multiplicity`·log σ(−x).
+
+    Attributes:
+        kind: which loss.
+        word_ids: (K,) int64, sorted and distinct.
+        noise_shift: (K,), a constant; None for 0.
+        target_shift: (N,), a constant; None for 0.
+        multiplicity: (K,), a constant; None for 1. "logistic" only.
+        mask_target: whether a noise word is left out for the example whose target it is.
+    """
+
+    kind: Literal["softmax", "logistic"]
+    word_ids: Tensor
+    noise_shift: Tensor | None = None
+    target_shift: Tensor | None = None
+    multiplicity: Tensor | None = None
+    mask_target: bool = False
+
+
 class FlatOutput(Output):
     """A layer that gives any word a score s(w), so that every objective trains it: p(w | h) ∝ exp s(w).
 
@@ -105,6 +130,13 @@ class FlatOutput(Output):
     @abstractmethod
     def select(self, word_ids: Tensor) -> Rows:
         """The rows of `word_ids` (U,), sorted and distinct: one gather for target and noise together."""
+
+    def noise_loss(self, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:
+        """The losses (N,) of `step`, gradients as from `select`, where the layer has a kernel for it; None: it has not.
+
+        The objectives' own arithmetic on `select` is what it must equal.
+        """
+        return None
 
     @abstractmethod
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:

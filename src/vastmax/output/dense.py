@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from vastmax.errors import InputError
-from vastmax.output.base import Rows
+from vastmax.output.base import NoiseStep, Rows
 from vastmax.output.linear_rows import LinearRows
+from vastmax.output.native_noise_loss import native_noise_loss
 from vastmax.output.rows import RowSparse, gather_rows
 from vastmax.output.table import TableOutput
 
@@ -111,6 +112,12 @@ class Dense(RowSparse, TableOutput):
             shift = self.score_shift.index_select(0, word_ids)
             bias = shift if bias is None else bias + shift
         return LinearRows(word_ids, weight, bias)
+
+    def noise_loss(self, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:
+        """See `FlatOutput.noise_loss`."""
+        if self.score_shift is not None:
+            return None
+        return native_noise_loss(hidden, self.weight, self.bias, target, step, sparse_gradients=self.sparse_gradients)
 
     def table(self) -> tuple[Tensor, Tensor | None]:
         """See `TableOutput.table`."""

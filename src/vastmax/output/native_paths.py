@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from vastmax.eager import eager
-from vastmax.errors import InputError
 from vastmax.kernels.hierarchical import TreeArrays
 from vastmax.output.large_memory import empty_in_large_pages
+from vastmax.output.rows import gradient_of_rows, require_leaf
 
 
 class _NativeLogProb(torch.autograd.Function):
@@ -73,16 +73,9 @@ class _NativeLogProb(torch.autograd.Function):
             bias_gradient=bias_rows,
             threads=torch.get_num_threads(),
         )
-        to_weight = _of_rows(row, weight_rows, ctx.weight_shape, ctx.sparse_gradients) if ctx.wants[1] else None
-        to_bias = _of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients) if ctx.wants[2] else None
+        to_weight = gradient_of_rows(row, weight_rows, ctx.weight_shape, ctx.sparse_gradients) if ctx.wants[1] else None
+        to_bias = gradient_of_rows(row, bias_rows, ctx.weight_shape[:1], ctx.sparse_gradients) if ctx.wants[2] else None
         return to_hidden, to_weight, to_bias, None, None, None, None
-
-
-def _of_rows(row: Tensor, values: Tensor, shape: torch.Size, sparse: bool) -> Tensor:
-    """A gradient of `shape` that is zero but for the given rows, ascending and distinct."""
-    if sparse:
-        return torch.sparse_coo_tensor(row[None], values, shape, is_coalesced=True, check_invariants=False)
-    return values.new_zeros(shape).index_copy_(0, row, values)
 
 
 @eager  # the kernel takes memory, which a traced tensor does not have
@@ -114,11 +107,8 @@ def native_log_prob(
         grad and weight.requires_grad,
         grad and bias is not None and bias.requires_grad,
     )
-    if sparse_gradients and wants[1] and not weight.is_leaf:
-        raise InputError(
-            "a parameter with row-sparse gradients is not a leaf (FSDP's flat parameters, or a parametrization): "
-            "build the layer with sparse_gradients=False, or use DistributedDataParallel"
-        )
+    if sparse_gradients and wants[1]:
+        require_leaf(weight)
     if bias is None:
         bias = weight.new_zeros(weight.shape[0])
     log_prob: Tensor = _NativeLogProb.apply(hidden, weight, bias, leaf, arrays, wants, sparse_gradients)  # type: ignore[no-untyped-call]

@@ -50,10 +50,7 @@ class _GatherRows(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (row,) = ctx.saved_tensors
-        return (
-            torch.sparse_coo_tensor(row[None], gradient, ctx.table_shape, is_coalesced=True, check_invariants=False),
-            None,
-        )
+        return gradient_of_rows(row, gradient, ctx.table_shape, sparse=True), None
 
 
 def gather_rows(table: Tensor, row: Tensor, *, sparse: bool) -> Tensor:
@@ -76,10 +73,22 @@ def gather_rows(table: Tensor, row: Tensor, *, sparse: bool) -> Tensor:
     """
     if not sparse:
         return table.index_select(0, row)
+    require_leaf(table)
+    rows: Tensor = _GatherRows.apply(table, row)  # type: ignore[no-untyped-call]
+    return rows
+
+
+def gradient_of_rows(row: Tensor, values: Tensor, shape: torch.Size, sparse: bool) -> Tensor:
+    """A gradient of `shape` that is zero but for the given rows, ascending and distinct."""
+    if sparse:
+        return torch.sparse_coo_tensor(row[None], values, shape, is_coalesced=True, check_invariants=False)
+    return values.new_zeros(shape).index_copy_(0, row, values)
+
+
+def require_leaf(table: Tensor) -> None:
+    """Raises: InputError: `table` is no leaf: its sparse gradient would meet an operation that cannot take it."""
     if not table.is_leaf:
         raise InputError(
             "a parameter with row-sparse gradients is not a leaf (FSDP's flat parameters, or a parametrization): "
             "build the layer with sparse_gradients=False, or use DistributedDataParallel"
         )
-    rows: Tensor = _GatherRows.apply(table, row)  # type: ignore[no-untyped-call]
-    return rows

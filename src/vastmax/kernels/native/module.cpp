@@ -8,6 +8,9 @@ void bind_phrases(nb::module_ &m);
 void bind_skipgram(nb::module_ &m);
 void bind_hierarchical(nb::module_ &m);
 void bind_narrow_softmax(nb::module_ &m);
+void bind_linear_softmax(nb::module_ &m);
+void bind_noise_loss(nb::module_ &m);
+void bind_row_update(nb::module_ &m);
 
 NB_MODULE(_native, m) {
     // At exit a script's last loss may still hold a batch's plan; that is no leak worth a word on stderr.
@@ -18,4 +21,7 @@ NB_MODULE(_native, m) {
     bind_skipgram(m);
     bind_hierarchical(m);
     bind_narrow_softmax(m);
+    bind_linear_softmax(m);
+    bind_noise_loss(m);
+    bind_row_update(m);
 }

@@ -1,12 +1,8 @@
 // The Python face of the softmax over narrow vectors, and its choice of instruction set.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
-#include <optional>
-#include <stdexcept>
-
+#include "bindings.hpp"
 #include "narrow_softmax.hpp"
 #include "targets.hpp"
 
@@ -15,13 +11,7 @@ using namespace vastmax;
 
 namespace {
 
-template <typename T> using Column = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OptionalBias = std::optional<Column<const float>>;
-
-void require(bool holds, const char *what) {
-    if (!holds) throw std::invalid_argument(what);
-}
 
 // Calls f with the functions of one instruction set.
 template <typename F> void with_target(const std::string &target, const F &f) {
