@@ -17,6 +17,8 @@ MEASUREMENTS = {
     "kill_and_resume": "fifty kills of a training run, each resumed (about five minutes)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
+    "embedding_options": "what each option of training costs (a minute)",
+    "embedding_options_quality": "what each option is worth (about ten minutes)",
     "embedding_speed": "skip-gram against gensim, five seeds (about twenty minutes)",
 }
 
