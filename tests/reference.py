@@ -31,23 +31,96 @@ def sigmoid(x: float) -> float:
 
 
 @dataclass
+class KeptText:
+    """What subsampling leaves of sentences, in spans of whole sentences; the stream's numbers are used word by word."""
+
+    vocab_size: int
+    keep_threshold: np.ndarray
+    window: int
+    span: int = 2048
+    words: int = 0
+    kept: int = 0
+
+    def spans(self, sentences: list[list[int]], stream: Iterator[int]) -> Iterator[tuple[float, list[KeptWord]]]:
+        """Yield the share of the text that lies before a span, and the span's words."""
+        total, done, s = sum(map(len, sentences)), 0, 0
+        while s < len(sentences):
+            share = done / max(total, 1)
+            kept: list[KeptWord] = []
+            while s < len(sentences) and len(kept) < self.span:
+                drawn = []
+                for w in sentences[s]:
+                    if w < self.vocab_size:
+                        self.words += 1
+                        r = next(stream)
+                        if r >> 32 <= self.keep_threshold[w]:
+                            drawn.append((w, 1 + ((r & 0xFFFFFFFF) * self.window >> 32)))
+                first, last = len(kept), len(kept) + len(drawn) - 1
+                for p, (w, width) in enumerate(drawn, start=first):
+                    kept.append(KeptWord(w, range(max(first, p - width), min(last, p + width) + 1), len(drawn)))
+                done += len(sentences[s])
+                s += 1
+            self.kept += len(kept)
+            yield share, kept
+
+
+@dataclass(frozen=True)
+class KeptWord:
+    """A word that subsampling kept, the positions in its window, itself included, and how many its sentence kept."""
+
+    word: int
+    window: range
+    sentence_length: int
+
+
+@dataclass
+class NoisePools:
+    """Pools of noise words from an alias table, drawn one ahead of use."""
+
+    alias_threshold: np.ndarray
+    alias_word: np.ndarray
+    size: int
+    stream: Iterator[int]
+    ahead: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ahead = self._draw()
+
+    def next(self) -> list[int]:
+        pool, self.ahead = self.ahead, self._draw()
+        return pool
+
+    def _draw(self) -> list[int]:
+        pool = []
+        for _ in range(self.size):
+            r = next(self.stream)
+            slot = (r >> 32) * len(self.alias_word) >> 32
+            pool.append(slot if r & 0xFFFFFFFF <= self.alias_threshold[slot] else int(self.alias_word[slot]))
+        return pool
+
+
+@dataclass
 class SkipgramBlock:
-    """Centres handled together: their words, the contexts of each, and the pool of noise words they share."""
+    """Centres handled together: their words, the contexts of each, all the words of their windows, the shared pool."""
 
-    centres: list[int]
-    contexts: list[list[int]]
-    pool: list[int]
+    centres: list[int] = field(default_factory=list)
+    contexts: list[list[int]] = field(default_factory=list)
+    windows: list[set[int]] = field(default_factory=list)
+    pool: list[int] = field(default_factory=list)
 
-    def noise_weight(self, i: int, j: int, negative: int) -> float:
-        """K / P for each pair of centre i whose context is not the noise word itself."""
-        return negative / len(self.pool) * sum(o != self.pool[j] for o in self.contexts[i])
+    def noise_weight(self, i: int, j: int, negative: int, exclude: str = "target") -> float:
+        """K / P for each pair of centre i for which the noise word counts."""
+        noise, contexts = self.pool[j], self.contexts[i]
+        if exclude == "window" and noise in self.windows[i]:
+            return 0.0
+        return negative / len(self.pool) * sum(exclude != "target" or o != noise for o in contexts)
 
-    def loss(self, centre: np.ndarray, context: np.ndarray, negative: int) -> float:
+    def loss(self, centre: np.ndarray, context: np.ndarray, negative: int, exclude: str = "target") -> float:
         total = 0.0
         for i, c in enumerate(self.centres):
             total -= sum(log_sigmoid(centre[c] @ context[o]) for o in self.contexts[i])
             for j, w in enumerate(self.pool):
-                total -= self.noise_weight(i, j, negative) * log_sigmoid(-(centre[c] @ context[w]))
+                total -= self.noise_weight(i, j, negative, exclude) * log_sigmoid(-(centre[c] @ context[w]))
         return total
 
 
@@ -64,54 +137,39 @@ class SkipgramReference:
     negative: int
     pool_sizes: list[int]  # one a band of distances
     block_size: int = 32
+    exclude: str = "target"
     band_width: int = 8
-    span: int = 2048
     words: int = 0
     kept: int = 0
     predictions: int = 0
     loss: float = 0.0
     seen: list[SkipgramBlock] = field(default_factory=list)
+    after_span: Callable[[list[KeptWord], float], None] | None = None  # what another objective does with the same span
 
     def train(self, sentences: list[list[int]], alpha_begin: float, alpha_end: float, seed: int) -> None:
         stream = splitmix64(seed)
-        next_pool = self._draw_pool(stream)
-        total, done, s = sum(map(len, sentences)), 0, 0
-        while s < len(sentences):
-            alpha = alpha_begin + (alpha_end - alpha_begin) * done / max(total, 1)
-            kept: list[tuple[int, int, int, int]] = []  # word, first and last position of its sentence, window
-            longest = 0
-            while s < len(sentences) and len(kept) < self.span:
-                words = []
-                for w in sentences[s]:
-                    if w < len(self.centre):
-                        self.words += 1
-                        r = next(stream)
-                        if r >> 32 <= self.keep_threshold[w]:
-                            words.append((w, 1 + ((r & 0xFFFFFFFF) * self.window >> 32)))
-                first, last = len(kept), len(kept) + len(words) - 1
-                kept += [(w, first, last, width) for w, width in words]
-                longest = max(longest, len(words))
-                done += len(sentences[s])
-                s += 1
-            self.kept += len(kept)
+        pools = NoisePools(self.alias_threshold, self.alias_word, max(self.pool_sizes), stream)
+        text = KeptText(len(self.centre), self.keep_threshold, self.window)
+        for share, kept in text.spans(sentences, stream):
+            longest = max((k.sentence_length for k in kept), default=0)
             for band, pool_size in enumerate(self.pool_sizes):
                 near = band * self.band_width
                 if near + 1 >= longest:
                     break
+                distances = range(near + 1, near + self.band_width + 1)
                 for begin in range(0, len(kept), self.block_size):
-                    block = SkipgramBlock([], [], [])
+                    block = SkipgramBlock()
                     for p in range(begin, min(begin + self.block_size, len(kept))):
-                        word, first, last, width = kept[p]
-                        inside = range(max(first, p - width), min(last, p + width) + 1)
-                        distances = range(near + 1, near + self.band_width + 1)
-                        block.centres.append(word)
-                        block.contexts.append([kept[q][0] for q in inside if abs(q - p) in distances])
-                    if not any(block.contexts):
-                        continue
-                    block.pool = next_pool[:pool_size]
-                    next_pool = self._draw_pool(stream)
-                    self.seen.append(block)
-                    self.step(block, alpha)
+                        block.centres.append(kept[p].word)
+                        block.contexts.append([kept[q].word for q in kept[p].window if abs(q - p) in distances])
+                        block.windows.append({kept[q].word for q in kept[p].window})
+                    if any(block.contexts):
+                        block.pool = pools.next()[:pool_size]
+                        self.seen.append(block)
+                        self.step(block, alpha_begin + (alpha_end - alpha_begin) * share)
+            if self.after_span:
+                self.after_span(kept, alpha_begin + (alpha_end - alpha_begin) * share)
+        self.words, self.kept = text.words, text.kept
 
     def step(self, block: SkipgramBlock, alpha: float) -> None:
         h = self.centre[block.centres].copy()
@@ -120,7 +178,7 @@ class SkipgramReference:
         for i in range(len(h)):
             self.predictions += len(block.contexts[i])
             for j in range(len(noise)):
-                score, weight = h[i] @ noise[j], block.noise_weight(i, j, self.negative)
+                score, weight = h[i] @ noise[j], block.noise_weight(i, j, self.negative, self.exclude)
                 self.loss -= weight * log_sigmoid(-score)
                 g_noise[i, j] = -alpha * weight * sigmoid(score)
         for i, c in enumerate(block.centres):
@@ -135,13 +193,90 @@ class SkipgramReference:
         for j, w in enumerate(block.pool):
             self.context[w] += g_noise[:, j] @ h
 
-    def _draw_pool(self, stream: Iterator[int]) -> list[int]:
-        pool = []
-        for _ in range(max(self.pool_sizes)):
-            r = next(stream)
-            slot = (r >> 32) * len(self.centre) >> 32
-            pool.append(slot if r & 0xFFFFFFFF <= self.alias_threshold[slot] else int(self.alias_word[slot]))
-        return pool
+
+@dataclass
+class CbowBlock:
+    """Centres handled together that have contexts: their words, the contexts of each, and the pool they share."""
+
+    centres: list[int] = field(default_factory=list)
+    contexts: list[list[int]] = field(default_factory=list)
+    pool: list[int] = field(default_factory=list)
+
+    def noise_weight(self, i: int, j: int, negative: int, exclude: str = "target") -> float:
+        """K / P for a noise word that counts."""
+        window = {"none": [], "target": [self.centres[i]], "window": [self.centres[i], *self.contexts[i]]}[exclude]
+        return 0.0 if self.pool[j] in window else negative / len(self.pool)
+
+    def loss(self, words: np.ndarray, output: np.ndarray, negative: int, exclude: str = "target") -> float:
+        total = 0.0
+        for i, c in enumerate(self.centres):
+            h = words[self.contexts[i]].mean(axis=0)
+            total -= log_sigmoid(h @ output[c])
+            for j, w in enumerate(self.pool):
+                total -= self.noise_weight(i, j, negative, exclude) * log_sigmoid(-(h @ output[w]))
+        return total
+
+
+@dataclass
+class CbowReference:
+    """The documented order of CBOW training, in float64, on (V, D) matrices that it changes in place."""
+
+    input: np.ndarray
+    output: np.ndarray
+    keep_threshold: np.ndarray
+    alias_threshold: np.ndarray
+    alias_word: np.ndarray
+    window: int
+    negative: int
+    pool_size: int
+    block_size: int
+    gradient: str = "exact"
+    exclude: str = "target"
+    words: int = 0
+    kept: int = 0
+    predictions: int = 0
+    loss: float = 0.0
+    seen: list[CbowBlock] = field(default_factory=list)
+
+    def train(self, sentences: list[list[int]], alpha_begin: float, alpha_end: float, seed: int) -> None:
+        stream = splitmix64(seed)
+        pools = NoisePools(self.alias_threshold, self.alias_word, self.pool_size, stream)
+        text = KeptText(len(self.input), self.keep_threshold, self.window)
+        for share, kept in text.spans(sentences, stream):
+            for begin in range(0, len(kept), self.block_size):
+                block = CbowBlock()
+                for p in range(begin, min(begin + self.block_size, len(kept))):
+                    contexts = [kept[q].word for q in kept[p].window if q != p]
+                    if contexts:
+                        block.centres.append(kept[p].word)
+                        block.contexts.append(contexts)
+                if block.centres:
+                    block.pool = pools.next()
+                    self.seen.append(block)
+                    self.step(block, alpha_begin + (alpha_end - alpha_begin) * share)
+        self.words, self.kept = text.words, text.kept
+
+    def step(self, block: CbowBlock, alpha: float) -> None:
+        h = np.array([self.input[contexts].mean(axis=0) for contexts in block.contexts])
+        noise = self.output[block.pool].copy()
+        scores = [h[i] @ self.output[c] for i, c in enumerate(block.centres)]
+        g_noise = np.zeros((len(h), len(noise)))
+        steps = []
+        for i, c in enumerate(block.centres):
+            self.predictions += 1
+            for j in range(len(noise)):
+                score, weight = h[i] @ noise[j], block.noise_weight(i, j, self.negative, self.exclude)
+                self.loss -= weight * log_sigmoid(-score)
+                g_noise[i, j] = -alpha * weight * sigmoid(score)
+            self.loss -= log_sigmoid(scores[i])
+            g = alpha * sigmoid(-scores[i])
+            steps.append(g_noise[i] @ noise + g * self.output[c])
+            self.output[c] += g * h[i]
+        for j, w in enumerate(block.pool):
+            self.output[w] += g_noise[:, j] @ h
+        for contexts, step in zip(block.contexts, steps, strict=True):
+            for o in contexts:
+                self.input[o] += step / len(contexts) if self.gradient == "exact" else step
 
 
 def numerical_gradient(f: Callable[[], float], x: np.ndarray, step: float = 1e-6) -> np.ndarray:

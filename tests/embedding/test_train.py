@@ -49,8 +49,18 @@ def bits(vectors: WordVectors) -> bytes:
     return vectors.vectors.tobytes() + vectors.output_vectors.tobytes()
 
 
-def test_words_that_share_contexts_become_neighbours(corpus):
-    vectors = train_embeddings(corpus, epochs=5, **SMALL)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"exclude": "none"},
+        {"model": "cbow"},
+        {"model": "cbow", "cbow_gradient": "word2vec"},
+        {"model": "cbow", "exclude": "window"},
+    ],
+)
+def test_words_that_share_contexts_become_neighbours(corpus, options):
+    vectors = train_embeddings(corpus, epochs=5, **options, **SMALL)
     for kind in (NUMBERS, FRUITS):
         nearest = [word for word, _ in vectors.most_similar(kind[0], topn=5)]
         assert set(nearest) == set(kind[1:])
@@ -64,8 +74,9 @@ def test_one_thread_is_a_function_of_corpus_settings_and_seed_to_the_bit(corpus,
     assert bits(train_embeddings(corpus, epochs=2, seed=2, **SMALL)) != first
 
 
-def test_several_threads_learn_the_same_things(corpus):
-    vectors = train_embeddings(corpus, epochs=5, **{**SMALL, "threads": 3})
+@pytest.mark.parametrize("model", ["skipgram", "cbow"])
+def test_several_threads_learn_the_same_things(corpus, model):
+    vectors = train_embeddings(corpus, model=model, epochs=5, **{**SMALL, "threads": 3})
     assert {word for word, _ in vectors.most_similar("pear", topn=5)} == set(FRUITS) - {"pear"}
     assert vectors.training["threads"] == 3
 
@@ -75,6 +86,28 @@ def test_the_pairs_trained_are_those_that_windows_and_epochs_promise(corpus, sen
     vectors = train_embeddings(corpus, epochs=4, window=3, **SMALL)
     assert vectors.training["predictions"] == pytest.approx(4 * expected_pairs(lengths, 3), rel=0.01)
     assert vectors.training["words"] == 4 * corpus.num_tokens
+
+
+def test_cbow_predicts_every_word_that_has_another_near_it(corpus):
+    vectors = train_embeddings([*[["a", "b"]] * 1000, *[["c"]] * 500], model="cbow", epochs=2, **SMALL)
+    assert vectors.training["predictions"] == 2 * 2000
+    assert vectors.training["words"] == 2 * 2500
+
+
+def test_cbow_is_a_function_of_corpus_settings_and_seed_to_the_bit(corpus, sentences):
+    first = bits(train_embeddings(corpus, model="cbow", epochs=2, **SMALL))
+    assert bits(train_embeddings(sentences, model="cbow", epochs=2, **SMALL)) == first
+    assert bits(train_embeddings(corpus, model="cbow", epochs=2, cbow_gradient="word2vec", alpha=0.1, **SMALL)) != first
+
+
+def test_a_wide_window_is_as_stable_as_a_narrow_one(data_folder):
+    """Brown, where windows of 50 put a word into hundreds of overlapping means."""
+    corpus = Corpus(data_folder / "brown.txt", cache=False)
+    for gradient in ("exact", "word2vec"):
+        vectors = train_embeddings(
+            corpus, model="cbow", cbow_gradient=gradient, window=50, epochs=1, vector_size=32, threads=1
+        )
+        assert vectors.training["losses"][0] < 0.8 * 6 * np.log(2)
 
 
 def test_pairs_after_subsampling_are_within_one_per_cent_of_expectation(data_folder):
@@ -133,9 +166,10 @@ def test_a_learning_rate_far_too_high_is_noticed_in_the_first_epoch(corpus, alph
 
 @pytest.mark.parametrize("size", [2, 3, 5, 12])
 @pytest.mark.parametrize("options", [{}, {"window": 50}, {"negative": 20}])
-def test_tiny_vocabularies_do_not_diverge(size, options):
+@pytest.mark.parametrize("model", [{}, {"model": "cbow"}, {"model": "cbow", "cbow_gradient": "word2vec"}])
+def test_tiny_vocabularies_do_not_diverge(size, options, model):
     ids = np.random.default_rng(1).integers(0, size, (2000, 20))
-    vectors = train_embeddings([[f"w{i}" for i in row] for row in ids], epochs=2, **{**SMALL, **options})
+    vectors = train_embeddings([[f"w{i}" for i in row] for row in ids], epochs=2, **{**SMALL, **model, **options})
     untrained = (1 + options.get("negative", 5)) * np.log(2)
     assert max(vectors.training["losses"]) < untrained
 
@@ -172,7 +206,10 @@ def test_any_noise_exponent_trains(corpus, exponent):
         ({"threads": 0}, "threads is 0; expected a whole number from 1"),
         ({"seed": -1}, "seed is -1; expected a whole number from 0"),
         ({"max_final_vocab": 0}, "max_final_vocab is 0; expected a whole number of at least 1"),
-        ({"model": "cbow"}, "model is 'cbow'; expected 'skipgram'"),
+        ({"model": "glove"}, "model is 'glove'; expected 'skipgram' or 'cbow'"),
+        ({"cbow_gradient": "sum"}, "cbow_gradient is 'sum'; expected 'exact' or 'word2vec'"),
+        ({"exclude": None}, "exclude is None; expected 'none' or 'target' or 'window'"),
+        ({"model": "cbow", "alpha": 0}, r"alpha is 0; .*such as 0\.1"),
         ({"objective": "softmax"}, "objective is 'softmax'; expected 'negative-sampling'"),
     ],
 )

@@ -23,7 +23,9 @@ def make_text(V, num_sentences, longest, seed=0):
     return sentences, counts
 
 
-def make_pair(sentences, counts, D, target, *, window=3, negative=5, sample=1e-2, pools=(16,), seed=0):
+def make_pair(
+    sentences, counts, D, target, *, window=3, negative=5, sample=1e-2, pools=(16,), exclude="target", seed=0
+):
     """A kernel and its float64 twin on the same random matrices."""
     kernel = SkipgramKernel(
         counts,
@@ -32,6 +34,7 @@ def make_pair(sentences, counts, D, target, *, window=3, negative=5, sample=1e-2
         negative=negative,
         sample=sample,
         ns_exponent=0.75,
+        exclude=exclude,
         pool_sizes=np.array(pools, np.int32),
         target=target,
     )
@@ -42,12 +45,13 @@ def make_pair(sentences, counts, D, target, *, window=3, negative=5, sample=1e-2
         kernel.centre[:, :D].astype(np.float64),
         kernel.context[:, :D].astype(np.float64),
         kernel._keep,
-        kernel._alias_threshold,
-        kernel._alias_word,
+        kernel._noise.thresholds,
+        kernel._noise.words,
         window,
         negative,
         list(pools),
         kernel._centres,
+        exclude,
     )
     return kernel, twin
 
@@ -107,6 +111,26 @@ def test_any_shape_of_text_equals_the_twin(lengths, V, D, seed):
     assert (result.words, result.kept, result.predictions) == (twin.words, twin.kept, twin.predictions)
     assert result.loss == pytest.approx(twin.loss, rel=1e-5, abs=1e-5)
     np.testing.assert_allclose(kernel.centre[:, :D], twin.centre, atol=5e-5)
+
+
+@pytest.mark.parametrize("target", available_targets())
+@pytest.mark.parametrize("exclude", ["none", "window"])
+@pytest.mark.parametrize(("window", "pools"), [(3, [24]), (20, [24, 16, 8])])
+def test_every_rule_for_noise_words_equals_the_twin(target, exclude, window, pools):
+    sentences, counts = make_text(V=30, num_sentences=20, longest=60, seed=4)
+    kernel, twin = make_pair(sentences, counts, 20, target, window=window, pools=pools, sample=0, exclude=exclude)
+    result = run(kernel, sentences, 0.005, 0.001)
+    twin.train([s.tolist() for s in sentences], 0.005, 0.001, seed=7)
+    assert result.loss == pytest.approx(twin.loss, rel=1e-5)
+    np.testing.assert_allclose(kernel.centre[:, :20], twin.centre, atol=1e-4)
+    np.testing.assert_allclose(kernel.context[:, :20], twin.context, atol=1e-4)
+    weights = {
+        rule: sum(
+            b.noise_weight(i, j, 5, rule) for b in twin.seen for i in range(len(b.centres)) for j in range(len(b.pool))
+        )
+        for rule in ("none", "target", "window")
+    }
+    assert weights["window"] < 0.9 * weights["target"] < 0.9 * weights["none"]  # the rules differ on this text
 
 
 def test_a_small_step_moves_against_the_numerical_gradient_of_the_documented_loss():
@@ -193,11 +217,11 @@ def test_any_noise_exponent_gives_a_law(exponent):
 
 
 def test_pool_grows_with_window_and_negatives_and_stays_a_multiple_of_eight():
-    assert pool_sizes_for(5, 5, 32).tolist() == [24]
+    assert pool_sizes_for(5, 5, 32).tolist() == [16]
     assert pool_sizes_for(1, 1, 32).tolist() == [8]
-    assert pool_sizes_for(5, 20, 32).tolist() == [96]
+    assert pool_sizes_for(5, 20, 32).tolist() == [64]
     # Seven bands; each position of the first has 2 · (50 + … + 43) / 50 = 14.88 contexts.
-    assert pool_sizes_for(50, 5, 32).tolist() == [8 * round(32 * 14.88 * 5 / 40 / 8), 48, 40, 32, 16, 8, 8]
+    assert pool_sizes_for(50, 5, 32).tolist() == [8 * round(32 * 14.88 * 5 / 60 / 8), 32, 24, 16, 16, 8, 8]
 
 
 def test_rows_are_aligned_and_padded_with_zeros():

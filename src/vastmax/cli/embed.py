@@ -23,6 +23,11 @@ from vastmax.cli.resuming import CheckpointMinutes, CheckpointPath, NoCheckpoint
 from vastmax.cli.vectors_argument import FormatOption
 from vastmax.errors import InputError
 
+OBJECTIVE_HELP = (
+    "negative-sampling: a word is told from noise words. hierarchical-softmax: it is found in a Huffman tree. "
+    "negative-sampling+hierarchical-softmax: both."
+)
+
 
 def embed(
     context: typer.Context,
@@ -30,6 +35,14 @@ def embed(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="VECTORS", help="Where the vectors go.", show_default=False)
     ],
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="skipgram: a word predicts those around it; cbow: they predict it.")
+    ] = "skipgram",
+    objective: Annotated[str, typer.Option(metavar="OBJECTIVE", help=OBJECTIVE_HELP)] = "negative-sampling",
+    cbow_gradient: Annotated[
+        str,
+        typer.Option(metavar="exact|word2vec", help="CBOW: the gradient of the mean of the contexts, or of the sum."),
+    ] = "exact",
     vector_size: Annotated[int, typer.Option(metavar="INT", help="Numbers in a word's vector.")] = 100,
     window: Annotated[int, typer.Option(metavar="INT", help="Words on each side that are predicted, at most.")] = 5,
     min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 5,
@@ -48,9 +61,16 @@ def embed(
     ns_exponent: Annotated[
         float, typer.Option(metavar="FLOAT", help="Noise words are drawn by their count to this power.")
     ] = 0.75,
+    exclude: Annotated[
+        str,
+        typer.Option(
+            metavar="EXCLUDE", help="Noise words that do not count: target (the word predicted), window, none."
+        ),
+    ] = "target",
     epochs: Annotated[int, typer.Option(metavar="INT", help="How often the corpus is read.")] = 5,
     alpha: Annotated[
-        float | None, typer.Option(metavar="FLOAT", help="Learning rate at the start.  [default: 0.0275]")
+        float | None,
+        typer.Option(metavar="FLOAT", help="Learning rate at the start.  [default: by model and objective]"),
     ] = None,
     min_alpha: Annotated[
         float | None, typer.Option(metavar="FLOAT", help="Learning rate at the end.  [default: alpha / 10000]")
@@ -75,7 +95,7 @@ def embed(
     vectors_format: FormatOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
-    """Train word vectors: skip-gram with negative sampling.
+    """Train word vectors: skip-gram or CBOW.
 
     \b
     Examples:
@@ -100,6 +120,9 @@ def embed(
         raise InputError(f"--phrases is {phrases}; expected a number of passes, 0 for none")
     settings = checked(  # before the corpus is read
         TrainingSettings(
+            model=model,
+            objective=objective,
+            cbow_gradient=cbow_gradient,
             vector_size=vector_size,
             window=window,
             min_count=min_count,
@@ -108,6 +131,7 @@ def embed(
             sample=sample,
             negative=negative,
             ns_exponent=ns_exponent,
+            exclude=exclude,
             epochs=epochs,
             alpha=alpha,
             min_alpha=min_alpha,

@@ -285,7 +285,7 @@ class TrainingRun:
         restored = last_good.restore()
         message = (
             f"training diverged in epoch {epoch + 1} (loss {loss:.4g} nats a prediction); {kept}. "
-            f"alpha was {settings.alpha:g}: try alpha={min(settings.alpha / 4, default_alpha(settings.model)):.3g}"
+            f"alpha was {settings.alpha:g}: try alpha={min(settings.alpha / 4, default_alpha(settings)):.3g}"
         )
         return DivergenceError(message, self.word_vectors() if restored else None)
 

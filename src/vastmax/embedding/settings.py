@@ -12,9 +12,15 @@ from typing import Any
 from vastmax.errors import InputError
 from vastmax.text import read_word_list
 
-DEFAULT_ALPHA = 0.0275
-"""Starting learning rate. Noise words shared by a block make each step a little less noisy than drawing them for each
-pair does, and bear a slightly higher rate than word2vec's 0.025 (quality: benchmarks/records/embedding_speed.json)."""
+MODELS = ("skipgram", "cbow")
+OBJECTIVES = ("negative-sampling", "hierarchical-softmax", "negative-sampling+hierarchical-softmax")
+"""What there are kernels for: every model with every objective."""
+
+CBOW_GRADIENTS = ("exact", "word2vec")
+"""The gradient of the mean of the contexts, or as word2vec has it, that of their sum."""
+
+EXCLUSIONS = ("none", "target", "window")
+"""The noise words that do not count: none; the word that is predicted; every word of the centre's window."""
 
 FINAL_SHARE_OF_ALPHA = 1e-4
 """The learning rate falls to this share of `alpha`, as in word2vec."""
@@ -29,6 +35,7 @@ class TrainingSettings:
 
     model: str = "skipgram"
     objective: str = "negative-sampling"
+    cbow_gradient: str = "exact"
     vector_size: int = 100
     window: int = 5
     min_count: int = 5
@@ -37,16 +44,39 @@ class TrainingSettings:
     sample: float = 1e-3
     negative: int = 5
     ns_exponent: float = 0.75
+    exclude: str = "target"
     epochs: int = 5
-    alpha: float | None = None  # default_alpha(model)
+    alpha: float | None = None  # default_alpha
     min_alpha: float | None = None  # FINAL_SHARE_OF_ALPHA of alpha
     threads: int | None = None  # the cores this process may use
     seed: int = 1
 
 
-def default_alpha(model: str) -> float:
-    """Return the learning rate that a model starts from unless told otherwise."""
-    return {"skipgram": DEFAULT_ALPHA}[model]
+def default_alpha(settings: TrainingSettings | CheckedSettings) -> float:
+    """Return the learning rate that a model with an objective starts from unless told otherwise.
+
+    Noise words shared by a block make each step a little less noisy than drawing them for each pair does, and bear a
+    slightly higher rate than word2vec's 0.025 (quality: benchmarks/records/embedding_speed.json).
+    """
+    exact = settings.cbow_gradient == "exact"
+    return {
+        ("skipgram", "negative-sampling"): 0.0275,
+        ("skipgram", "hierarchical-softmax"): 0.03,
+        ("skipgram", "negative-sampling+hierarchical-softmax"): 0.025,
+        ("cbow", "negative-sampling"): 0.1 if exact else 0.05,
+        ("cbow", "hierarchical-softmax"): 0.06 if exact else 0.04,
+        ("cbow", "negative-sampling+hierarchical-softmax"): 0.06 if exact else 0.04,
+    }[settings.model, settings.objective]
+
+
+def samples_noise(settings: TrainingSettings | CheckedSettings) -> bool:
+    """Return whether negative sampling is (part of) the objective; if not, `negative` is 0 once checked."""
+    return "negative-sampling" in settings.objective.split("+")
+
+
+def walks_paths(settings: TrainingSettings | CheckedSettings) -> bool:
+    """Return whether hierarchical softmax is (part of) the objective."""
+    return "hierarchical-softmax" in settings.objective.split("+")
 
 
 def usable_cores() -> int:
@@ -63,6 +93,7 @@ class CheckedSettings:
 
     model: str
     objective: str
+    cbow_gradient: str
     vector_size: int
     window: int
     min_count: int
@@ -71,6 +102,7 @@ class CheckedSettings:
     sample: float
     negative: int
     ns_exponent: float
+    exclude: str
     epochs: int
     alpha: float
     min_alpha: float
@@ -84,10 +116,16 @@ class CheckedSettings:
 
 def checked(settings: TrainingSettings) -> CheckedSettings:
     """Fill in what depends on the machine or on other settings; raise InputError on the first that cannot be used."""
-    model = _one_of("model", settings.model, ("skipgram",))
-    alpha = default_alpha(model) if settings.alpha is None else _number("alpha", settings.alpha)
+    for name, choices in (
+        ("model", MODELS),
+        ("objective", OBJECTIVES),
+        ("cbow_gradient", CBOW_GRADIENTS),
+        ("exclude", EXCLUSIONS),
+    ):
+        _one_of(name, getattr(settings, name), choices)
+    alpha = default_alpha(settings) if settings.alpha is None else _number("alpha", settings.alpha)
     if not alpha > 0:
-        raise InputError(f"alpha is {alpha:g}; expected a learning rate above 0, such as {default_alpha(model)}")
+        raise InputError(f"alpha is {alpha:g}; expected a learning rate above 0, such as {default_alpha(settings)}")
     _real("alpha", alpha, 0.0, math.inf)
     min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else _number("min_alpha", settings.min_alpha)
     if not 0 <= min_alpha <= alpha:
@@ -95,16 +133,18 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
     threads = usable_cores() if settings.threads is None else settings.threads
     limit = settings.max_final_vocab
     return CheckedSettings(
-        model=model,
-        objective=_one_of("objective", settings.objective, ("negative-sampling",)),
+        model=settings.model,
+        objective=settings.objective,
+        cbow_gradient=settings.cbow_gradient,
         vector_size=_whole("vector_size", settings.vector_size, 1, 65_536),
         window=_whole("window", settings.window, 1, 1_000_000),
         min_count=_whole("min_count", settings.min_count, 1, None),
         max_final_vocab=None if limit is None else _whole("max_final_vocab", limit, 1, None),
         stop_words=_word_list("stop_words", settings.stop_words),
         sample=_real("sample", settings.sample, 0.0, math.inf),
-        negative=_whole("negative", settings.negative, 1, 10_000, why=NO_NOISE),
+        negative=_whole("negative", settings.negative, 1, 10_000, why=NO_NOISE) if samples_noise(settings) else 0,
         ns_exponent=_real("ns_exponent", settings.ns_exponent, -math.inf, math.inf),
+        exclude=settings.exclude,
         epochs=_whole("epochs", settings.epochs, 1, 1_000_000),
         alpha=alpha,
         min_alpha=min_alpha,
@@ -125,10 +165,9 @@ def _word_list(name: str, given: Any) -> tuple[str, ...]:
     return tuple(sorted(set(words)))
 
 
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise InputError(f"{name} is {value!r}; expected {' or '.join(map(repr, choices))}")
-    return value
 
 
 def _whole(name: str, value: Any, least: int, most: int | None, why: str = "") -> int:

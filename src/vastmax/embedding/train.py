@@ -22,6 +22,7 @@ def train_embeddings(
     *,
     model: str = "skipgram",
     objective: str = "negative-sampling",
+    cbow_gradient: str = "exact",
     vector_size: int = 100,
     window: int = 5,
     min_count: int = 5,
@@ -30,6 +31,7 @@ def train_embeddings(
     sample: float = 1e-3,
     negative: int = 5,
     ns_exponent: float = 0.75,
+    exclude: str = "target",
     epochs: int = 5,
     alpha: float | None = None,
     min_alpha: float | None = None,
@@ -43,21 +45,30 @@ def train_embeddings(
     advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
-    """Train word vectors by skip-gram with negative sampling.
+    """Train word vectors: skip-gram or CBOW, by negative sampling, hierarchical softmax or both.
 
     For each centre word c and each context word o within a window drawn uniformly from 1 … `window` (Mikolov et al.
-    2013), stochastic gradient descent on
+    2013), skip-gram with negative sampling is stochastic gradient descent on
 
-        −log σ(v_c · u_o) − Σ_{k ≤ K} log σ(−v_c · u_{w_k}),   w_k ~ Q ∝ count^ns_exponent.
+        −log σ(v_c · u_o) − Σ_{k ≤ K} log σ(−v_c · u_{w_k}),   w_k ~ Q ∝ count^ns_exponent,
 
-    Noise words are drawn once for each block of up to 32 centres and shared by them, weighted so that every pair gets K
-    of them in expectation; a noise word that is a pair's own context does not count for it. σ and the loss are computed
-    to float precision, without a table or clipping. Sentences end windows.
+    or, in CBOW, once for each centre on the same with the mean h of the contexts' vectors in place of v_c, and c in
+    place of o.
+
+    Noise words are drawn once for each block of up to 32 centres and shared by them, weighted so that every prediction
+    gets K of them in expectation. σ and the loss are computed to float precision, without a table or clipping.
+    Sentences end windows.
+
+    With hierarchical softmax the loss of a pair is −Σ log σ(±v_o · u_n) over the nodes n on the path to c in the
+    Huffman tree of the counts, + for branch 1 (word2vec: for branch 0); in CBOW the mean of the contexts stands for
+    v_o. With both objectives the losses are added.
 
     Args:
         corpus: a path, a glob, several paths, "-" for standard input, lists of words, or a `Corpus`.
-        model: "skipgram".
-        objective: "negative-sampling".
+        model: "skipgram", or "cbow".
+        objective: "negative-sampling", "hierarchical-softmax" or "negative-sampling+hierarchical-softmax".
+        cbow_gradient: "exact", each context moves by its share 1/n of the gradient in the mean; or "word2vec", by all
+            of it.
         vector_size: D, the width of the vectors.
         window: the largest distance between centre and context, in words left after subsampling.
         min_count: words that occur less often are left out.
@@ -66,10 +77,15 @@ def train_embeddings(
             they get no vector and are nobody's context or noise, and windows reach across them.
         sample: t of subsampling; a word of relative frequency f is kept with probability min(1, √(t/f) + t/f).
             0 keeps every word.
-        negative: K, noise words a pair.
+        negative: K, noise words a prediction.
         ns_exponent: power of the counts in Q; 1 is the unigram law, 0 the uniform one, negative favours rare words.
+        exclude: noise words that do not count for a prediction: "none"; "target", the word predicted; "window", every
+            word in the window, the centre included.
         epochs: passes over the corpus.
-        alpha: learning rate at the start (None: 0.0275); it falls linearly to `min_alpha` (None: 1e-4 of it).
+        alpha: learning rate at the start (None: 0.0275 for skip-gram, 0.03 with hierarchical softmax, 0.025 with both
+            objectives; 0.1 for CBOW, 0.06 where hierarchical softmax takes part, with word2vec's gradient 0.05 and
+            0.04); it falls linearly to `min_alpha` (None: 1e-4
+            of it).
         threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1, the result is
             bit for bit a function of corpus, settings and seed on one kind of processor.
         seed: of everything random.
@@ -87,16 +103,19 @@ def train_embeddings(
         progress: told of words trained, loss and learning rate.
 
     Returns:
-        The vectors in count order, with counts, output vectors, and in `.training` the settings, the predictions
-        (pairs) trained, the mean loss of each epoch in nats a prediction, and the time taken.
+        The vectors in count order, with counts, output vectors (None without negative sampling), and in `.training` the
+        settings, the predictions trained, the mean loss of each epoch in nats a prediction, and the time taken.
 
     Raises:
         InputError: a setting or the corpus cannot be used, or no word had another in its window; there is a checkpoint
             and `resume` is not asked for, or the other way round, or it was begun with other settings or text.
         DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
 
-    Cost: with n ≈ window + 1 contexts a centre and P ≈ 0.8·n·K noise words a block, 3·D·(n + P) multiply-adds a centre.
-    Memory: two float32 matrices (V, D), D rounded up to a multiple of 16, whatever the length of the text.
+    Cost: in skip-gram, with n ≈ window + 1 contexts a centre and P ≈ 0.5·n·K noise words a block, 3·D·(n + P)
+    multiply-adds a centre; in CBOW 3·D·(1 + P) with P ≈ 3·K, and some 8·D additions, whatever the window. Hierarchical
+    softmax: 3·D·L a pair of skip-gram or a centre of CBOW, L the mean path, about the words' entropy in bits.
+    Memory: two float32 matrices (V, D), three with both objectives, D rounded up to a multiple of 16, whatever the
+    length of the text.
 
     Example:
         >>> sentences = [["the", "king", "rules"], ["the", "queen", "rules"]] * 50
@@ -108,6 +127,7 @@ def train_embeddings(
         TrainingSettings(
             model=model,
             objective=objective,
+            cbow_gradient=cbow_gradient,
             vector_size=vector_size,
             window=window,
             min_count=min_count,
@@ -116,6 +136,7 @@ def train_embeddings(
             sample=sample,
             negative=negative,
             ns_exponent=ns_exponent,
+            exclude=exclude,
             epochs=epochs,
             alpha=alpha,
             min_alpha=min_alpha,

@@ -8,9 +8,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vastmax.distribution.alias import AliasTable
 from vastmax.kernels import _native
 
 Floats = NDArray[np.float32]
+
+EXCLUDE_CODES = {"none": 0, "target": 1, "window": 2}
+"""The noise words that do not count for a prediction, as the kernels number them."""
 
 
 @dataclass(frozen=True)
@@ -75,3 +79,33 @@ def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint
         ratio = sample * counts.sum() / np.maximum(counts, 1)
         keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
     return np.clip(np.round(keep * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
+
+
+@dataclass(frozen=True)
+class NoiseTable:
+    """The law that noise words are drawn from, as the kernels draw."""
+
+    thresholds: NDArray[np.uint32]  # (V,) of an alias table
+    words: NDArray[np.int32]  # (V,)
+    largest_share: float  # the probability of the likeliest word
+
+    @classmethod
+    def of(cls, counts: NDArray[np.int64], ns_exponent: float) -> NoiseTable:
+        """Return the law proportional to count^ns_exponent."""
+        # Relative to the count that weighs most, so that no power overflows.
+        count = np.maximum(counts, 1)
+        law = (count / (count.max() if ns_exponent >= 0 else count.min())) ** ns_exponent
+        table = AliasTable.from_weights(law)
+        return cls(table.thresholds_32_bits(), table.alias, float(law.max() / law.sum()))
+
+
+def kept_counts(counts: NDArray[np.int64], keep: NDArray[np.uint32]) -> NDArray[np.float64]:
+    """Return how many of each word's occurrences subsampling keeps on average."""
+    kept: NDArray[np.float64] = counts * ((keep + 1.0) / 2.0**32)
+    return kept
+
+
+def largest_kept_share(counts: NDArray[np.int64], keep: NDArray[np.uint32]) -> float:
+    """Return the share that the most frequent word has of the words that subsampling keeps."""
+    kept = kept_counts(counts, keep)
+    return float(kept.max() / kept.sum())

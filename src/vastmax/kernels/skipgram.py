@@ -7,12 +7,20 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vastmax.distribution.alias import AliasTable
 from vastmax.kernels import _native
-from vastmax.kernels.embedding_kernel import ChunkResult, keep_thresholds, padded_rows
+from vastmax.kernels.embedding_kernel import (
+    EXCLUDE_CODES,
+    ChunkResult,
+    NoiseTable,
+    keep_thresholds,
+    kept_counts,
+    largest_kept_share,
+    padded_rows,
+)
 from vastmax.kernels.targets import choose_target
+from vastmax.kernels.tree_paths import TreePaths, WalkedTree
 
-PAIRS_PER_NOISE_WORD = 40
+PAIRS_PER_NOISE_WORD = 60
 """How many (centre, context) pairs' worth of noise one drawn word stands for; see `pool_sizes_for`."""
 
 MOST_STALE_PAIRS = 64
@@ -28,7 +36,7 @@ def centres_for(crowding: float, window: int, negative: int) -> int:
     """
     block_size: int = _native.block_size
     band_width: int = _native.band_width
-    stale_pairs_a_centre = min(window + 1, 2 * band_width) * negative * crowding
+    stale_pairs_a_centre = min(window + 1, 2 * band_width) * max(negative, 1) * crowding
     return int(np.clip(MOST_STALE_PAIRS / stale_pairs_a_centre, 1, block_size))
 
 
@@ -39,6 +47,8 @@ def pool_sizes_for(window: int, negative: int, centres: int) -> NDArray[np.int32
     drawn word stands for `PAIRS_PER_NOISE_WORD` of those of a block. Keeping that number fixed keeps the step that a
     noise word takes at once the same for every window and every K, and the cost a pair linear in K.
     """
+    if negative == 0:
+        return np.zeros(0, np.int32)
     band_width: int = _native.band_width
     contexts = 2 * (window - np.arange(window)) / window  # at distance 1, 2, …
     a_band = np.add.reduceat(contexts, np.arange(0, window, band_width))
@@ -48,9 +58,10 @@ def pool_sizes_for(window: int, negative: int, centres: int) -> NDArray[np.int32
 
 
 class SkipgramKernel:
-    """Skip-gram with negative sampling on two matrices that it updates in place.
+    """Skip-gram with negative sampling, hierarchical softmax, or the sum of both losses.
 
-    An `EmbeddingKernel` with the matrices `centre` and `context`, both (V, stride).
+    An `EmbeddingKernel` with the matrix `centre` (V, stride); for negative sampling, which `negative` = 0 turns off,
+    `context` (V, stride); and where there are `paths`, `nodes` (num_nodes, stride).
     """
 
     def __init__(
@@ -62,26 +73,30 @@ class SkipgramKernel:
         negative: int,
         sample: float,
         ns_exponent: float,
+        exclude: str = "target",
+        paths: TreePaths | None = None,
+        threads: int = 1,
+        centres: int | None = None,
         pool_sizes: NDArray[np.int32] | None = None,
         target: str | None = None,
     ) -> None:
         self.centre = padded_rows(counts.size, vector_size)
-        self.context = padded_rows(counts.size, vector_size)
-        self.matrices = {"word_vectors": self.centre, "output_vectors": self.context}
-        self.untrained_loss = (1 + negative) * math.log(2)
+        self.context = padded_rows(counts.size if negative else 0, vector_size)
+        self._tree = WalkedTree(paths, vector_size, threads)
+        self.nodes = self._tree.nodes
+        outputs = {"output_vectors": self.context, "node_vectors": self.nodes}
+        self.matrices = {"word_vectors": self.centre, **{name: rows for name, rows in outputs.items() if len(rows)}}
         self.target = target or choose_target()
         self._window = window
         self._negative = negative
         self._keep = keep_thresholds(counts, sample)
-        # Relative to the count that weighs most, so that no power overflows.
-        count = np.maximum(counts, 1)
-        law = (count / (count.max() if ns_exponent >= 0 else count.min())) ** ns_exponent
-        table = AliasTable.from_weights(law)
-        self._alias_threshold = table.thresholds_32_bits()
-        self._alias_word = table.alias
-        kept = counts * ((self._keep + 1.0) / 2.0**32)
-        crowding = max(float(law.max() / law.sum()), float(kept.max() / kept.sum()))
-        self._centres = centres_for(crowding, window, negative)
+        self._noise = NoiseTable.of(counts, ns_exponent)
+        self._exclude = EXCLUDE_CODES[exclude]
+        self.untrained_loss = self._tree.untrained_loss(kept_counts(counts, self._keep))
+        if negative:
+            self.untrained_loss += (1 + negative) * math.log(2)
+        crowding = max(self._noise.largest_share, largest_kept_share(counts, self._keep))
+        self._centres = centres_for(crowding, window, negative) if centres is None else centres
         self._pool_sizes = pool_sizes_for(window, negative, self._centres) if pool_sizes is None else pool_sizes
 
     def train(
@@ -99,12 +114,14 @@ class SkipgramKernel:
             self.centre,
             self.context,
             self._keep,
-            self._alias_threshold,
-            self._alias_word,
+            self._noise.thresholds,
+            self._noise.words,
             self._window,
             self._negative,
             self._pool_sizes,
             self._centres,
+            self._exclude,
+            *self._tree.arguments,
             word_ids,
             sentence_offsets,
             alpha_begin,

@@ -6,6 +6,7 @@ namespace nb = nanobind;
 void bind_text_encoder(nb::module_ &m);
 void bind_phrases(nb::module_ &m);
 void bind_skipgram(nb::module_ &m);
+void bind_cbow(nb::module_ &m);
 void bind_hierarchical(nb::module_ &m);
 void bind_narrow_softmax(nb::module_ &m);
 void bind_linear_softmax(nb::module_ &m);
@@ -19,6 +20,7 @@ NB_MODULE(_native, m) {
     bind_text_encoder(m);
     bind_phrases(m);
     bind_skipgram(m);
+    bind_cbow(m);
     bind_hierarchical(m);
     bind_narrow_softmax(m);
     bind_linear_softmax(m);

@@ -63,16 +63,21 @@ template <int h, int... lane> inline Vec fold(Vec a, Vec b, std::integer_sequenc
 }
 template <int h> inline Vec fold(Vec a, Vec b) { return fold<h>(a, b, std::make_integer_sequence<int, lanes>{}); }
 
-// Sums of `count` vectors (a power of two, at most `lanes`): the sum of v[k] comes out in lane k * lanes / count.
-template <int count, int h = lanes / 2> inline Vec sum_each(Vec *v) {
+// Sums of `count` vectors (a power of two, at most `lanes`): the sum of v[k] comes out in lane k * lanes / count. (Written
+// without loops: the compiler then keeps all of them in registers.)
+template <int count, int h = lanes / 2> inline Vec sum_each(const Vec *v);
+template <int count, int h, int... k> inline Vec sum_halves(const Vec *v, std::integer_sequence<int, k...>) {
+    Vec half[count / 2] = {fold<h>(v[k], v[k + count / 2])...};
+    return sum_each<count / 2, h / 2>(half);
+}
+template <int count, int h> inline Vec sum_each(const Vec *v) {
     if constexpr (h == 0) {
         return v[0];
     } else if constexpr (count == 1) {
-        v[0] = fold<h>(v[0], v[0]);
-        return sum_each<1, h / 2>(v);
+        Vec half = fold<h>(v[0], v[0]);
+        return sum_each<1, h / 2>(&half);
     } else {
-        for (int k = 0; k < count / 2; ++k) v[k] = fold<h>(v[k], v[k + count / 2]);
-        return sum_each<count / 2, h / 2>(v);
+        return sum_halves<count, h>(v, std::make_integer_sequence<int, count / 2>{});
     }
 }
 inline float sum(Vec v) { return sum_each<1>(&v)[0]; }

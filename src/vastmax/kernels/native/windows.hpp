@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "embedding.hpp"
 #include "random.hpp"
-#include "skipgram.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 
@@ -23,18 +23,18 @@ class Windows {
   public:
     // Takes whole sentences, from number s on, until about `span` words are kept: drops words outside the vocabulary and,
     // by chance, frequent ones, and draws a window for each that is left. Returns the next sentence's number.
-    int64_t fill(const SkipgramModel &model, const Chunk &chunk, int64_t s, uint32_t window, Random &random) {
+    int64_t fill(const Subsampling &words, const Chunk &chunk, int64_t s, uint32_t window, Random &random) {
         positions_.clear();
         longest_ = 0;
         for (; s < chunk.num_sentences && size() < span; ++s) {
-            const int32_t *word = chunk.word_ids + (chunk.sentence_offsets[s] - chunk.sentence_offsets[0]);
-            const int32_t *end = chunk.word_ids + (chunk.sentence_offsets[s + 1] - chunk.sentence_offsets[0]);
+            const int32_t *word = chunk.word_ids + (chunk.sentence_offsets[s] - chunk.origin());
+            const int32_t *end = chunk.word_ids + (chunk.sentence_offsets[s + 1] - chunk.origin());
             auto first = int32_t(size());
             for (; word < end; ++word) {
-                if (*word >= model.vocab_size) continue;
+                if (*word >= words.vocab_size) continue;
                 ++words_;
                 uint64_t r = random.next();
-                if (uint32_t(r >> 32) <= model.keep_threshold[*word])
+                if (uint32_t(r >> 32) <= words.keep_threshold[*word])
                     positions_.push_back({*word, first, 0, int32_t(1 + Random::below(window, uint32_t(r)))});
             }
             auto last = int32_t(size()) - 1;
@@ -56,6 +56,24 @@ class Windows {
         for (int64_t k = p + below + 1, end = std::min<int64_t>(centre.last, p + reach); k <= end; ++k)
             word_ids[step * n++] = positions_[k].word_id;
         return n;
+    }
+
+    // The first and the last position in the window of position p.
+    int64_t window_begin(int64_t p) const { return std::max<int64_t>(positions_[p].first, p - positions_[p].width); }
+    int64_t window_last(int64_t p) const { return std::min<int64_t>(positions_[p].last, p + positions_[p].width); }
+
+    // marks[i] = -1 if the word is in the window of position begin + i, its centre included, else 0; for i < count.
+    void mark(int64_t begin, int count, int32_t word_id, int32_t *marks) const {
+        std::fill_n(marks, count, 0);
+        int64_t first = begin, last = begin;
+        for (int i = 0; i < count; ++i) {
+            first = std::min(first, window_begin(begin + i));
+            last = std::max(last, window_last(begin + i));
+        }
+        for (int64_t q = first; q <= last; ++q)
+            if (positions_[q].word_id == word_id)
+                for (int i = 0; i < count; ++i)
+                    if (window_begin(begin + i) <= q && q <= window_last(begin + i)) marks[i] = -1;
     }
 
     int64_t size() const { return int64_t(positions_.size()); }
