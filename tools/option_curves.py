@@ -69,7 +69,7 @@ def cost(record: dict[str, Any]) -> Figure:
             axes.plot([0, max(x)], [line["start"], line["start"] + line["slope"] * max(x)], color=colour, linewidth=1)
             axes.set_ylabel(f"CPU-nanoseconds a {curve['unit']}")
         axes.set(xlabel=label, xlim=(0, None), ylim=(0, None))
-        axes.legend()
+        axes.legend(loc="upper left")
     return figure
 
 
@@ -92,7 +92,7 @@ def quality(record: dict[str, Any]) -> Figure:
         axes.set(xlabel="CPU-seconds", xscale="log", title=label)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
-    figure.axes[0].legend()
+    figure.axes[0].legend(loc="lower right")
     return figure
 
 
