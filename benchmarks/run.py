@@ -16,6 +16,8 @@ MEASUREMENTS = {
     "going_on": "training that goes on with new text (about five minutes)",
     "kill_and_resume": "fifty kills of a training run, each resumed (about five minutes)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
+    "tree_clustering": "trees from the vectors of 349,435 words: seconds and memory (about five minutes)",
+    "tree_kinds": "how good a language model each kind of tree makes (about ten minutes)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
     "embedding_options": "what each option of training costs (a minute)",
     "embedding_options_quality": "what each option is worth (about ten minutes)",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from vastmax import tree
+from vastmax import tree as trees
 from vastmax.distribution.counts import counts_array
 from vastmax.errors import InputError
 from vastmax.head import Head
@@ -97,10 +97,11 @@ def softmax(hidden_size: int, vocabulary: Any) -> Head:
     "a model of its own, as good as its tree",
     source="Morin & Bengio 2005; Mikolov et al. 2013",
 )
-def hierarchical_softmax(hidden_size: int, vocabulary: Any) -> Head:
-    """Hierarchical over a Huffman tree × CrossEntropy."""
+def hierarchical_softmax(hidden_size: int, vocabulary: Any, *, tree: trees.Tree | None = None) -> Head:
+    """Hierarchical over a tree, a Huffman tree unless another is given, × CrossEntropy."""
     counts = counts_array(vocabulary)
-    return Head(Hierarchical(hidden_size, tree.huffman(counts), counts=counts), CrossEntropy())
+    over = trees.huffman(counts) if tree is None else tree
+    return Head(Hierarchical(hidden_size, over, counts=counts), CrossEntropy())
 
 
 @recipe(
@@ -111,7 +112,7 @@ def hierarchical_softmax(hidden_size: int, vocabulary: Any) -> Head:
 def two_level(hidden_size: int, vocabulary: Any, *, num_classes: int | None = None) -> Head:
     """Hierarchical over frequency classes × CrossEntropy."""
     counts = counts_array(vocabulary)
-    classes = tree.frequency_classes(counts, num_classes)
+    classes = trees.frequency_classes(counts, num_classes)
     return Head(Hierarchical(hidden_size, classes, counts=counts), CrossEntropy())
 
 

@@ -13,7 +13,8 @@ from torch import nn
 from vastmax import Head, objective, proposal
 from vastmax.characters import CharacterCNN
 from vastmax.errors import InputError
-from vastmax.output import CharCNN, Dense
+from vastmax.output import CharCNN, Dense, char_cnn
+from vastmax.output.native_support import kernel_takes
 
 WORDS = ["the", "cat", "cats", "a", "naïve", "<unk>", "antidisestablishmentarianism", "aaaa"]
 BEGIN, END, UNKNOWN, NOTHING = 258, 256, 257, 259
@@ -89,6 +90,32 @@ def test_sampled_and_exact_gradients_agree_when_all_words_are_drawn() -> None:
     torch.testing.assert_close(sampled, exact)
     for mine, theirs in zip(layer.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, theirs.grad.to_dense())
+
+
+def test_the_native_step_is_the_one_of_the_objective(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = small(dtype=torch.float32)
+    hidden, target = torch.randn(9, 6, requires_grad=True), torch.randint(len(WORDS), (9,))
+    results = []
+    for native in (True, False):
+        asked: list[int] = []
+
+        def takes(*tensors: torch.Tensor | None, native: bool = native, asked: list[int] = asked) -> bool:
+            asked.append(1)
+            return native and kernel_takes(*tensors)
+
+        monkeypatch.setattr(char_cnn, "kernel_takes", takes)
+        for build in (objective.SampledSoftmax, objective.NCE):
+            head = Head(layer, build(proposal.Uniform(len(WORDS), unique=True), num_samples=4))
+            head.zero_grad()
+            hidden.grad = None
+            loss = head(hidden, target, generator=torch.Generator().manual_seed(3))
+            loss.backward()
+            gradients = [hidden.grad, *(parameter.grad.to_dense() for parameter in head.output.parameters())]
+            results.append((native, [loss.detach(), *gradients]))
+        assert len(asked) == 2
+    for (_, with_kernel), (_, without) in zip(results[:2], results[2:], strict=True):
+        for mine, theirs in zip(with_kernel, without, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_gradients_are_those_of_the_loss() -> None:

@@ -15,8 +15,9 @@ from reference_trees import log_probs
 from vastmax import tree
 from vastmax.errors import InputError
 from vastmax.kernels.targets import available_targets
-from vastmax.output.hierarchical import Hierarchical, _topk_lowest_id_first
+from vastmax.output.hierarchical import Hierarchical
 from vastmax.output.native_paths import native_best_first
+from vastmax.output.stable_topk import topk_lowest_id_first
 from vastmax.tree import Tree
 
 ZIPF = 1000 / np.arange(1, 301)
@@ -382,7 +383,7 @@ def test_an_inner_node_as_good_as_a_leaf_is_unfolded_first() -> None:
 
 def test_topk_lowest_id_first() -> None:
     log_prob = torch.tensor([[1.0, 3.0, 2.0, 3.0, 2.0, 2.0], [0.0] * 6])
-    value, word_id = _topk_lowest_id_first(log_prob, 4)
+    value, word_id = topk_lowest_id_first(log_prob, 4)
     assert word_id.tolist() == [[1, 3, 2, 4], [0, 1, 2, 3]]
     assert value.tolist() == [[3, 3, 2, 2], [0, 0, 0, 0]]
 

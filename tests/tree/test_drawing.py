@@ -73,3 +73,10 @@ def test_file_and_errors(tmp_path: Path) -> None:
         tree.balanced(3).draw(max_rows=1)
     with pytest.raises(InputError, match="found 2 counts for 3 words"):
         tree.balanced(3).draw(counts=[1, 2])
+
+
+def test_leaves_are_counted_where_words_have_several() -> None:
+    t = tree.joined([tree.balanced(40), tree.random(40, 1)])
+    svg = t.draw(max_rows=4, counts=1000 / np.arange(1, 41))
+    assert re.search(r">\d+ leaves: word 0, ", svg)
+    assert "words:" not in svg

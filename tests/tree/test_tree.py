@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from vastmax import tree
 from vastmax.errors import InputError, UnknownWordError
-from vastmax.tree.tree import Tree, concatenated_ranges
+from vastmax.tree.links import concatenated_ranges
+from vastmax.tree.tree import Tree
 
 BUILDERS = {
     "balanced": lambda V: tree.balanced(V),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +24,7 @@ from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
+    from vastmax.progress import Progress
     from vastmax.text import Vocabulary
     from vastmax.tree import Tree
 
@@ -36,6 +37,16 @@ class Kind(StrEnum):
     CLASSES = "classes"
     RANDOM = "random"
     NESTED = "nested"
+    CLUSTERED = "clustered"
+    KMEANS = "kmeans"
+    WORDNET = "wordnet"
+
+
+class Split(StrEnum):
+    """Where a cluster is cut in two."""
+
+    ADAPTIVE = "adaptive"
+    BALANCED = "balanced"
 
 
 class Mass(StrEnum):
@@ -50,14 +61,16 @@ def tree(
     kind: Annotated[
         Kind,
         typer.Option(
-            metavar="huffman|balanced|classes|random|nested",
-            help="Shortest paths for frequent words; equal paths; two levels by frequency; shuffled; your own labels.",
+            metavar="huffman|balanced|classes|random|nested|clustered|kmeans|wordnet",
+            help="Shortest paths for frequent words; equal paths; two levels by frequency; shuffled; your own labels; "
+            "words of like vectors together, in many levels or in two; kinds of things.",
         ),
     ] = Kind.HUFFMAN,
     min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 1,
     max_final_vocab: MaxFinalVocab = None,
     classes: Annotated[
-        int | None, typer.Option(metavar="INT", help="For classes: how many.  [default: the root of the words' number]")
+        int | None,
+        typer.Option(metavar="INT", help="For classes and kmeans: how many.  [default: the root of the words' number]"),
     ] = None,
     mass: Annotated[
         Mass, typer.Option(metavar="count|sqrt-count", help="For classes: what each holds an equal part of.")
@@ -66,7 +79,30 @@ def tree(
         Path | None,
         typer.Option(metavar="FILE", help='For nested: JSON such as {"sports": ["golf"], "music": ["piano"]}.'),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="INT", help="For random: of the shuffle.")] = 0,
+    vectors: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="For clustered and kmeans: word vectors, such as `vastmax embed` makes."),
+    ] = None,
+    weigh: Annotated[
+        bool, typer.Option("--weigh/--no-weigh", help="For clustered and kmeans: words weigh as much as their count.")
+    ] = False,
+    split: Annotated[
+        Split,
+        typer.Option(metavar="adaptive|balanced", help="For clustered: cut where the clusters meet, or in two halves."),
+    ] = Split.ADAPTIVE,
+    overlap: Annotated[
+        float, typer.Option(metavar="FLOAT", help="For clustered: words so near to the cut go both ways (0 to 0.5).")
+    ] = 0.0,
+    copies: Annotated[
+        int, typer.Option(metavar="INT", help="For clustered: so many trees of different seeds under one root.")
+    ] = 1,
+    wordnet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="For wordnet: the folder of its dictionary files.  [default: where they are installed]"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="INT", help="For random, clustered and kmeans.")] = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the tree in this file.")
     ] = None,
@@ -93,61 +129,116 @@ def tree(
       vastmax tree corpus.txt
       vastmax tree corpus.txt --min-count 5 -o huffman.tree --draw huffman.svg
       vastmax tree corpus.txt --kind classes --json
+      vastmax tree corpus.txt --kind clustered --vectors vectors.safetensors --draw top.svg
+      vastmax tree corpus.txt --kind wordnet --min-count 20 --path dog
       vastmax tree corpus.txt --path king --path queen
     """
     from vastmax.progress import console_progress
 
-    _check_options(kind, labels, classes, rows)
+    options = _Options(classes, mass.value, labels, vectors, weigh, split.value, overlap, copies, wordnet, seed)
+    options.check(kind)
+    if rows < 2:
+        raise InputError(f"--rows is {rows}; a picture needs 2 rows at least")
     for file in (output, draw):
         if file is not None:
             check_output_file(file)
     with console_progress() as progress:
         text = open_corpus(corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress)
-    vocabulary = text.vocabulary.truncate(min_count=min_count, max_size=max_final_vocab)
-    built = _build(kind, vocabulary, classes=classes, mass=mass, labels=labels, seed=seed).with_words(vocabulary.words)
-    paths = {word: built.path(vocabulary.id(word)) for word in path or ()}
+        vocabulary = text.vocabulary.truncate(min_count=min_count, max_size=max_final_vocab)
+        ids = {word: vocabulary.id(word) for word in path or ()}  # an unknown word is refused before the tree is made
+        built = _build(kind, vocabulary, options, progress).with_words(vocabulary.words)
+    paths = {word: built.word_paths(word_id) for word, word_id in ids.items()}
     if output is not None:
         built.save(output)
     if draw is not None:
         built.draw(draw, counts=vocabulary.counts, max_rows=rows)
     described = built.describe(vocabulary.counts)
     if as_json:
-        shown = {word: {"code": found.code, "nodes": list(found.nodes)} for word, found in paths.items()}
+        shown = {
+            word: [{"code": path.code, "nodes": list(path.nodes)} for path in found] for word, found in paths.items()
+        }
         print_json({"kind": kind.value, **asdict(described), "excess_bits": described.excess_bits, "paths": shown})
         return
     print_table(f"{kind.value} tree", ["", ""], described.rows())
     if paths:
-        table = [[word, found.code, str(len(found.nodes))] for word, found in paths.items()]
+        table = [[word, path.code, str(len(path.nodes))] for word, found in paths.items() for path in found]
         print_table("paths", ["word", "branches", "decisions"], table)
 
 
-def _check_options(kind: Kind, labels: Path | None, classes: int | None, rows: int) -> None:
-    if (kind is Kind.NESTED) != (labels is not None):
-        raise InputError(
-            "--kind nested needs --labels FILE"
-            if labels is None
-            else f"--labels {labels} is for --kind nested, not {kind.value}"
-        )
-    if classes is not None and kind is not Kind.CLASSES:
-        raise InputError(f"--classes {classes} is for --kind classes, not {kind.value}")
-    if rows < 2:
-        raise InputError(f"--rows is {rows}; a picture needs 2 rows at least")
+@dataclass(frozen=True)
+class _Options:
+    """What only some kinds of tree have a use for."""
+
+    classes: int | None
+    mass: Literal["count", "sqrt-count"]
+    labels: Path | None
+    vectors: Path | None
+    weigh: bool
+    split: Literal["adaptive", "balanced"]
+    overlap: float
+    copies: int
+    wordnet: Path | None
+    seed: int
+
+    def check(self, kind: Kind) -> None:
+        """Refuse an option that another kind is asked to take, and a kind without what it needs."""
+        of_vectors = (Kind.CLUSTERED, Kind.KMEANS)
+        kinds_of: dict[str, tuple[object, object, tuple[Kind, ...]]] = {  # value, default, who takes it
+            "classes": (self.classes, None, (Kind.CLASSES, Kind.KMEANS)),
+            "mass": (self.mass, Mass.SQRT_COUNT.value, (Kind.CLASSES,)),
+            "labels": (self.labels, None, (Kind.NESTED,)),
+            "vectors": (self.vectors, None, of_vectors),
+            "weigh": (self.weigh, False, of_vectors),
+            "split": (self.split, Split.ADAPTIVE.value, (Kind.CLUSTERED,)),
+            "overlap": (self.overlap, 0.0, (Kind.CLUSTERED,)),
+            "copies": (self.copies, 1, (Kind.CLUSTERED,)),
+            "wordnet": (self.wordnet, None, (Kind.WORDNET,)),
+            "seed": (self.seed, 0, (Kind.RANDOM, *of_vectors)),
+        }
+        for name, (value, default, kinds) in kinds_of.items():
+            if value != default and kind not in kinds:
+                given = f"--{name}" if value is True else f"--{name} {value}"
+                raise InputError(f"{given} is for --kind {' or '.join(kinds)}, not {kind.value}")
+        if kind is Kind.NESTED and self.labels is None:
+            raise InputError("--kind nested needs --labels FILE")
+        if kind in of_vectors and self.vectors is None:
+            raise InputError(f"--kind {kind.value} needs --vectors FILE; `vastmax embed` makes them")
 
 
-def _build(
-    kind: Kind, vocabulary: Vocabulary, *, classes: int | None, mass: Mass, labels: Path | None, seed: int
-) -> Tree:
+def _build(kind: Kind, vocabulary: Vocabulary, options: _Options, progress: Progress) -> Tree:
     from vastmax import tree as trees
 
+    words, counts = list(vocabulary.words), vocabulary.counts
     match kind:
         case Kind.HUFFMAN:
-            return trees.huffman(vocabulary.counts)
+            return trees.huffman(counts)
         case Kind.BALANCED:
             return trees.balanced(len(vocabulary))
         case Kind.CLASSES:
-            return trees.frequency_classes(vocabulary.counts, classes, mass=mass.value)
+            return trees.frequency_classes(counts, options.classes, mass=options.mass)
         case Kind.RANDOM:
-            return trees.random(len(vocabulary), seed)
+            return trees.random(len(vocabulary), options.seed)
         case Kind.NESTED:
-            assert labels is not None  # see _check_options
-            return trees.nested(labels, vocabulary.words)
+            assert options.labels is not None  # see _Options.check
+            return trees.nested(options.labels, words)
+        case Kind.WORDNET:
+            return trees.wordnet(words, counts, options.wordnet)
+    from vastmax.embedding import WordVectors
+
+    assert options.vectors is not None
+    vectors = WordVectors.load(options.vectors)
+    weights = counts if options.weigh else None
+    if kind is Kind.KMEANS:
+        return trees.kmeans_classes(
+            vectors, words, num_classes=options.classes, counts=weights, seed=options.seed, progress=progress
+        )
+    return trees.clustered(
+        vectors,
+        words,
+        split=options.split,
+        overlap=options.overlap,
+        copies=options.copies,
+        counts=weights,
+        seed=options.seed,
+        progress=progress,
+    )

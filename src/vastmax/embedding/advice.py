@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vastmax.embedding.settings import CheckedSettings, usable_cores
+from vastmax.embedding.settings import CheckedSettings
+from vastmax.kernels.cores import usable_cores
 from vastmax.kernels.embedding_kernel import keep_thresholds
 from vastmax.text import Corpus, Vocabulary
 

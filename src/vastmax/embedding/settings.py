@@ -10,6 +10,7 @@ from numbers import Real
 from typing import Any
 
 from vastmax.errors import InputError
+from vastmax.kernels.cores import usable_cores
 from vastmax.text import read_word_list
 
 MODELS = ("skipgram", "cbow")
@@ -77,14 +78,6 @@ def samples_noise(settings: TrainingSettings | CheckedSettings) -> bool:
 def walks_paths(settings: TrainingSettings | CheckedSettings) -> bool:
     """Return whether hierarchical softmax is (part of) the objective."""
     return "hierarchical-softmax" in settings.objective.split("+")
-
-
-def usable_cores() -> int:
-    """Return the cores this process may run on."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not every system can say
-        return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

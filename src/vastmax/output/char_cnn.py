@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,9 +13,11 @@ from torch.utils.checkpoint import checkpoint
 
 from vastmax.characters.convolution import CharacterCNN
 from vastmax.errors import InputError
-from vastmax.output.base import Rows
+from vastmax.output.base import NoiseStep
 from vastmax.output.linear_exact import spans
 from vastmax.output.linear_rows import LinearRows
+from vastmax.output.native_noise_loss import native_noise_loss
+from vastmax.output.native_support import kernel_takes
 from vastmax.output.rows import RowSparse, gather_rows
 from vastmax.output.table import TableOutput
 
@@ -139,7 +142,7 @@ class CharCNN(RowSparse, TableOutput):
         self.frozen_table = None
         super()._load_from_state_dict(*arguments)
 
-    def select(self, word_ids: Tensor) -> Rows:
+    def select(self, word_ids: Tensor) -> LinearRows:
         """See `FlatOutput.select`."""
         bias = None if self.bias is None else gather_rows(self.bias, word_ids, sparse=self.sparse_gradients)
         if self.score_shift is not None:
@@ -148,6 +151,21 @@ class CharCNN(RowSparse, TableOutput):
         if self.frozen_table is not None:
             return LinearRows(word_ids, self.frozen_table.index_select(0, word_ids), bias)
         return LinearRows(word_ids, self._vectors(word_ids, sparse=self.sparse_gradients), bias)
+
+    def noise_loss(self, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:
+        """See `FlatOutput.noise_loss`: the kernel reads the vectors of the words in play as a table of their own."""
+        if not kernel_takes(hidden, self.spelling.project.weight, self.bias):
+            return None
+        word_ids = torch.unique(torch.cat([step.word_ids, target]))
+        rows = self.select(word_ids)
+        return native_noise_loss(
+            hidden,
+            rows.weight,
+            rows.bias,
+            torch.searchsorted(word_ids, target),
+            replace(step, word_ids=torch.searchsorted(word_ids, step.word_ids)),
+            sparse_gradients=False,
+        )
 
     def table(self) -> tuple[Tensor, Tensor | None]:
         """See `TableOutput.table`. Under autograd the network runs again, piece by piece, on the way back."""

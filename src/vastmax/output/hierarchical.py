@@ -18,6 +18,8 @@ from vastmax.output.base import Output, Search
 from vastmax.output.native_paths import native_best_first, native_log_prob
 from vastmax.output.precision import product_dtype
 from vastmax.output.rows import RowSparse
+from vastmax.output.several_leaves import best_words
+from vastmax.output.stable_topk import topk_lowest_id_first
 from vastmax.tree import Tree
 
 # Numbers of an (edges, examples) tile when all words are looked at.
@@ -140,16 +142,33 @@ class Hierarchical(RowSparse, Output):
     def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
         """See `Output.topk`; of equally probable words the lower id comes first.
 
-        On the CPU in float32, with one leaf a word, best first: a node's log-probability bounds all words below it, so
-        only nodes that may hold one of the k best are unfolded. Elsewhere all words are scored, in tiles of examples.
+        On the CPU in float32 best first: a node's log-probability bounds all leaves below it, so only nodes that may
+        hold one of the best are unfolded; see `best_words` for words with several leaves. Elsewhere all words are
+        scored, in tiles of examples.
         """
         if search is not None:
             return search.topk(self, hidden, k)
-        if self._native(hidden) and self.tree.one_leaf_a_word:
-            log_prob, word_id, _ = native_best_first(self._arrays(), hidden, self.weight, self._kernel_bias(), k)
-            return log_prob, word_id
+        if not self._native(hidden):
+            return self._topk_of_all(hidden, k)
+        if self.tree.one_leaf_a_word:
+            return self._best_leaves(hidden, k)
+        return best_words(
+            hidden,
+            k,
+            leaf_words=torch.from_numpy(np.array(self.tree.leaf_words)).long(),
+            leaves_a_word=int(np.diff(self.tree.word_offsets).max()),
+            best_leaves=self._best_leaves,
+            word_log_prob=lambda rows, word_id: self.exact(rows, word_id)[0],
+            brute_force=self._topk_of_all,
+        )
+
+    def _best_leaves(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        log_prob, leaf, _ = native_best_first(self._arrays(), hidden, self.weight, self._kernel_bias(), k)
+        return log_prob, leaf
+
+    def _topk_of_all(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         step = max(1, _TILE_NUMEL // max(1, self.tree.num_edges))
-        tiles = [_topk_lowest_id_first(self.log_prob(part), k) for part in torch.split(hidden, step)]
+        tiles = [topk_lowest_id_first(self.log_prob(part), k) for part in torch.split(hidden, step)]
         return torch.cat([log_prob for log_prob, _ in tiles]), torch.cat([word_id for _, word_id in tiles])
 
     @torch.no_grad()
@@ -249,14 +268,3 @@ def _unigram_biases(tree: Tree, counts: npt.ArrayLike) -> npt.NDArray[np.float64
         return log_mass[1::2] - log_mass[::2]
     node_mass = np.add.reduceat(np.exp(log_mass), tree.child_offsets[:-1])
     return log_mass - np.log(node_mass)[tree.edge_nodes]
-
-
-def _topk_lowest_id_first(log_prob: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """As `Tensor.topk` along rows, equals in the order of their ids, which topk leaves open."""
-    value, _ = log_prob.topk(k, dim=1)
-    above = log_prob > value[:, -1:]
-    level = log_prob == value[:, -1:]
-    taken = above | (level & (level.cumsum(dim=1) <= k - above.sum(dim=1, keepdim=True)))
-    word_id = taken.nonzero()[:, 1].view(-1, k)  # ascending in each row
-    value, order = log_prob.gather(1, word_id).sort(dim=1, descending=True, stable=True)
-    return value, word_id.gather(1, order)

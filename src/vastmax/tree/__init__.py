@@ -4,12 +4,18 @@ No torch here: a tree is a handful of numpy arrays, however many words it holds.
 """
 
 from vastmax.tree.balanced_tree import balanced
+from vastmax.tree.binary_tree import binarised
+from vastmax.tree.clustered_tree import clustered
 from vastmax.tree.description import Description
 from vastmax.tree.frequency_class_tree import frequency_classes
 from vastmax.tree.huffman_tree import huffman
+from vastmax.tree.joined_tree import joined
+from vastmax.tree.kmeans_class_tree import kmeans_classes
 from vastmax.tree.nested_tree import nested
+from vastmax.tree.paths import Path, Paths
 from vastmax.tree.random_tree import random
-from vastmax.tree.tree import Path, Paths, Tree
+from vastmax.tree.tree import Tree
+from vastmax.tree.wordnet_tree import wordnet
 
 __all__ = [
     "Description",
@@ -17,8 +23,13 @@ __all__ = [
     "Paths",
     "Tree",
     "balanced",
+    "binarised",
+    "clustered",
     "frequency_classes",
     "huffman",
+    "joined",
+    "kmeans_classes",
     "nested",
     "random",
+    "wordnet",
 ]

@@ -120,13 +120,16 @@ def _folded_name(tree: Tree, edge: int, share: npt.NDArray[np.float64], num_leav
         _, edge_now = heapq.heappop(open_edges)
         child = int(tree.children[edge_now])
         if child < 0:
-            examples.append(_word_name(tree, int(tree.leaf_words[~child])))
+            name = _word_name(tree, int(tree.leaf_words[~child]))
+            if name not in examples:  # a word may have several leaves here
+                examples.append(name)
             continue
         for below in range(int(tree.child_offsets[child]), int(tree.child_offsets[child + 1])):
             heapq.heappush(open_edges, (-float(share[below]), below))
     label = _cut(tree.labels[int(tree.children[edge])]) if tree.labels else ""
     more = " …" if num_leaves > len(examples) else ""
-    return f"{label + ': ' if label else ''}{num_leaves:,} words: {', '.join(examples)}{more}"
+    unit = "words" if tree.one_leaf_a_word else "leaves"
+    return f"{label + ': ' if label else ''}{num_leaves:,} {unit}: {', '.join(examples)}{more}"
 
 
 def _cut(name: str) -> str:

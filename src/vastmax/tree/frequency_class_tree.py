@@ -10,6 +10,7 @@ import numpy.typing as npt
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
 from vastmax.tree.tree import Tree
+from vastmax.tree.two_levels import two_levels
 
 Mass = Literal["count", "sqrt-count"]
 
@@ -20,7 +21,7 @@ def frequency_classes(counts: npt.ArrayLike, num_classes: int | None = None, *, 
     The device of class-based language models (Goodman 2001; Mikolov et al. 2011). With the mass of a word equal to its
     count every class is chosen equally often; with its square root, the default, frequent words come into smaller
     classes and rare ones into larger, so that the expected class is much smaller. A class of one word is a leaf of the
-    root, which is the same model with one decision less.
+    root.
 
     Args:
         counts: (V,) word counts in id order, any order of frequency; zeros are floored to the smallest positive count.
@@ -45,15 +46,7 @@ def frequency_classes(counts: npt.ArrayLike, num_classes: int | None = None, *, 
         raise InputError(f'mass is {mass!r}; choose "count" or "sqrt-count"')
     order = np.argsort(-weights, kind="stable")
     starts = _equal_mass_cuts((weights if mass == "count" else np.sqrt(weights))[order], C)
-    sizes = np.diff(np.append(starts, V))
-    if V == 1:
-        return Tree([], [])
-    if C == 1:
-        return Tree.from_links(~order, np.array([V]))
-    is_class = sizes > 1
-    root_edges = np.where(is_class, np.cumsum(is_class), ~order[starts])
-    class_words = order[np.repeat(is_class, sizes)]
-    return Tree.from_links(np.concatenate([root_edges, ~class_words]), np.concatenate([[C], sizes[is_class]]))
+    return two_levels(order, np.diff(np.append(starts, V)))
 
 
 def _equal_mass_cuts(mass: npt.NDArray[np.float64], num_parts: int) -> npt.NDArray[np.int64]:

@@ -4,47 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError, UnknownWordError
+from vastmax.tree.links import breadth_first, check_tree
+from vastmax.tree.paths import Path, Paths
 
 if TYPE_CHECKING:
     from vastmax.tree.description import Description
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
-
-
-class Path(NamedTuple):
-    """The decisions from the root to one leaf."""
-
-    nodes: tuple[int, ...]
-    """The inner nodes passed, root first."""
-    branches: tuple[int, ...]
-    """Which child is taken at each of them: 0 is the left one."""
-
-    @property
-    def code(self) -> str:
-        """The branches as text: ``"011"`` is left, right, right; branches of ten and more are set apart by dots."""
-        return ("" if max(self.branches, default=0) < 10 else ".").join(map(str, self.branches))
-
-
-@dataclass(frozen=True)
-class Paths:
-    """The paths of many leaves, end to end; leaf i owns the stretch from ``offsets[i]`` to ``offsets[i + 1]``."""
-
-    offsets: Int64
-    """(leaves + 1,)"""
-    nodes: Int32
-    """(decisions,) node ids, root first within a leaf."""
-    branches: npt.NDArray[Any]
-    """(decisions,) the child taken, in the smallest unsigned integer type that holds them."""
 
 
 class Tree:
@@ -86,40 +61,15 @@ class Tree:
     ) -> None:
         self.children: Int32 = _integers(children, "children")
         self.child_counts: Int32 = _integers(child_counts, "child_counts")
-        num_leaves = 1 if not self.children.size else int((self.children < 0).sum())
+        num_leaves = max(1, int((self.children < 0).sum()))
         self.leaf_words: Int32 = (
             np.arange(num_leaves, dtype=np.int32) if leaf_words is None else _integers(leaf_words, "leaf_words")
         )
-        self._check_structure(num_leaves)
+        check_tree(self.children, self.child_counts, self.leaf_words)
         for array in (self.children, self.child_counts, self.leaf_words):
             array.flags.writeable = False
         self.words = _names(words, self.vocab_size, "words") if words is not None else None
         self.labels = _names(labels, self.num_nodes, "labels of inner nodes") if labels is not None else None
-
-    def _check_structure(self, num_leaves: int) -> None:
-        children, leaf_words = self.children, self.leaf_words
-        if self.child_counts.size and (self.child_counts.min() < 1 or self.child_counts.sum() != children.size):
-            raise InputError(
-                f"not a tree: {self.child_counts.size} inner nodes claim {self.child_counts.sum()} children where "
-                f"{children.size} are given, and each needs one at least"
-            )
-        if not self.child_counts.size and children.size:
-            raise InputError(f"not a tree: {children.size} children but no inner node")
-        inner = children[children >= 0]
-        parents = np.repeat(np.arange(self.child_counts.size), self.child_counts)[children >= 0]
-        numbers = np.arange(1, self.child_counts.size)
-        if not np.array_equal(inner, numbers) or bool((parents >= numbers).any()):
-            raise InputError("not a tree in breadth-first order: inner nodes must be children once each, by level")
-        leaves = ~children[children < 0]
-        if children.size and not (
-            leaves.max(initial=-1) < num_leaves and (np.bincount(leaves, minlength=num_leaves) == 1).all()
-        ):
-            raise InputError(f"not a tree: the {num_leaves} leaves must be numbered from 0, each a child once")
-        if leaf_words.size != num_leaves:
-            raise InputError(f"not a tree: {num_leaves} leaves but {leaf_words.size} words on them")
-        steps = np.diff(leaf_words)
-        if leaf_words[0] != 0 or ((steps != 0) & (steps != 1)).any():
-            raise InputError("not a tree: the words on the leaves must ascend from 0 and leave none out")
 
     @classmethod
     def from_links(
@@ -143,34 +93,9 @@ class Tree:
         Raises:
             InputError: a node that is out of reach of the root, or reached twice.
         """
-        num_nodes = len(child_counts)
-        offsets = np.concatenate([[0], np.cumsum(child_counts, dtype=np.int64)])
-        level = np.array([root], dtype=np.int64) if num_nodes else np.empty(0, dtype=np.int64)
-        node_order, edge_order, seen = [], [], 0
-        while level.size:
-            seen += level.size
-            if seen > num_nodes:
-                raise InputError(f"not a tree: of {num_nodes} inner nodes some are reached twice from the root")
-            node_order.append(level)
-            edges = concatenated_ranges(offsets[level], np.asarray(child_counts)[level])
-            edge_order.append(edges)
-            targets = np.asarray(children)[edges]
-            level = targets[targets >= 0].astype(np.int64)
-        if seen != num_nodes:
-            raise InputError(f"not a tree: {num_nodes - seen} of {num_nodes} inner nodes cannot be reached")
-        if not num_nodes:
-            return cls([], [], words=words)
-        order = np.concatenate(node_order)
-        ordered = np.asarray(children)[np.concatenate(edge_order)].astype(np.int64)
-        is_leaf = ordered < 0
-        ordered[~is_leaf] = np.arange(1, num_nodes)
-        edge_words = ~ordered[is_leaf]
-        by_word = np.argsort(edge_words, kind="stable")
-        leaf_ids = np.empty_like(by_word)
-        leaf_ids[by_word] = np.arange(by_word.size)
-        ordered[is_leaf] = ~leaf_ids
-        named = None if labels is None else [labels[i] for i in order]
-        return cls(ordered, np.asarray(child_counts)[order], edge_words[by_word], words=words, labels=named)
+        ordered = breadth_first(children, child_counts, root=root)
+        named = None if labels is None else [labels[i] for i in ordered.nodes]
+        return cls(ordered.children, ordered.child_counts, ordered.leaf_words, words=words, labels=named)
 
     # Sizes.
 
@@ -325,8 +250,15 @@ class Tree:
         leaves = self.leaves(word)
         if not 0 <= copy < leaves.size:
             raise InputError(f"word {word!r} has {leaves.size} leaves; copy {copy} does not exist, count from 0")
+        return self._leaf_path(int(leaves[copy]))
+
+    def word_paths(self, word: str | int) -> tuple[Path, ...]:
+        """The paths to all leaves of a word: one, but for trees that place words repeatedly. Raises as `path` does."""
+        return tuple(self._leaf_path(int(leaf)) for leaf in self.leaves(word))
+
+    def _leaf_path(self, leaf: int) -> Path:
         nodes, branches = [], []
-        edge = int(self.leaf_edges[leaves[copy]])
+        edge = int(self.leaf_edges[leaf])
         while edge >= 0:
             node = int(self.edge_nodes[edge])
             nodes.append(node)
@@ -417,15 +349,6 @@ def _rebuilt(
     labels: Sequence[str] | None,
 ) -> Tree:
     return Tree(children, child_counts, leaf_words, words=words, labels=labels)
-
-
-def concatenated_ranges(starts: npt.NDArray[np.integer], lengths: npt.NDArray[np.integer]) -> Int64:
-    """``np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths)])``, without the loop."""
-    lengths = np.asarray(lengths, dtype=np.int64)
-    ends = np.cumsum(lengths)
-    ranges: Int64 = np.arange(ends[-1] if ends.size else 0)
-    ranges += np.repeat(np.asarray(starts) - (ends - lengths), lengths)
-    return ranges
 
 
 def _integers(values: npt.ArrayLike, name: str) -> Int32:

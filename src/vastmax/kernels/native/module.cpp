@@ -9,6 +9,7 @@ void bind_skipgram(nb::module_ &m);
 void bind_cbow(nb::module_ &m);
 void bind_hierarchical(nb::module_ &m);
 void bind_narrow_softmax(nb::module_ &m);
+void bind_two_clusters(nb::module_ &m);
 void bind_linear_softmax(nb::module_ &m);
 void bind_noise_loss(nb::module_ &m);
 void bind_row_update(nb::module_ &m);
@@ -23,6 +24,7 @@ NB_MODULE(_native, m) {
     bind_cbow(m);
     bind_hierarchical(m);
     bind_narrow_softmax(m);
+    bind_two_clusters(m);
     bind_linear_softmax(m);
     bind_noise_loss(m);
     bind_row_update(m);

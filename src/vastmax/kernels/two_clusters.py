@@ -1,0 +1,45 @@
+"""The door to the kernel that parts groups of vectors in two: float32 arrays, used in place."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vastmax.kernels import _native
+from vastmax.kernels.targets import choose_target
+
+
+def two_clusters(
+    vectors: NDArray[np.float32],
+    members: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    seeds: NDArray[np.uint64],
+    *,
+    weights: NDArray[np.float32] | None = None,
+    iterations: int,
+    threads: int,
+    target: str | None = None,
+) -> NDArray[np.float32]:
+    """Fit a mixture of two Gaussians to each group of vectors and return the log-odds of its members.
+
+    The components have their own means and shares and one spherical variance; `iterations` steps of EM from two means
+    set apart in a random direction. Log-odds are log r/(1 − r), r being the responsibility of the second component; 0
+    throughout a group whose vectors are all alike.
+
+    Args:
+        vectors: (V, D), finite.
+        members: (n,) rows of `vectors`, group after group.
+        offsets: (groups + 1,) where each group begins.
+        seeds: (groups,) of the directions.
+        weights: (V,) > 0, how much each vector counts; None: all alike.
+        iterations: ≥ 1.
+        threads: at most so many; the result does not depend on them.
+        target: an instruction set, see `vastmax.kernels.targets.available_targets`.
+
+    Cost: (iterations + 4)·2·n·D multiply-adds.
+    """
+    log_odds = np.empty(members.size, dtype=np.float32)
+    _native.two_clusters(
+        target or choose_target(), vectors, weights, members, offsets, seeds, iterations, log_odds, threads
+    )
+    return log_odds
