@@ -23,8 +23,12 @@ MEASUREMENTS = {
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
     "sampling_proposals": "importance sampling, its proposals, target partitions, and how bias falls (two minutes)",
     "two_towers": "recommendation on Gowalla: the softmax over all items against sampled ones (about an hour)",
+    "embedding_options": "what each option of training costs (a minute)",
+    "embedding_options_quality": "what each option is worth (about ten minutes)",
     "embedding_speed": "skip-gram against gensim, five seeds (about twenty minutes)",
     "embedding_speed --model cbow": "CBOW against gensim, five seeds (about ten minutes)",
+    "embedding_speed --objective hierarchical-softmax": "skip-gram's other objective (about twenty minutes)",
+    "embedding_speed --model cbow --objective hierarchical-softmax --cbow-gradient word2vec": "CBOW's (ten minutes)",
 }
 
 

@@ -47,8 +47,8 @@ class TreePaths:
 def visits_an_exchange(threads: int) -> int:
     """Return how often a thread visits a node near the root before it exchanges what it learnt there with the others.
 
-    What `threads` threads learn meanwhile starts from the same rows and adds up, so many threads must exchange often. One
-    thread has nobody to exchange with: 0.
+    What `threads` threads learn meanwhile starts from the same rows and adds up, so many threads must exchange often.
+    One thread has nobody to exchange with: 0.
     """
     return 0 if threads == 1 else max(1, min(MOST_VISITS_AN_EXCHANGE, 2 * MOST_VISITS_AN_EXCHANGE // threads))
 
