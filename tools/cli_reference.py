@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,20 @@ def pages() -> dict[str, str]:
     from vastmax.cli.main import app
 
     group = get_command(app)
-    commands = group.commands  # type: ignore[attr-defined]
     top = group.make_context("vastmax", [], resilient_parsing=True)
-    written = {"index.md": _index(_help(top), commands)}
-    for name, command in commands.items():
-        context = command.make_context(name, [], parent=top, resilient_parsing=True)
-        written[f"{name}.md"] = _page(f"vastmax {name}", _help(context))
-    return written
+    written = {}
+    for name, context in _commands(group, top):
+        written[f"{name.replace(' ', '-')}.md"] = _page(f"vastmax {name}", _help(context))
+    return {"index.md": _index(_help(top), [file.removesuffix(".md") for file in written]), **written}
+
+
+def _commands(group: Any, parent: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Name and context of every command, and of those within it."""
+    for name, command in group.commands.items():
+        context = command.make_context(name, [], parent=parent, resilient_parsing=True)
+        yield f"{before}{name}", context
+        if hasattr(command, "commands"):
+            yield from _commands(command, context, f"{before}{name} ")
 
 
 def _help(context: Any) -> str:
@@ -42,8 +50,8 @@ def _page(title: str, text: str) -> str:
     return f"# {title}\n\n```text\n{text}\n```\n"
 
 
-def _index(text: str, commands: dict[str, object]) -> str:
-    links = "\n".join(f"- [{name}]({name}.md)" for name in commands)
+def _index(text: str, pages: list[str]) -> str:
+    links = "\n".join(f"- [{name.replace('-', ' ')}]({name}.md)" for name in pages)
     return (
         _page("vastmax", text) + f"\n{links}\n\n"
         "Results go to standard output, progress and complaints to standard error. On a terminal results are tables;\n"

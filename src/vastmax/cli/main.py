@@ -18,6 +18,7 @@ from vastmax.cli.demo import demo
 from vastmax.cli.embed import embed
 from vastmax.cli.evaluate import evaluate
 from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
+from vastmax.cli.lm import lm
 from vastmax.cli.map import map_
 from vastmax.cli.neighbours import neighbours
 from vastmax.cli.output import prepare_streams
@@ -35,6 +36,7 @@ app = typer.Typer(
 for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree):
     app.command()(_command)
 app.command("map")(map_)  # a function of that name would hide Python's own
+app.add_typer(lm)
 
 
 @app.callback(invoke_without_command=True)

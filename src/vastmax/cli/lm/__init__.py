@@ -1,0 +1,31 @@
+"""`vastmax lm`: language models, one file a command."""
+
+from __future__ import annotations
+
+import typer
+
+from vastmax.cli.lm.generate import generate
+from vastmax.cli.lm.next import next_word
+from vastmax.cli.lm.perplexity import perplexity
+from vastmax.cli.lm.score import score
+from vastmax.cli.lm.train import train
+
+lm = typer.Typer(
+    name="lm",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="""Train and use language models, with any encoder and any output method.
+
+    \b
+    Examples:
+      vastmax lm train corpus.txt -o run
+      vastmax lm train corpus.txt --encoder transformer --method adaptive -o run
+      vastmax lm perplexity run test.txt
+      vastmax lm next run "the cat sat on the"
+    """,
+)
+lm.command("train")(train)
+lm.command("perplexity")(perplexity)
+lm.command("score")(score)
+lm.command("next")(next_word)
+lm.command("generate")(generate)

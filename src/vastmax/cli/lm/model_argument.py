@@ -1,0 +1,56 @@
+"""The run that the commands about trained models read, and the device they work on."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.language_model import LanguageModel
+    from vastmax.language_model.run_folder import RunFolder
+
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", show_default=False, help="The folder that vastmax lm train has written.")
+]
+Device = Annotated[
+    str | None, typer.Option(metavar="cpu|cuda", help="Where to compute.  [default: cuda where there is one]")
+]
+
+
+def require_torch() -> None:
+    """Raise InputError unless PyTorch is installed."""
+    if find_spec("torch") is None:
+        raise InputError("language models need PyTorch, which is not installed: pip install 'vastmax[torch]'")
+
+
+def checked_device(device: str | None) -> str:
+    """The device that is meant, if it is there."""
+    import torch
+
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+        raise InputError(f"--device is {device!r}; expected cpu, cuda or cuda:NUMBER")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise InputError(f"--device is {device}, but PyTorch sees {torch.cuda.device_count()} CUDA devices; use cpu")
+    return device
+
+
+def open_model(run: Path, device: str | None) -> tuple[RunFolder, LanguageModel]:
+    """The run and its best model, in eval mode."""
+    require_torch()
+    from vastmax.language_model.run_folder import RunFolder
+
+    folder = RunFolder.open(run)
+    return folder, folder.load_model(checked_device(device))
+
+
+def words_of(folder: RunFolder, line: str) -> list[str]:
+    """The words of a line as the run's text was read."""
+    return (line.lower() if folder.text.get("lowercase") else line).split()

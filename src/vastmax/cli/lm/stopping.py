@@ -1,0 +1,53 @@
+"""Ctrl-C and SIGTERM while a model is trained: heard at once, obeyed after the step, when there is a state to save."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import Self
+
+from vastmax.cli.failure import EXIT_INTERRUPTED
+
+
+class StopSignals:
+    """In a `with`: the first signal is kept in mind, and whoever asks is told; a second one interrupts at once.
+
+    Attributes:
+        number: of the signal that came; None as long as none did.
+    """
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._before: list[tuple[int, object]] = []
+
+    def __call__(self) -> bool:
+        """Whether a signal came."""
+        return self.number is not None
+
+    @property
+    def exit_code(self) -> int:
+        """What shells make of the signal."""
+        return 128 + self.number if self.number is not None else EXIT_INTERRUPTED
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = [(number, signal.signal(number, self._heard)) for number in self._SIGNALS]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before:
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _heard(self, number: int, _: FrameType | None) -> None:
+        if self.number is None:
+            self.number = number
+        elif number == signal.SIGTERM:
+            sys.exit(128 + number)
+        else:
+            raise KeyboardInterrupt

@@ -1,0 +1,265 @@
+"""`vastmax lm train`: a language model from text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vastmax.cli.corpus_options import (
+    Column,
+    CorpusSources,
+    DecodingErrors,
+    Errors,
+    Lowercase,
+    MaxFinalVocab,
+    UseCache,
+    open_corpus,
+)
+from vastmax.cli.failure import StoppedError
+from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
+from vastmax.cli.lm.stopping import StopSignals
+from vastmax.cli.output import check_output_file, print_json
+from vastmax.cli.vectors_argument import AsJson
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.language_model.run_folder import RunFolder
+    from vastmax.language_model.train import Trainer
+    from vastmax.text import Corpus
+
+
+def train(
+    context: typer.Context,
+    corpus: CorpusSources,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="RUN", help="The folder of the run.", show_default=False)
+    ],
+    encoder: Annotated[
+        str, typer.Option(metavar="NAME", help="What reads: log-bilinear, feed-forward, lstm, transformer.")
+    ] = "lstm",
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="What predicts: softmax, sampled-softmax, nce, adaptive, and others.")
+    ] = "sampled-softmax",
+    hidden_size: Annotated[int, typer.Option(metavar="INT", help="Numbers in a hidden vector.")] = 256,
+    encoder_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Such as num_layers=2; may be given several times.")
+    ] = None,
+    method_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Such as num_samples=64; may be given several times.")
+    ] = None,
+    tied: Annotated[bool, typer.Option("--tied", help="Words read and words predicted share their vectors.")] = False,
+    valid: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="Validation text; may be given several times.")
+    ] = None,
+    held_out: Annotated[
+        float, typer.Option(metavar="FLOAT", help="Without --valid: the share at the end of CORPUS for it; 0 for none.")
+    ] = 0.05,
+    min_count: Annotated[int, typer.Option(metavar="INT", help="Words that are rarer than this are <unk>.")] = 2,
+    max_final_vocab: MaxFinalVocab = None,
+    epochs: Annotated[int, typer.Option(metavar="INT", help="How often the text is read.")] = 5,
+    minutes: Annotated[float | None, typer.Option(metavar="FLOAT", help="Train for so long, not by epochs.")] = None,
+    streams: Annotated[int, typer.Option(metavar="INT", help="Parts of the text read side by side.")] = 32,
+    stretch: Annotated[int, typer.Option(metavar="INT", help="Words of each part read at a time.")] = 32,
+    accumulation: Annotated[int, typer.Option(metavar="INT", help="Stretches that make up one step.")] = 1,
+    table_rate: Annotated[
+        float, typer.Option(metavar="FLOAT", help="Learning rate of word vectors (row-wise Adagrad).")
+    ] = 0.1,
+    dense_rate: Annotated[float, typer.Option(metavar="FLOAT", help="Learning rate of all else (AdamW).")] = 2e-3,
+    weight_decay: Annotated[float, typer.Option(metavar="FLOAT", help="Of all else.")] = 0.0,
+    warmup_steps: Annotated[int, typer.Option(metavar="INT", help="Steps over which the rates rise.")] = 100,
+    final_share: Annotated[float, typer.Option(metavar="FLOAT", help="Share of the rates left at the end.")] = 0.1,
+    max_norm: Annotated[
+        float, typer.Option(metavar="FLOAT", help="Gradients are scaled down to this norm; 0 leaves them.")
+    ] = 1.0,
+    precision: Annotated[
+        str, typer.Option(metavar="float32|bfloat16|float16", help="Of products; float16 on GPUs only.")
+    ] = "float32",
+    patience: Annotated[
+        int | None, typer.Option(metavar="INT", help="Stop after so many epochs without a better perplexity.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="INT", help="Start of the random numbers.")] = 1,
+    device: Device = None,
+    threads: Annotated[int | None, typer.Option(metavar="INT", help="Threads.  [default: one a core]")] = None,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(metavar="FLOAT", help="Save so often; also at the ends of epochs, and on Ctrl-C.")
+    ] = 10.0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in RUN, with the same text and options.")
+    ] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files, too.")] = False,
+    lowercase: Lowercase = False,
+    errors: Errors = DecodingErrors.STRICT,
+    column: Column = None,
+    cache: UseCache = True,
+    as_json: AsJson = False,
+) -> None:
+    """Train a language model: an encoder that reads the words so far, and an output method that predicts the next.
+
+    RUN holds the best model so far, the state to resume from and log.csv. Under torchrun the processes share the work.
+
+    \b
+    Examples:
+      vastmax lm train corpus.txt -o run
+      vastmax lm train train.txt --valid valid.txt --method adaptive --epochs 20 --patience 2 -o run
+      vastmax lm train corpus.txt --encoder transformer --encoder-option num_layers=4 --minutes 30 -o run
+      vastmax lm train corpus.txt --method nce --method-option num_samples=25 -o run
+      vastmax lm train corpus.txt -o run --resume
+      torchrun --nproc-per-node 2 --no-python vastmax lm train corpus.txt -o run
+    """
+    require_torch()
+    import torch
+
+    from vastmax.encoder.registry import ENCODERS
+    from vastmax.language_model import LanguageModelSettings
+    from vastmax.language_model.config import ModelConfig
+    from vastmax.language_model.log import check_tensorboard
+    from vastmax.language_model.options import parsed_options
+    from vastmax.language_model.run_folder import CONFIG, RunFolder
+    from vastmax.progress import console_progress
+    from vastmax.recipes import RECIPES
+
+    model = ModelConfig(encoder, method, hidden_size, tied=tied, seed=seed)
+    kind = ENCODERS[encoder]
+    model = replace(  # now that the names are known to be right
+        model,
+        encoder_options=parsed_options(kind.build, encoder_option or (), of=encoder, allowed=kind.options),
+        method_options=parsed_options(RECIPES[method].build, method_option or (), of=method),
+    )
+    settings = LanguageModelSettings(
+        epochs=epochs,
+        minutes=minutes,
+        num_streams=streams,
+        stretch=stretch,
+        accumulation=accumulation,
+        table_rate=table_rate,
+        dense_rate=dense_rate,
+        weight_decay=weight_decay,
+        warmup_steps=warmup_steps,
+        final_share=final_share,
+        max_norm=max_norm or None,
+        precision=precision,
+        patience=patience,
+        seed=seed,
+    )
+    if tensorboard:
+        check_tensorboard()
+    if threads is not None:
+        if threads < 1:
+            raise InputError(f"--threads is {threads}; expected at least 1")
+        torch.set_num_threads(threads)
+    chosen_device = checked_device(device)
+    if precision == "float16" and not chosen_device.startswith("cuda"):
+        raise InputError("--precision float16 needs a GPU; bfloat16 works on a CPU, too")
+    begun = RunFolder.open(output) if resume else None
+    if (output / CONFIG).exists() and not resume:
+        raise InputError(f"{output} already holds a run; go on with it by --resume, or give another folder")
+    check_output_file(output / CONFIG if output.is_dir() else output)
+
+    with _team(chosen_device) as leads, console_progress() as shown:
+        progress = shown if leads else None
+        from vastmax.language_model.run import train_run
+        from vastmax.language_model.text import training_text
+        from vastmax.progress import Silent
+
+        def read(sources: list[str]) -> Corpus:
+            return open_corpus(
+                sources, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress or Silent()
+            )
+
+        text = training_text(
+            read(corpus),
+            read(valid) if valid else None,
+            held_out=held_out,
+            min_count=min_count,
+            max_size=max_final_vocab,
+        )
+        facts = {"sources": corpus, "validation_sources": valid, "lowercase": lowercase, **text.digests()}
+        folder = RunFolder(output, model, settings, facts, text.vocabulary)
+        if begun is not None:
+            folder.check_same(begun)
+        command = shlex.join(["vastmax", *context.obj, *([] if resume else ["--resume"])])
+        with StopSignals() as stop, _told_how(folder, command):
+            trainer = train_run(
+                folder,
+                text.training,
+                text.validation,
+                resume=resume,
+                save_minutes=checkpoint_minutes,
+                device=chosen_device,
+                tensorboard=tensorboard,
+                stop=stop,
+                progress=progress,
+            )
+        if not trainer.finished:
+            verb = "terminated" if stop.exit_code == 143 else "interrupted"
+            raise StoppedError(
+                f"{verb}; {output} holds the run up to step {trainer.progressed.step:,}; go on with: {command}",
+                stop.exit_code,
+            )
+    if leads:
+        _print(folder, trainer, as_json=as_json)
+
+
+@contextmanager
+def _team(device: str) -> Iterator[bool]:
+    """Join the processes that torchrun has started, if it has; whether this one leads."""
+    import torch.distributed as dist
+
+    if not dist.is_torchelastic_launched():
+        yield True
+        return
+    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield dist.get_rank() == 0
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def _told_how(folder: RunFolder, command: str) -> Iterator[None]:
+    """Say what is kept when training cannot go on, or is interrupted before it could save."""
+    from vastmax.language_model.train import TrainingFailedError
+
+    try:
+        yield
+    except TrainingFailedError as error:
+        raise InputError(f"{error}; {folder.path} keeps what was saved before") from error
+    except KeyboardInterrupt:
+        raise StoppedError(f"interrupted at once; {folder.path} keeps what was saved; go on with: {command}") from None
+
+
+def _print(folder: RunFolder, trainer: Trainer, *, as_json: bool) -> None:
+    import math
+
+    from vastmax.progress import describe_seconds
+
+    progressed = trainer.progressed
+    best = None if math.isinf(progressed.best_nats) else math.exp(min(progressed.best_nats, 700.0))
+    if as_json:
+        print_json(
+            {
+                "run": str(folder.path),
+                "model": folder.model.as_dict(),
+                "words": len(folder.vocabulary),
+                "epochs": progressed.epoch,
+                "steps": progressed.step,
+                "trained_words": progressed.words,
+                "training_seconds": progressed.training_seconds,
+                "losses": progressed.losses,
+                "validation_nats": progressed.validation_nats,
+                "best_perplexity": best,
+            }
+        )
+        return
+    measured = "no validation text" if best is None else f"validation perplexity {best:,.1f}"
+    print(
+        f"{folder.path}: {folder.model.encoder} {folder.model.hidden_size}, {folder.model.method}, "
+        f"{len(folder.vocabulary):,} words; {progressed.words:,} words read in "
+        f"{describe_seconds(progressed.training_seconds)}, {measured}"
+    )

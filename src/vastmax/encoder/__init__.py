@@ -1,0 +1,37 @@
+"""Text to hidden vectors: what comes before a head. Imported when first used; this room needs torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vastmax.encoder.base import Encoder, State
+    from vastmax.encoder.feed_forward import FeedForward
+    from vastmax.encoder.log_bilinear import LogBilinear
+    from vastmax.encoder.lstm import LSTM
+    from vastmax.encoder.registry import ENCODERS, EncoderKind
+    from vastmax.encoder.transformer import Transformer
+
+_HOME = {
+    "ENCODERS": "registry",
+    "Encoder": "base",
+    "EncoderKind": "registry",
+    "FeedForward": "feed_forward",
+    "LSTM": "lstm",
+    "LogBilinear": "log_bilinear",
+    "State": "base",
+    "Transformer": "transformer",
+}
+
+__all__ = ["ENCODERS", "LSTM", "Encoder", "EncoderKind", "FeedForward", "LogBilinear", "State", "Transformer"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"vastmax.encoder.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'vastmax.encoder' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

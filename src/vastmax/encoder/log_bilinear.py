@@ -1,0 +1,54 @@
+"""The log-bilinear model: the simplest encoder that looks at word order."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from vastmax.encoder.base import WindowEncoder, check_sizes
+
+
+class LogBilinear(WindowEncoder):
+    """h = Σ_i c_i ⊙ r_{w_i}: each of the last words weighs, number by number, by its place (Mnih & Teh 2012).
+
+    Args:
+        vocab_size: V, words that may be read.
+        hidden_size: D, of word vectors and hidden vectors.
+        context_size: how many words back it looks.
+        padding_id: the word that stands before the text begins, such as the end of a sentence.
+        sparse_gradients: row-sparse gradients for the word vectors; False where they are tied to a layer that gives
+            dense ones.
+
+    Raises:
+        InputError: sizes below 1.
+
+    Cost: context_size·D multiply-adds a word.
+
+    Example:
+        >>> encoder = LogBilinear(100, 8, context_size=2)
+        >>> encoder(torch.tensor([[5, 7, 9]]))[0].shape
+        torch.Size([1, 3, 8])
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        hidden_size: int,
+        *,
+        context_size: int = 2,
+        padding_id: int = 0,
+        sparse_gradients: bool = True,
+    ) -> None:
+        super().__init__()
+        check_sizes(vocab_size=vocab_size, hidden_size=hidden_size, context_size=context_size)
+        self.vocab_size, self.hidden_size = vocab_size, hidden_size
+        self.context_size, self.padding_id = context_size, padding_id
+        self.embedding = nn.Embedding(vocab_size, hidden_size, sparse=sparse_gradients)
+        nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(hidden_size))
+        self.place = nn.Parameter(torch.full((context_size, hidden_size), 1 / context_size))
+
+    def encode(self, windows: Tensor) -> Tensor:
+        """See `WindowEncoder.encode`."""
+        return torch.einsum("btcd,cd->btd", windows, self.place)

@@ -1,0 +1,110 @@
+"""What a language model is made of, by name, and the model that is built from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vastmax.encoder.registry import ENCODERS
+from vastmax.errors import InputError
+from vastmax.language_model.model import LanguageModel
+from vastmax.language_model.text import SENTENCE_END, EncodedText
+from vastmax.output.dense import Dense
+from vastmax.recipes import RECIPES
+from vastmax.text import Vocabulary
+
+_CONTEXTS = frozenset({"context:previous_word_id"})
+"""What a language model can tell an objective with each step."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """An encoder and a recipe with their options.
+
+    Attributes:
+        encoder: of `ENCODERS`.
+        method: of `RECIPES`.
+        hidden_size: D.
+        encoder_options: by name; see `EncoderKind.options`.
+        method_options: by name, as the recipe's function takes them.
+        tied: the words that are read and those that are predicted have the same vectors.
+        seed: of the parameters at the start.
+
+    Raises:
+        InputError: names that do not exist, or a method that needs more than text gives.
+
+    Example:
+        >>> from vastmax import Vocabulary
+        >>> config = ModelConfig("log-bilinear", "nce", 16, method_options={"num_samples": 8})
+        >>> config.build(Vocabulary(["</s>", "a", "b"], [3, 2, 1])).vocab_size
+        3
+    """
+
+    encoder: str = "lstm"
+    method: str = "sampled-softmax"
+    hidden_size: int = 256
+    encoder_options: dict[str, Any] = field(default_factory=dict)
+    method_options: dict[str, Any] = field(default_factory=dict)
+    tied: bool = False
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for what, name, known in (("encoder", self.encoder, ENCODERS), ("method", self.method, RECIPES)):
+            if name not in known:
+                raise InputError(f"{what} is {name!r}; expected {', '.join(known)}")
+        missing = {need for need in RECIPES[self.method].needs if need.startswith("context:")} - _CONTEXTS
+        if missing:
+            names = ", ".join(sorted(need.removeprefix("context:") for need in missing))
+            raise InputError(
+                f"the method {self.method!r} needs {names} with every batch, which the training of language models "
+                "does not give; choose another method, or train with its Head in a loop of your own"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    def build(self, vocabulary: Vocabulary, text: NDArray[np.int32] | None = None) -> LanguageModel:
+        """The model, its parameters drawn from `seed`; the random state elsewhere is left as it was.
+
+        Args:
+            vocabulary: of the words; see `language_vocabulary`.
+            text: what it is to be trained on, for methods that count pairs of words; without it those predict as they
+                do with it, but cannot be trained.
+
+        Raises:
+            InputError: options that the encoder or the method refuses, or words that cannot be tied.
+        """
+        recipe = RECIPES[self.method]
+        source: Any = vocabulary
+        if "corpus" in recipe.needs:
+            source = EncodedText(np.zeros(0, dtype=np.int32) if text is None else text, vocabulary)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            head = recipe.build(self.hidden_size, source, **self.method_options)
+            if self.tied and not isinstance(head.output, Dense):
+                raise InputError(
+                    f"tied words need an output layer with one vector of hidden_size a word; {self.method!r} has "
+                    f"{type(head.output).__name__}: leave tied out"
+                )
+            encoder = ENCODERS[self.encoder](
+                len(vocabulary),
+                self.hidden_size,
+                self.encoder_options,
+                first_id=vocabulary.id(SENTENCE_END),
+                # Two gradients of one table must be of one kind, or their sum is dense.
+                sparse_gradients=not self.tied or head.objective.sampled,
+            )
+        if self.tied:
+            assert isinstance(head.output, Dense)
+            if encoder.embedding.weight.shape != head.output.weight.shape:
+                raise InputError(
+                    f"tied words need embedding_size {self.hidden_size}, the hidden_size, not "
+                    f"{encoder.embedding.weight.shape[1]}"
+                )
+            encoder.embedding.weight = head.output.weight
+        return LanguageModel(encoder, head)

@@ -1,0 +1,120 @@
+"""Options of encoders and recipes as text: names, types and defaults are those of the functions that build them."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from vastmax.errors import InputError
+
+
+def options_of(build: Callable[..., Any]) -> dict[str, Any]:
+    """Name → default of the keyword-only arguments of a function or class that can be written as text.
+
+    Those that take an object, such as a tree, are for callers in Python.
+
+    Example:
+        >>> from vastmax import RECIPES
+        >>> options_of(RECIPES["nce"].build)["power"]
+        1.0
+    """
+    hints = _hints(build)
+    parameters = inspect.signature(build).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and _is_text(hints[p.name])}
+
+
+def parsed_options(
+    build: Callable[..., Any], assignments: Sequence[str], *, of: str, allowed: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Options from `NAME=VALUE`: numbers as they are, `true` and `false`, `none`, lists apart by commas.
+
+    Args:
+        build: what takes the options; its annotations say what a value may be.
+        assignments: such as "num_samples=64".
+        of: whose options they are, for messages.
+        allowed: the names that may be set; all if None.
+
+    Raises:
+        InputError: no such option, one given twice, or a value of another kind.
+
+    Example:
+        >>> from vastmax import RECIPES
+        >>> parsed_options(RECIPES["adaptive"].build, ["cutoffs=100,1000"], of="adaptive")
+        {'cutoffs': [100, 1000]}
+    """
+    known = [name for name in options_of(build) if allowed is None or name in allowed]
+    hints = _hints(build)
+    found: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise InputError(f"{assignment!r} is no option of {of}; expected NAME=VALUE")
+        if name not in known:
+            offer = f"it has {', '.join(known)}" if known else "it has none"
+            raise InputError(f"{of} has no option {name!r}; {offer}")
+        if name in found:
+            raise InputError(f"the option {name} of {of} is given twice; give it once")
+        try:
+            found[name] = _value(text.strip(), hints[name])
+        except ValueError:
+            raise InputError(f"{name}={text} of {of}: expected {_described(hints[name])}") from None
+    return found
+
+
+def _hints(build: Callable[..., Any]) -> dict[str, Any]:
+    return get_type_hints(build.__init__ if inspect.isclass(build) else build)
+
+
+def _is_text(hint: Any) -> bool:
+    """Whether `_value` can make anything but None of a text."""
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return any(_is_text(alternative) for alternative in get_args(hint))
+    if origin is Literal:
+        return True
+    if origin is not None:
+        return issubclass(origin, Sequence) and _is_text(get_args(hint)[0])
+    return hint in (bool, int, float, str)
+
+
+def _value(text: str, hint: Any) -> Any:
+    """`text` as what `hint` allows; a ValueError if that is nothing."""
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        for alternative in get_args(hint):
+            try:
+                return _value(text, alternative)
+            except ValueError:
+                continue
+        raise ValueError
+    if origin is Literal:
+        if text in get_args(hint):
+            return text
+        raise ValueError
+    if origin is not None and issubclass(origin, Sequence):
+        return [_value(part.strip(), get_args(hint)[0]) for part in text.split(",")]
+    if hint is bool:
+        return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else _refuse()
+    if hint is types.NoneType:
+        return None if text.lower() == "none" else _refuse()
+    if hint in (int, float, str):
+        return hint(text)
+    return _refuse()
+
+
+def _refuse() -> Any:
+    raise ValueError
+
+
+def _described(hint: Any) -> str:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_described(alternative) for alternative in get_args(hint))
+    if origin is Literal:
+        return " or ".join(map(str, get_args(hint)))
+    if origin is not None:
+        return "numbers apart by commas"
+    return {bool: "true or false", int: "a whole number", float: "a number", types.NoneType: "none"}.get(hint, "text")

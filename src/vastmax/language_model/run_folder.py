@@ -1,0 +1,183 @@
+"""A training run on disk: what it is made of, its vocabulary, how far it came, and the best model so far."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vastmax import __version__
+from vastmax.atomic import replacing
+from vastmax.errors import InputError
+from vastmax.language_model.config import ModelConfig
+from vastmax.language_model.model import LanguageModel
+from vastmax.language_model.settings import LanguageModelSettings
+from vastmax.text import Vocabulary
+
+_FORMAT = "vastmax language model"
+_VERSION = 1
+
+CONFIG = "config.json"
+VOCABULARY = "vocabulary.txt"
+CHECKPOINT = "checkpoint.pt"
+MODEL = "model.safetensors"
+LOG = "log.csv"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder with these files, each replaced as a whole or not at all.
+
+    ========================  =========================================================================================
+    `config.json`             encoder, method, sizes, options, settings, the text, versions
+    `vocabulary.txt`          words and counts; see `Vocabulary.save`
+    `checkpoint.pt`           what resuming needs
+    `model.safetensors`       the parameters of the best model so far
+    `log.csv`                 a line every so many steps, and one an epoch
+    ========================  =========================================================================================
+
+    Attributes:
+        path: of the folder.
+        model: what the model is made of.
+        settings: of its training.
+        text: facts of the text that resuming and reading more text need: sources, digest, whether in lower case.
+        vocabulary: of the words.
+    """
+
+    path: Path
+    model: ModelConfig
+    settings: LanguageModelSettings
+    text: dict[str, Any]
+    vocabulary: Vocabulary
+
+    def create(self) -> None:
+        """Make the folder and describe the run in it.
+
+        Raises:
+            InputError: there is a run already, or the folder cannot be made or written.
+        """
+        if (self.path / CONFIG).exists():
+            raise InputError(f"{self.path} already holds a run; go on with it (--resume), or give another folder")
+        try:
+            self.path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from None
+        self.vocabulary.save(self.path / VOCABULARY)
+        config = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "vastmax": __version__,
+            "torch": str(torch.__version__),
+            "model": self.model.as_dict(),
+            "settings": self.settings.as_dict(),
+            "text": self.text,
+        }
+        with replacing(self.path / CONFIG) as beside:
+            beside.write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> RunFolder:
+        """The run in a folder.
+
+        Raises:
+            InputError: there is none, it is damaged, or another version of vastmax wrote it.
+        """
+        folder = Path(path)
+        config = _read_config(folder)
+        if config.get("version") != _VERSION:
+            raise InputError(
+                f"{folder} is a run of format version {config.get('version')}, written by vastmax "
+                f"{config.get('vastmax')}; this is vastmax {__version__}, which reads version {_VERSION}: use that "
+                "one, or train anew"
+            )
+        try:
+            model, settings = ModelConfig(**config["model"]), LanguageModelSettings(**config["settings"])
+            text = dict(config["text"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{folder / CONFIG} is damaged: {error}") from None
+        try:
+            vocabulary = Vocabulary.load(folder / VOCABULARY)
+        except FileNotFoundError:
+            raise InputError(f"{folder} is damaged: {VOCABULARY} is missing") from None
+        return cls(folder, model, settings, text, vocabulary)
+
+    def check_same(self, begun: RunFolder) -> None:
+        """Raise InputError, which names them, where model, settings or text differ from those a run was begun with."""
+        before, now = begun.model.as_dict(), self.model.as_dict()
+        changed = [f"{name} was {before[name]}, now {value}" for name, value in now.items() if before[name] != value]
+        if changed:
+            raise InputError(f"cannot resume {self.path} with another model: {'; '.join(changed)}")
+        self.settings.check_same(begun.settings.as_dict())
+        digests = ("sha256", "validation_sha256")
+        if self.vocabulary != begun.vocabulary or any(self.text[name] != begun.text.get(name) for name in digests):
+            raise InputError(f"cannot resume {self.path} with another text: it was begun with {begun.text['sources']}")
+
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
+        """Keep what resuming needs."""
+        with replacing(self.path / CHECKPOINT, again_and_again=True) as beside:
+            torch.save(state, beside)
+
+    def load_checkpoint(self) -> dict[str, Any]:
+        """What `save_checkpoint` kept, on the CPU.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        path = self.path / CHECKPOINT
+        if not path.exists():
+            raise InputError(f"{self.path} holds no checkpoint to go on from; start anew in another folder")
+        with open(path, "rb"):  # a file that may not be read is an OSError that names it
+            pass
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError):
+            raise InputError(f"{path} is damaged; start anew in another folder") from None
+        return state
+
+    def save_model(self, model: nn.Module) -> None:
+        """Keep the parameters."""
+        from safetensors.torch import save_model
+
+        with replacing(self.path / MODEL, again_and_again=True) as beside:
+            mode = beside.stat().st_mode
+            save_model(model, str(beside))  # which makes a file of its own, that nobody else may read
+            beside.chmod(mode)
+
+    def load_model(self, device: str | torch.device = "cpu") -> LanguageModel:
+        """The best model, in eval mode.
+
+        Raises:
+            InputError: nothing was trained yet, or the file is damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_model
+
+        path = self.path / MODEL
+        if not path.exists():
+            raise InputError(f"{self.path} holds no model yet: {MODEL} is written at the end of the first epoch")
+        model = self.model.build(self.vocabulary)
+        try:
+            load_model(model, str(path))
+        except (SafetensorError, RuntimeError) as error:
+            raise InputError(f"{path} is damaged, or of another run ({str(error).splitlines()[0]})") from None
+        return model.to(device).eval()
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{folder} is not the folder of a run: it holds no {CONFIG}; see vastmax lm train") from None
+    except ValueError:
+        raise InputError(f"{path} is damaged: it is no JSON") from None
+    if not isinstance(config, dict) or config.get("format") != _FORMAT:
+        raise InputError(f"{folder} is not the folder of a run: its {CONFIG} says nothing of a {_FORMAT}")
+    return config

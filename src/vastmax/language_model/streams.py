@@ -1,0 +1,77 @@
+"""A text cut into streams that a model reads side by side, a stretch at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vastmax.errors import InputError
+
+IGNORED = -100
+"""The target where a stream has ended before the others; `Head`'s own default."""
+
+
+class Stretch(NamedTuple):
+    """What a model reads in one step: (B, T) each."""
+
+    word_ids: Tensor
+    target: Tensor  # the word after each; IGNORED beyond the end of a stream
+
+
+class Streams:
+    """B contiguous parts of a text, read T words at a time: the state of stream b goes on from stretch to stretch.
+
+    Every word of the text is a target exactly once; before the first of the text stands `first_id`, before the first of
+    a stream the word that the text has there.
+
+    Args:
+        text: (n,) word ids, n ≥ 1.
+        num_streams: B; fewer if the text is shorter.
+        stretch: T.
+        first_id: what is read before the text begins, such as the end of a sentence.
+
+    Raises:
+        InputError: an empty text, or B or T below 1.
+
+    Example:
+        >>> streams = Streams(np.arange(10, 15), num_streams=2, stretch=2, first_id=0)
+        >>> [(s.word_ids.tolist(), s.target.tolist()) for s in streams]
+        [([[0, 10], [12, 13]], [[10, 11], [13, 14]]), ([[11], [14]], [[12], [-100]])]
+    """
+
+    def __init__(self, text: NDArray[np.int32], *, num_streams: int, stretch: int, first_id: int) -> None:
+        if text.size == 0:
+            raise InputError("the text is empty; expected at least one word")
+        for name, number in (("num_streams", num_streams), ("stretch", stretch)):
+            if number < 1:
+                raise InputError(f"{name} is {number}; expected at least 1")
+        self._text = text
+        self._first_id = first_id
+        self.stretch = stretch
+        self.length = math.ceil(text.size / num_streams)  # words of the longest stream
+        self.num_streams = math.ceil(text.size / self.length)
+
+    def __len__(self) -> int:
+        """The number of stretches."""
+        return math.ceil(self.length / self.stretch)
+
+    def __iter__(self) -> Iterator[Stretch]:
+        return self.stretches(0)
+
+    def stretches(self, first: int) -> Iterator[Stretch]:
+        """The stretches from number `first` on: where a resumed run goes on."""
+        begin = np.arange(self.num_streams)[:, None] * self.length
+        for number in range(first, len(self)):
+            within = np.arange(number * self.stretch, min((number + 1) * self.stretch, self.length))
+            place = begin + within
+            target = self._text[np.minimum(place, self._text.size - 1)].astype(np.int64)
+            target[place >= self._text.size] = IGNORED
+            before = self._text[np.clip(place - 1, 0, self._text.size - 1)].astype(np.int64)
+            before[place == 0] = self._first_id
+            yield Stretch(torch.from_numpy(before), torch.from_numpy(target))

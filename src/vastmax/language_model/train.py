@@ -1,0 +1,302 @@
+"""Training a language model: one readable loop."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from vastmax.encoder.base import State
+from vastmax.errors import InputError
+from vastmax.language_model.model import LanguageModel
+from vastmax.language_model.optimizers import optimizers_for
+from vastmax.language_model.settings import LanguageModelSettings
+from vastmax.language_model.streams import IGNORED, Streams, Stretch
+from vastmax.language_model.team import Team
+from vastmax.optim import clip_grad_norm_
+from vastmax.progress import Progress, Silent, describe_seconds
+
+
+class TrainingFailedError(InputError):
+    """The loss or the gradient is no number; what was last saved is still there."""
+
+
+@dataclass
+class Progressed:
+    """How far training has come: what a checkpoint holds beside the parameters, and a log line reports."""
+
+    epoch: int = 0  # complete ones, or cut short by the end of the time
+    stretch: int = 0  # of the epoch under way, complete ones
+    step: int = 0  # of the optimisers
+    words: int = 0
+    training_seconds: float = 0.0  # without validation
+    best_nats: float = math.inf
+    epochs_since_best: int = 0
+    losses: list[float] = field(default_factory=list)  # mean a word, of each complete epoch
+    validation_nats: list[float] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains `model` on `text`; `run` may be stopped after any step, and another trainer go on from `state_dict`.
+
+    Where `torch.distributed` is set up, the processes share the streams out and every one makes this trainer, calls
+    `run` and, at the same step, `state_dict`; for a method without random draws the result is that of one process.
+
+    Args:
+        model: in the state to start from.
+        text: (n,) word ids; see `text_of`.
+        settings: see `LanguageModelSettings`.
+        first_id: what is read before the text.
+        validate: mean nats a word of held-out text, measured after each epoch; None: no validation.
+        after_step: called after each step of the optimisers: `Progressed` and the mean loss of the step, in nats.
+        after_epoch: called after each epoch and its validation.
+        stop: asked after each step; once it says yes `run` returns, with `finished` False.
+        progress: told of words, loss and time left.
+        clock: seconds; for `minutes`.
+
+    Raises:
+        InputError: an empty text, streams that processes cannot share, or a method that needs what no text gives.
+        TrainingFailedError: in `run`, a loss or a gradient that is no number. The parameters are those before the step.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        text: NDArray[np.int32],
+        settings: LanguageModelSettings,
+        *,
+        first_id: int,
+        validate: Callable[[], float] | None = None,
+        after_step: Callable[[Progressed, float], None] | None = None,
+        after_epoch: Callable[[Progressed], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+        progress: Progress | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.model = model
+        self.settings = settings
+        self.progressed = Progressed()
+        self.streams = Streams(text, num_streams=settings.num_streams, stretch=settings.stretch, first_id=first_id)
+        self.team = Team()
+        self._part = self.team.part(self.streams.num_streams)
+        self._words_an_epoch = text.size
+        self._validate, self._after_step, self._after_epoch = validate, after_step, after_epoch
+        self._stop = stop or (lambda: False)
+        self._progress = (progress if self.team.leads else None) or Silent()
+        self._clock = clock
+        self._device = next(model.parameters()).device
+        self._wrapped = self.team.wrap(model)
+        self.optimizers = optimizers_for(model, settings)
+        self._state: State | None = None
+        self._loss_sum, self._loss_words = 0.0, 0
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=settings.precision == "float16")
+        torch.manual_seed(settings.seed + self.team.rank)
+
+    @property
+    def finished(self) -> bool:
+        """Whether training is over, by epochs, minutes or patience."""
+        settings, progressed = self.settings, self.progressed
+        if settings.patience is not None and progressed.epochs_since_best >= settings.patience:
+            return True
+        return self._out_of_time() if settings.minutes is not None else progressed.epoch >= settings.epochs
+
+    def run(self) -> Progressed:
+        """Train to the end, or until told to stop."""
+        self.model.train()
+        stopped = False
+        while not self.finished and not stopped:
+            stopped = self._rest_of_epoch()
+        return self.progressed
+
+    def _rest_of_epoch(self) -> bool:
+        """Train to the end of the epoch under way; whether it was stopped before that."""
+        epochs = "" if self.settings.minutes is not None else f" of {self.settings.epochs}"
+        done_before = self.progressed.stretch * self.streams.num_streams * self.streams.stretch
+        rest = max(self._words_an_epoch - done_before, 0)
+        self._progress.begin(f"Epoch {self.progressed.epoch + 1}{epochs}", rest, "words")
+        words_before = self.progressed.words
+        try:
+            for stretches in self._steps():
+                stop = self._step(stretches)
+                self._progress.update(
+                    self.progressed.words - words_before,
+                    loss=self._loss_sum / self._loss_words,
+                    whole_run=f"{describe_seconds(self._seconds_left())} left",
+                )
+                if stop:
+                    return True
+        finally:
+            self._progress.end()
+        self._end_of_epoch()
+        return False
+
+    def _steps(self) -> Iterator[list[Stretch]]:
+        """The stretches of each step of the epoch under way; none once the time is up."""
+        rest = self.streams.stretches(self.progressed.stretch)
+        while not self._out_of_time():
+            stretches = list(islice(rest, self.settings.accumulation))
+            if not stretches:
+                return
+            yield stretches
+
+    def _step(self, stretches: Sequence[Stretch]) -> bool:
+        """One step of the optimisers; whether anybody asks to stop."""
+        progressed, began = self.progressed, self._clock()
+        words = sum(int((stretch.target != IGNORED).sum()) for stretch in stretches)
+        state, losses = self._state, []
+        for number, stretch in enumerate(stretches):
+            with self._sends_gradients(number + 1 == len(stretches)):
+                loss, state = self._backward(stretch, state, words)
+            losses.append(loss)
+        value = float(torch.stack(losses).sum()) / words  # here a GPU is waited for, once a step
+        seconds = self._clock() - began
+        value, seconds, stop = self.team.sums(
+            value, seconds if self.team.leads else 0.0, float(self._stop()), device=self._device
+        )
+        if not math.isfinite(value):
+            raise self._failed(f"the loss was {value}")
+        began = self._clock()
+        self._move()
+        seconds += self.team.of_leader(self._clock() - began, self._device)
+        self._state = state
+        self._loss_sum, self._loss_words = self._loss_sum + value * words, self._loss_words + words
+        progressed.step += 1
+        progressed.stretch += len(stretches)
+        progressed.words += words
+        progressed.training_seconds += seconds
+        if self._after_step is not None:
+            self._after_step(progressed, value)
+        return stop > 0
+
+    def _backward(self, stretch: Stretch, state: State | None, words: int) -> tuple[Tensor, State]:
+        """Add the gradient of Σ loss / words; Σ loss, and what the encoder carries on."""
+        word_ids, target = (part[self._part].to(self._device) for part in stretch)
+        with self._autocast():
+            loss, state = self._wrapped(word_ids, target, state, reduction="sum")
+        # Processes average their gradients, and this is to be the sum.
+        self._scaler.scale(loss * (self.team.size / words)).backward()
+        return loss.detach(), state
+
+    def _move(self) -> None:
+        settings = self.settings
+        share = settings.rate_share(self.progressed.step, self._done())
+        for optimizer, rate in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+            self._scaler.unscale_(optimizer)
+        if settings.max_norm is not None:
+            norm = float(clip_grad_norm_(self.model.parameters(), settings.max_norm))
+            # In float16 that is the scaler's daily bread: it leaves the step out and scales less.
+            if not math.isfinite(norm) and not self._scaler.is_enabled():
+                raise self._failed(f"the norm of the gradient was {norm}")
+        for optimizer, _ in self.optimizers:
+            self._scaler.step(optimizer)
+            optimizer.zero_grad()
+        self._scaler.update()
+
+    def _failed(self, what: str) -> TrainingFailedError:
+        return TrainingFailedError(
+            f"{what} at step {self.progressed.step + 1}; try rates below table_rate={self.settings.table_rate} and "
+            f"dense_rate={self.settings.dense_rate}"
+        )
+
+    def _end_of_epoch(self) -> None:
+        progressed = self.progressed
+        progressed.losses.append(self._loss_sum / max(self._loss_words, 1))
+        self._loss_sum, self._loss_words = 0.0, 0
+        progressed.epoch += 1
+        progressed.stretch = 0
+        self._state = None
+        if self._validate is not None:
+            # All measure, and agree on what the first found: another decision elsewhere would leave it waiting.
+            nats = self.team.of_leader(self._validate(), self._device)
+            progressed.validation_nats.append(nats)
+            better = nats < progressed.best_nats
+            progressed.best_nats = min(nats, progressed.best_nats)
+            progressed.epochs_since_best = 0 if better else progressed.epochs_since_best + 1
+        if self._after_epoch is not None:
+            self._after_epoch(progressed)
+
+    def _done(self) -> float:
+        """The share of training that is over."""
+        if self.settings.minutes is not None:
+            return self.progressed.training_seconds / (60 * self.settings.minutes)
+        of_epoch = min(self.progressed.stretch * self.streams.stretch / self.streams.length, 1.0)
+        return (self.progressed.epoch + of_epoch) / self.settings.epochs
+
+    def _seconds_left(self) -> float:
+        done = min(max(self._done(), 1e-9), 1.0)
+        return self.progressed.training_seconds * (1 - done) / done
+
+    def _out_of_time(self) -> bool:
+        minutes = self.settings.minutes
+        return minutes is not None and self.progressed.training_seconds >= 60 * minutes
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.settings.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self._device.type, dtype=getattr(torch, self.settings.precision))
+
+    def _sends_gradients(self, sends: bool) -> AbstractContextManager[Any]:
+        """Gradients that are only being added up need not travel."""
+        if sends or not isinstance(self._wrapped, DistributedDataParallel):
+            return nullcontext()
+        return self._wrapped.no_sync()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that going on needs, the model's parameters included; exact on a CPU.
+
+        What each process carries is gathered: all of a team call this together, and get the same.
+        """
+        return {
+            "settings": self.settings.as_dict(),
+            "progressed": copy.deepcopy(vars(self.progressed)),
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
+            "scaler": self._scaler.state_dict(),
+            "loss": (self._loss_sum, self._loss_words),
+            "of_process": self.team.gather(
+                {
+                    "stream_state": None if self._state is None else tuple(part.cpu() for part in self._state),
+                    "random_state": torch.get_rng_state(),
+                    "device_random_state": self._device_random_state(),
+                }
+            ),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave.
+
+        Raises:
+            InputError: it was trained with other settings, which are named, or by another number of processes.
+        """
+        self.settings.check_same(state["settings"])
+        of_process = state["of_process"]
+        if len(of_process) != self.team.size:
+            raise InputError(f"trained by {len(of_process)} processes, now {self.team.size}; start as many again")
+        self.progressed = Progressed(**copy.deepcopy(state["progressed"]))
+        self.model.load_state_dict(state["model"])
+        for (optimizer, _), of_optimizer in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(of_optimizer)
+        self._scaler.load_state_dict(state["scaler"])
+        self._loss_sum, self._loss_words = state["loss"]
+        mine = of_process[self.team.rank]
+        carried: tuple[Tensor, ...] | None = mine["stream_state"]
+        self._state = None if carried is None else tuple(part.to(self._device) for part in carried)
+        torch.set_rng_state(mine["random_state"].cpu())
+        if self._device.type == "cuda" and mine["device_random_state"] is not None:
+            torch.cuda.set_rng_state(mine["device_random_state"].cpu(), self._device)
+
+    def _device_random_state(self) -> Tensor | None:
+        return torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None

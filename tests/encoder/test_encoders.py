@@ -1,0 +1,128 @@
+"""Encoders: no look ahead, a text in stretches is the text, sparse gradients, and the equations of the small ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from vastmax.encoder import LSTM, Encoder, FeedForward, LogBilinear, Transformer
+from vastmax.encoder.transformer import _rotation
+from vastmax.errors import InputError
+
+V, D = 23, 8
+ENCODERS: dict[str, Callable[[], Encoder]] = {
+    "log-bilinear": lambda: LogBilinear(V, D, context_size=3),
+    "log-bilinear, one word": lambda: LogBilinear(V, D, context_size=1),
+    "feed-forward": lambda: FeedForward(V, D, embedding_size=5, context_size=4, num_layers=2),
+    "lstm": lambda: LSTM(V, D, embedding_size=6, num_layers=2),
+    "transformer": lambda: Transformer(V, D, num_heads=2),
+    "transformer with memory": lambda: Transformer(V, D, num_heads=2, num_layers=1, memory_size=50),
+}
+
+
+@pytest.fixture(params=sorted(ENCODERS))
+def encoder(request: pytest.FixtureRequest) -> Encoder:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    return ENCODERS[request.param]().double()
+
+
+def test_a_hidden_vector_knows_its_word_and_those_before(encoder: Encoder) -> None:
+    word_ids = torch.randint(V, (2, 9))
+    hidden, _ = encoder(word_ids)
+    assert hidden.shape == (2, 9, encoder.hidden_size)
+    changed = word_ids.clone()
+    changed[0, 5] = (changed[0, 5] + 1) % V
+    other, _ = encoder(changed)
+    torch.testing.assert_close(other[0, :5], hidden[0, :5])
+    torch.testing.assert_close(other[1], hidden[1])
+    assert not torch.allclose(other[0, 5], hidden[0, 5])
+
+
+def test_a_text_in_stretches_is_the_text(encoder: Encoder) -> None:
+    if isinstance(encoder, Transformer) and encoder.memory_size == 0:
+        pytest.skip("it sees the stretch alone")
+    word_ids = torch.randint(V, (3, 11))
+    whole, _ = encoder(word_ids)
+    state, parts = None, []
+    for stretch in word_ids.split([4, 1, 6], dim=1):
+        hidden, state = encoder(stretch, state)
+        parts.append(hidden)
+    torch.testing.assert_close(torch.cat(parts, dim=1), whole)
+    fresh, _ = encoder(word_ids, encoder.start(3))
+    torch.testing.assert_close(fresh, whole)
+
+
+def test_states_hold_no_gradient(encoder: Encoder) -> None:
+    _, state = encoder(torch.randint(V, (2, 4)))
+    assert all(not part.requires_grad and len(part) == 2 for part in state)
+
+
+def test_only_the_words_read_get_a_gradient(encoder: Encoder) -> None:
+    word_ids = torch.tensor([[3, 7, 3]])
+    hidden, _ = encoder(word_ids)
+    hidden.square().sum().backward()
+    gradient = encoder.embedding.weight.grad
+    assert gradient is not None
+    assert gradient.is_sparse
+    allowed = {3, 7, getattr(encoder, "padding_id", 3)}
+    assert set(gradient.coalesce().indices()[0].tolist()) <= allowed
+    for parameter in encoder.parameters():
+        assert parameter.grad is not None
+
+
+def test_log_bilinear_is_its_equation() -> None:
+    torch.manual_seed(0)
+    encoder = LogBilinear(V, D, context_size=2, padding_id=4)
+    torch.nn.init.normal_(encoder.place)
+    hidden, _ = encoder(torch.tensor([[5, 7]]))
+    r, c = encoder.embedding.weight, encoder.place
+    torch.testing.assert_close(hidden[0, 0], c[0] * r[4] + c[1] * r[5])
+    torch.testing.assert_close(hidden[0, 1], c[0] * r[5] + c[1] * r[7])
+
+
+def test_feed_forward_is_its_equation() -> None:
+    torch.manual_seed(0)
+    encoder = FeedForward(V, D, embedding_size=3, context_size=2)
+    hidden, _ = encoder(torch.tensor([[5, 7]]))
+    r, linear = encoder.embedding.weight, encoder.layers[0]
+    expected = torch.tanh(linear.weight @ torch.cat([r[5], r[7]]) + linear.bias)
+    torch.testing.assert_close(hidden[0, 1], expected)
+
+
+def test_only_distances_matter_to_a_transformer() -> None:
+    """A layer computes the same of words at places 0, 1, 2 and of the same words at 5, 6, 7."""
+    torch.manual_seed(0)
+    encoder = Transformer(V, D, num_heads=2, num_layers=1).double().eval()
+    layer = encoder.layers[0]
+    words = encoder.embedding(torch.tensor([[1, 2, 3]]))
+    cos, sin = _rotation(8, layer.head_size, words)
+    here = layer(words, (cos[:3], sin[:3]))
+    later = layer(words, (cos[5:], sin[5:]))
+    torch.testing.assert_close(here, later)
+
+
+def test_dropout_is_for_training_only() -> None:
+    for encoder in (LSTM(V, D, dropout=0.5), Transformer(V, D, dropout=0.5), FeedForward(V, D, dropout=0.5)):
+        word_ids = torch.randint(V, (1, 5))
+        assert not torch.equal(encoder(word_ids)[0], encoder(word_ids)[0])
+        encoder.eval()
+        torch.testing.assert_close(encoder(word_ids)[0], encoder(word_ids)[0])
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: LogBilinear(0, D), "vocab_size is 0; expected at least 1"),
+        (lambda: LogBilinear(V, D, context_size=0), "context_size is 0"),
+        (lambda: FeedForward(V, D, dropout=1.0), "dropout is 1.0; expected at least 0 and below 1"),
+        (lambda: LSTM(V, D, num_layers=0), "num_layers is 0"),
+        (lambda: Transformer(V, 12, num_heads=4), "hidden_size is 12 and num_heads 4; expected a multiple of 8"),
+        (lambda: Transformer(V, D, memory_size=-1), "memory_size is -1"),
+    ],
+)
+def test_bad_sizes(build: Callable[[], Encoder], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        build()
