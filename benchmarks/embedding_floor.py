@@ -1,9 +1,11 @@
-"""How far the skip-gram kernel is from its floor: its multiply-adds at the rate this processor can do them.
+"""How far the training kernels are from their floor: their multiply-adds at the rate this processor can do them.
 
-Operations a centre with n contexts and P noise words a block of B: scores, centre gradients and noise-word gradients
-are 3 D P multiply-adds, the positive half is 3 D n. Bytes a centre, if nothing stays in a cache: its own row, one
-context row that comes into reach, P / B noise rows, each read and written once. The rate is measured with a loop of
-independent multiply-adds in registers, compiled here for this processor; the kernel runs on the same core, in turn.
+Operations of skip-gram a centre with n contexts and P noise words a block of B: scores, centre gradients and noise-word
+gradients are 3 D P multiply-adds, the positive half is 3 D n. Of CBOW a centre: 3 D P and 3 D multiply-adds; additions
+for sums over windows count as multiply-adds, 3 D for a centre's mean, 4 D for its step, and 2 D for each of the
+(B + window) / B positions that its block walks over twice. Bytes a centre, if nothing stays in a cache: a row of each
+matrix and P / B noise rows, each read and written once. The rate is measured with a loop of independent multiply-adds
+in registers, compiled here for this processor; the kernels run on the same core, in turn.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ int main(int arguments, char **) {
 KERNEL = """
 import json, sys
 from vastmax import Corpus, train_embeddings
-vectors = train_embeddings(Corpus(sys.argv[1]), epochs=1, threads=1)
+vectors = train_embeddings(Corpus(sys.argv[1]), model=sys.argv[2], epochs=1, threads=1)
 run = vectors.training
 print(json.dumps({key: run[key] for key in ("cpu_seconds", "predictions", "words", "kept", "kernel_target")}))
 """
@@ -51,9 +53,22 @@ def multiply_adds_per_second(binary: str) -> float:
     return float(subprocess.run([binary], capture_output=True, text=True, check=True).stdout)
 
 
-def main() -> None:
-    from vastmax.kernels.skipgram import centres_for, pool_sizes_for
+def operations(model: str, run: dict[str, Any]) -> tuple[float, float]:
+    """Multiply-adds of one epoch, and bytes a centre without caches."""
+    from vastmax.kernels import cbow, skipgram
 
+    window, negative, D = 5, 5, 112  # 100 padded
+    crowding = 1e-3  # no word crowds a large vocabulary
+    if model == "cbow":
+        B = cbow.centres_for(crowding, negative)
+        P = cbow.pool_size_for(negative, B)
+        return run["kept"] * D * (3 * P + 3 + 3 + 4 + 2 * (B + window) / B), 2 * 4 * D * (2 + P / B)
+    B = skipgram.centres_for(crowding, window, negative)
+    P = int(skipgram.pool_sizes_for(window, negative, B)[0])
+    return 3 * D * (P * run["kept"] + run["predictions"]), 2 * 4 * D * (2 + P / B)
+
+
+def main() -> None:
     compiler = shutil.which("c++") or sys.exit("no C++ compiler found to measure the processor's rate with")
     SCRATCH.mkdir(parents=True, exist_ok=True)
     source, binary = SCRATCH / "rate.cpp", SCRATCH / "rate"
@@ -62,31 +77,30 @@ def main() -> None:
         [compiler, "-O3", "-march=native", "-mprefer-vector-width=512", str(source), "-o", str(binary)], check=True
     )
     text = str(unpacked("wiki8.txt"))
-    rates, runs = [], []
+    rates: list[float] = []
+    runs: dict[str, list[dict[str, Any]]] = {"skipgram": [], "cbow": []}
     for _ in range(3):  # in turn
         rates.append(multiply_adds_per_second(str(binary)))
-        runs.append(run_python(KERNEL, [text]).answer)
-    D = 112  # 100 padded
-    B = centres_for(1e-3, window=5, negative=5)  # no word crowds a large vocabulary
-    P = int(pool_sizes_for(window=5, negative=5, centres=B)[0])
-    kept, pairs = runs[0]["kept"], runs[0]["predictions"]
-    operations = 3 * D * P * kept + 3 * D * pairs
-    floor_seconds = [operations / rate for rate in rates]
-    distances = [run["cpu_seconds"] / floor for run, floor in zip(runs, floor_seconds, strict=True)]
-    record: dict[str, Any] = {
-        "per_centre": {
-            "contexts": round(pairs / kept, 3),
-            "multiply_adds": round(operations / kept),
-            "bytes_read_and_written_without_caches": round(2 * 4 * D * (2 + P / B)),
-        },
-        "multiply_adds_per_second": spread(rates),
-        "floor_seconds_an_epoch": spread(floor_seconds),
-        "measured_seconds_an_epoch": spread([run["cpu_seconds"] for run in runs]),
-        "times_the_floor": spread(distances),
-        "kernel_target": runs[0]["kernel_target"],
-    }
+        for model, of_model in runs.items():
+            of_model.append(run_python(KERNEL, [text, model]).answer)
+    record: dict[str, Any] = {"multiply_adds_per_second": spread(rates)}
+    for model, of_model in runs.items():
+        done, bytes_a_centre = operations(model, of_model[0])
+        floors = [done / rate for rate in rates]
+        seconds = [run["cpu_seconds"] for run in of_model]
+        record[model] = {
+            "per_centre": {
+                "predictions": round(of_model[0]["predictions"] / of_model[0]["kept"], 3),
+                "multiply_adds": round(done / of_model[0]["kept"]),
+                "bytes_read_and_written_without_caches": round(bytes_a_centre),
+            },
+            "floor_seconds_an_epoch": spread(floors),
+            "measured_seconds_an_epoch": spread(seconds),
+            "times_the_floor": spread([second / floor for second, floor in zip(seconds, floors, strict=True)]),
+            "kernel_target": of_model[0]["kernel_target"],
+        }
     print(json.dumps(record, indent=1))
-    write_record("embedding_floor", "How far is one epoch of skip-gram on wiki8, one thread, from its floor?", record)
+    write_record("embedding_floor", "How far is one epoch on wiki8, one thread, from its floor?", record)
 
 
 if __name__ == "__main__":

@@ -12,39 +12,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import machine
-from in_turn import ENVIRONMENT, THREADS, Claim, local, peak_bytes_of, time_in_turn
+from grouped import Group, add_arguments, in_process, run_groups, timed
+from in_turn import THREADS, Claim, peak_bytes_of
 
-HERE = Path(__file__).resolve().parent
-RECORD = HERE / "records" / "output_layers.json"
+SCRIPT = Path(__file__).resolve()
+RECORD = SCRIPT.parent / "records" / "output_layers.json"
 
-Group = Callable[[argparse.Namespace], dict[str, Any]]
 GROUPS: dict[str, Group] = {}
 
 
 def group(function: Group) -> Group:
     GROUPS[function.__name__.replace("_", "-")] = function
     return function
-
-
-def timed(cases: dict[str, Any], claims: list[Claim], *, rounds: int, **facts: Any) -> dict[str, Any]:
-    """Time the steps (or Run functions made elsewhere) in turn and judge the claims by their CPU-seconds."""
-    runs = {name: case.run if hasattr(case, "run") else local(case) for name, case in cases.items()}
-    timings, loads = time_in_turn(runs, rounds=rounds)
-    cpu = {name: timing.cpu_seconds for name, timing in timings.items()}
-    return {
-        "cases": {name: timing.record() for name, timing in timings.items()},
-        "claims": [claim.judge(cpu) for claim in claims],
-        "load_average": loads,
-        **facts,
-    }
 
 
 def step_floor(noise_words: int, rows_touched: int) -> dict[str, int]:
@@ -366,7 +348,7 @@ def memory(options: argparse.Namespace) -> dict[str, Any]:
         "torch.topk",
         "exact tiles",
     ]
-    peaks = {name: [float(_in_process("--memory-case", name, options)) for _ in range(3)] for name in names}
+    peaks = {name: [float(in_process(SCRIPT, "--memory-case", name)) for _ in range(3)] for name in names}
     claims = [
         Claim("cross-entropy: peak memory / F.cross_entropy, V = 100k", "cross-entropy", "full softmax", 0.12),
         *(
@@ -383,60 +365,20 @@ def memory(options: argparse.Namespace) -> dict[str, Any]:
     return {"peak_bytes": peaks, "cases": {}, "claims": [claim.judge(peaks) for claim in claims]}
 
 
-def _in_process(option: str, value: str, options: argparse.Namespace) -> Any:
-    """Run this file with one option in a fresh process and read the JSON on its standard output."""
-    command = [sys.executable, str(HERE / "output_layers.py"), option, value, "--rounds", str(options.rounds)]
-    if options.tensorflow is not None:
-        command += ["--tensorflow", options.tensorflow]
-    result = subprocess.run(command, env={**os.environ, **ENVIRONMENT}, stdout=subprocess.PIPE, check=True)
-    return json.loads(result.stdout)
+def _passed_on(options: argparse.Namespace) -> list[str]:
+    return [] if options.tensorflow is None else ["--tensorflow", options.tensorflow]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=GROUPS, default=None, help="groups to run (default: all)")
-    parser.add_argument("--rounds", type=int, default=15, help="timing rounds of each group")
+    add_arguments(parser, GROUPS, RECORD)
     parser.add_argument("--tensorflow", default=None, help="a Python that has TensorFlow")
-    parser.add_argument(
-        "--record", type=Path, default=RECORD, help="where the record is kept; groups not run stay in it"
-    )
-    parser.add_argument("--group", default=None, help=argparse.SUPPRESS)
     parser.add_argument("--memory-case", default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_case is not None:
         print(json.dumps(_memory_case(options.memory_case)))
         return
-    if options.group is not None:
-        import torch
-
-        torch.set_num_threads(THREADS)
-        print(json.dumps(GROUPS[options.group](options)))
-        return
-    record = json.loads(options.record.read_text()) if options.record.exists() else {"groups": {}}
-    for name in options.only or GROUPS:
-        before = machine()
-        print(f"{name}: {(GROUPS[name].__doc__ or '').splitlines()[0]}", file=sys.stderr)
-        result = _in_process("--group", name, options)
-        record["groups"][name] = {"machine": {**before, "threads": THREADS, "environment": ENVIRONMENT}, **result}
-        partial = options.record.with_suffix(".part")
-        partial.write_text(json.dumps(record, indent=1) + "\n")
-        partial.rename(options.record)
-        _show(result)
-
-
-def _show(result: dict[str, Any]) -> None:
-    for name, case in result["cases"].items():
-        cpu, wall = (1000 * case[f"{kind}_seconds"]["median"] for kind in ("cpu", "wall"))
-        print(f"    {name:45s} {cpu:10.2f} CPU-ms {wall:10.2f} ms")
-    for name, peaks in result.get("peak_bytes", {}).items():
-        print(f"    {name:45s} {sorted(peaks)[len(peaks) // 2] / 2**20:10.1f} MiB")
-    for claim in result["claims"]:
-        low, high = claim["ratio"]["quartiles"]
-        verdict = "met" if claim["met"] else "MISSED"
-        ratio = f"{claim['ratio']['median']:8.3g} [{low:.3g}, {high:.3g}] {claim['target']}"
-        print(f"  {verdict:6s} {claim['claim']:75s} {ratio}")
-    if "skipped" in result:
-        print(f"  skipped: {result['skipped']}")
+    run_groups(GROUPS, options, SCRIPT, _passed_on(options))
 
 
 if __name__ == "__main__":

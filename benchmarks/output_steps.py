@@ -56,8 +56,10 @@ def table(rows: int, width: int) -> nn.Parameter:
     return nn.Parameter(weight)
 
 
-def head_step(head: Head, batches: Batches, *, row_sparse: bool) -> Step:
-    """The step a user of the library takes."""
+def head_step(
+    head: Head, batches: Batches, *, row_sparse: bool, contexts: Iterator[dict[str, object]] | None = None
+) -> Step:
+    """The step a user of the library takes; `contexts`, where the head needs one, run beside the batches."""
     optimizer: torch.optim.Optimizer
     if row_sparse:
         optimizer = RowSGD(head.parameters(), lr=LEARNING_RATE)
@@ -67,7 +69,8 @@ def head_step(head: Head, batches: Batches, *, row_sparse: bool) -> Step:
 
     def step() -> None:
         hidden, target = next(batch)
-        head(hidden.detach().requires_grad_(), target).backward()
+        context = None if contexts is None else next(contexts)
+        head(hidden.detach().requires_grad_(), target, context=context).backward()
         optimizer.step()
         optimizer.zero_grad()
 

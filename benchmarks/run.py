@@ -13,14 +13,22 @@ MEASUREMENTS = {
     "embedding_threads": "what a second thread costs (about a minute)",
     "embedding_memory": "training memory above the two matrices (half a minute)",
     "embedding_floor": "the kernel against its operations (half a minute)",
+    "embedding_profile": "instructions and cache misses a centre, by Valgrind (about two minutes)",
+    "embedding_sharing": "blocks and pools of noise words against quality (about fifteen minutes)",
     "going_on": "training that goes on with new text (about five minutes)",
     "kill_and_resume": "fifty kills of a training run, each resumed (about five minutes)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
     "tree_clustering": "trees from the vectors of 349,435 words: seconds and memory (about five minutes)",
     "tree_kinds": "how good a language model each kind of tree makes (about ten minutes)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
+    "sampling_proposals": "importance sampling, its proposals, target partitions, and how bias falls (two minutes)",
+    "two_towers": "recommendation on Gowalla: the softmax over all items against sampled ones (about an hour)",
+    "embedding_options": "what each option of training costs (a minute)",
+    "embedding_options_quality": "what each option is worth (about ten minutes)",
     "embedding_speed": "skip-gram against gensim, five seeds (about twenty minutes)",
     "embedding_speed --model cbow": "CBOW against gensim, five seeds (about ten minutes)",
+    "embedding_speed --objective hierarchical-softmax": "skip-gram's other objective (about twenty minutes)",
+    "embedding_speed --model cbow --objective hierarchical-softmax --cbow-gradient word2vec": "CBOW's (ten minutes)",
 }
 
 

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from vastmax.errors import InputError
 from vastmax.head import Head
+from vastmax.proposal import Partition
+from vastmax.proposal.fixed import FixedProposal
 from vastmax.recipes import Recipe
 
 D = 8
@@ -31,6 +33,14 @@ class Words:
 
     words: list[str]
     counts: np.ndarray
+
+    @property
+    def vocabulary(self) -> Words:
+        """And enough of a corpus, each word once."""
+        return self
+
+    def blocks(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [(np.arange(len(self.counts)), np.array([0, len(self.counts)]))]
 
 
 def zipf_words(vocab_size: int) -> Words:
@@ -62,8 +72,12 @@ class HeadContract:
         return head
 
     def context(self, recipe: Recipe, leading: tuple[int, ...], device: str, vocab_size: int = V) -> Any:
+        """Word ids, one an example, for whatever a recipe needs that is no word ids by its nature."""
         names = [need.removeprefix("context:") for need in recipe.needs if need.startswith("context:")]
-        return {name: torch.randint(vocab_size, leading, device=device) for name in names} or None
+        context: dict[str, Any] = {name: torch.randint(vocab_size, leading, device=device) for name in names}
+        if "partition" in context:
+            context["partition"] = Partition(torch.arange(vocab_size, device=device))
+        return context or None
 
     def batch(self, *leading: int, device: str, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
         hidden = torch.randn(*leading, D, device=device, dtype=dtype, requires_grad=True)
@@ -71,8 +85,11 @@ class HeadContract:
 
     def loss(self, head: Head, hidden: Tensor, target: Tensor, recipe: Recipe, seed: int = 1, **options: Any) -> Tensor:
         options.setdefault("context", self.context(recipe, tuple(hidden.shape[:-1]), hidden.device.type))
-        generator = torch.Generator(device=hidden.device).manual_seed(seed)
-        return head(hidden, target, generator=generator, **options)
+        options.setdefault("generator", torch.Generator(device=hidden.device).manual_seed(seed))
+        learned = {name: value.clone() for name, value in head.objective.state_dict().items()}
+        loss = head(hidden, target, **options)
+        head.objective.load_state_dict(learned)  # a proposal that learns must not tell one call from the next
+        return loss
 
     # --- as nn.CrossEntropyLoss does -------------------------------------------------------------------------------
 
@@ -80,7 +97,9 @@ class HeadContract:
         head = self.build(recipe, device)
         hidden, target = self.batch(2, 3, device=device)
         context = self.context(recipe, (2, 3), device)
-        flat_context = context and {name: value.flatten() for name, value in context.items()}
+        flat_context = context and {
+            name: value.flatten() if isinstance(value, Tensor) else value for name, value in context.items()
+        }
         shaped = self.loss(head, hidden, target, recipe, reduction="none", context=context)
         flat = self.loss(head, hidden.flatten(0, 1), target.flatten(), recipe, reduction="none", context=flat_context)
         assert shaped.shape == (2, 3)
@@ -173,9 +192,10 @@ class HeadContract:
         hidden, target = self.batch(16, device=device)
         low = hidden.detach().to(dtype).requires_grad_()
         tolerance = 1e-5 if dtype == torch.float32 else 0.1
-        loss = self.loss(head, low, target, recipe)
+        context = self.context(recipe, (16,), device)
+        loss = self.loss(head, low, target, recipe, context=context)
         assert loss.dtype == torch.float32
-        reference = self.loss(precise, low.detach().to(torch.float64), target, recipe)
+        reference = self.loss(precise, low.detach().to(torch.float64), target, recipe, context=context)
         torch.testing.assert_close(loss.double(), reference, rtol=tolerance, atol=tolerance)
         loss.backward()
         assert low.grad is not None
@@ -193,10 +213,11 @@ class HeadContract:
     def test_autocast(self, recipe: Recipe, device: str, dtype: torch.dtype) -> None:
         head = self.build(recipe, device, dtype=torch.float32)
         hidden, target = self.batch(16, device=device, dtype=torch.float32)
-        reference = self.loss(head, hidden, target, recipe)
+        context = self.context(recipe, (16,), device)
+        reference = self.loss(head, hidden, target, recipe, context=context)
         with torch.autocast(device, dtype=dtype):
-            loss = self.loss(head, hidden, target, recipe)
-            from_encoder = self.loss(head, hidden.to(dtype), target, recipe)
+            loss = self.loss(head, hidden, target, recipe, context=context)
+            from_encoder = self.loss(head, hidden.to(dtype), target, recipe, context=context)
         assert loss.dtype == from_encoder.dtype == torch.float32
         torch.testing.assert_close(loss, reference, rtol=0.05, atol=0.05)
         torch.testing.assert_close(from_encoder, reference, rtol=0.05, atol=0.05)
@@ -311,14 +332,16 @@ class HeadContract:
             loss.backward()
             return [loss.detach(), *(p.grad.to_dense() for p in head.parameters() if p.grad is not None)]
 
-        once, again = step(5), step(5)
-        for first, second in zip(once, again, strict=True):
+        once, twice = step(5), step(5)
+        for first, second in zip(once, twice, strict=True):
             torch.testing.assert_close(first, second)
         torch.manual_seed(9)
-        default = head(hidden, target, context=context)
+        default = self.loss(head, hidden, target, recipe, context=context, generator=None)
         torch.manual_seed(9)
-        torch.testing.assert_close(head(hidden, target, context=context), default)
-        if head.objective.sampled and head.objective.num_samples < V:
+        again = self.loss(head, hidden, target, recipe, context=context, generator=None)
+        torch.testing.assert_close(again, default)
+        noise = head.objective.proposal
+        if isinstance(noise, FixedProposal) and not noise.unique:  # unique draws are all words here
             assert not torch.equal(step(6)[0], once[0])
 
     @pytest.mark.filterwarnings(
@@ -333,7 +356,10 @@ class HeadContract:
         def model(inputs: Tensor, target: Tensor) -> Tensor:
             return head(encoder(inputs), target, context=context)
 
+        learned = {name: value.clone() for name, value in head.state_dict().items()}
+
         def step(function: Any) -> list[Tensor]:
+            head.load_state_dict(learned)
             head.zero_grad()
             encoder.zero_grad()
             torch.manual_seed(2)

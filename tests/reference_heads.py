@@ -112,3 +112,35 @@ def successive_draws_inclusion(q: Array, num: int) -> Array:
 
     walk(frozenset(), 1.0)
     return included
+
+
+def importance_sampling(
+    scores: Array, target: Sequence[int], noise: Sequence[Sequence[int]], log_q: Array
+) -> tuple[Array, Array]:
+    """(loss, effective sample size) by example; `noise` holds the draws of each, `log_q` the log-law they come from."""
+    losses, sizes = [], []
+    for row, t, drawn in zip(scores, target, noise, strict=True):
+        ratios = [math.exp(row[w] - log_q[w]) for w in drawn]
+        losses.append(math.log(math.fsum(ratios) / len(ratios)) - row[t])
+        sizes.append(math.fsum(ratios) ** 2 / math.fsum(r * r for r in ratios))
+    return np.array(losses), np.array(sizes)
+
+
+def ngram_counts(sentences: Sequence[Sequence[int]], vocab_size: int, order: int) -> dict[tuple[int, ...], int]:
+    """How often each n-gram of known words occurs within a sentence."""
+    seen: dict[tuple[int, ...], int] = {}
+    for sentence in sentences:
+        for end in range(order, len(sentence) + 1):
+            gram = tuple(int(w) for w in sentence[end - order : end])
+            if max(gram) < vocab_size:
+                seen[gram] = seen.get(gram, 0) + 1
+    return seen
+
+
+def ngram_law(counts: dict[tuple[int, ...], int], context: tuple[int, ...], vocab_size: int) -> Array | None:
+    """p(w | context) by counts; None for a context that was never seen. Contexts read in text order."""
+    law = np.zeros(vocab_size)
+    for gram, times in counts.items():
+        if gram[:-1] == context:
+            law[gram[-1]] += times
+    return law / law.sum() if law.any() else None

@@ -83,3 +83,10 @@ def test_the_tables_of_the_readme_are_what_the_records_hold() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_curves_are_drawn_from_the_present_records() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "option_curves.py"), "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

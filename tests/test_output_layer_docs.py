@@ -17,7 +17,15 @@ from vastmax.recipes import RECIPES
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-@pytest.mark.parametrize("page", ["concepts/output-layers.md", "guides/replace-an-output-layer.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "concepts/output-layers.md",
+        "concepts/sampling.md",
+        "guides/replace-an-output-layer.md",
+        "guides/recommenders.md",
+    ],
+)
 def test_the_code_of_a_page_runs(page: str) -> None:
     torch.set_num_threads(1)
     namespace: dict[str, Any] = {}

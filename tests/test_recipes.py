@@ -8,6 +8,7 @@ from contract import HeadContract
 from vastmax.errors import InputError
 from vastmax.head import Head
 from vastmax.recipes import RECIPES, Recipe
+from vastmax.text import Corpus
 
 
 @pytest.fixture(params=sorted(RECIPES))
@@ -23,10 +24,20 @@ def test_entries_describe_themselves(recipe: Recipe) -> None:
     assert recipe.name in RECIPES
     assert recipe.summary
     assert recipe.source[-4:].isdigit(), "a source ends with its year"
-    assert all(need == "words" or need.startswith("context:") for need in recipe.needs)
+    assert all(need in ("words", "corpus") or need.startswith("context:") for need in recipe.needs)
 
 
 def test_words_are_asked_for() -> None:
     speller = Recipe("speller", "", "", frozenset({"words"}), lambda hidden_size, vocabulary: Head.__new__(Head))
     with pytest.raises(InputError, match="recipe 'speller' spells words out: pass a Vocabulary"):
         speller(4, [1, 2, 3])
+
+
+def test_a_corpus_is_asked_for() -> None:
+    with pytest.raises(InputError, match="recipe 'adaptive-importance-sampling' counts pairs of words: pass a Corpus"):
+        RECIPES["adaptive-importance-sampling"](4, [1, 2, 3])
+    corpus = Corpus([["a", "b", "a", "b", "c"], ["a", "b"]], cache=False)
+    cut = corpus.encode_with(corpus.vocabulary.truncate(max_size=2))
+    for source, vocab_size in ((corpus, 3), (cut, 2)):
+        head = RECIPES["adaptive-importance-sampling"](4, source)
+        assert head.vocab_size == vocab_size

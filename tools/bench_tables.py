@@ -14,7 +14,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "benchmarks" / "records"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "guides" / "phrases.md")
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "guides" / "phrases.md",
+    ROOT / "docs" / "guides" / "options.md",
+)
 MARKED = re.compile(r"(<!-- bench: (?P<name>[a-z_]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
@@ -58,11 +62,55 @@ def phrases(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def embedding_options(record: dict[str, Any]) -> str:
+    """The straight line of every curve, and how far the points are from it."""
+    names = {
+        "negative": "noise word",
+        "window": "word of `window`",
+        "vector_size": "number of a vector",
+        "path_length": "decision",
+    }
+    lines = ["| model | objective | constant | and for each | the farthest point is off by |", "|---|---|---|---|---|"]
+    for curve in record["curves"]:
+        line = curve["line"]
+        if curve["option"] == "path_length" and curve["objective"] == "negative-sampling":
+            continue  # walks no path: it is there to show what more words alone cost
+        lines.append(
+            f"| {curve['model']} | {curve['objective']} | {line['start']:.0f} ns a {curve['unit']} "
+            f"| {names[curve['option']]}: {line['slope']:.2g} ns | {100 * line['largest_relative_distance']:.0f} % |"
+        )
+    return "\n".join(lines)
+
+
+def embedding_options_quality(record: dict[str, Any]) -> str:
+    """Every value of every option, then the spread of the defaults."""
+    lines = ["| option | CPU-seconds | WordSim-353 | SimLex-999 | analogies |", "|---|---|---|---|---|"]
+    for option, points in record["curves"].items():
+        for point in points:
+            default = " (default)" if point[option] == record["settings"][option] and option != "epochs" else ""
+            lines.append(
+                f"| `{option}` {point[option]:g}{default} | {point['cpu_seconds']:.0f} | {point['wordsim353']:.3f} "
+                f"| {point['simlex999']:.3f} | {point['analogies_percent']:.1f} % |"
+            )
+    result = record["defaults"]
+    lines += [
+        "",
+        f"The defaults, over {len(result['cpu_seconds']['all'])} seeds: {_mean(result['wordsim353'], 3)}, "
+        f"{_mean(result['simlex999'], 3)}, {_mean(result['analogies_percent'], 1)} %.",
+    ]
+    return "\n".join(lines)
+
+
 def _mean(result: dict[str, Any], digits: int) -> str:
     return f"{result['mean']:.{digits}f} ± {result['standard_deviation']:.{digits}f}"
 
 
-TABLES = {"embedding_speed": embedding_speed, "phrases": phrases}
+TABLES = {
+    "embedding_speed": embedding_speed,
+    "embedding_options": embedding_options,
+    "embedding_options_quality": embedding_options_quality,
+    "phrases": phrases,
+}
 
 
 def with_tables(text: str) -> str:

@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 from vastmax import tree as trees
 from vastmax.distribution.counts import counts_array
+from vastmax.distribution.ngrams import NGrams
 from vastmax.errors import InputError
 from vastmax.head import Head
 from vastmax.objective.cross_entropy import CrossEntropy
+from vastmax.objective.importance_sampling import ImportanceSampling
 from vastmax.objective.nce import NCE, LearnedNormaliser
 from vastmax.objective.negative_sampling import NegativeSampling
 from vastmax.objective.sampled_softmax import SampledSoftmax
@@ -21,6 +23,8 @@ from vastmax.output.char_lstm import CharLSTM
 from vastmax.output.dense import Dense
 from vastmax.output.differentiated import Differentiated
 from vastmax.output.hierarchical import Hierarchical
+from vastmax.proposal.adaptive_bigram import AdaptiveBigram
+from vastmax.proposal.target_partition import TargetPartition
 from vastmax.proposal.unigram import Unigram
 
 BuildHead = Callable[..., Head]
@@ -35,8 +39,9 @@ class Recipe:
         name: as in `RECIPES`.
         summary: one line: what it does, and when to take it.
         source: where it was published.
-        needs: what it needs beyond counts: "words" (a `Vocabulary`), or "context:NAME" (an entry of `context` in every
-            training call).
+        needs: what it needs beyond counts: "words" (a `Vocabulary`), "corpus" (a `Corpus`, or one in the ids of a
+            vocabulary, `corpus.encode_with(vocabulary)`), or "context:NAME" (an entry of `context` in every training
+            call).
         build: the typed function behind it, with the recipe's options as keyword arguments.
     """
 
@@ -51,11 +56,16 @@ class Recipe:
 
         Args:
             hidden_size: D, the width of the hidden vectors.
-            vocabulary: a `Vocabulary`, or counts (V,) in id order where words are not needed.
+            vocabulary: a `Vocabulary`, or counts (V,) in id order where words are not needed; a `Corpus` where the
+                recipe needs one.
 
         Raises:
-            InputError: the recipe needs words and got counts alone.
+            InputError: the recipe needs words or a corpus and got counts alone.
         """
+        if "corpus" in self.needs and not hasattr(vocabulary, "vocabulary"):
+            raise InputError(
+                f"recipe {self.name!r} counts pairs of words: pass a Corpus, or corpus.encode_with(vocabulary)"
+            )
         if "words" in self.needs and not hasattr(vocabulary, "words"):
             raise InputError(f"recipe {self.name!r} spells words out: pass a Vocabulary, not counts alone")
         return self.build(hidden_size, vocabulary)
@@ -65,6 +75,10 @@ RECIPES: dict[str, Recipe] = {}
 
 # Noise words a step, shared by the batch. With fewer, the gathers and draws of a step weigh as much as its products.
 DEFAULT_NUM_SAMPLES = 1024
+
+# Importance sampling starts with as many, and draws on for examples whose effective sample size is below this one.
+DEFAULT_MIN_ESS = 10.0
+DEFAULT_MAX_SAMPLES = 4096
 
 
 def recipe(name: str, *, summary: str, source: str, needs: frozenset[str] = frozenset()) -> Callable[[_Build], _Build]:
@@ -172,6 +186,54 @@ def char_lstm(hidden_size: int, vocabulary: Any, *, renormalise: bool = False, s
     """CharLSTM × CrossEntropy."""
     output = CharLSTM(hidden_size, vocabulary.words, renormalise=renormalise, state_size=state_size)
     return Head(output, CrossEntropy())
+
+
+@recipe(
+    "importance-sampling",
+    summary="log Z from sampled words, and exactly where they are too few: dear once the model is sharper than the "
+    "unigrams; sampled softmax needs no such guard",
+    source="Bengio & Senécal 2003",
+)
+def importance_sampling(
+    hidden_size: int,
+    vocabulary: Any,
+    *,
+    min_ess: float = DEFAULT_MIN_ESS,
+    max_samples: int = DEFAULT_MAX_SAMPLES,
+    power: float = 1.0,
+) -> Head:
+    """Dense × ImportanceSampling over draws from Unigram(power)."""
+    noise = Unigram(vocabulary, power)
+    return Head(Dense(hidden_size, noise.vocab_size), ImportanceSampling(noise, min_ess, max_samples))
+
+
+@recipe(
+    "adaptive-importance-sampling",
+    summary="importance sampling from bigrams that follow the model: fewer words for the same effective sample size; "
+    "language models only",
+    source="Bengio & Senécal 2008",
+    needs=frozenset({"corpus", "context:previous_word_id"}),
+)
+def adaptive_importance_sampling(
+    hidden_size: int, corpus: Any, *, min_ess: float = DEFAULT_MIN_ESS, max_samples: int = DEFAULT_MAX_SAMPLES
+) -> Head:
+    """Dense × ImportanceSampling over AdaptiveBigram, the pairs counted in `corpus`."""
+    encoded = corpus.encode_with(corpus.vocabulary) if hasattr(corpus, "encode_with") else corpus
+    counts = encoded.vocabulary.counts
+    noise = AdaptiveBigram(counts, NGrams.from_blocks(encoded.blocks(), len(counts)))
+    return Head(Dense(hidden_size, noise.vocab_size), ImportanceSampling(noise, min_ess, max_samples))
+
+
+@recipe(
+    "target-sampling",
+    summary="softmax over the words that the current part of the training set has as targets: no draws, large products",
+    source="Jean et al. 2015",
+    needs=frozenset({"context:partition"}),
+)
+def target_sampling(hidden_size: int, vocabulary: Any) -> Head:
+    """Dense × SampledSoftmax over TargetPartition; `proposal.partitions` gives each batch its partition."""
+    noise = TargetPartition(_vocab_size(vocabulary))
+    return Head(Dense(hidden_size, noise.vocab_size), SampledSoftmax(noise))
 
 
 @recipe(

@@ -211,8 +211,13 @@ def test_demo_in_a_fresh_folder(invoke: Invoke, tmp_path: Path, monkeypatch: pyt
     folder = tmp_path / "out" / "deep"
     ran = invoke("demo", "-o", folder, "--epochs", 2)
     assert ran.code == 0, ran.err
-    assert sorted(path.name for path in folder.iterdir()) == ["map.png", "python-docs.txt", "vectors.safetensors"]
-    for text in ("unigram entropy", "words used alike", "analogies", "map.png", "vastmax neighbours"):
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "map.html",
+        "map.png",
+        "python-docs.txt",
+        "vectors.safetensors",
+    ]
+    for text in ("unigram entropy", "words used alike", "analogies", "map.html", "map.png", "vastmax neighbours"):
         assert text in ran.out
     assert "words/s" in ran.err
     following = [line.split() for line in ran.out.splitlines() if line.startswith("  vastmax ") and "YOUR" not in line]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -34,6 +35,17 @@ def test_compiles_for_64_bit_arm():
 @pytest.mark.parametrize("level", ["x86-64", "x86-64-v3", "x86-64-v4"])
 def test_compiles_with_clang(level):
     compile_only("clang++", f"-march={level}", "-Wno-unused-command-line-argument")
+
+
+@pytest.mark.parametrize("name", ["skipgram", "cbow", "hierarchical_binary"])
+def test_prefetches_are_in_the_compiled_code(name):
+    """Where a function only prefetches, GCC may take it for one without effect and drop its calls."""
+    compiler = shutil.which("g++")
+    if compiler is None or platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("no g++ for x86-64 here")
+    command = [compiler, "-std=gnu++17", "-O2", "-Wno-psabi", "-S", "-o", "-", str(NATIVE / f"{name}.cpp")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "prefetch" in done.stdout
 
 
 def test_no_intrinsics_and_no_fast_math():

@@ -35,8 +35,11 @@ ANALOGIES = (
 """A is to B as C is to …, where the text holds all three; the last one is left for the reader to ask."""
 ANALOGIES_SHOWN = 4
 
-MAP_WORDS, MAP_SKIP = 600, 50
-"""The map shows words 51 to 650: the first ones are "the", "of" and their like."""
+MAP_SKIP = 50
+"""The maps begin with word 51: the first ones are "the", "of" and their like."""
+MAP_TITLE = "The words of Python's documentation"
+PICTURE_WORDS = 600
+"""A picture cannot be approached, so it shows fewer words than the page."""
 
 
 def demo(
@@ -49,20 +52,20 @@ def demo(
     """Train on the documentation inside Python: no download.
 
     Collects the language reference, docstrings and comments of the running Python's standard library (about 0.7
-    million words), trains word vectors on them, shows what they have learned, and draws a map of the frequent words.
+    million words), trains word vectors on them, shows what they have learned, and draws two maps of the
+    frequent words: a page to search and wander about in, and a picture.
 
     \b
     Examples:
       vastmax demo
       vastmax demo -o /tmp/demo --threads 1
     """
-    from vastmax.embedding import train_embeddings
-    from vastmax.embedding.picture import draw_map
+    from vastmax.embedding import draw_map, train_embeddings
     from vastmax.progress import console_progress
     from vastmax.text import Corpus
 
-    text_file, vectors_file, map_file = (
-        output / name for name in ("python-docs.txt", "vectors.safetensors", "map.png")
+    text_file, vectors_file, page_file, picture_file = (
+        output / name for name in ("python-docs.txt", "vectors.safetensors", "map.html", "map.png")
     )
     _make_folder(output)
     check_output_file(vectors_file)
@@ -72,7 +75,9 @@ def demo(
             corpus = Corpus(str(text_file), progress=progress)
             vectors = train_embeddings(corpus, epochs=epochs, threads=threads, progress=progress)
             vectors.save(vectors_file)
-            named = draw_map(vectors, map_file, num_words=MAP_WORDS, skip=MAP_SKIP)
+            skip = min(MAP_SKIP, len(vectors) - 1)
+            on_page = draw_map(vectors, page_file, skip=skip, title=MAP_TITLE, progress=progress)
+            on_picture = draw_map(vectors, picture_file, num_words=PICTURE_WORDS, skip=skip, title=MAP_TITLE)
     except KeyboardInterrupt:
         raise StoppedError(f"interrupted; what was finished by then is in {output}") from None
 
@@ -82,7 +87,8 @@ def demo(
 written
   {text_file}  the text, a paragraph a line
   {vectors_file}  {len(vectors):,} words × {vectors.vector_size}
-  {map_file}  {len(named)} frequent words on their principal components
+  {page_file}  a map of {len(on_page):,} frequent words, for a browser
+  {picture_file}  the same as a picture, {len(on_picture):,} words
 
 next""")
     curious = [word for word in (*WORDS_TO_ASK_FOR, *vectors) if word in vectors][: len(WORDS_TO_ASK_FOR)]

@@ -19,6 +19,7 @@ from vastmax.cli.embed import embed
 from vastmax.cli.evaluate import evaluate
 from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
 from vastmax.cli.lm import lm
+from vastmax.cli.map import map_
 from vastmax.cli.neighbours import neighbours
 from vastmax.cli.output import prepare_streams
 from vastmax.cli.phrases import phrases
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree):
     app.command()(_command)
+app.command("map")(map_)  # a function of that name would hide Python's own
 app.add_typer(lm)
 
 
@@ -54,6 +56,7 @@ def vastmax(
       vastmax embed corpus.txt -o vectors.safetensors
       vastmax neighbours vectors.safetensors coffee
       vastmax analogy vectors.safetensors man king woman
+      vastmax map vectors.safetensors -o map.html
       vastmax vocab corpus.txt.gz
     """
     if debug:

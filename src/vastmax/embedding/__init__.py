@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vastmax.embedding.pairs import PairResult
     from vastmax.embedding.report import DivergenceError, EpochReport
     from vastmax.embedding.train import train_embeddings
+    from vastmax.embedding.word_map import draw_map
     from vastmax.embedding.word_vectors import WordVectors
 
 _HOME = {
@@ -18,10 +19,19 @@ _HOME = {
     "EpochReport": "vastmax.embedding.report",
     "PairResult": "vastmax.embedding.pairs",
     "WordVectors": "vastmax.embedding.word_vectors",
+    "draw_map": "vastmax.embedding.word_map",
     "train_embeddings": "vastmax.embedding.train",
 }
 
-__all__ = ["AnalogyResult", "DivergenceError", "EpochReport", "PairResult", "WordVectors", "train_embeddings"]
+__all__ = [
+    "AnalogyResult",
+    "DivergenceError",
+    "EpochReport",
+    "PairResult",
+    "WordVectors",
+    "draw_map",
+    "train_embeddings",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,25 +20,24 @@ from vastmax.kernels.embedding_kernel import (
 from vastmax.kernels.targets import choose_target
 from vastmax.kernels.tree_paths import TreePaths, WalkedTree
 
-CENTRES = 16
+CENTRES = 32
 """Centres of a block where no word crowds it."""
 
-PREDICTIONS_PER_NOISE_WORD = 5
+PREDICTIONS_PER_NOISE_WORD = 10
 """How many predictions' worth of noise one drawn word stands for; see `pool_size_for`."""
 
-MOST_STALE_STEPS = 16
+MOST_STALE_STEPS = 8
 """How many steps computed from the same old row one word may take at once; see `centres_for`."""
 
 
-def centres_for(crowding: float, window: int, negative: int, gradient: str) -> int:
+def centres_for(crowding: float, negative: int) -> int:
     """Return how many centres a block may have, at most `CENTRES`.
 
     `crowding` is the largest share that one word has of the centres or of the noise. In a block of B centres that word
-    moves by about B·negative·crowding stale gradients at once. By the exact gradient a context takes a share of a
-    centre's step; by word2vec's all of it, so that a row takes up to B of them whatever its word.
+    moves by about B·negative·crowding stale gradients at once; only a vocabulary of a few dozen words gets near the
+    number at which such a step overshoots, and then blocks are made smaller.
     """
-    stale_a_centre = max(negative, 1) * crowding
-    return int(np.clip(MOST_STALE_STEPS / stale_a_centre, 1, CENTRES))
+    return int(np.clip(MOST_STALE_STEPS / (max(negative, 1) * crowding), 1, CENTRES))
 
 
 def pool_size_for(negative: int, centres: int) -> int:
@@ -92,7 +91,7 @@ class CbowKernel:
         if negative:
             self.untrained_loss += (1 + negative) * math.log(2)
         crowding = max(self._noise.largest_share, largest_kept_share(counts, self._keep))
-        self._centres = centres_for(crowding, window, negative, gradient) if centres is None else centres
+        self._centres = centres_for(crowding, negative) if centres is None else centres
         self._pool_size = pool_size_for(negative, self._centres) if pool_size is None else pool_size
 
     def train(

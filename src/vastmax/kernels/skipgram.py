@@ -23,7 +23,7 @@ from vastmax.kernels.tree_paths import TreePaths, WalkedTree
 PAIRS_PER_NOISE_WORD = 60
 """How many (centre, context) pairs' worth of noise one drawn word stands for; see `pool_sizes_for`."""
 
-MOST_STALE_PAIRS = 64
+MOST_STALE_PAIRS = 32
 """How many gradients computed from the same old row one word may move by at once; see `centres_for`."""
 
 

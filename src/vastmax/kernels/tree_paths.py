@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from vastmax.kernels.embedding_kernel import Floats, padded_rows
 
-MOST_PATHS_AN_EXCHANGE = 32
-"""How often a thread adds what it learnt of the top of the tree to what the others learnt: every so many paths."""
+MOST_VISITS_AN_EXCHANGE = 32
+"""After how many visits to a node near the root a thread adds what it learnt there to what the others learnt."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,13 @@ class TreePaths:
         return math.log(2) * float(np.average(np.diff(self.offsets), weights=weights))
 
 
-def paths_an_exchange(threads: int) -> int:
-    """Return how many paths a thread walks between two exchanges of the top of the tree with the others.
+def visits_an_exchange(threads: int) -> int:
+    """Return how often a thread visits a node near the root before it exchanges what it learnt there with the others.
 
     What `threads` threads learn meanwhile starts from the same rows and adds up, so many threads must exchange often.
+    One thread has nobody to exchange with: 0.
     """
-    return max(1, min(MOST_PATHS_AN_EXCHANGE, 2 * MOST_PATHS_AN_EXCHANGE // threads))
+    return 0 if threads == 1 else max(1, min(MOST_VISITS_AN_EXCHANGE, 2 * MOST_VISITS_AN_EXCHANGE // threads))
 
 
 class WalkedTree:
@@ -59,13 +60,13 @@ class WalkedTree:
         self.paths = paths
         self.nodes: Floats = padded_rows(paths.num_nodes if paths else 0, vector_size)
         if paths:
-            self._rest = (paths.offsets, paths.edges, paths.longest, paths_an_exchange(threads))
+            self._rest = (paths.offsets, paths.edges, paths.longest, visits_an_exchange(threads))
         else:
-            self._rest = (np.zeros(0, np.int64), np.zeros(0, np.int32), 0, 1)
+            self._rest = (np.zeros(0, np.int64), np.zeros(0, np.int32), 0, 0)
 
     @property
     def arguments(self) -> tuple[object, ...]:
-        """nodes, path_offsets, path_edges, longest_path, paths_an_exchange."""
+        """nodes, path_offsets, path_edges, longest_path, visits_an_exchange."""
         return (self.nodes, *self._rest)
 
     def untrained_loss(self, weights: NDArray[np.floating]) -> float:

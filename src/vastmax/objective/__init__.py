@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vastmax.objective.base import Objective
     from vastmax.objective.cross_entropy import CrossEntropy
+    from vastmax.objective.importance_sampling import ImportanceSampling
     from vastmax.objective.nce import NCE
     from vastmax.objective.negative_sampling import NegativeSampling
     from vastmax.objective.sampled_softmax import SampledSoftmax
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "CrossEntropy": "cross_entropy",
+    "ImportanceSampling": "importance_sampling",
     "NCE": "nce",
     "NegativeSampling": "negative_sampling",
     "Objective": "base",
@@ -22,7 +24,15 @@ _HOME = {
     "SelfNormalised": "self_normalised",
 }
 
-__all__ = ["NCE", "CrossEntropy", "NegativeSampling", "Objective", "SampledSoftmax", "SelfNormalised"]
+__all__ = [
+    "NCE",
+    "CrossEntropy",
+    "ImportanceSampling",
+    "NegativeSampling",
+    "Objective",
+    "SampledSoftmax",
+    "SelfNormalised",
+]
 
 
 def __getattr__(name: str) -> Any:

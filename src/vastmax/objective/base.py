@@ -21,12 +21,16 @@ class Objective(nn.Module, ABC):
         sampled: whether only the rows in play get a gradient in a flat layer.
         self_normalising: whether, after training, the raw score may stand for log p.
         corrects_scores: whether `score_correction` gives something.
+        takes_targets_as_noise: whether noise may hold each example's own target by construction (`InBatch`).
+        shared: whether the batch shares its noise; False draws for each example.
         proposal: where the noise comes from; None when there is none.
     """
 
     requires_flat: ClassVar[bool] = True
     sampled: ClassVar[bool] = False
     corrects_scores: ClassVar[bool] = False
+    takes_targets_as_noise: ClassVar[bool] = False
+    shared: bool = True
     self_normalising: bool = False
     proposal: Proposal | None
 
@@ -55,7 +59,8 @@ class Objective(nn.Module, ABC):
         """Refuse, when a head is built, a layer that this objective cannot train.
 
         Raises:
-            InputError: a factored layer under an objective for flat ones; a proposal of another vocabulary size.
+            InputError: a factored layer under an objective for flat ones; a proposal of another vocabulary size, or
+                one whose noise this objective cannot take.
         """
         name = type(self).__name__
         if self.requires_flat and not isinstance(output, FlatOutput):
@@ -63,12 +68,23 @@ class Objective(nn.Module, ABC):
                 f"{name} cannot train {type(output).__name__}, which is factored: the log-probability of a word is "
                 "cheap there already; use CrossEntropy"
             )
-        size = None if self.proposal is None else self.proposal.vocab_size
-        if size is not None and size != output.vocab_size:
+        if self.proposal is not None:
+            self._check_proposal(self.proposal, output.vocab_size)
+
+    def _check_proposal(self, proposal: Proposal, vocab_size: int) -> None:
+        name, noise = type(self).__name__, type(proposal).__name__
+        if proposal.vocab_size is not None and proposal.vocab_size != vocab_size:
             raise InputError(
-                f"{name}'s proposal {type(self.proposal).__name__} draws from {size} words, but the output layer has "
-                f"{output.vocab_size}: build both from the same counts"
+                f"{name}'s proposal {noise} draws from {proposal.vocab_size} words, but the output layer has "
+                f"{vocab_size}: build both from the same counts"
             )
+        if proposal.holds_target and not self.takes_targets_as_noise:
+            raise InputError(
+                f"{name} takes noise to be drawn without regard to the target, and that of {noise} always holds it: "
+                "take SampledSoftmax, or another proposal"
+            )
+        if proposal.shared_only and not self.shared:
+            raise InputError(f"{noise} draws noise for the whole batch: give {name} shared=True")
 
     def initial_bias(self, vocab_size: int) -> float | None:
         """The bias a fresh layer starts from, so that Z is about 1 at step 0; None when it does not matter."""

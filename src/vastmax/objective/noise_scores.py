@@ -74,10 +74,10 @@ def fused_loss(output: Output, hidden: Tensor, target: Tensor, step: NoiseStep) 
     return output.noise_loss(hidden, target, step)
 
 
-def checked_num_samples(num_samples: int) -> int:
+def checked_num_samples(num_samples: int, *, name: str = "num_samples") -> int:
     """Raises: InputError: fewer than one noise word, with which the loss has no lower bound."""
     if num_samples < 1:
         raise InputError(
-            f"num_samples is {num_samples}; expected at least 1: without noise the loss is least at infinite scores"
+            f"{name} is {num_samples}; expected at least 1: without noise the loss is least at infinite scores"
         )
     return num_samples

@@ -12,6 +12,7 @@ from vastmax.errors import InputError
 from vastmax.objective.base import Objective
 from vastmax.objective.buffers import scaled_rows
 from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
+from vastmax.objective.noise_sum import log_sum
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Noise, Proposal
 
@@ -55,15 +56,16 @@ class SampledSoftmax(Objective):
     - drawn with replacement, `accidental_hits="keep"`: hits stay in the sum, the target is corrected as well.
     - drawn with replacement, `accidental_hits="mask"`: hits are masked, the target is left uncorrected.
 
-    Masked hits beside a corrected target would learn another distribution, and cannot be asked for.
+    Masked hits beside a corrected target would learn another distribution, and cannot be asked for. Where the batch's
+    own targets are the noise (`InBatch`), an example's own target counts once, as the target.
 
     Args:
         proposal: where noise comes from; `unique=True` is the usual choice.
-        num_samples: K ≥ 1 noise words, shared by the batch.
+        num_samples: K ≥ 1 noise words, shared by the batch; left out where the proposal decides that itself.
         accidental_hits: what happens to hits when noise is drawn with replacement; unique noise is always masked.
 
     Raises:
-        InputError: K < 1.
+        InputError: K < 1, or none where it is needed.
 
     Cost: one (N, D)×(D, K) product forward and two backward; K + N rows get a gradient.
 
@@ -77,14 +79,20 @@ class SampledSoftmax(Objective):
     """
 
     sampled = True
+    takes_targets_as_noise = True
     proposal: Proposal
+    num_samples: int | None
 
-    def __init__(self, proposal: Proposal, num_samples: int, *, accidental_hits: AccidentalHits = "keep") -> None:
+    def __init__(
+        self, proposal: Proposal, num_samples: int | None = None, *, accidental_hits: AccidentalHits = "keep"
+    ) -> None:
         super().__init__()
         if accidental_hits not in get_args(AccidentalHits):
             raise InputError(f"accidental_hits is {accidental_hits!r}; expected 'keep' or 'mask'")
         self.proposal = proposal
-        self.num_samples = checked_num_samples(num_samples)
+        if num_samples is None and not proposal.sizes_itself:
+            raise InputError(f"SampledSoftmax with {type(proposal).__name__} needs num_samples, such as 1024")
+        self.num_samples = None if num_samples is None else checked_num_samples(num_samples)
         self.accidental_hits = accidental_hits
 
     def extra_repr(self) -> str:
@@ -101,7 +109,7 @@ class SampledSoftmax(Objective):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
-        noise = self.proposal.draw(target, self.num_samples, context=context, generator=generator)
+        noise = self.proposal.draw(target, self.num_samples or 0, context=context, generator=generator)
         masked = noise.unique or self.accidental_hits == "mask"
         corrected = noise.unique or self.accidental_hits == "keep"
         step = NoiseStep(
@@ -111,13 +119,17 @@ class SampledSoftmax(Objective):
             target_shift=-noise.target_log_expected_count if corrected else None,
             mask_target=masked,
         )
-        fused = fused_loss(output, hidden, target, step)
+        # The kernel adds the target to the noise, which must not be where it stands there already.
+        own_among_noise = self.proposal.holds_target and not masked
+        fused = None if own_among_noise else fused_loss(output, hidden, target, step)
         if fused is not None:
             return fused
         scores = score_noise(noise, output, hidden, target, shift=step.noise_shift)
         target_score = scores.target_score
         if step.target_shift is not None:
             target_score = target_score + step.target_shift
+            if own_among_noise:
+                return log_sum(scores.noise_score) - target_score
         hit = scores.hits(target) if masked else None
         loss: Tensor = _LogSumExpWithTarget.apply(  # type: ignore[no-untyped-call]
             scores.noise_score, target_score, hit

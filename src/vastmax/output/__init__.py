@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vastmax.output.char_lstm import CharLSTM
     from vastmax.output.dense import Dense
     from vastmax.output.differentiated import Differentiated
+    from vastmax.output.given import Given
     from vastmax.output.hierarchical import Hierarchical
     from vastmax.output.product_cost import measure_product_cost
 
@@ -22,6 +23,7 @@ _HOME = {
     "Dense": "dense",
     "Differentiated": "differentiated",
     "FlatOutput": "base",
+    "Given": "given",
     "Hierarchical": "hierarchical",
     "Output": "base",
     "Rows": "base",
@@ -36,6 +38,7 @@ __all__ = [
     "Dense",
     "Differentiated",
     "FlatOutput",
+    "Given",
     "Hierarchical",
     "Output",
     "Rows",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +13,18 @@ from torch.utils.checkpoint import checkpoint
 from vastmax.characters.convolution import CharacterCNN
 from vastmax.errors import InputError
 from vastmax.output.base import NoiseStep
+from vastmax.output.frozen_table import FrozenTable
 from vastmax.output.linear_exact import spans
 from vastmax.output.linear_rows import LinearRows
 from vastmax.output.native_noise_loss import native_noise_loss
 from vastmax.output.native_support import kernel_takes
 from vastmax.output.rows import RowSparse, gather_rows
-from vastmax.output.table import TableOutput
 
 _WORDS_AT_ONCE = 4096
 """Words whose patterns are held together while the whole table is worked out: some 60 MB."""
 
 
-class CharCNN(RowSparse, TableOutput):
+class CharCNN(RowSparse, FrozenTable):  # type: ignore[misc]
     """s(w) = W_w·h + b_w with W_w = CNN(spelling of w) + M·r_w (CNN-softmax, Jozefowicz et al. 2016).
 
     Words spelled alike would have to mean alike; the correction r_w, a few numbers a word, lets them differ. Under a
@@ -61,8 +60,6 @@ class CharCNN(RowSparse, TableOutput):
         >>> torch.allclose(output.freeze().log_prob(torch.ones(1, 16)), live)
         True
     """
-
-    frozen_table: Tensor | None
 
     def __init__(
         self,
@@ -119,29 +116,6 @@ class CharCNN(RowSparse, TableOutput):
         if self.bias is not None and not self.bias.any():
             nn.init.constant_(self.bias, value)
 
-    @torch.no_grad()
-    def freeze(self) -> CharCNN:  # type: ignore[override]
-        """Work the table (V, D) out once and keep it: queries then cost what those of `Dense` do.
-
-        Puts the layer into eval mode. `train()` and `load_state_dict` let go of the table; it is no part of
-        `state_dict`.
-        """
-        self.eval()
-        self.frozen_table = None
-        self.frozen_table, _ = self.table()
-        return self
-
-    def train(self, mode: bool = True) -> CharCNN:
-        """As `nn.Module.train`; in training mode no table is kept."""
-        if mode:
-            self.frozen_table = None
-        super().train(mode)
-        return self
-
-    def _load_from_state_dict(self, *arguments: Any) -> None:
-        self.frozen_table = None
-        super()._load_from_state_dict(*arguments)
-
     def select(self, word_ids: Tensor) -> LinearRows:
         """See `FlatOutput.select`."""
         bias = None if self.bias is None else gather_rows(self.bias, word_ids, sparse=self.sparse_gradients)
@@ -167,10 +141,8 @@ class CharCNN(RowSparse, TableOutput):
             sparse_gradients=False,
         )
 
-    def table(self) -> tuple[Tensor, Tensor | None]:
-        """See `TableOutput.table`. Under autograd the network runs again, piece by piece, on the way back."""
-        if self.frozen_table is not None:
-            return self.frozen_table, self.bias
+    def live_table(self) -> Tensor:
+        """See `FrozenTable.live_table`. Under autograd the network runs again, piece by piece, on the way back."""
         device = self.spelling.offsets.device
         parts = []
         for span in spans(self.vocab_size, _WORDS_AT_ONCE):
@@ -179,7 +151,11 @@ class CharCNN(RowSparse, TableOutput):
                 parts.append(checkpoint(self._vectors, word_ids, use_reentrant=False))
             else:
                 parts.append(self._vectors(word_ids))
-        return torch.cat(parts), self.bias
+        return torch.cat(parts)
+
+    def table_bias(self) -> Tensor | None:
+        """See `FrozenTable.table_bias`."""
+        return self.bias
 
     def _vectors(self, word_ids: Tensor, *, sparse: bool = False) -> Tensor:
         vectors = self.spelling.vectors(word_ids)

@@ -49,11 +49,20 @@ class Proposal(nn.Module, ABC):
         vocab_size: V; None when Q has no fixed vocabulary.
         needs: names that `context` must hold; checked once, at the head's door.
         unique: whether a draw gives each word at most once.
+        shared_only: whether noise is drawn for the whole batch only, not for each example.
+        sizes_itself: whether the proposal decides how many words a step takes; `num_samples` is then not asked for.
+        holds_target: whether each example's own target is among the noise by construction. Few objectives can take
+            such noise.
+        learns: whether `observe` is to be called.
     """
 
     vocab_size: int | None
     needs: frozenset[str] = frozenset()
     unique: bool = False
+    shared_only: bool = False
+    sizes_itself: bool = False
+    holds_target: bool = False
+    learns: bool = False
 
     @abstractmethod
     def draw(
@@ -67,7 +76,8 @@ class Proposal(nn.Module, ABC):
     ) -> Noise:
         """`num_samples` noise words, for the whole batch (`shared`) or for each example of `target` (N,).
 
-        The same generator state gives the same words. Cost: O(K), or O(N·K) when not shared; never O(V).
+        The same generator state gives the same words. `num_samples` says nothing where the proposal sizes itself.
+        Cost: O(K), or O(N·K) when not shared; never O(V).
         """
 
     def log_prob(self, word_ids: Tensor) -> Tensor:
@@ -81,12 +91,14 @@ class Proposal(nn.Module, ABC):
     def observe(self, noise: Noise, weight: Tensor) -> None:
         """Learn from importance weights (N, U), where the proposal learns (AdaptiveBigram); a no-op elsewhere."""
 
-    def register_table(self, name: str, table: Tensor) -> None:
+    def register_table(self, name: str, table: Tensor, *, persistent: bool = False) -> None:
         """Keep a float32 `table` beside the module: it moves between devices, but `.half()` and the like spare it.
 
         A probability table rounded to bfloat16 would be another distribution. Hence the bits are kept as integers.
+        `persistent` ones, which are learned, go into the state_dict.
         """
-        self.register_buffer(f"{name}_bits", table.to(torch.float32).contiguous().view(torch.int32), persistent=False)
+        bits = table.to(torch.float32).contiguous().view(torch.int32)
+        self.register_buffer(f"{name}_bits", bits, persistent=persistent)
 
     def table(self, name: str) -> Tensor:
         """The float32 table registered under `name`."""

@@ -45,7 +45,7 @@ class Trainer {
             }
             if (paths_) paths_->end_span();
         }
-        if (paths_) result_.loss += paths_->loss();
+        if (paths_) result_.loss += paths_->finish();
         result_.words = windows_.words();
         result_.kept = windows_.kept();
         return result_;

@@ -22,7 +22,7 @@ ChunkResult run(const std::string &target, const CbowModel &model, const CbowSet
 nb::dict train_cbow(const std::string &target, Matrix input, Matrix output, Column<uint32_t> keep_threshold,
                     Column<uint32_t> alias_threshold, Column<int32_t> alias_word, int window, int negative, int pool_size,
                     int centres, bool sum_gradient, int exclude, Matrix nodes, Column<int64_t> path_offsets,
-                    Column<int32_t> path_edges, int64_t longest_path, int paths_an_exchange, Column<int32_t> word_ids, Column<int64_t> sentence_offsets,
+                    Column<int32_t> path_edges, int64_t longest_path, int visits_an_exchange, Column<int32_t> word_ids, Column<int64_t> sentence_offsets,
                     float alpha_begin, float alpha_end, uint64_t seed) {
     check_word_rows(input);
     check_output_rows(input, output, negative);
@@ -32,7 +32,7 @@ nb::dict train_cbow(const std::string &target, Matrix input, Matrix output, Colu
             "pool_size must be a positive multiple of 8, 0 without negative sampling");
     CbowModel model{input.data(), output.data(), int64_t(input.shape(1)), subsampling(input, keep_threshold),
                     noise_law(input, alias_threshold, alias_word),
-                    checked_tree(input, nodes, path_offsets, path_edges, longest_path, paths_an_exchange)};
+                    checked_tree(input, nodes, path_offsets, path_edges, longest_path, visits_an_exchange)};
     CbowSettings settings{window, negative, pool_size, centres, sum_gradient, checked_exclude(exclude)};
     Chunk chunk = checked_chunk(word_ids, sentence_offsets, alpha_begin, alpha_end, seed);
     ChunkResult result;
@@ -51,6 +51,6 @@ void bind_cbow(nb::module_ &m) {
           nb::arg("keep_threshold").noconvert(), nb::arg("alias_threshold").noconvert(), nb::arg("alias_word").noconvert(),
           nb::arg("window"), nb::arg("negative"), nb::arg("pool_size"), nb::arg("centres"), nb::arg("sum_gradient"),
           nb::arg("exclude"), nb::arg("nodes").noconvert(), nb::arg("path_offsets").noconvert(),
-          nb::arg("path_edges").noconvert(), nb::arg("longest_path"), nb::arg("paths_an_exchange"), nb::arg("word_ids").noconvert(), nb::arg("sentence_offsets").noconvert(),
+          nb::arg("path_edges").noconvert(), nb::arg("longest_path"), nb::arg("visits_an_exchange"), nb::arg("word_ids").noconvert(), nb::arg("sentence_offsets").noconvert(),
           nb::arg("alpha_begin"), nb::arg("alpha_end"), nb::arg("seed"));
 }

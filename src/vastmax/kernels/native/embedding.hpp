@@ -31,7 +31,7 @@ struct Tree {
     const int64_t *path_offsets; // (V + 1,) where each word's edges begin
     const int32_t *path_edges;   // from the root to the word
     int64_t longest_path;
-    int32_t paths_an_exchange;   // walked by a thread between two exchanges of the top of the tree with the others
+    int32_t visits_an_exchange;  // of a thread to a node near the root before it exchanges what it learnt; 0: it is alone
 };
 
 // The noise words that do not count for a prediction: none, the word that is predicted, every word in the centre's window.

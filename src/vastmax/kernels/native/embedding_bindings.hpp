@@ -55,11 +55,11 @@ inline void check_output_rows(const Matrix &words, const Matrix &output, int neg
 
 // No tree where `nodes` has no row.
 inline Tree checked_tree(const Matrix &words, const Matrix &nodes, const Column<int64_t> &path_offsets,
-                         const Column<int32_t> &path_edges, int64_t longest_path, int paths_an_exchange) {
+                         const Column<int32_t> &path_edges, int64_t longest_path, int visits_an_exchange) {
     require(nodes.shape(1) == words.shape(1), "nodes must be as wide as words");
     require(nodes.shape(0) == 0 || path_offsets.shape(0) == words.shape(0) + 1, "every word must have a path");
-    require(paths_an_exchange > 0, "paths_an_exchange must be positive");
-    return {nodes.data(), int64_t(nodes.shape(0)), path_offsets.data(), path_edges.data(), longest_path, paths_an_exchange};
+    require(visits_an_exchange >= 0, "visits_an_exchange must not be negative");
+    return {nodes.data(), int64_t(nodes.shape(0)), path_offsets.data(), path_edges.data(), longest_path, visits_an_exchange};
 }
 
 inline Chunk checked_chunk(const Column<int32_t> &word_ids, const Column<int64_t> &sentence_offsets, float alpha_begin,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "logistic.hpp"
+#include "prefetch.hpp"
 #include "row_products.hpp"
 #include "threads.hpp"
 
@@ -54,7 +55,7 @@ class PathForward {
     }
 
   private:
-    void prefetch(int64_t example) const {
+    VASTMAX_PREFETCHES void prefetch(int64_t example) const {
         int64_t leaf = batch_.leaves[example];
         for (int64_t k = batch_.path_offsets[leaf]; k < batch_.path_offsets[leaf + 1]; ++k) {
             int32_t node = batch_.path_edges[k] >> 1;

@@ -10,6 +10,7 @@ void bind_cbow(nb::module_ &m);
 void bind_hierarchical(nb::module_ &m);
 void bind_narrow_softmax(nb::module_ &m);
 void bind_two_clusters(nb::module_ &m);
+void bind_ngram_law(nb::module_ &m);
 void bind_linear_softmax(nb::module_ &m);
 void bind_noise_loss(nb::module_ &m);
 void bind_row_update(nb::module_ &m);
@@ -25,6 +26,7 @@ NB_MODULE(_native, m) {
     bind_hierarchical(m);
     bind_narrow_softmax(m);
     bind_two_clusters(m);
+    bind_ngram_law(m);
     bind_linear_softmax(m);
     bind_noise_loss(m);
     bind_row_update(m);

@@ -45,7 +45,7 @@ class Trainer {
                 if (settings_.negative == 0) result_.predictions += pairs;
             }
         }
-        if (paths_) result_.loss += paths_->loss();
+        if (paths_) result_.loss += paths_->finish();
         result_.words = windows_.words();
         result_.kept = windows_.kept();
         return result_;

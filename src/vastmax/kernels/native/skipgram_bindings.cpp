@@ -22,7 +22,7 @@ ChunkResult run(const std::string &target, const SkipgramModel &model, const Ski
 
 nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context, Column<uint32_t> keep_threshold,
                         Column<uint32_t> alias_threshold, Column<int32_t> alias_word, int window, int negative, Column<int32_t> pool_sizes, int centres, int exclude,
-                        Matrix nodes, Column<int64_t> path_offsets, Column<int32_t> path_edges, int64_t longest_path, int paths_an_exchange,
+                        Matrix nodes, Column<int64_t> path_offsets, Column<int32_t> path_edges, int64_t longest_path, int visits_an_exchange,
                         Column<int32_t> word_ids, Column<int64_t> sentence_offsets, float alpha_begin, float alpha_end,
                         uint64_t seed) {
     check_word_rows(centre);
@@ -35,7 +35,7 @@ nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context
         require(pool_sizes.data()[b] > 0 && pool_sizes.data()[b] % 8 == 0, "pool sizes must be positive multiples of 8");
     SkipgramModel model{centre.data(), context.data(), int64_t(centre.shape(1)), subsampling(centre, keep_threshold),
                         noise_law(centre, alias_threshold, alias_word),
-                        checked_tree(centre, nodes, path_offsets, path_edges, longest_path, paths_an_exchange)};
+                        checked_tree(centre, nodes, path_offsets, path_edges, longest_path, visits_an_exchange)};
     SkipgramSettings settings{window, negative, pool_sizes.data(), int32_t(pool_sizes.shape(0)), centres,
                               checked_exclude(exclude)};
     Chunk chunk = checked_chunk(word_ids, sentence_offsets, alpha_begin, alpha_end, seed);
@@ -58,6 +58,6 @@ void bind_skipgram(nb::module_ &m) {
           nb::arg("keep_threshold").noconvert(), nb::arg("alias_threshold").noconvert(), nb::arg("alias_word").noconvert(),
           nb::arg("window"), nb::arg("negative"), nb::arg("pool_sizes").noconvert(), nb::arg("centres"), nb::arg("exclude"),
           nb::arg("nodes").noconvert(), nb::arg("path_offsets").noconvert(), nb::arg("path_edges").noconvert(),
-          nb::arg("longest_path"), nb::arg("paths_an_exchange"), nb::arg("word_ids").noconvert(),
+          nb::arg("longest_path"), nb::arg("visits_an_exchange"), nb::arg("word_ids").noconvert(),
           nb::arg("sentence_offsets").noconvert(), nb::arg("alpha_begin"), nb::arg("alpha_end"), nb::arg("seed"));
 }

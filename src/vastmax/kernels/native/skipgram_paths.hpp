@@ -31,7 +31,8 @@ class SkipgramPaths {
         return pairs;
     }
 
-    double loss() const { return paths_.loss(); }
+    // See TreePaths::finish.
+    double finish() { return paths_.finish(); }
 
   private:
     static constexpr int64_t furthest_prefetch = 12;

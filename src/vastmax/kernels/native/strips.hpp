@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "embedding.hpp"
+#include "prefetch.hpp"
 #include "vector.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -42,10 +43,6 @@ template <int units, int widest = lanes == 16 ? 8 : 4, typename F> void for_stri
 template <int units> void copy_row(float *to, const float *from, int64_t stride) {
     for (int v = 0; v < row_vecs<units>(stride); ++v) store(to + v * lanes, load(from + v * lanes));
 }
-
-// A function that does nothing but prefetch has no effect that the compiler knows of, and GCC 12 drops the calls to it:
-// it must be inlined before that is decided, and so must any function that only calls it.
-#define VASTMAX_PREFETCHES __attribute__((always_inline)) inline
 
 VASTMAX_PREFETCHES void prefetch_row(const float *row, int64_t stride) {
     for (int64_t d = 0; d < stride; d += row_alignment) __builtin_prefetch(row + d, 1, 2);

@@ -18,19 +18,18 @@
 
 namespace vastmax::VASTMAX_TARGET {
 
-// The nodes that a thread holds in rows of its own: the four upper levels of a binary tree, a third of all steps.
-constexpr int64_t most_own_nodes = 15;
-// Nodes above these are on many paths and so in a cache.
-constexpr int32_t first_cold_node = 256;
+// The nodes that a thread holds in rows of its own: the ten upper levels of a balanced tree, most of all steps.
+constexpr int64_t most_own_nodes = 1023;
 
-// The rows of nodes. Those at the top of the tree are on every path: written there at once, they would travel from core to
-// core all the time. So a thread works on copies of its own, and every `paths_an_exchange` paths adds what they learnt to
-// the shared rows and takes over what others learnt.
+// The rows of nodes. Those near the top of the tree are on many paths: written there at once, they would travel from core
+// to core all the time. So a thread works on copies of its own, and after every `visits_an_exchange` visits to a node adds
+// what its copy learnt to the shared row and takes over what others learnt.
 class NodeRows {
   public:
     NodeRows(const Tree &tree, int64_t stride)
-        : tree_(tree), stride_(stride), own_nodes_(std::min(most_own_nodes, tree.num_nodes)), own_(own_nodes_ * stride),
-          seen_(own_nodes_ * stride) {
+        : tree_(tree), stride_(stride),
+          own_nodes_(tree.visits_an_exchange > 0 ? std::min(most_own_nodes, tree.num_nodes) : 0),
+          own_(own_nodes_ * stride), seen_(own_nodes_ * stride), visits_(own_nodes_) {
         std::copy_n(tree.nodes, own_nodes_ * stride, own_.data());
         std::copy_n(tree.nodes, own_nodes_ * stride, seen_.data());
     }
@@ -43,27 +42,34 @@ class NodeRows {
         }
     }
 
-    // To be called after each path.
-    void walked() {
-        if (++walked_ >= tree_.paths_an_exchange) exchange();
+    // To be called after each path. Nodes nearer the root have smaller numbers.
+    void walked(const int32_t *edges, int length) {
+        for (int k = 0; k < length && edges[k] >> 1 < own_nodes_; ++k)
+            if (++visits_[edges[k] >> 1] >= tree_.visits_an_exchange) exchange(edges[k] >> 1);
     }
 
+    // Exchanges every row that was visited since it was last exchanged.
     void exchange() {
-        float *shared = tree_.nodes, *own = own_.data(), *seen = seen_.data();
-        for (int64_t d = 0; d < own_nodes_ * stride_; d += lanes) {
+        for (int64_t node = 0; node < own_nodes_; ++node)
+            if (visits_[node] > 0) exchange(node);
+    }
+
+  private:
+    void exchange(int64_t node) {
+        float *shared = tree_.nodes + node * stride_, *own = own_.data() + node * stride_, *seen = seen_.data() + node * stride_;
+        for (int64_t d = 0; d < stride_; d += lanes) {
             Vec now = load(shared + d) + (load(own + d) - load(seen + d));
             store(shared + d, now);
             store(own + d, now);
             store(seen + d, now);
         }
-        walked_ = 0;
+        visits_[node] = 0;
     }
 
-  private:
     const Tree &tree_;
     const int64_t stride_, own_nodes_;
     Scratch own_, seen_;
-    int walked_ = 0;
+    std::vector<int32_t> visits_; // since the row was last exchanged
 };
 
 class TreePaths {
@@ -87,7 +93,7 @@ class TreePaths {
             const int begin = int(int64_t(count) * i / groups), end = int(int64_t(count) * (i + 1) / groups);
             group(inputs + begin, targets + begin, end - begin);
         }
-        nodes_.walked();
+        nodes_.walked(edges, length_);
     }
 
     // Asks for what the paths to words after position p will want, each thing when the one that leads to it is there. The
@@ -104,11 +110,15 @@ class TreePaths {
 
     // To be called when the inputs of a span of text are done.
     void end_span() {
-        nodes_.exchange();
         loss_ += double(sum(span_loss_));
         span_loss_ = Vec{};
     }
-    double loss() const { return loss_; }
+
+    // To be called at the end: leaves nothing that was learnt in rows of our own, and returns the loss.
+    double finish() {
+        nodes_.exchange();
+        return loss_;
+    }
 
   private:
     static constexpr int largest_group = lanes == 4 ? 4 : 5;
@@ -123,7 +133,7 @@ class TreePaths {
     VASTMAX_PREFETCHES void prefetch_some() {
         if (wanted_ == wanted_root_) return;
         int64_t node = *--wanted_ >> 1;
-        if (node >= first_cold_node)
+        if (node >= most_own_nodes)
             prefetch_row(tree_.nodes + node * stride_, stride_);
         else
             wanted_ = wanted_root_; // nodes nearer the root have smaller numbers

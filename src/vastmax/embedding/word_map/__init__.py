@@ -1,0 +1,115 @@
+"""A flat map of the frequent words, words used alike near each other: a page to wander about in, or a picture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vastmax.atomic import replacing
+from vastmax.embedding.word_map.layout import Method, check_layout_method, lay_out
+from vastmax.errors import InputError
+from vastmax.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from vastmax.embedding.word_vectors import WordVectors
+
+__all__ = ["Method", "check_layout_method", "draw_map", "map_suffix"]
+
+SUFFIXES = (".html", ".png")
+NUM_WORDS = 5_000
+"""As many as a page shows without a moment's wait and a reader may want to find; t-SNE lays them out in a minute."""
+
+
+def draw_map(
+    vectors: WordVectors,
+    path: str | os.PathLike[str],
+    *,
+    num_words: int = NUM_WORDS,
+    skip: int = 0,
+    method: Method = "pca",
+    seed: int = 1,
+    title: str | None = None,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Draw the frequent words on a plane, as a page for a browser or as a picture, and write the file.
+
+    Every word is a dot. Names are written from the most frequent word down, where there is room for them, so that none
+    covers another; on a page more names appear as one comes nearer. The page is one file that needs no network: it can
+    be searched, and shows each word's count and its nearest words among those on the map (by cosine of the vectors, not
+    by distance on the plane). Colour is a third direction: neighbours on the plane that differ in colour are not
+    neighbours in truth.
+
+    Args:
+        vectors: their words in the order of their counts, most frequent first.
+        path: the file to write, `.html` or `.png`; it is written beside its place and renamed.
+        num_words: how many words are shown, 1 or more; there are never more than there are.
+        skip: leave out so many of the most frequent words, which are mostly "the", "of" and their like.
+        method: "pca", the plane along which the vectors differ most; or "tsne" (van der Maaten & Hinton 2008), which
+            keeps neighbourhoods and bends all else, and needs scikit-learn.
+        seed: for "tsne".
+        title: the heading; None: which words these are.
+        progress: told about the long parts of the work; None: nobody is.
+
+    Returns:
+        The words that are on the map, in their order.
+
+    Raises:
+        InputError: nothing to show, another suffix or method, a vector that is not finite, scikit-learn missing.
+
+    Cost: a page compares each word with each other, 2·n²·D operations; "pca" needs O(n·D·min(n, D)), "tsne" about a
+    thousand times O(n·log n).
+    """
+    writer = _checked_writer(vectors, path, num_words, skip, method)
+    progress = Silent() if progress is None else progress
+    shown = _frequent(vectors, num_words, skip)
+    layout = lay_out(shown, method, seed=seed, progress=progress)
+    if title is None:
+        title = f"Words {skip + 1:,} to {skip + len(shown):,} of {len(vectors):,}, by frequency"
+    with replacing(path) as beside:
+        if writer == ".png":
+            from vastmax.embedding.word_map.picture import save_picture
+
+            save_picture(beside, shown.index_to_key, layout, title)
+        else:
+            from vastmax.embedding.word_map.page import page
+
+            beside.write_text(page(shown, layout, title, skip=skip, progress=progress), encoding="utf-8", newline="\n")
+    return shown.index_to_key
+
+
+def map_suffix(path: str | os.PathLike[str]) -> str:
+    """`.html` or `.png`, what the name of a map ends in; InputError for anything else."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(
+            f"cannot draw a map to {os.fspath(path)}: its name must end in {' or '.join(SUFFIXES)}, "
+            f"not in {repr(suffix) if suffix else 'nothing'}"
+        )
+    return suffix
+
+
+def _checked_writer(vectors: WordVectors, path: str | os.PathLike[str], num_words: int, skip: int, method: str) -> str:
+    suffix = map_suffix(path)
+    check_layout_method(method)
+    if num_words < 1 or not 0 <= skip < len(vectors):
+        raise InputError(
+            f"num_words is {num_words} and skip is {skip}; with {len(vectors):,} words, num_words must be 1 or more "
+            f"and skip from 0 to {len(vectors) - 1:,}"
+        )
+    return suffix
+
+
+def _frequent(vectors: WordVectors, num_words: int, skip: int) -> WordVectors:
+    """The words on the map; their vectors are known to be finite from here on."""
+    from vastmax.embedding.word_vectors import WordVectors
+
+    def part(first: int) -> WordVectors:
+        kept = slice(first, skip + num_words)
+        counts = None if vectors.counts is None else vectors.counts[kept]
+        return WordVectors(vectors.index_to_key[kept], vectors.vectors[kept], counts=counts)
+
+    whole = part(0)  # the skipped words too, so that a complaint names the row in the file
+    whole.source = vectors.source
+    _ = whole.norms
+    return part(skip)

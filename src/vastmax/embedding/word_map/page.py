@@ -1,0 +1,75 @@
+"""A map as a page for a browser: one HTML file that holds words, style and program, and asks for nothing."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vastmax.embedding.word_map.layout import Layout
+from vastmax.embedding.word_map.near import ABSENT, nearest_words
+from vastmax.progress import Progress
+
+if TYPE_CHECKING:
+    from vastmax.embedding.word_vectors import WordVectors
+
+NEIGHBOURS = 10
+PROGRAM = ("data.js", "camera.js", "labels.js", "drawing.js", "gestures.js", "search.js", "details.js", "main.js")
+"""Parts of the program in the order in which they stand in the page; each uses those before it."""
+
+
+def page(vectors: WordVectors, layout: Layout, title: str, *, skip: int, progress: Progress) -> str:
+    """The whole page; `skip` words are more frequent than the first one on the map."""
+    parts = {
+        "title": html.escape(title),
+        "meaning": html.escape(f"{layout.meaning_of_places} {layout.meaning_of_shades}"),
+        "style": _source("page.css"),
+        "data": _json_in_html(_data(vectors, layout, skip, progress)),
+        "program": "\n".join(_source(name) for name in PROGRAM),
+    }
+    # One pass: what is filled in is never looked through for marks again.
+    whole = re.sub(r"<!-- fill in: (\w+) -->", lambda mark: parts[mark[1]], _source("page.html"))
+    return whole.encode("utf-8", "replace").decode("utf-8")  # a title from the shell may hold half a character
+
+
+def _data(vectors: WordVectors, layout: Layout, skip: int, progress: Progress) -> dict[str, Any]:
+    near = nearest_words(vectors, min(NEIGHBOURS, len(vectors) - 1), progress)
+    places = _fitted(layout.places)
+    return {
+        "words": vectors.index_to_key,
+        "counts": None if vectors.counts is None else vectors.counts.tolist(),
+        "skipped": skip,
+        "x": _base64(places[:, 0], "<f4"),
+        "y": _base64(places[:, 1], "<f4"),
+        "shades": _base64(np.round(255 * layout.shades), "u1"),
+        "neighboursEach": near.word_ids.shape[1],
+        "neighbours": _base64(np.where(near.word_ids == ABSENT, 2**32 - 1, near.word_ids), "<u4"),
+        "percentCosines": _base64(np.round(100 * near.cosines), "i1"),
+    }
+
+
+def _fitted(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centred and scaled, alike in both directions, to lie in the square from −1 to 1; up is up, unlike on a screen."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    reach = float((high - low).max()) / 2
+    fitted: NDArray[np.float64] = (places - (low + high) / 2) / (reach if reach > 0 else 1.0)
+    return fitted
+
+
+def _base64(numbers: NDArray[Any], kind: str) -> str:
+    return base64.b64encode(np.ascontiguousarray(numbers, dtype=kind).tobytes()).decode("ascii")
+
+
+def _json_in_html(value: Any) -> str:
+    """JSON in plain ASCII that no HTML parser sees an end tag or a comment in, whatever the words are."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _source(name: str) -> str:
+    return (resources.files("vastmax.embedding.word_map") / "web" / name).read_text(encoding="utf-8")

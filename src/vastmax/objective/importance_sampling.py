@@ -1,0 +1,215 @@
+"""The gradient of the likelihood by importance sampling, with exact sums where too few draws carry the weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vastmax.errors import InputError
+from vastmax.objective.base import Objective
+from vastmax.objective.noise_scores import checked_num_samples, score_noise
+from vastmax.objective.noise_sum import log_sum_and_squares
+from vastmax.output.base import Output
+from vastmax.proposal.base import Context, Noise, Proposal
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """log Z of each example as it is estimated so far, all (N,).
+
+    With weights r of draws: `log_sum` is log of their mean, `log_squares` log of (Σ r²)/K².
+    """
+
+    target_score: Tensor
+    log_sum: Tensor
+    log_squares: Tensor
+    num_drawn: Tensor
+
+    @property
+    def effective_size(self) -> Tensor:
+        """ESS = (Σ r)²/Σ r², between 1 and K."""
+        return (2 * self.log_sum.detach() - self.log_squares).exp()
+
+    def joined(self, rows: Tensor, more: _Estimate) -> _Estimate:
+        """With the further draws `more` of the examples `rows`."""
+        old_drawn = self.num_drawn.index_select(0, rows)
+        num_drawn = old_drawn + more.num_drawn
+        log_old, log_new = (old_drawn / num_drawn).log(), (more.num_drawn / num_drawn).log()
+        log_sum = torch.logaddexp(self.log_sum.index_select(0, rows) + log_old, more.log_sum + log_new)
+        log_squares = torch.logaddexp(
+            self.log_squares.index_select(0, rows) + 2 * log_old, more.log_squares + 2 * log_new
+        )
+        return _Estimate(
+            self.target_score,
+            self.log_sum.index_copy(0, rows, log_sum),
+            self.log_squares.index_copy(0, rows, log_squares),
+            self.num_drawn.index_copy(0, rows, num_drawn),
+        )
+
+
+class ImportanceSampling(Objective):
+    """Cross-entropy whose log Z is estimated from draws w_1 … w_K of the proposal, weighted by how unlikely each was.
+
+    J = −s(t) + log( (1/K)·Σ_j r_j ), r_j = e^{s(w_j)}/Q(w_j) (Bengio & Senécal 2003). Its gradient is that of
+    cross-entropy with the expectation under the model replaced by Σ_j (r_j/R)·∇s(w_j), R = Σ r_j. The loss lies
+    (Σ_w p(w)²/Q(w) − 1)/(2K) below the exact one, to first order, and the gradient's bias falls as 1/K too.
+
+    The weights say how much the estimate is worth: ESS = R²/Σ r_j², the *effective sample size* of an example. Draws go
+    on, as many again each time, for the examples whose ESS is below `min_ess`, until each has taken `max_samples`. An
+    example still short then gets the exact loss; so does one whose J is below 0, which no likelihood has: ESS cannot
+    see a word that was never drawn, and if that was the target, the loss would fall without end.
+
+    Args:
+        proposal: where words come from, with replacement: `Unigram(counts)`, `AdaptiveBigram`. The nearer to the model,
+            the larger the ESS.
+        min_ess: the ESS to be reached, ≥ 0; 0 leaves only the second rule.
+        max_samples: K ≥ 1 an example at most.
+        block_size: draws to begin with.
+        shared: one set of draws for the batch, scored by one matrix product; False draws for each example.
+
+    Raises:
+        InputError: values out of these ranges; a proposal whose draws are unique.
+
+    Cost: as SampledSoftmax with as many words, plus O(V·D) for each example that falls back. Where any does, the
+    gradient of the layer is dense. `head.diagnose` tells how many do: if most, take `SampledSoftmax`, which has the
+    target in its sum and needs no guard.
+
+    Example: a proposal that is the model's own distribution has nothing to correct.
+        >>> import torch
+        >>> from vastmax import objective, output, proposal
+        >>> layer, hidden, target = output.Dense(4, 50), torch.zeros(2, 4), torch.tensor([7, 7])  # p is uniform
+        >>> sampled = objective.ImportanceSampling(proposal.Uniform(50), min_ess=10, max_samples=20)
+        >>> torch.allclose(sampled(layer, hidden, target), -layer.log_prob(hidden, target))
+        True
+    """
+
+    sampled = True
+    proposal: Proposal
+
+    def __init__(
+        self, proposal: Proposal, min_ess: float, max_samples: int, *, block_size: int = 1024, shared: bool = True
+    ) -> None:
+        super().__init__()
+        if proposal.unique:
+            raise InputError("importance weights are those of draws with replacement: use unique=False")
+        if not (min_ess >= 0 and math.isfinite(min_ess)):
+            raise InputError(f"min_ess is {min_ess}; expected a finite number ≥ 0, such as 10")
+        self.proposal = proposal
+        self.min_ess = min_ess
+        self.max_samples = checked_num_samples(max_samples, name="max_samples")
+        if min_ess > max_samples:
+            raise InputError(f"min_ess is {min_ess}, which max_samples = {max_samples} draws can never reach")
+        self.block_size = checked_num_samples(block_size, name="block_size")
+        self.shared = shared
+
+    def extra_repr(self) -> str:
+        """Options."""
+        return (
+            f"min_ess={self.min_ess}, max_samples={self.max_samples}, block_size={self.block_size}, "
+            f"shared={self.shared}"
+        )
+
+    def forward(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Losses (N,); see `Objective.forward`."""
+        estimate = self._estimate(output, hidden, target, context, generator)
+        loss = estimate.log_sum - estimate.target_score
+        (rows,) = self._falls_back(estimate, loss).nonzero(as_tuple=True)
+        if rows.shape[0] == 0:
+            return loss
+        target_score, log_normaliser = output.exact(hidden.index_select(0, rows), target.index_select(0, rows))
+        return loss.index_copy(0, rows, log_normaliser - target_score)
+
+    def diagnose(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> dict[str, float]:
+        """See `Objective.diagnose`: "ess_min" and "ess_mean", "num_samples_mean" and "num_samples_max" (K by example).
+
+        "fallback_share" is the share of the examples that got the exact loss.
+        """
+        estimate = self._estimate(output, hidden, target, context, generator)
+        effective_size, num_drawn = estimate.effective_size, estimate.num_drawn
+        falls_back = self._falls_back(estimate, estimate.log_sum - estimate.target_score)
+        return {
+            "ess_min": float(effective_size.min()),
+            "ess_mean": float(effective_size.mean()),
+            "num_samples_mean": float(num_drawn.mean()),
+            "num_samples_max": float(num_drawn.max()),
+            "fallback_share": float(falls_back.to(num_drawn.dtype).mean()),
+        }
+
+    def _falls_back(self, estimate: _Estimate, loss: Tensor) -> Tensor:
+        return (estimate.effective_size < self.min_ess) | (loss.detach() < 0)
+
+    def _estimate(
+        self, output: Output, hidden: Tensor, target: Tensor, context: Context | None, generator: torch.Generator | None
+    ) -> _Estimate:
+        num_examples = hidden.shape[0]
+        num_drawn = min(self.block_size, self.max_samples)
+        estimate = self._block(output, hidden, target, num_drawn, context, generator)
+        while num_drawn < self.max_samples:
+            (rows,) = (estimate.effective_size < self.min_ess).nonzero(as_tuple=True)
+            if rows.shape[0] == 0:
+                break
+            num_more = min(num_drawn, self.max_samples - num_drawn)
+            of_rows = _examples_of(context, rows, num_examples)
+            more = self._block(
+                output, hidden.index_select(0, rows), target.index_select(0, rows), num_more, of_rows, generator
+            )
+            estimate = estimate.joined(rows, more)
+            num_drawn += num_more
+        return estimate
+
+    def _block(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        num_samples: int,
+        context: Context | None,
+        generator: torch.Generator | None,
+    ) -> _Estimate:
+        noise = self.proposal.draw(target, num_samples, shared=self.shared, context=context, generator=generator)
+        scores = score_noise(noise, output, hidden, target, shift=_log_weight(noise))
+        learns = self.proposal.learns and self.training and torch.is_grad_enabled()
+        log_sum, log_squares, weight = log_sum_and_squares(scores.noise_score, scores.multiplicity, wants_weight=learns)
+        if weight is not None and hidden.shape[0] > 0:
+            self.proposal.observe(noise, weight)
+        num_drawn = torch.full_like(log_squares, noise.num_samples)
+        return _Estimate(scores.target_score, log_sum, log_squares, num_drawn)
+
+
+def _log_weight(noise: Noise) -> Tensor:
+    """log m_w − log(K·Q(w))."""
+    if noise.multiplicity is None:
+        return -noise.log_expected_count
+    return noise.multiplicity.log() - noise.log_expected_count
+
+
+def _examples_of(context: Context | None, rows: Tensor, num_examples: int) -> Context | None:
+    """What `context` says of the examples `rows`: tensors with one entry an example are cut, all else stays."""
+    if not isinstance(context, Mapping):
+        return context
+    return {
+        name: value.index_select(0, rows)
+        if isinstance(value, Tensor) and value.ndim > 0 and value.shape[0] == num_examples
+        else value
+        for name, value in context.items()
+    }

@@ -1,0 +1,71 @@
+"""Sums over the noise alone, where the target has no place of its own beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from vastmax.objective.buffers import scaled_rows
+
+
+class _LogSumExp(torch.autograd.Function):
+    """(log Σ_k e^{x_k}, log Σ_k e^{2·x_k}/m_k or None, e^{x_k}/Σ or None), the first differentiable.
+
+    The exponentials overwrite the scores and are kept for the backward pass.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, noise_score: Tensor, multiplicity: Tensor | None, wants_squares: bool, wants_weight: bool
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        share = noise_score.detach()  # ours to overwrite: see Rows.score
+        largest = share.amax(dim=1) if share.shape[1] > 0 else share.new_zeros(share.shape[0])
+        share.sub_(largest[:, None]).exp_()
+        total = share.sum(dim=1)
+        log_squares, weight = None, None
+        if wants_squares:
+            if multiplicity is None:
+                squares = torch.linalg.vecdot(share, share)
+            else:
+                squares = share.square() @ multiplicity.reciprocal().to(share.dtype)
+            log_squares = squares.log_().add_(largest, alpha=2)
+            ctx.mark_non_differentiable(log_squares)
+        if wants_weight:
+            weight = share / total[:, None]
+            ctx.mark_non_differentiable(weight)
+        ctx.share = share  # no input or output, and ours to overwrite
+        ctx.save_for_backward(total)
+        return total.log().add_(largest), log_squares, weight
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor, None, None, None]:
+        (total,) = ctx.saved_tensors
+        return scaled_rows(ctx.share, gradient / total), None, None, None
+
+
+def log_sum(noise_score: Tensor) -> Tensor:
+    """`noise_score.logsumexp(1)`, (N,), differentiable; the scores (N, K) are overwritten."""
+    result: Tensor = _LogSumExp.apply(noise_score, None, False, False)[0]  # type: ignore[no-untyped-call]
+    return result
+
+
+def log_sum_and_squares(
+    noise_score: Tensor, multiplicity: Tensor | None, *, wants_weight: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What importance weights tell: (`noise_score.logsumexp(1)`, log of the sum of squared weights, shares).
+
+    Args:
+        noise_score: (N, K), K ≥ 1, overwritten: log(m·r/K) for a word drawn m times with weight r.
+        multiplicity: (K,) m, or None for ones. The squares are those of *draws*, m·(r/K)² for such a word.
+        wants_weight: whether the shares e^x/Σ e^x, (N, K), are asked for; else None.
+
+    Only the first is differentiable.
+    """
+    result: tuple[Tensor, Tensor, Tensor | None] = _LogSumExp.apply(  # type: ignore[no-untyped-call]
+        noise_score, multiplicity, True, wants_weight
+    )
+    return result

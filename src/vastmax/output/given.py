@@ -1,0 +1,169 @@
+"""Class vectors from the user's own network: the item tower of a recommender, an encoder of labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from vastmax.errors import InputError
+from vastmax.output.base import Rows, Search
+from vastmax.output.frozen_table import FrozenTable
+from vastmax.output.linear_exact import spans
+from vastmax.output.linear_rows import LinearRows
+from vastmax.output.precision import score_dtype
+
+Tower = Callable[[Tensor], Tensor]
+"""Ids (U,) int64, ascending and distinct, to their vectors (U, D)."""
+
+_ITEMS_AT_ONCE = 2**16
+"""Items that go through the tower together where no gradient is wanted."""
+
+
+class Given(FrozenTable):
+    """s(w) = h·v_w/τ with v_w = tower(w), or the cosine of h and v_w over τ: gradients reach both towers.
+
+    Under a sampled objective only the items in play go through the tower. What looks at all items works out all V
+    vectors in each call, until `freeze` keeps them.
+
+    Args:
+        tower: ids to vectors: an `nn.Module`, which becomes part of this layer, or any function.
+        hidden_size: D, the width of its vectors and of the hidden ones.
+        vocab_size: V: the tower is asked for ids in [0, V).
+        temperature: τ > 0.
+        cosine: whether both vectors are taken at length 1. A temperature of 0.05 to 0.2 is usual then: at 1 the largest
+            probability any item can have is about e²/V.
+
+    Raises:
+        InputError: sizes below 1 or a temperature that is not positive; when used, a tower that returns another shape.
+
+    Shape:
+        hidden (N, D), target (N,). The parameters are the tower's.
+
+    Cost:
+        sampled: that of `Dense`, plus the tower for each distinct item in play, forward and backward. Exact: the tower
+        for all V items; after `freeze()` that of `Dense`.
+
+    Example:
+        >>> from torch import nn
+        >>> items = nn.Sequential(nn.Embedding(1000, 16), nn.Linear(16, 8))
+        >>> layer = Given(items, 8, 1000, temperature=0.1, cosine=True)
+        >>> best, item_ids = layer.topk(torch.randn(2, 8), 5)
+        >>> item_ids.shape
+        torch.Size([2, 5])
+    """
+
+    sparse_gradients = False  # those of the tower are its own affair
+
+    def __init__(
+        self, tower: Tower, hidden_size: int, vocab_size: int, *, temperature: float = 1.0, cosine: bool = False
+    ) -> None:
+        super().__init__()
+        if not callable(tower):
+            raise InputError(f"tower is a {type(tower).__name__}; expected a module or function from ids to vectors")
+        for name, size in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
+            if size < 1:
+                raise InputError(f"{name} is {size}; expected at least 1")
+        if not (temperature > 0 and math.isfinite(temperature)):
+            raise InputError(f"temperature is {temperature}; expected a finite number above 0")
+        self.tower = tower
+        self.hidden_size = hidden_size
+        self.vocab_size = vocab_size
+        self.temperature = temperature
+        self.cosine = cosine
+
+    def extra_repr(self) -> str:
+        """Sizes and options."""
+        return f"{self.hidden_size}, {self.vocab_size}, temperature={self.temperature}, cosine={self.cosine}"
+
+    def initialise_bias(self, value: float) -> None:
+        """See `FlatOutput.initialise_bias`: there is none."""
+
+    def select(self, word_ids: Tensor) -> Rows:
+        """See `FlatOutput.select`."""
+        if self.frozen_table is None:
+            vectors = self._vectors(word_ids)
+        else:
+            vectors = self.frozen_table.index_select(0, word_ids)
+        shift = None if self.score_shift is None else self.score_shift.index_select(0, word_ids)
+        return _ScaledRows(LinearRows(word_ids, vectors, shift), self._scaled)
+
+    def live_table(self) -> Tensor:
+        """See `FrozenTable.live_table`; v_w, at length 1 where the cosine is taken."""
+        parameter = next(self.parameters(), None)
+        word_ids = torch.arange(self.vocab_size, device=None if parameter is None else parameter.device)
+        if torch.is_grad_enabled():
+            return self._vectors(word_ids)
+        return torch.cat([self._vectors(word_ids[span]) for span in spans(self.vocab_size, _ITEMS_AT_ONCE)])
+
+    def table_bias(self) -> Tensor | None:
+        """See `FrozenTable.table_bias`: none."""
+        return None
+
+    def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See `FlatOutput.exact`."""
+        return super().exact(self._scaled(hidden), target, normaliser_rows=normaliser_rows)
+
+    def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
+        """See `FlatOutput.weighted_score`."""
+        return super().weighted_score(self._scaled(hidden), weight)
+
+    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
+        """See `Output.log_prob`."""
+        if target is not None:  # by `exact`, which scales for itself
+            return super().log_prob(hidden, target)
+        return super().log_prob(self._scaled(hidden))
+
+    @torch.no_grad()
+    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+        """See `Output.topk`."""
+        if search is not None:
+            return search.topk(self, hidden, k)
+        return super().topk(self._scaled(hidden), k)
+
+    @torch.no_grad()
+    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """See `Output.sample`."""
+        return super().sample(self._scaled(hidden), generator=generator)
+
+    def _vectors(self, word_ids: Tensor) -> Tensor:
+        vectors = self.tower(word_ids)
+        if not isinstance(vectors, Tensor) or vectors.shape != (word_ids.shape[0], self.hidden_size):
+            found = tuple(vectors.shape) if isinstance(vectors, Tensor) else type(vectors).__name__
+            raise InputError(
+                f"the tower returned {found} for {word_ids.shape[0]} ids; expected vectors "
+                f"({word_ids.shape[0]}, {self.hidden_size})"
+            )
+        return _at_length_one(vectors) if self.cosine else vectors
+
+    def _scaled(self, hidden: Tensor) -> Tensor:
+        if self.cosine:
+            hidden = _at_length_one(hidden)
+        return hidden if self.temperature == 1 else hidden / self.temperature
+
+
+def _at_length_one(vectors: Tensor) -> Tensor:
+    precise = score_dtype(vectors.dtype)
+    return normalize(vectors.to(precise), dim=-1).to(vectors.dtype)
+
+
+class _ScaledRows(Rows):
+    """Rows that score hidden vectors as the layer scales them."""
+
+    def __init__(self, rows: LinearRows, scaled: Callable[[Tensor], Tensor]) -> None:
+        self.word_ids = rows.word_ids
+        self._rows, self._scaled = rows, scaled
+
+    def score(self, hidden: Tensor, position: Tensor | None = None) -> Tensor:
+        return self._rows.score(self._scaled(hidden), position)
+
+    def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
+        return self._rows.score_at(self._scaled(hidden), position)
+
+    def score_both(
+        self, hidden: Tensor, noise_position: Tensor, target_position: Tensor, *, noise_shift: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        return self._rows.score_both(self._scaled(hidden), noise_position, target_position, noise_shift=noise_shift)

@@ -1,0 +1,117 @@
+"""The other examples' targets as noise: what recommenders use, since their vectors are computed already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vastmax.distribution.counts import floored_counts
+from vastmax.errors import InputError
+from vastmax.proposal.base import Context, Noise, Proposal
+
+
+class InBatch(Proposal):
+    """Each example's noise is the targets of the others: N − 1 draws from the law of the targets, which is Q.
+
+    Frequent targets are drawn often, and their scores are corrected by log Q like those of any noise; without that,
+    training would push popular words down (Yi et al. 2019). `SampledSoftmax` says what becomes of an example whose
+    target is also another's: with `accidental_hits="mask"` it is no false negative, with "keep" it stands in the sum as
+    often as it was drawn, and the target is corrected too.
+
+    Q is count(w)/Σ counts, or, without counts, estimated while training runs: 1/Q(w) is the mean number of examples
+    from one occurrence of w to the next, a mean that forgets at `rate` once a word was seen 1/rate times. It is kept
+    in the `state_dict`.
+
+    Args:
+        counts: (V,) how often each word is a target, in id order; a zero is raised to the smallest positive count.
+        vocab_size: V, when there are no counts: Q is then estimated.
+        rate: of forgetting, in (0, 1]; for the estimate.
+
+    Raises:
+        InputError: both counts and vocab_size, or neither; bad counts; a rate out of range.
+
+    Cost: O(N log N) a draw, and no rows beyond those of the targets.
+
+    Example:
+        >>> noise = InBatch([6, 3, 1]).draw(torch.tensor([0, 0, 1, 0]))
+        >>> noise.word_ids.tolist(), noise.multiplicity.tolist(), noise.log_expected_count.exp()
+        ([0, 1], [3.0, 1.0], tensor([1.8000, 0.9000]))
+    """
+
+    vocab_size: int
+    shared_only = True
+    sizes_itself = True
+    holds_target = True
+
+    def __init__(self, counts: Any = None, *, vocab_size: int | None = None, rate: float = 0.01) -> None:
+        super().__init__()
+        if (counts is None) == (vocab_size is None):
+            raise InputError("InBatch takes either counts, or vocab_size to estimate frequencies while training runs")
+        if not 0 < rate <= 1:
+            raise InputError(f"rate is {rate}; expected above 0 and at most 1, such as 0.01")
+        self.rate = rate
+        self.estimates = counts is None
+        if counts is not None:
+            weight = floored_counts(counts)
+            self.vocab_size = weight.size
+            self.register_table("log_q", torch.from_numpy(np.log(weight / weight.sum())))
+            return
+        assert vocab_size is not None
+        if vocab_size < 1:
+            raise InputError(f"vocab_size is {vocab_size}; expected at least 1")
+        self.vocab_size = vocab_size
+        # A word not seen yet counts as seen once, V examples ago: Q starts as the uniform law.
+        self.register_table("gap", torch.full((vocab_size,), float(vocab_size)), persistent=True)
+        self.register_buffer("times_seen", torch.ones(vocab_size, dtype=torch.int32))
+        self.register_buffer("last_seen", torch.zeros(vocab_size, dtype=torch.int64))
+        self.register_buffer("num_examples", torch.zeros((), dtype=torch.int64))
+
+    def extra_repr(self) -> str:
+        """Sizes and options."""
+        return f"{self.vocab_size}, " + (f"rate={self.rate}" if self.estimates else "from counts")
+
+    def draw(
+        self,
+        target: Tensor,
+        num_samples: int = 0,
+        *,
+        shared: bool = True,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Noise:
+        """See `Proposal.draw`; all targets, whatever `num_samples`. In training mode the estimate learns from them."""
+        word_ids, times = torch.unique(target, return_counts=True)
+        if self.estimates and self.training and torch.is_grad_enabled():
+            self._count(word_ids, times, target.shape[0])
+        others = max(target.shape[0] - 1, 1)
+        return Noise(
+            word_ids=word_ids,
+            log_expected_count=self.log_expected_count(word_ids, others),
+            target_log_expected_count=self.log_expected_count(target, others),
+            num_samples=others,
+            unique=False,
+            multiplicity=times.to(torch.float32),
+        )
+
+    def log_prob(self, word_ids: Tensor) -> Tensor:
+        """log Q(w), or what it is estimated at: not normalised while the estimate learns."""
+        if not self.estimates:
+            return self.table("log_q").index_select(0, word_ids.reshape(-1)).view(word_ids.shape)
+        return -self.table("gap").index_select(0, word_ids.reshape(-1)).view(word_ids.shape).log()
+
+    @torch.no_grad()
+    def _count(self, word_ids: Tensor, times: Tensor, num_examples: int) -> None:
+        """Take in a batch. Time is counted in examples, so that words in every batch can be told apart."""
+        gap, times_seen, last_seen = self.table("gap"), self.get_buffer("times_seen"), self.get_buffer("last_seen")
+        now = self.get_buffer("num_examples").add_(num_examples)
+        observed = (now - last_seen.index_select(0, word_ids)) / times
+        before = times_seen.index_select(0, word_ids)
+        # `times` steps of a running mean, all towards the same observation; no step is shorter than `rate`.
+        kept = torch.minimum(before / (before + times), (1 - self.rate) ** times.to(torch.float32))
+        old = gap.index_select(0, word_ids)
+        gap.index_copy_(0, word_ids, (observed + kept * (old - observed)).clamp_min_(1.0))
+        times_seen.index_add_(0, word_ids, times.to(times_seen.dtype))
+        last_seen.index_copy_(0, word_ids, now.expand(word_ids.shape))

@@ -1,0 +1,162 @@
+"""Cross-entropy over a part of the vocabulary that is fixed for a part of the training set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from vastmax.errors import InputError
+from vastmax.proposal.base import Context, Noise, Proposal
+
+PARTITION = "partition"
+
+_Batch = TypeVar("_Batch")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The words that some consecutive batches have as targets: what `context["partition"]` holds.
+
+    Attributes:
+        word_ids: (|V′|,) int64, ascending and distinct.
+    """
+
+    word_ids: Tensor
+
+    @classmethod
+    def of(cls, word_ids: Tensor) -> Partition:
+        """The partition of these words, in any order, repeated or not."""
+        return cls(torch.unique(word_ids))
+
+
+def partitions(
+    batches: Iterable[_Batch], limit: int, target_of: Callable[[_Batch], Tensor], *, ignore_index: int = -100
+) -> Iterator[tuple[Partition, _Batch]]:
+    """Each batch, in order, with the partition that it belongs to.
+
+    The training set is walked in the order of its batches; a partition is closed when the next batch would take the
+    number of its distinct targets beyond `limit` (Jean et al. 2015). A batch never straddles two partitions, so one
+    whose own targets are more than `limit` is a partition by itself.
+
+    Args:
+        batches: in the order of training; the batches of one partition are held at a time.
+        limit: how many distinct targets a partition may hold, ≥ 1.
+        target_of: the target ids of a batch, of any shape.
+        ignore_index: targets of this value are no words.
+
+    Raises:
+        InputError: a limit below 1.
+
+    Example:
+        >>> batches = [torch.tensor([3, 1]), torch.tensor([1, 4]), torch.tensor([5, 6])]
+        >>> for partition, batch in partitions(batches, limit=3, target_of=lambda batch: batch):
+        ...     print(partition.word_ids.tolist(), batch.tolist())
+        [1, 3, 4] [3, 1]
+        [1, 3, 4] [1, 4]
+        [5, 6] [5, 6]
+    """
+    if limit < 1:
+        raise InputError(f"limit is {limit}; expected at least 1 distinct target a partition")
+    held: list[_Batch] = []
+    word_ids: Tensor | None = None
+    for batch in batches:
+        target = target_of(batch).flatten()
+        own = torch.unique(target[target != ignore_index])
+        joined = own if word_ids is None else torch.unique(torch.cat([word_ids, own]))
+        if word_ids is not None and joined.shape[0] > limit:
+            yield from _with_partition(word_ids, held)
+            held, joined = [], own
+        held.append(batch)
+        word_ids = joined
+    if word_ids is not None:
+        yield from _with_partition(word_ids, held)
+
+
+def _with_partition(word_ids: Tensor, batches: list[_Batch]) -> Iterator[tuple[Partition, _Batch]]:
+    partition = Partition(word_ids)
+    for batch in batches:
+        yield partition, batch
+
+
+class TargetPartition(Proposal):
+    """No draws: every word of the step's partition once, so that `SampledSoftmax` is the softmax over these words.
+
+    The partition comes with each step as `context={"partition": …}`, from `partitions`. It holds all targets of its
+    batches, so that each example's target stands among the words; over the whole vocabulary it would be the exact loss.
+
+    Args:
+        vocab_size: V.
+
+    Raises:
+        InputError: in a step, a target that is not in the partition, or a partition with words beyond V.
+
+    Cost: one (N, D)×(D, |V′|) product forward and two backward.
+
+    Example:
+        >>> from vastmax import Head, objective, output
+        >>> head = Head(output.Dense(4, 100), objective.SampledSoftmax(TargetPartition(100)))
+        >>> target = torch.tensor([7, 9])
+        >>> context = {"partition": Partition.of(torch.tensor([3, 7, 9]))}
+        >>> round(head(torch.zeros(2, 4), target, context=context).item(), 4)  # log 3
+        1.0986
+    """
+
+    vocab_size: int
+    needs = frozenset({PARTITION})
+    unique = True
+    shared_only = True
+    sizes_itself = True
+    holds_target = True
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        if vocab_size < 1:
+            raise InputError(f"vocab_size is {vocab_size}; expected at least 1")
+        self.vocab_size = vocab_size
+
+    def extra_repr(self) -> str:
+        """Size."""
+        return f"{self.vocab_size}"
+
+    def draw(
+        self,
+        target: Tensor,
+        num_samples: int = 0,
+        *,
+        shared: bool = True,
+        context: Context | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Noise:
+        """See `Proposal.draw`; the words of `context["partition"]`, whatever `num_samples`."""
+        assert context is not None  # the head's door checked it
+        partition = context[PARTITION]
+        if not isinstance(partition, Partition):
+            raise InputError(
+                f'context["partition"] is a {type(partition).__name__}; expected a Partition, as proposal.partitions '
+                "gives with each batch"
+            )
+        word_ids = partition.word_ids.to(target.device)
+        self._check(word_ids, target)
+        return Noise(
+            word_ids=word_ids,
+            log_expected_count=torch.zeros(word_ids.shape, device=target.device),
+            target_log_expected_count=torch.zeros(target.shape, device=target.device),
+            num_samples=word_ids.shape[0],
+            unique=True,
+        )
+
+    def _check(self, word_ids: Tensor, target: Tensor) -> None:
+        if word_ids.shape[0] == 0 or word_ids[0] < 0 or word_ids[-1] >= self.vocab_size:
+            raise InputError(f"the partition holds no words, or some outside [0, {self.vocab_size})")
+        place = torch.searchsorted(word_ids, target).clamp_(max=word_ids.shape[0] - 1)
+        missing = word_ids.index_select(0, place) != target
+        if missing.any():
+            word_id = int(target[missing][0])
+            raise InputError(
+                f"target {word_id} is not among the {word_ids.shape[0]} words of the partition: take each batch with "
+                "the partition that proposal.partitions gives for it"
+            )

@@ -1,0 +1,110 @@
+"""Partitions cover the training set in order, no batch straddles two, and the loss is the softmax over their words."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vastmax.errors import InputError
+from vastmax.head import Head
+from vastmax.objective import NCE, CrossEntropy, NegativeSampling, SampledSoftmax
+from vastmax.output import Dense
+from vastmax.proposal import Partition, TargetPartition, partitions
+
+D, V = 4, 12
+F64 = torch.float64
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    batches=st.lists(st.lists(st.integers(-1, 9), max_size=5), max_size=12),
+    limit=st.integers(1, 10),
+)
+def test_partitions_cover_the_batches_in_order(batches: list[list[int]], limit: int) -> None:
+    """−1 is ignored."""
+    walked = list(
+        partitions(enumerate(batches), limit, lambda pair: torch.tensor(pair[1], dtype=torch.int64), ignore_index=-1)
+    )
+    assert [batch for _, batch in walked] == list(enumerate(batches))
+    groups: list[tuple[Partition, list[list[int]]]] = []
+    for partition, (_, batch) in walked:
+        if not groups or groups[-1][0] is not partition:
+            groups.append((partition, []))
+        groups[-1][1].append(batch)
+    assert len({id(partition) for partition, _ in groups}) == len(groups), "a partition that was closed came back"
+    for partition, held in groups:
+        words = sorted({w for batch in held for w in batch if w >= 0})
+        assert partition.word_ids.tolist() == words
+        assert len(words) <= limit or len(held) == 1 or not any(len(set(b) - {-1}) for b in held[1:])
+    for (partition, _), (_, following) in pairwise(groups):
+        together = set(partition.word_ids.tolist()) | {w for w in following[0] if w >= 0}
+        assert len(together) > limit, "closed too early"
+
+
+def test_batches_may_have_any_shape() -> None:
+    batches = [{"target": torch.tensor([[3, 1], [1, -100]])}, {"target": torch.tensor([[7, 3]])}]
+    ((first, _), (second, _)) = partitions(batches, 3, lambda batch: batch["target"])
+    assert first is second
+    assert first.word_ids.tolist() == [1, 3, 7]
+
+
+def head_and_batch() -> tuple[Head, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    dense = Dense(D, V, dtype=F64)
+    torch.nn.init.normal_(dense.weight)
+    hidden = torch.randn(5, D, dtype=F64, requires_grad=True)
+    return Head(dense, SampledSoftmax(TargetPartition(V))), hidden, torch.tensor([2, 7, 7, 9, 2])
+
+
+@pytest.mark.parametrize("words", [[2, 7, 9], [0, 2, 5, 7, 9], list(range(V))])
+def test_the_loss_is_the_softmax_over_the_partition(words: list[int]) -> None:
+    head, hidden, target = head_and_batch()
+    context = {"partition": Partition.of(torch.tensor(words[::-1] * 2))}
+    loss = head(hidden, target, context=context, reduction="none")
+    scores = (hidden @ head.output.weight.T + head.output.bias)[:, words]
+    expected = torch.nn.functional.cross_entropy(
+        scores, torch.tensor([words.index(t) for t in target.tolist()]), reduction="none"
+    )
+    torch.testing.assert_close(loss, expected)
+    inputs = [hidden, head.output.weight]
+    mine, theirs = (torch.autograd.grad(each.sum(), inputs) for each in (loss, expected))
+    torch.testing.assert_close(mine[0], theirs[0])
+    torch.testing.assert_close(mine[1].to_dense(), theirs[1])
+    assert mine[1]._indices()[0].tolist() == words
+    if len(words) == V:
+        torch.testing.assert_close(loss, CrossEntropy()(head.output, hidden, target))
+
+
+def test_a_partition_as_long_as_the_batch_is_not_taken_for_its_examples() -> None:
+    """Of per-example tensors the ignored ones are dropped; a partition of as many words must stay whole."""
+    head, hidden, target = head_and_batch()
+    partition = Partition.of(torch.tensor([1, 2, 3, 7, 9]))
+    with_ignored = target.clone()
+    with_ignored[0] = -100
+    loss = head(hidden, with_ignored, context={"partition": partition}, reduction="none")
+    whole = head(hidden, target, context={"partition": partition}, reduction="none")
+    torch.testing.assert_close(loss[1:], whole[1:])
+
+
+def test_what_cannot_be_is_refused() -> None:
+    head, hidden, target = head_and_batch()
+    with pytest.raises(InputError, match=r"target 9 is not among the 2 words of the partition"):
+        head(hidden, target, context={"partition": Partition.of(torch.tensor([2, 7]))})
+    with pytest.raises(InputError, match=r"expected a Partition, as proposal.partitions"):
+        head(hidden, target, context={"partition": torch.tensor([2, 7, 9])})
+    for words in ([2, 7, 9, V], [-1, 2, 7, 9], []):
+        with pytest.raises(InputError, match=rf"some outside \[0, {V}\)"):
+            head(hidden, target, context={"partition": Partition.of(torch.tensor(words, dtype=torch.int64))})
+    with pytest.raises(InputError, match=r"context holds nothing but .* needs \['partition'\]"):
+        head(hidden, target)
+    with pytest.raises(InputError, match="vocab_size is 0"):
+        TargetPartition(0)
+    with pytest.raises(InputError, match="limit is 0"):
+        next(partitions([], 0, lambda batch: batch))
+    for objective in (NCE(TargetPartition(V), 5), NegativeSampling(TargetPartition(V), 5)):
+        with pytest.raises(InputError, match="that of TargetPartition always holds it"):
+            Head(Dense(D, V), objective)
