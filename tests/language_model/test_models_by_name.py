@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import math
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -58,6 +59,13 @@ def test_tied_words_share_their_vectors(small_text: TrainingText, method: str) -
     model(words[:, :-1], words[:, 1:])[0].backward()
     gradient = model.head.output.weight.grad
     assert gradient.is_sparse == (method == "sampled-softmax")
+
+
+def test_a_method_that_must_be_told_what_text_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = replace(RECIPES["softmax"], needs=frozenset({"context:user_id"}))
+    monkeypatch.setitem(RECIPES, "softmax", told)
+    with pytest.raises(InputError, match="the method 'softmax' needs user_id with every batch, which the training of"):
+        ModelConfig("lstm", "softmax")
 
 
 def test_what_cannot_be_built(small_text: TrainingText) -> None:

@@ -126,10 +126,13 @@ def equal(one: Any, other: Any) -> bool:
         ("sampled-softmax", LSTM, {"dropout": 0.2}),
         ("nce", Transformer, {"num_layers": 1, "num_heads": 2, "memory_size": 3, "dropout": 0.1}),
         ("hierarchical-softmax", LogBilinear, {"context_size": 3}),
+        ("target-sampling", LogBilinear, {}),
+        ("adaptive-importance-sampling", LogBilinear, {}),
     ],
 )
 def test_a_resumed_run_is_the_uninterrupted_one(chain: Chain, recipe: str, encoder: Any, options: Any) -> None:
-    text, chosen = chain.words[:1_000], settings(stretch=9, num_streams=7, accumulation=2, warmup_steps=5)
+    text = chain.words[:1_000]
+    chosen = settings(stretch=9, num_streams=7, accumulation=2, warmup_steps=5, partition_size=27)
     ticks = iter(range(1_000_000))
     clock = {"clock": lambda: float(next(ticks))}  # of which the checkpoint keeps the sum, too
     whole = trained(chain, model_of(chain, recipe, encoder, **options), chosen, text=text, **clock)

@@ -14,11 +14,12 @@ from vastmax.errors import InputError
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.text import SENTENCE_END, EncodedText
 from vastmax.output.dense import Dense
+from vastmax.proposal.target_partition import PARTITION
 from vastmax.recipes import RECIPES
 from vastmax.text import Vocabulary
 
-_CONTEXTS = frozenset({"context:previous_word_id"})
-"""What a language model can tell an objective with each step."""
+_CONTEXTS = frozenset({"context:previous_word_id", f"context:{PARTITION}"})
+"""What the training of a language model can tell an objective with each step."""
 
 
 @dataclass(frozen=True)

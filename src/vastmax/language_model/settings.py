@@ -30,6 +30,8 @@ class LanguageModelSettings:
         max_norm: gradients are scaled down to this norm; None leaves them.
         precision: of the products: "float32", or autocast to "bfloat16" or "float16" (with scaled gradients).
         patience: epochs without a better validation perplexity after which training stops; None: never.
+        partition_size: for target sampling: different words that a part of the text may have, over which its softmax
+            goes. The larger, the nearer to the softmax over all words, and the dearer.
         seed: of what is random in training. Parameters are drawn before, by whoever builds the model.
     """
 
@@ -46,10 +48,11 @@ class LanguageModelSettings:
     max_norm: float | None = 1.0
     precision: str = "float32"
     patience: int | None = None
+    partition_size: int = 4096
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "num_streams", "stretch", "accumulation"):
+        for name in ("epochs", "num_streams", "stretch", "accumulation", "partition_size"):
             _whole(name, getattr(self, name), least=1)
         _whole("warmup_steps", self.warmup_steps, least=0)
         _whole("seed", self.seed, least=0)

@@ -26,6 +26,10 @@ from vastmax.language_model.streams import IGNORED, Streams, Stretch
 from vastmax.language_model.team import Team
 from vastmax.optim import clip_grad_norm_
 from vastmax.progress import Progress, Silent, describe_seconds
+from vastmax.proposal.target_partition import PARTITION, partitions
+
+_Told = tuple[Stretch, dict[str, Any] | None]
+"""A stretch, and what the objective needs to know beside it."""
 
 
 class TrainingFailedError(InputError):
@@ -66,7 +70,7 @@ class Trainer:
         clock: seconds; for `minutes`.
 
     Raises:
-        InputError: an empty text, streams that processes cannot share, or a method that needs what no text gives.
+        InputError: an empty text, or streams that processes cannot share.
         TrainingFailedError: in `run`, a loss or a gradient that is no number. The parameters are those before the step.
     """
 
@@ -141,23 +145,32 @@ class Trainer:
         self._end_of_epoch()
         return False
 
-    def _steps(self) -> Iterator[list[Stretch]]:
+    def _stretches(self) -> Iterator[_Told]:
+        """What is left of the epoch under way, with what the objective is told beside it."""
+        first = self.progressed.stretch
+        if PARTITION not in self.model.head.objective.needs:
+            return ((stretch, None) for stretch in self.streams.stretches(first))
+        # Parts are cut from the beginning of the epoch, so that a resumed run has those of the uninterrupted one.
+        parts = partitions(self.streams, self.settings.partition_size, lambda stretch: stretch.target)
+        return ((stretch, {PARTITION: part}) for part, stretch in islice(parts, first, None))
+
+    def _steps(self) -> Iterator[list[_Told]]:
         """The stretches of each step of the epoch under way; none once the time is up."""
-        rest = self.streams.stretches(self.progressed.stretch)
+        rest = self._stretches()
         while not self._out_of_time():
             stretches = list(islice(rest, self.settings.accumulation))
             if not stretches:
                 return
             yield stretches
 
-    def _step(self, stretches: Sequence[Stretch]) -> bool:
+    def _step(self, stretches: Sequence[_Told]) -> bool:
         """One step of the optimisers; whether anybody asks to stop."""
         progressed, began = self.progressed, self._clock()
-        words = sum(int((stretch.target != IGNORED).sum()) for stretch in stretches)
+        words = sum(int((stretch.target != IGNORED).sum()) for stretch, _ in stretches)
         state, losses = self._state, []
-        for number, stretch in enumerate(stretches):
+        for number, (stretch, context) in enumerate(stretches):
             with self._sends_gradients(number + 1 == len(stretches)):
-                loss, state = self._backward(stretch, state, words)
+                loss, state = self._backward(stretch, context, state, words)
             losses.append(loss)
         value = float(torch.stack(losses).sum()) / words  # here a GPU is waited for, once a step
         seconds = self._clock() - began
@@ -179,11 +192,13 @@ class Trainer:
             self._after_step(progressed, value)
         return stop > 0
 
-    def _backward(self, stretch: Stretch, state: State | None, words: int) -> tuple[Tensor, State]:
+    def _backward(
+        self, stretch: Stretch, context: dict[str, Any] | None, state: State | None, words: int
+    ) -> tuple[Tensor, State]:
         """Add the gradient of Σ loss / words; Σ loss, and what the encoder carries on."""
         word_ids, target = (part[self._part].to(self._device) for part in stretch)
         with self._autocast():
-            loss, state = self._wrapped(word_ids, target, state, reduction="sum")
+            loss, state = self._wrapped(word_ids, target, state, reduction="sum", context=context)
         # Processes average their gradients, and this is to be the sum.
         self._scaler.scale(loss * (self.team.size / words)).backward()
         return loss.detach(), state

@@ -83,6 +83,9 @@ def train(
     patience: Annotated[
         int | None, typer.Option(metavar="INT", help="Stop after so many epochs without a better perplexity.")
     ] = None,
+    partition_size: Annotated[
+        int, typer.Option(metavar="INT", help="For target-sampling: different words of a part of the text.")
+    ] = 4096,
     seed: Annotated[int, typer.Option(metavar="INT", help="Start of the random numbers.")] = 1,
     device: Device = None,
     threads: Annotated[int | None, typer.Option(metavar="INT", help="Threads.  [default: one a core]")] = None,
@@ -145,6 +148,7 @@ def train(
         max_norm=max_norm or None,
         precision=precision,
         patience=patience,
+        partition_size=partition_size,
         seed=seed,
     )
     if tensorboard:
