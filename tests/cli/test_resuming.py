@@ -192,7 +192,7 @@ def test_a_checkpoint_that_cannot_be_written_is_one_warning(
 
     monkeypatch.setattr("vastmax.embedding.checkpoint_file.write_tensors", full)
     monkeypatch.setattr(Checkpoints, "due_at_epoch_end", lambda self: True)
-    ran = invoke("embed", corpus_file, "-o", tmp_path / "v.bin", "--epochs", 3)
+    ran = invoke("embed", corpus_file, "-o", tmp_path / "v.bin", "--epochs", 3, "--vector-size", 16)
     assert ran.code == 0
     warned = [line for line in ran.err.splitlines() if line.startswith("vastmax: ")]
     assert len(warned) == 1
