@@ -21,6 +21,7 @@ MEASUREMENTS = {
     "tree_clustering": "trees from the vectors of 349,435 words: seconds and memory (about five minutes)",
     "tree_kinds": "how good a language model each kind of tree makes (about ten minutes)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
+    "character_models": "output vectors from spelling against a table of them (a minute)",
     "sampling_proposals": "importance sampling, its proposals, target partitions, and how bias falls (two minutes)",
     "two_towers": "recommendation on Gowalla: the softmax over all items against sampled ones (about an hour)",
     "embedding_options": "what each option of training costs (a minute)",
