@@ -13,7 +13,7 @@ def main() -> None:
     text, out = str(unpacked("wiki8.txt")), str(SCRATCH / "memory.safetensors")
     runs = []
     for epochs in (1, 2):  # with a second epoch the last good vectors are kept on disk
-        peak = run_python(VASTMAX, [text, "1", str(epochs), "2", out]).peak_bytes
+        peak = run_python(VASTMAX, [text, "1", str(epochs), "2", out, "{}"]).peak_bytes
         matrices = 2 * WORDS * 112 * 4
         runs.append({"epochs": epochs, "peak_bytes": peak, "matrices_bytes": matrices, "above_bytes": peak - matrices})
     write_record(

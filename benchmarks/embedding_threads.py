@@ -16,7 +16,7 @@ from harness import SCRATCH, run_python, spread, unpacked, write_record
 
 def cpu_seconds(seed: int, threads: int, out: str) -> float:
     text = str(unpacked("wiki8.txt"))
-    answer = run_python(VASTMAX, [text, str(seed), "1", str(threads), str(SCRATCH / out)]).answer
+    answer = run_python(VASTMAX, [text, str(seed), "1", str(threads), str(SCRATCH / out), "{}"]).answer
     seconds: float = answer["cpu_seconds"]
     return seconds
 
