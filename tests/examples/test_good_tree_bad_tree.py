@@ -44,12 +44,12 @@ def classes() -> Corpus:
 def test_the_sensible_tree_wins(example: ModuleType, classes: Corpus) -> None:
     uniform = np.log(NUM_CLASSES * CLASS_SIZE)
     gaps = []
-    for seed in (1, 2, 3):  # one clustering in three finds classes too small for a tree of them to help
+    for seed in (1, 2, 3):  # what the tree saves varies from one training of the vectors to the next
         sensible, shuffled = example.compare(classes, min_count=1, hidden_size=4, epochs=3, softmax=False, seed=seed)
         assert sensible.nats < uniform - 0.5
         assert sum(sensible.by_depth) == pytest.approx(sensible.nats, abs=1e-3)
         gaps.append(shuffled.nats - sensible.nats)
-    assert np.mean(gaps) > 0.06
+    assert np.median(gaps) > 0.1
     assert min(gaps) > -0.05
 
 
