@@ -1,0 +1,198 @@
+"""What a race has found: what its report, its recommendation and programs read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from vastmax.errors import InputError
+
+FORMAT = 1
+"""Of `Race.to_json`: another number, another meaning."""
+
+Status = Literal["waiting", "running", "finished", "failed"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a method stood at one moment of its training.
+
+    Attributes:
+        training_seconds: wall-clock seconds of training, measuring not counted.
+        training_cpu_seconds: of the processor, all threads together.
+        words: read so far.
+        nats: mean −log p of a validation word, exact and normalised.
+    """
+
+    training_seconds: float
+    training_cpu_seconds: float
+    words: int
+    nats: float
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nats)."""
+        return math.exp(min(self.nats, 700.0))
+
+
+@dataclass(frozen=True)
+class Band:
+    """How well the words of a band of ranks are predicted.
+
+    Attributes:
+        first_rank: of the band, 0 the most frequent word; it ends where the next begins.
+        words: of the validation text that are in it.
+        nats: mean −log p of them.
+    """
+
+    first_rank: int
+    words: int
+    nats: float
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """One method's race.
+
+    Attributes:
+        method: its name in `RECIPES`.
+        status: how far it has come.
+        error: why it failed; None unless it did.
+        rates: learning rates it was trained with, by the names of `LanguageModelSettings`.
+        trials: what the search for the rates tried: for each, the rates and the validation nats after it (None: it
+            diverged).
+        parameters: of encoder and head together.
+        output_parameters: of the output layer.
+        training_words: read in all.
+        training_seconds: wall-clock seconds of training, measuring and the search for rates not counted.
+        training_cpu_seconds: of the processor.
+        evaluation_words: of the validation text.
+        evaluation_seconds: wall-clock seconds of one exact evaluation of them at the end.
+        peak_bytes: by how much the memory of the process grew at most while the method was built, trained, measured;
+            None where it cannot be told.
+        curve: from before the first step (0 words) to the end.
+        nats: mean −log p of a validation word at the end; None before.
+        unnormalised_nats: mean −score, where raw scores may stand for log p.
+        bits_per_character: comparable between vocabularies.
+        bands: by frequency.
+        diagnostics: of `Head.diagnose` on validation text, by name: the drift of log Z, effective sample sizes, …
+        normalised: whether its probabilities sum to 1 over the vocabulary.
+    """
+
+    method: str
+    status: Status = "waiting"
+    error: str | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
+    trials: tuple[Mapping[str, Any], ...] = ()
+    parameters: int = 0
+    output_parameters: int = 0
+    training_words: int = 0
+    training_seconds: float = 0.0
+    training_cpu_seconds: float = 0.0
+    evaluation_words: int = 0
+    evaluation_seconds: float = 0.0
+    peak_bytes: int | None = None
+    curve: tuple[Point, ...] = ()
+    nats: float | None = None
+    unnormalised_nats: float | None = None
+    bits_per_character: float | None = None
+    bands: tuple[Band, ...] = ()
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+    normalised: bool = True
+
+    @property
+    def perplexity(self) -> float | None:
+        """exp(nats) of the whole validation text, at the end."""
+        return None if self.nats is None else math.exp(min(self.nats, 700.0))
+
+    @property
+    def training_words_per_second(self) -> float | None:
+        """Of wall-clock time."""
+        return self.training_words / self.training_seconds if self.training_seconds > 0 else None
+
+    @property
+    def evaluation_words_per_second(self) -> float | None:
+        """Of wall-clock time, exactly and normalised."""
+        return self.evaluation_words / self.evaluation_seconds if self.evaluation_seconds > 0 else None
+
+    def seconds_to(self, perplexity: float) -> float | None:
+        """Training seconds to a validation perplexity, between points by a straight line in nats; None: never."""
+        goal, before = math.log(perplexity), None
+        for point in self.curve:
+            if point.nats <= goal:
+                if before is None:
+                    return point.training_seconds
+                share = (before.nats - goal) / (before.nats - point.nats)
+                return before.training_seconds + share * (point.training_seconds - before.training_seconds)
+            before = point
+        return None
+
+
+@dataclass(frozen=True)
+class Race:
+    """All methods on one text.
+
+    Attributes:
+        text: facts of it: "sources", "validation_sources", "training_words", "validation_words", "vocabulary_size",
+            "unknown_share" (of validation words), "entropy_bits" and "unigram_perplexity" (of the validation text under
+            the training text's unigrams).
+        settings: of the race, encoder and training, as plain data.
+        machine: processor, cores, threads used, versions.
+        methods: in the order in which they run.
+        tree: the top of the tree of hierarchical softmax, for drawing: nested {"words": […], "share": p,
+            "children": […]}; None if that method does not run.
+    """
+
+    text: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    machine: Mapping[str, Any]
+    methods: tuple[MethodResult, ...]
+    tree: Mapping[str, Any] | None = None
+
+    @property
+    def finished(self) -> tuple[MethodResult, ...]:
+        """The methods that got to the end."""
+        return tuple(method for method in self.methods if method.status == "finished")
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, the figures worked out from others beside them."""
+        methods = []
+        for method in self.methods:
+            derived = {
+                "perplexity": method.perplexity,
+                "training_words_per_second": method.training_words_per_second,
+                "evaluation_words_per_second": method.evaluation_words_per_second,
+            }
+            methods.append({**asdict(method), **derived})
+        return {
+            "format": FORMAT,
+            "text": dict(self.text),
+            "settings": dict(self.settings),
+            "machine": dict(self.machine),
+            "methods": methods,
+            "tree": None if self.tree is None else dict(self.tree),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Race:
+        """What `to_json` gave.
+
+        Raises:
+            InputError: data of another format.
+        """
+        if data.get("format") != FORMAT:
+            raise InputError(
+                f"a report of format {data.get('format')!r}; expected {FORMAT}: it is of another version of vastmax, "
+                "run the comparison again"
+            )
+        names = MethodResult.__dataclass_fields__
+        methods = []
+        for stored in data["methods"]:
+            fields = {name: stored[name] for name in names}
+            fields["curve"] = tuple(Point(**point) for point in stored["curve"])
+            fields["bands"] = tuple(Band(**band) for band in stored["bands"])
+            fields["trials"] = tuple(stored["trials"])
+            methods.append(MethodResult(**fields))
+        return cls(data["text"], data["settings"], data["machine"], tuple(methods), data["tree"])
