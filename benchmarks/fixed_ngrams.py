@@ -1,6 +1,6 @@
 """Do fixed bigrams or trigrams beat unigrams as the proposal of importance sampling?
 
-    python benchmarks/fixed_ngrams.py [--tokens T] [--epochs E] [--only CASE …] [--record NAME]
+    python benchmarks/fixed_ngrams.py [--tokens T] [--epochs E] [--batch-sizes N …] [--only CASE …]
 
 One feed-forward language model on the beginning of Penn Treebank ($VASTMAX_DATA/ptb), V = 10,000, trained by
 importance sampling with K draws a step and no guard but the one against losses below 0, so that the proposal alone
@@ -224,7 +224,7 @@ def train(case: Case, text: Text, batch_size: int, options: argparse.Namespace) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tokens", type=int, default=400_000)
+    parser.add_argument("--tokens", type=int, default=200_000)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--hidden-size", type=int, default=64)
     parser.add_argument("--num-samples", type=int, default=256)
