@@ -23,7 +23,7 @@ MEASUREMENTS = {
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
     "character_models": "output vectors from spelling against a table of them (a minute)",
     "sampling_proposals": "importance sampling, its proposals, target partitions, and how bias falls (two minutes)",
-    "fixed_ngrams": "fixed bigrams and trigrams as proposals, against unigrams and bigrams that learn (a quarter of an hour)",
+    "fixed_ngrams": "fixed bigrams and trigrams as proposals, against unigrams (a quarter of an hour)",
     "two_towers": "recommendation on Gowalla: the softmax over all items against sampled ones (about an hour)",
     "embedding_options": "what each option of training costs (a minute)",
     "embedding_options_quality": "what each option is worth (about ten minutes)",

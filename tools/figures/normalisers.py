@@ -138,7 +138,7 @@ def negative_figure(numbers: dict[str, Any]) -> Figure:
     law.plot(x, numbers["plain"], "o-", color=OTHER, linewidth=1.4)
     label(law, x[9], numbers["law"][9], "the text's law", QUIET, xytext=(12, 16))
     label(law, x[4], numbers["corrected"][4], "softmax(s + log Q)", METHOD, xytext=(-4, -20), ha="center")
-    label(law, x[0], numbers["plain"][0], "softmax(s)", OTHER, xytext=(4, -13))
+    label(law, x[0], numbers["plain"][0], "softmax(s)", OTHER, xytext=(0, -20))
     law.set(xscale="log", yscale="log", xlabel="rank of the word")
     law.set_title(f"Learned probabilities (V = 1,000, K = {numbers['K']}, power ¾)")
     short_ticks(law, "x")

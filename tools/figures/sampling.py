@@ -53,7 +53,7 @@ def importance_figure(numbers: dict[str, Any]) -> Figure:
         bias.plot(K, [-row["first_order"] for row in law["by_K"]], color=colour, linewidth=1.4)
         bias.plot(K, [-row["bias"] for row in law["by_K"]], "o", color=colour)
         words = f"{name}: Σp²/Q = {law['sum_p2_over_q']:.3g}"
-        label(bias, K[1], -law["by_K"][1]["bias"], words, colour, xytext=(8, 9))
+        label(bias, K[1], -law["by_K"][1]["bias"], words, colour, xytext=(11, 4), bbox=None)
     bias.set(xscale="log", yscale="log", xlabel="K, words drawn", xlim=(12, 9e3))
     bias.set_xticks([16, 64, 256, 1_024, 4_096], ["16", "64", "256", "1,024", "4,096"])
     bias.tick_params(axis="x", which="minor", bottom=False)
@@ -65,7 +65,7 @@ def importance_figure(numbers: dict[str, Any]) -> Figure:
     ess.plot(steps, back, "o-", color=OTHER, linewidth=1.8)
     label(ess, steps[4], size[4], "effective sample size, of K = 256", METHOD, xytext=(6, 12))
     label(ess, steps[-1], back[-1], "% of examples that fall back", OTHER, xytext=(0, 13), ha="right")
-    ess.set(xlabel="training steps", ylim=(0, 265))
+    ess.set(xlabel="training steps", ylim=(0, 180))
     ess.set_title("As the model grows sharper than the unigrams")
     return figure
 
@@ -240,9 +240,15 @@ def sampled_figure(numbers: dict[str, Any]) -> Figure:
         end = shown[-1]
         words = name if len(shown) == len(K) else f"{name}: exact at K = V"
         label(axes, *end, words, colour, xytext=(9, 0), bbox=None)
-    axes.set(xscale="log", yscale="log", xlabel=f"K, noise words, of V = {numbers['vocab_size']:,}", xlim=(7, 2.2e4))
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel=f"K, noise words, of V = {numbers['vocab_size']:,}",
+        xlim=(7, 1.5e4),
+        ylim=(1e-3, 1),
+    )
     axes.set_xticks(K, [f"{k:,}" for k in K])
     axes.tick_params(axis="x", which="minor", bottom=False)
     axes.set_title(f"Distance of the mean gradient from the exact one, relative ({numbers['repeats']} draws)")
-    axes.set_yticks([0.01, 0.1, 1], ["1 %", "10 %", "100 %"])
+    axes.set_yticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
     return figure
