@@ -1,4 +1,4 @@
-"""Every recipe has a page that says all it should, with code that runs and a figure that shows what the library does."""
+"""Every recipe has a page that says all it should, code that runs, and a figure that the library makes."""
 
 from __future__ import annotations
 

@@ -48,7 +48,10 @@ def _step(group: dict[str, Any], case: str, claim: str) -> str:
     )
 
 
-SETTING = "A step is forward, backward and optimiser on N = 1024 targets under Zipf's law, D = 256."
+STEP = "A step is forward, backward and optimiser, N = 1024, D = 256"
+SETTING = f"{STEP}, targets under Zipf's law."
+SAMPLED = f"{STEP}, K = 1024, targets under Zipf's law."
+OF_TEXT = f"{STEP}, K = 1024, words of Wikipedia."
 
 
 def _softmax(record: dict[str, Any]) -> str:
@@ -60,8 +63,8 @@ def _softmax(record: dict[str, Any]) -> str:
     )
 
 
-def _in_turn(group: str, case: str, claim: str) -> Callable[[dict[str, Any]], str]:
-    return lambda record: f"{_step(_group(record, group), case, claim)} {SETTING}"
+def _in_turn(group: str, case: str, claim: str, setting: str = SETTING) -> Callable[[dict[str, Any]], str]:
+    return lambda record: f"{_step(_group(record, group), case, claim)} {setting}"
 
 
 def _differentiated(record: dict[str, Any]) -> str:
@@ -69,8 +72,8 @@ def _differentiated(record: dict[str, Any]) -> str:
     sizes = ", ".join(f"{size:,}" for size in group["block_sizes"])
     widths = ", ".join(map(str, group["block_widths"]))
     return (
-        f"Here, V = 100,000 in blocks of {sizes} words, {widths} numbers wide: {_milliseconds(group, 'differentiated')} "
-        f"CPU-ms a step, {_ratio(group, 'differentiated: step')} of what its matrix products and one softmax take in "
+        f"Here, V = 100,000 in blocks of {sizes} words, {widths} numbers wide: "
+        f"{_milliseconds(group, 'differentiated')} CPU-ms a step, {_ratio(group, 'differentiated: step')} of what its matrix products and one softmax take in "
         f"PyTorch. {SETTING}"
     )
 
@@ -80,8 +83,8 @@ def _adaptive(record: dict[str, Any]) -> str:
     chosen, round_ones = (_ratio(group, f"adaptive: torch's / ours, V = 1M, {kind}") for kind in ("chosen", "round"))
     return (
         f"{_step(group, 'adaptive, V = 100k', 'adaptive: full softmax / step')} PyTorch's own adaptive layer takes "
-        f"{chosen} times the CPU-time of this one at V = 1,000,000 with the cut-offs chosen here, {round_ones} times with "
-        f"round ones. {SETTING}"
+        f"{chosen} times the CPU-time of this one at V = 1,000,000 with the cut-offs chosen here, {round_ones} times "
+        f"with round ones. {SETTING}"
     )
 
 
@@ -89,19 +92,19 @@ def _cnn_softmax(record: dict[str, Any]) -> str:
     group = _group(_read("character_models"), "char-cnn")
     claim, share = _claim(group, "CharCNN: step"), group["parameter_share"]
     return (
-        f"Here, V = {group['vocab_size']:,}: {claim['ratio']['median']:.1f} times the CPU-time of a sampled step with a "
-        f"table of vectors (the target was at most {claim['target'].removeprefix('<= ')}"
+        f"Here, V = {group['vocab_size']:,}: {claim['ratio']['median']:.1f} times the CPU-time of a sampled step with "
+        f"a table of vectors (the target was at most {claim['target'].removeprefix('<= ')}"
         f"{'' if claim['met'] else ': missed'}); {100 * share['of_dense']:.0f} % of its parameters at "
-        f"D = {share['hidden_size']}. {SETTING}"
+        f"D = {share['hidden_size']}. {OF_TEXT}"
     )
 
 
 def _importance(record: dict[str, Any]) -> str:
     group = _group(_read("sampling_proposals"), "importance-sampling")
     return (
-        f"Here, V = {group['vocab_size']:,}, K = 1024 and no example falling back: "
+        f"Here, V = {group['vocab_size']:,} and no example falling back: "
         f"{_milliseconds(group, 'importance-sampling')} CPU-ms a step, "
-        f"{_ratio(group, 'importance sampling: step')} of sampled softmax's. {SETTING}"
+        f"{_ratio(group, 'importance sampling: step')} of sampled softmax's. {OF_TEXT}"
     )
 
 
@@ -111,7 +114,7 @@ def _adaptive_importance(record: dict[str, Any]) -> str:
     return (
         f"Here, V = {group['vocab_size']:,} and {group['pairs']:,} pairs: a step takes "
         f"{claim['ratio']['median']:.2f} times the CPU-time of one with unigrams (the target was at most "
-        f"{claim['target'].removeprefix('<= ')}{'' if claim['met'] else ': missed'}). {SETTING}"
+        f"{claim['target'].removeprefix('<= ')}{'' if claim['met'] else ': missed'}). {OF_TEXT}"
     )
 
 
@@ -125,7 +128,7 @@ MEASURED: dict[str, Callable[[dict[str, Any]], str]] = {
     "importance-sampling": _importance,
     "adaptive-importance-sampling": _adaptive_importance,
     **{
-        name: _in_turn("sampled", name, f"{name}: full softmax / step")
+        name: _in_turn("sampled", name, f"{name}: full softmax / step", SAMPLED)
         for name in ("sampled-softmax", "nce", "negative-sampling")
     },
 }
@@ -150,9 +153,9 @@ def fixed_ngrams(record: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        f"Penn Treebank, its first {settings['tokens']:,} words, {settings['epochs']} epochs; a feed-forward model with "
-        f"D = {settings['hidden_size']}, K = {settings['num_samples']}, no guard by ESS, so that the proposal alone makes "
-        "the difference; ESS, what a guard would have caught, and the gap are means on held-out text after the last "
+        f"Penn Treebank, its first {settings['tokens']:,} words, {settings['epochs']} epochs; a feed-forward model "
+        f"with D = {settings['hidden_size']}, K = {settings['num_samples']}, no guard by ESS, so that the proposal "
+        "alone makes the difference; ESS, what a guard would have caught, and the gap are means on held-out text after the last "
         f"epoch. Bigram: λ = {settings['bigram'][0]:g}; trigram: {settings['trigram'][0]:g} of bigrams and "
         f"{settings['trigram'][1]:g} of trigrams; late: from the middle of training on.",
         "",
