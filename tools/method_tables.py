@@ -73,8 +73,8 @@ def _differentiated(record: dict[str, Any]) -> str:
     widths = ", ".join(map(str, group["block_widths"]))
     return (
         f"Here, V = 100,000 in blocks of {sizes} words, {widths} numbers wide: "
-        f"{_milliseconds(group, 'differentiated')} CPU-ms a step, {_ratio(group, 'differentiated: step')} of what its matrix products and one softmax take in "
-        f"PyTorch. {SETTING}"
+        f"{_milliseconds(group, 'differentiated')} CPU-ms a step, {_ratio(group, 'differentiated: step')} "
+        f"of what its matrix products and one softmax take in PyTorch. {SETTING}"
     )
 
 
@@ -155,9 +155,9 @@ def fixed_ngrams(record: dict[str, Any]) -> str:
         "",
         f"Penn Treebank, its first {settings['tokens']:,} words, {settings['epochs']} epochs; a feed-forward model "
         f"with D = {settings['hidden_size']}, K = {settings['num_samples']}, no guard by ESS, so that the proposal "
-        "alone makes the difference; ESS, what a guard would have caught, and the gap are means on held-out text after the last "
-        f"epoch. Bigram: λ = {settings['bigram'][0]:g}; trigram: {settings['trigram'][0]:g} of bigrams and "
-        f"{settings['trigram'][1]:g} of trigrams; late: from the middle of training on.",
+        "alone makes the difference; ESS, what a guard would have caught, and the gap are means on held-out text "
+        f"after the last epoch. Bigram: λ = {settings['bigram'][0]:g}; trigram: {settings['trigram'][0]:g} of bigrams "
+        f"and {settings['trigram'][1]:g} of trigrams; late: from the middle of training on.",
         "",
         *_by_sharing(record),
     ]

@@ -94,12 +94,11 @@ def _cosines(vectors: NDArray[np.float64], names: list[str]) -> dict[str, float]
 def cnn_figure(numbers: dict[str, Any]) -> Figure:
     """Draw `cnn_numbers`."""
     figure, (cost, plane) = panels(widths=(1, 1.25))
+    sides = {QUIET: (1, (6, 14), "right"), METHOD: (1, (-14, -18), "left"), THIRD: (0, (0, 13), "left")}
     for (name, values), colour in zip(numbers["parameters"].items(), (QUIET, METHOD, THIRD), strict=True):
         cost.plot(numbers["sizes"], values, "o-", color=colour, linewidth=2.6 if colour == METHOD else 1.8)
-        side = {QUIET: (6, 14), METHOD: (-14, -18), THIRD: (-14, 14)}[colour]
-        label(
-            cost, numbers["sizes"][1], values[1], name, colour, xytext=side, ha="right" if colour == QUIET else "left"
-        )
+        at, offset, side = sides[colour]
+        label(cost, numbers["sizes"][at], values[at], name, colour, xytext=offset, ha=side)
     cost.set(xscale="log", yscale="log", xlabel="V, words in the vocabulary", ylim=(1.5e5, 1.2e9), xlim=(7e3, 2e6))
     cost.set_title(f"Parameters (D = {PARAMETERS_AT})")
     cost.set_xticks(numbers["sizes"])

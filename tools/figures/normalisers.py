@@ -71,11 +71,11 @@ def nce_figure(numbers: dict[str, Any]) -> Figure:
     loss.plot(step, [row["nats"] for row in numbers["sampled-softmax"][1:]], "o-", color=OTHER, linewidth=1.8)
     for key, colour, words, at, up in (
         ("nats", METHOD, "NCE, exact", 2, 14),
-        ("raw_nats", THIRD, "NCE, −s(t) alone", 1, -14),
+        ("raw_nats", THIRD, "NCE, −s(t) alone", 2, -13),
     ):
         label(loss, step[at], rows[at][key], words, colour, xytext=(6, up))
     last = numbers["sampled-softmax"][-1]["nats"]
-    label(loss, step[-1], last, "sampled softmax, exact", OTHER, xytext=(0, -14), ha="right")
+    label(loss, step[-1], last, "sampled softmax, exact", OTHER, xytext=(0, 15), ha="right")
     loss.set(xlabel="training steps")
     loss.margins(y=0.15)
     loss.set_title("Held-out loss, nats a word")
@@ -196,7 +196,8 @@ def self_normalised_figure(numbers: dict[str, Any]) -> Figure:
         label(z, place[a], value, f"{value:g}", OTHER, xytext=(0, 12), ha="center", bbox=None) if a else None
     z.set(xlabel="α", yscale="log")
     z.set_title("Mean |log Z| on held-out text")
-    z.set_yticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["0.01", "0.03", "0.1", "0.3", "1", "3"])
+    z.set_ylim(0.03, 9)
+    z.set_yticks([0.03, 0.1, 0.3, 1, 3], ["0.03", "0.1", "0.3", "1", "3"])
     z.tick_params(axis="y", which="minor", left=False)
     nats = [row["nats"] for row in rows]
     loss.plot(list(place.values()), nats, "o-", color=METHOD, linewidth=2.6)
@@ -238,7 +239,8 @@ def infrequent_figure(numbers: dict[str, Any]) -> Figure:
         z.plot(x, mean, "o-", color=colour, linewidth=width)
         loss.plot(x, nats, "o-", color=colour, linewidth=width)
         label(z, x[-1], mean[-1], name, colour, xytext=(9, 0), bbox=None)
-        label(loss, x[-1], nats[-1], name, colour, xytext=(9, 0), bbox=None)
+        lift = {"likelihood": 7, "log": -7}.get(name, 0)  # these two lie on each other
+        label(loss, x[-1], nats[-1], name, colour, xytext=(9, lift), bbox=None)
     z.axhline(5, color=QUIET, linewidth=1, linestyle=(0, (4, 2)))
     label(z, x[0], 5, "1/(2α)", QUIET, xytext=(0, 8))
     for axes in (z, loss):

@@ -52,8 +52,8 @@ def importance_figure(numbers: dict[str, Any]) -> Figure:
         K = [row["K"] for row in law["by_K"]]
         bias.plot(K, [-row["first_order"] for row in law["by_K"]], color=colour, linewidth=1.4)
         bias.plot(K, [-row["bias"] for row in law["by_K"]], "o", color=colour)
-        words = f"{name}: Σp²/Q = {law['sum_p2_over_q']:.3g}"
-        label(bias, K[1], -law["by_K"][1]["bias"], words, colour, xytext=(11, 4), bbox=None)
+        words = f"{name}\nΣp²/Q = {law['sum_p2_over_q']:.3g}"
+        label(bias, K[1], -law["by_K"][1]["bias"], words, colour, xytext=(9, 12), bbox=None)
     bias.set(xscale="log", yscale="log", xlabel="K, words drawn", xlim=(12, 9e3))
     bias.set_xticks([16, 64, 256, 1_024, 4_096], ["16", "64", "256", "1,024", "4,096"])
     bias.tick_params(axis="x", which="minor", bottom=False)
