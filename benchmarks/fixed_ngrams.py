@@ -32,9 +32,10 @@ from harness import corpora, write_record
 from vastmax import Corpus, Head
 from vastmax.distribution.ngrams import NGrams
 from vastmax.encoder import FeedForward
-from vastmax.language_model import SENTENCE_END, training_text
+from vastmax.language_model import SENTENCE_END, LanguageModelSettings, training_text
+from vastmax.language_model.optimizers import optimizers_for
 from vastmax.objective import CrossEntropy, ImportanceSampling, Objective, SampledSoftmax
-from vastmax.optim import RowAdagrad, clip_grad_norm_, parameter_groups
+from vastmax.optim import clip_grad_norm_
 from vastmax.output import Dense
 from vastmax.proposal import AdaptiveBigram, NGram, Proposal, Unigram
 
@@ -171,13 +172,7 @@ def train(case: Case, text: Text, batch_size: int, options: argparse.Namespace) 
     V, D, K = len(text.counts), options.hidden_size, options.num_samples
     encoder = FeedForward(V, D, context_size=CONTEXT)
     model = Model(encoder, Head(Dense(D, V), case.objective(text, K)))
-    groups = parameter_groups(model)
-    optimisers = [
-        (RowAdagrad([*groups.row_sparse, *model.head.output.parameters()], lr=TABLE_RATE), TABLE_RATE)
-        if case is EXACT
-        else (RowAdagrad(groups.row_sparse, lr=TABLE_RATE), TABLE_RATE),
-        (torch.optim.AdamW(encoder.layers.parameters(), lr=DENSE_RATE, weight_decay=0.0), DENSE_RATE),
-    ]
+    optimisers = optimizers_for(model, LanguageModelSettings(table_rate=TABLE_RATE, dense_rate=DENSE_RATE))
     steps_an_epoch = len(text.train) // batch_size
     total, step, seconds = steps_an_epoch * options.epochs, 0, 0.0
     epochs: list[dict[str, Any]] = []
@@ -189,7 +184,8 @@ def train(case: Case, text: Text, batch_size: int, options: argparse.Namespace) 
             if case.later is not None and 2 * step == total - total % 2:
                 model.head = model.head.with_objective(case.later(text, K))
             for optimiser, rate in optimisers:
-                optimiser.param_groups[0]["lr"] = rate * (1 - 0.9 * step / total)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate * (1 - 0.9 * step / total)
             model(text.train[batch]).backward()
             clip_grad_norm_(model.parameters(), 1.0)
             for optimiser, _ in optimisers:

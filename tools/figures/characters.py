@@ -94,7 +94,7 @@ def _cosines(vectors: NDArray[np.float64], names: list[str]) -> dict[str, float]
 def cnn_figure(numbers: dict[str, Any]) -> Figure:
     """Draw `cnn_numbers`."""
     figure, (cost, plane) = panels(widths=(1, 1.25))
-    sides = {QUIET: (1, (6, 14), "right"), METHOD: (1, (-14, -18), "left"), THIRD: (0, (0, 13), "left")}
+    sides = {QUIET: (1, (6, 14), "right"), METHOD: (1, (-14, -18), "left"), THIRD: (0, (0, 17), "left")}
     for (name, values), colour in zip(numbers["parameters"].items(), (QUIET, METHOD, THIRD), strict=True):
         cost.plot(numbers["sizes"], values, "o-", color=colour, linewidth=2.6 if colour == METHOD else 1.8)
         at, offset, side = sides[colour]

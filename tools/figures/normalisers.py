@@ -71,9 +71,9 @@ def nce_figure(numbers: dict[str, Any]) -> Figure:
     loss.plot(step, [row["nats"] for row in numbers["sampled-softmax"][1:]], "o-", color=OTHER, linewidth=1.8)
     for key, colour, words, at, up in (
         ("nats", METHOD, "NCE, exact", 2, 14),
-        ("raw_nats", THIRD, "NCE, −s(t) alone", 2, -13),
+        ("raw_nats", THIRD, "NCE, −s(t) alone", 4, -15),
     ):
-        label(loss, step[at], rows[at][key], words, colour, xytext=(6, up))
+        label(loss, step[at], rows[at][key], words, colour, xytext=(6, up), bbox=None)
     last = numbers["sampled-softmax"][-1]["nats"]
     label(loss, step[-1], last, "sampled softmax, exact", OTHER, xytext=(0, 15), ha="right")
     loss.set(xlabel="training steps")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from figures.style import METHOD, OTHER, QUIET, THIRD, label, panels, short_ticks
+from figures.style import METHOD, OTHER, QUIET, THIRD, label, panels, short, short_ticks
 from figures.tiny_model import D, Model, text, train
 from vastmax import RECIPES, Head
 from vastmax.objective import ImportanceSampling, SampledSoftmax
@@ -93,7 +93,8 @@ def adaptive_figure(numbers: dict[str, Any]) -> Figure:
     for name, values in numbers["ess"].items():
         epochs = np.arange(1, len(values) + 1)
         ess.plot(epochs, values, "o-", color=colours[name], linewidth=2.6 if name == "adaptive bigram" else 1.8)
-        label(ess, epochs[-1], values[-1], name, colours[name], xytext=(9, 0), bbox=None)
+        lift = {"unigram": 5, "adaptive bigram": -5}.get(name, 0)  # these two end close together
+        label(ess, epochs[-1], values[-1], name, colours[name], xytext=(9, lift), bbox=None)
     ess.set(xlabel="epochs of exact training", ylim=(0, None), xlim=(0.8, len(epochs) + 1.1))
     ess.set_xticks(epochs)
     ess.set_title(f"Effective sample size of K = {numbers['K']}, one context")
@@ -101,10 +102,10 @@ def adaptive_figure(numbers: dict[str, Any]) -> Figure:
     weight.bar(bins, numbers["lambda"], color=METHOD, alpha=0.75, width=0.7)
     weight.axhline(0.5, color=QUIET, linewidth=1.2, linestyle=(0, (4, 2)))
     label(weight, bins[-1] + 0.4, 0.5, "λ at the start", QUIET, xytext=(0, 9), ha="right")
-    weight.set(xlabel="count of the previous word: 2ᵇ and more", ylim=(0, 1))
-    weight.set_xticks(bins[::2], [f"2^{b}" for b in bins[::2]])
+    weight.set(xlabel="times that the previous word occurs, at least", ylim=(0, 1))
+    weight.set_xticks(bins[::2], [short(2**b) for b in bins[::2]])
     weight.grid(axis="x", visible=False)
-    weight.set_title("λ_b after training: trust in the bigrams")
+    weight.set_title("λ after training: trust in the bigrams")
     return figure
 
 
@@ -157,16 +158,7 @@ def target_figure(numbers: dict[str, Any]) -> Figure:
     share.plot(size, inside, "o-", color=METHOD, linewidth=2.6)
     share.fill_between(size, inside, 100, color=OTHER, alpha=0.18, linewidth=0)
     share.axhline(100, color=QUIET, linewidth=1.2, linestyle=(0, (4, 2)))
-    middle = len(size) // 2
-    label(
-        share,
-        size[middle],
-        (inside[middle] + 100) / 2,
-        "words that are never pushed down",
-        OTHER,
-        ha="center",
-        bbox=None,
-    )
+    label(share, size[0], 100, "words that are not pushed down", OTHER, xytext=(8, -12), bbox=None)
     share.set(xlabel=f"|V′|, words of a partition, of V = {numbers['vocab_size']:,}", ylim=(min(inside) - 5, 102))
     share.set_title("Probability that the model gives to V′, %")
     short_ticks(share, "x")
