@@ -1,4 +1,4 @@
-"""Where the native kernel stands in for the convolution in torch's operations: it is used, and the answer is the same."""
+"""Where the native kernel stands in for torch's convolution: it is used, and the answer is the same."""
 
 from __future__ import annotations
 

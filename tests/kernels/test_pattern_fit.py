@@ -1,4 +1,4 @@
-"""Patterns looked for in spellings, on every instruction set, against a convolution in float64 with all its positions."""
+"""Patterns looked for in spellings, on every instruction set, against fits at all positions in float64."""
 
 from __future__ import annotations
 

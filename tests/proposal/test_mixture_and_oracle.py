@@ -67,7 +67,9 @@ def test_a_part_that_sizes_itself_brings_all_it_has() -> None:
     assert not both.has_log_prob
     with pytest.raises(InputError, match=r"how many words InBatch brings .* such as Unigram"):
         both.log_prob(target)
-    with pytest.raises(InputError, match="Mixture knows its probabilities in a step only: .* all of them in one mixture"):
+    with pytest.raises(
+        InputError, match=r"Mixture knows its probabilities in a step only: .* all of them in one mixture"
+    ):
         Mixture([both, Uniform(V)])
 
 
