@@ -94,7 +94,7 @@ RowLaws row_laws(const CountRows &counts, const int64_t *row, const float *row_w
             for (int64_t i = 0; i < num_wanted && from != stop; ++i) {
                 int64_t step = 1; // the next one is often near: doubled steps find a stretch that holds it
                 while (step < stop - from && from[step] < wanted[i]) from += step, step *= 2;
-                from = std::lower_bound(from, std::min(from + step + 1, stop), wanted[i]);
+                from = std::lower_bound(from, from + std::min(step + 1, int64_t(stop - from)), wanted[i]);
                 if (from != stop && *from == wanted[i]) use(i, from - counts.column);
             }
         }
