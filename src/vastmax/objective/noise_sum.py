@@ -53,10 +53,11 @@ class _LogSumExp(torch.autograd.Function):
 def _sum_of_squares(x: Tensor, divisor: Tensor | None) -> Tensor:
     """Σ_k x_k²/divisor_k by row, (N,), with no second (N, K) in memory."""
     if divisor is None:
-        return torch.linalg.vecdot(x, x)
+        squares: Tensor = torch.linalg.vecdot(x, x)
+        return squares
     factor = divisor.reciprocal().to(x.dtype)
     num_rows = max(1, _NUMEL_AT_ONCE // max(1, x.shape[1])) if x.device.type == "cpu" else max(1, x.shape[0])
-    return torch.cat([rows.square() @ factor for rows in x.split(num_rows)])
+    return torch.cat([rows.square() @ factor for rows in torch.split(x, num_rows)])
 
 
 def log_sum(noise_score: Tensor) -> Tensor:

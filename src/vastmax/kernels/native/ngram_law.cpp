@@ -13,6 +13,9 @@ constexpr int64_t search_beyond = 24;
 // Entries looked at before those found are used: what they are kept in stays in the first cache.
 constexpr int64_t stretch = 1024;
 
+// Room to begin with: in real text one in sixteen of the wanted words is noise that was seen after a context.
+constexpr int64_t expected_share = 12, most_room = 1 << 20;
+
 // Rows lie anywhere in the table: what is read of them first is asked for while earlier ones are worked on.
 constexpr int64_t rows_ahead = 4;
 constexpr int64_t entries_ahead = 256; // beyond, the processor sees by itself where the reading goes
@@ -59,6 +62,9 @@ RowLaws row_laws(const CountRows &counts, const int64_t *row, const float *row_w
     RowLaws laws;
     laws.offset.reserve(size_t(count + 1));
     laws.offset.push_back(0);
+    const size_t room = size_t(std::min(count * num_wanted / expected_share, most_room));
+    laws.noise.reserve(room);
+    laws.probability.reserve(room);
     int64_t found[stretch];
     // One place more than can be filled: what is no noise is written, too, and then written over.
     std::vector<int32_t> noise(size_t(num_wanted + 1));
