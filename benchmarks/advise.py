@@ -3,9 +3,9 @@
     python benchmarks/advise.py [--only CASE …] [--seconds S] [--fit]
 
 Each case is a vocabulary (the most frequent words of $VASTMAX_DATA/wikilm.train.txt.xz), a width and a batch; in a
-process of its own every method's step is timed as `vastmax advise --measure` times it, on one thread. Then one set of five
-constants is fitted to all cases together, and what it predicts is held against what was timed. The constants go into
-`vastmax.compare.advice.machine.DEVELOPMENT_MACHINE`, which a test keeps equal to the record.
+process of its own every method's step is timed as `vastmax advise --measure` times it, on one thread. Then one set of
+five constants is fitted to all cases together, and what it predicts is held against what was timed. The constants go
+into `vastmax.compare.advice.machine.DEVELOPMENT_MACHINE`, which a test keeps equal to the record.
 """
 
 from __future__ import annotations

@@ -59,16 +59,16 @@ def _print_costs(advice: Advice) -> None:
             _duration(cost.step_seconds),
             _gain(cost.gain),
             _duration(cost.score_seconds) + ("*" if cost.scores_unnormalised else ""),
-            ("≤" if cost.best_at_most else "") + _duration(cost.best_seconds),
+            ("~" if cost.best_of_unigrams else "") + _duration(cost.best_seconds),
             describe_bytes(cost.training_bytes),
         ]
         for cost in sorted(advice.costs, key=lambda cost: cost.step_seconds)
     ]
     print_table(title, columns, rows, key="cost")
     _print_text(
-        "step: forward, backward and optimiser for the whole batch; gain: the softmax's step over it; a score: log p of "
-        "one given word, * raw and so not normalised; best word: of one context, by exact search, ≤ at most; memory: "
-        "parameters, optimiser state and gradient."
+        "step: forward, backward and optimiser for the whole batch; gain: the softmax's step over it; a score: log p "
+        "of one given word, * raw and so not normalised; best word: of one context, by exact search, ~ if the model is "
+        "as sure as the unigrams, less if it is surer; memory: parameters, optimiser state and gradient."
     )
 
 
@@ -143,11 +143,12 @@ def _print_text(text: str, *, bullet: str = "") -> None:
 
 def _duration(seconds: float) -> str:
     """`1.2 s`, `34 ms`, `5.6 µs`: two digits."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= 0.995 * size:
-            break
+    unit, size = next((each for each in _UNITS if seconds >= 0.995 * each[1]), _UNITS[-1])
     value = seconds / size
     return f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
+
+
+_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 
 
 def _gain(gain: float) -> str:
@@ -156,4 +157,3 @@ def _gain(gain: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-

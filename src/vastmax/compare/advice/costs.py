@@ -25,7 +25,7 @@ class MethodCost:
         parameters: numbers in the output layer.
         training_bytes: of parameters, optimiser state and gradient together, in float32.
         scores_unnormalised: the score costs so little because it is the raw one, which training brings near log p.
-        best_at_most: best_seconds is a bound: the search leaves out what cannot win.
+        best_of_unigrams: best_seconds is of a model as sure as the unigrams; a surer one's search is shorter.
         work: what the times are made of.
         timed: whether step_seconds was.
     """
@@ -39,12 +39,14 @@ class MethodCost:
     parameters: int
     training_bytes: int
     scores_unnormalised: bool
-    best_at_most: bool
+    best_of_unigrams: bool
     work: MethodWork
     timed: bool = False
 
 
-def predicted_costs(setting: Setting, machine: Machine, methods: Sequence[str] = tuple(METHOD_WORK)) -> list[MethodCost]:
+def predicted_costs(
+    setting: Setting, machine: Machine, methods: Sequence[str] = tuple(METHOD_WORK)
+) -> list[MethodCost]:
     """By the constants of `machine`."""
     yardstick = machine.seconds(METHOD_WORK[YARDSTICK](setting).train)
     found = []
@@ -62,7 +64,7 @@ def predicted_costs(setting: Setting, machine: Machine, methods: Sequence[str] =
                 round(work.parameters),
                 round(work.training_bytes),
                 work.scores_unnormalised,
-                work.best_at_most,
+                work.best_of_unigrams,
                 work,
             )
         )

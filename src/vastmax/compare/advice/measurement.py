@@ -13,6 +13,9 @@ from vastmax.compare.advice.machine import Machine
 NEAR = 1.5
 """A prediction within this factor is near enough to choose by: the methods lie factors of ten apart."""
 
+BUSY = 0.8
+"""CPU-seconds a second below which the machine was too busy to time anything well."""
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -25,6 +28,7 @@ class Timing:
         examples: of the batch that was timed; where it is smaller than asked for, `seconds` is scaled up as the model
             of the costs has it.
         steps: timed, beside one that warmed up.
+        cpu_share: CPU-seconds a second meanwhile; well below 1, other work kept the steps waiting.
         left_out: why, in words; None where it was timed.
     """
 
@@ -33,6 +37,7 @@ class Timing:
     timed_seconds: float | None = None
     examples: int = 0
     steps: int = 0
+    cpu_share: float | None = None
     left_out: str | None = None
 
 
@@ -88,7 +93,13 @@ class Measurement:
             if self.slowness >= 1
             else f"This machine was {1 / self.slowness:.1f} times as fast as the development machine"
         )
+        shares = [timing.cpu_share for timing in self.timings if timing.cpu_share is not None]
+        waited = (
+            f" Other work had the processor {1 - median(shares):.0%} of the time: these timings are too long, and uneven."
+            if shares and median(shares) < BUSY
+            else ""
+        )
         return (
             f"{pace}. With that taken out, {self.num_near} of {len(off)} steps were predicted within a factor of "
-            f"{NEAR:g}: half of them within {median(off):.2f}, all within {off[-1]:.2f}."
+            f"{NEAR:g}: half of them within {median(off):.2f}, all within {off[-1]:.2f}.{waited}"
         )

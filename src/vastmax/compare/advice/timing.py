@@ -101,12 +101,14 @@ def _time_method(bench: _Bench, name: str, batch_size: int, machine: Machine, sh
     left = share - (time.perf_counter() - started)
     examples, expected = batch_size, machine.seconds(whole.train)
     # Two steps at least should fit: one that warms up, one that counts.
-    while 2 * expected > max(left, 0.05 * share) and examples > _FEWEST_EXAMPLES:
+    while 2 * expected > max(left, 0.5 * share) and examples > _FEWEST_EXAMPLES:
         examples = max(_FEWEST_EXAMPLES, examples // 2)
         expected = _train_seconds(bench, name, examples, machine)
+    began, cpu_began = time.perf_counter(), time.process_time()
     seconds = _step_seconds(bench, head, name, examples, until=started + share)
+    cpu_share = (time.process_time() - cpu_began) / (time.perf_counter() - began)
     scale = machine.seconds(whole.train) / expected if examples < batch_size else 1.0
-    return Timing(name, median(seconds) * scale, median(seconds), examples, len(seconds))
+    return Timing(name, median(seconds) * scale, median(seconds), examples, len(seconds), cpu_share)
 
 
 def _train_seconds(bench: _Bench, name: str, examples: int, machine: Machine) -> float:

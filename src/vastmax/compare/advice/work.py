@@ -25,12 +25,18 @@ NORMALISED_FRACTION = 0.1
 # The character models as they are built by default; see `vastmax.characters.convolution`.
 _FILTERS, _WIDEST, _SYMBOL = 256, 5, 16
 _PREDICTED_SYMBOLS = 258
-_PREFIXES_A_WORD = 4  # of the words of a language in a trie; measured, see `CharLSTM`
 
 # Passes over memory that the optimisers make of a dense gradient: row-wise Adagrad squares it, then reads and writes
 # the weights by it; AdamW besides reads and writes two moments, in several operations.
 _ADAGRAD_PASSES = 5
 _ADAMW_PASSES = 14
+
+# Fitted to timings, not counted: what the code alone does not tell.
+_FRESH_BYTES = 32e6  # glibc hands larger arrays back to the system, so that each step touches new pages
+_FRESH_PASSES = 7
+_FEW_EXAMPLES = 32  # with fewer, the exact softmax goes through PyTorch's operations, which keep what they work out
+_UNIQUE_DRAWS_OPERATIONS = 140
+_SCAN_PASSES = 7
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,8 @@ class MethodWork:
         state: numbers that its optimiser keeps.
         gradient: numbers of the gradient of a step.
         scores_unnormalised: `score` is of the raw score, which such training brings near to log p.
-        best_at_most: `best` is a bound: the search leaves out what cannot win, more of it the sharper the model.
+        best_of_unigrams: `best` is that of a model as sure as the unigrams: the search leaves out what cannot win, and
+            more of it the surer the model is.
     """
 
     train: Work
@@ -100,7 +107,7 @@ class MethodWork:
     state: float
     gradient: float
     scores_unnormalised: bool = False
-    best_at_most: bool = False
+    best_of_unigrams: bool = False
 
     @property
     def training_bytes(self) -> float:
@@ -132,23 +139,25 @@ def _exact_step(parts: Sequence[_Part], *, optimiser_passes: int) -> Work:
     """Scores, scores again, and the gradients of both factors; the dense gradient made, and the optimiser's passes."""
     forward = _exact_forward(parts)
     table = forward.streamed_bytes
+    detours = 2 if max(part.examples for part in parts) < _FEW_EXAMPLES else 1
     return Work(
         4 * forward.multiply_adds,
         2 * forward.cells,
-        streamed_bytes=(4 + optimiser_passes) * table,
+        streamed_bytes=detours * (4 + optimiser_passes) * table,
         operations=40.0 * len(parts),
     )
 
 
 def _scan(parts: Sequence[_Part]) -> Work:
-    """The best of all words: scores in tiles, each looked at three times."""
+    """The best of all words: scores in tiles, kept, their sum and their largest sought."""
     forward = _exact_forward(parts)
-    return forward + Work(streamed_bytes=3 * FLOAT_BYTES * forward.cells, operations=30.0)
+    return forward + Work(streamed_bytes=_SCAN_PASSES * FLOAT_BYTES * forward.cells, operations=30.0)
 
 
 def _rows_in_play(rows: float, width: float) -> Work:
     """Gathered, their gradients written and read, read and written by the optimiser."""
-    return Work(scattered_bytes=5 * FLOAT_BYTES * rows * width)
+    each = FLOAT_BYTES * rows * width
+    return Work(scattered_bytes=(5 + (_FRESH_PASSES if each > _FRESH_BYTES else 0)) * each)
 
 
 def _dense_table(setting: Setting) -> _Part:
@@ -225,8 +234,13 @@ def _unique_noise(setting: Setting) -> tuple[Law, float]:
 
 def _sampled_softmax(setting: Setting) -> MethodWork:
     noise, tries = _unique_noise(setting)
-    touched = _in_play(setting, noise)
-    return _sampled(setting, scored=setting.noise_words, touched=touched, draws=tries)
+    return _sampled(
+        setting,
+        scored=setting.noise_words,
+        touched=_in_play(setting, noise),
+        draws=tries,
+        operations=60.0 + (_UNIQUE_DRAWS_OPERATIONS if setting.noise_words < setting.V else 0),
+    )
 
 
 def _target_sampling(setting: Setting) -> MethodWork:
@@ -253,16 +267,18 @@ def _hierarchical(setting: Setting) -> MethodWork:
     decisions = N * float(masses.sum())  # each example passes a node with the node's mass
     touched = float(expected_distinct(masses, N).sum())
     forward = Work(decisions * D, decisions, scattered_bytes=FLOAT_BYTES * decisions * D, operations=15.0)
-    step = Work(3 * decisions * D, decisions, FLOAT_BYTES * 2 * decisions * D, operations=60.0)
-    every = _Part(N, V - 1, D)
+    step = Work(3 * decisions * D, decisions, FLOAT_BYTES * decisions * D, operations=60.0)
+    # A node is unfolded only if all below it together are likelier than the best word.
+    unfolded = N * float((masses >= setting.words.law.max()).sum())
+    search = Work(unfolded * D, unfolded, scattered_bytes=FLOAT_BYTES * unfolded * D, operations=15.0)
     return MethodWork(
         step + _rows_in_play(touched, D),
         forward,
-        _scan([every]),
+        search,
         parameters=(V - 1) * (D + 1.0),
         state=2.0 * (V - 1),
         gradient=touched * (D + 1.0),
-        best_at_most=True,
+        best_of_unigrams=True,
     )
 
 
@@ -276,14 +292,15 @@ def _two_level(setting: Setting) -> MethodWork:
     touched = len(sizes) + float(in_play[inner].sum())
     forward = Work(cells * D, cells, FLOAT_BYTES * touched * D, operations=20.0)
     step = Work(3 * cells * D, cells, operations=60.0) + _rows_in_play(touched, D)
+    unfolded = N * (len(sizes) + float(sizes[inner & (masses >= setting.words.law.max())].sum()))
     return MethodWork(
         step,
         forward,
-        _scan([_Part(N, num_rows, D)]),
+        Work(unfolded * D, unfolded, FLOAT_BYTES * unfolded * D, operations=20.0),
         parameters=num_rows * (D + 1.0),
         state=2.0 * num_rows,
         gradient=touched * (D + 1.0),
-        best_at_most=True,
+        best_of_unigrams=True,
     )
 
 
@@ -317,16 +334,17 @@ def _adaptive(setting: Setting) -> MethodWork:
     projections = float(sum(D * part.width for part in tails))
     parameters = float(sum(part.words * (part.width + 1) for part in parts)) + projections
     project = Work(sum(part.examples * D * part.width for part in tails))
-    every = [head, *(_Part(N, part.words, part.width) for part in tails)]
+    best = setting.words.law.max()
+    opened = [_Part(N, part.words, part.width) for part, share in zip(tails, shares, strict=True) if share >= best]
     step = _exact_step(parts, optimiser_passes=_ADAMW_PASSES)
     return MethodWork(
         step + Work(3 * project.multiply_adds),
         _exact_forward(parts) + project,
-        _scan(every),
+        _scan([head, *opened]),
         parameters=parameters,
         state=2.0 * parameters,
         gradient=parameters,
-        best_at_most=True,
+        best_of_unigrams=True,
     )
 
 
@@ -365,7 +383,10 @@ def _char_lstm(setting: Setting) -> MethodWork:
     start = N * D * 2.0 * H
     numbers = steps * (16 * H + 3 * _PREDICTED_SYMBOLS)
     forward = Work(
-        steps * a_step + start, steps * _PREDICTED_SYMBOLS, streamed_bytes=FLOAT_BYTES * numbers, operations=15 * longest
+        steps * a_step + start,
+        steps * _PREDICTED_SYMBOLS,
+        streamed_bytes=FLOAT_BYTES * numbers,
+        operations=15 * longest,
     )
     step = Work(
         3 * forward.multiply_adds,
@@ -373,12 +394,13 @@ def _char_lstm(setting: Setting) -> MethodWork:
         streamed_bytes=3 * forward.streamed_bytes,
         operations=4 * forward.operations,
     )
-    prefixes = N * float(_PREFIXES_A_WORD * V)
+    # No more than 1 / p prefixes of one length are likelier than a word of probability p.
+    prefixes = steps / float(setting.words.law.max())
     walk = Work(
         prefixes * a_step,
         prefixes * _PREDICTED_SYMBOLS,
         streamed_bytes=FLOAT_BYTES * prefixes * (16 * H + 3 * _PREDICTED_SYMBOLS),
-        operations=100.0,
+        operations=60 * longest,
     )
     parameters = 2.0 * H * (D + 1) + 4 * H * _PREDICTED_SYMBOLS + 4.0 * H * H + _PREDICTED_SYMBOLS * (H + 1)
     return MethodWork(
@@ -389,7 +411,7 @@ def _char_lstm(setting: Setting) -> MethodWork:
         state=2 * parameters,
         gradient=parameters,
         scores_unnormalised=True,
-        best_at_most=True,
+        best_of_unigrams=True,
     )
 
 
