@@ -231,8 +231,8 @@ def _against(case: _Case) -> Iterator[Reasoned]:
         if case.too_large(method):
             yield Reasoned(
                 method,
-                f"takes {describe_bytes(cost.training_bytes)} in training, and {describe_bytes(case.memory_bytes or 0)} "
-                "were allowed",
+                f"takes {describe_bytes(cost.training_bytes)} in training, of {describe_bytes(case.memory_bytes or 0)} "
+                "that are allowed",
             )
     for method, why in _warnings(case):
         if not case.too_large(method):

@@ -95,7 +95,7 @@ class Measurement:
         )
         shares = [timing.cpu_share for timing in self.timings if timing.cpu_share is not None]
         waited = (
-            f" Other work had the processor {1 - median(shares):.0%} of the time: these timings are too long, and uneven."
+            f" Other work had the processor {1 - median(shares):.0%} of the time: the timings are too long, and uneven."
             if shares and median(shares) < BUSY
             else ""
         )

@@ -90,7 +90,8 @@ class Words:
     @cached_property
     def cuts(self) -> tuple[Cut, ...]:
         """What raising min_count would leave, where that changes anything and leaves at least 2 words."""
-        ordered, found = np.sort(self.counts)[::-1], []
+        ordered = np.sort(self.counts)[::-1]
+        found: list[Cut] = []
         mass = np.cumsum(ordered, dtype=np.float64)
         for min_count in _MIN_COUNTS:
             kept = int(np.searchsorted(-ordered, -min_count, side="right"))
@@ -132,7 +133,7 @@ class Words:
         """Bytes of each word, (V,); `ASSUMED_LETTERS` where only counts are known."""
         if self._spelling is None:
             return np.full(self.vocab_size, ASSUMED_LETTERS)
-        offsets = getattr(self._spelling, "offsets", None)
+        offsets: NDArray[np.int64] | None = getattr(self._spelling, "offsets", None)
         if offsets is not None:
             return np.diff(offsets).astype(np.float64)
         return np.array([len(word.encode()) for word in self._spelling], dtype=np.float64)
@@ -140,7 +141,7 @@ class Words:
 
 def expected_distinct(law: Law, draws: float) -> Law:
     """How likely each word is among so many independent draws, (V,); the sum is how many different ones there are."""
-    with np.errstate(divide="ignore"):  # a law of one word: log 0 is -inf, and it is drawn for certain
+    with np.errstate(divide="ignore"):  # a node that all pass: log 0 is -inf, and it is met for certain
         chances: Law = -np.expm1(draws * np.log1p(-law))
     return chances
 

@@ -24,6 +24,7 @@ NORMALISED_FRACTION = 0.1
 
 # The character models as they are built by default; see `vastmax.characters.convolution`.
 _FILTERS, _WIDEST, _SYMBOL = 256, 5, 16
+_PATTERN_SYMBOLS, _NUM_SYMBOLS = 840, 260  # of all patterns together; that have a vector
 _PREDICTED_SYMBOLS = 258
 
 # Passes over memory that the optimisers make of a dense gradient: row-wise Adagrad squares it, then reads and writes
@@ -32,8 +33,6 @@ _ADAGRAD_PASSES = 5
 _ADAMW_PASSES = 14
 
 # Fitted to timings, not counted: what the code alone does not tell.
-_FRESH_BYTES = 32e6  # glibc hands larger arrays back to the system, so that each step touches new pages
-_FRESH_PASSES = 7
 _FEW_EXAMPLES = 32  # with fewer, the exact softmax goes through PyTorch's operations, which keep what they work out
 _UNIQUE_DRAWS_OPERATIONS = 140
 _SCAN_PASSES = 7
@@ -156,8 +155,7 @@ def _scan(parts: Sequence[_Part]) -> Work:
 
 def _rows_in_play(rows: float, width: float) -> Work:
     """Gathered, their gradients written and read, read and written by the optimiser."""
-    each = FLOAT_BYTES * rows * width
-    return Work(scattered_bytes=(5 + (_FRESH_PASSES if each > _FRESH_BYTES else 0)) * each)
+    return Work(scattered_bytes=5 * FLOAT_BYTES * rows * width)
 
 
 def _dense_table(setting: Setting) -> _Part:
@@ -360,7 +358,7 @@ def _cnn_softmax(setting: Setting) -> MethodWork:
     network = symbols * _WIDEST * _SYMBOL * _FILTERS + touched * (2 * _FILTERS**2 + _FILTERS * D + correction * D)
     activations = FLOAT_BYTES * (symbols * (_WIDEST * _SYMBOL + _FILTERS) + touched * 6 * _FILTERS)
     spelling = Work(3 * network, streamed_bytes=8 * activations, operations=200.0)
-    of_network = _FILTERS * (_WIDEST * _SYMBOL + 2 * _FILTERS + D + 3.0) + correction * D
+    of_network = _FILTERS * (2 * _FILTERS + D + 3.0) + (_PATTERN_SYMBOLS + _NUM_SYMBOLS) * _SYMBOL + correction * D
     rows = setting.V * (correction + 1.0)
     return MethodWork(
         plain.train + spelling,
