@@ -66,10 +66,10 @@ class Machine:
 
 DEVELOPMENT_MACHINE = Machine(
     name="one core of an AMD EPYC with AVX-512",
-    multiply_add=2.19e-11,
-    cell=6.98e-10,
-    scattered_byte=1.59e-10,
-    streamed_byte=1.15e-10,
-    operation=1.03e-05,
+    multiply_add=2.51e-11,
+    cell=8.07e-10,
+    scattered_byte=1.61e-10,
+    streamed_byte=9.31e-11,
+    operation=1.18e-05,
 )
 """Fitted by `benchmarks/advise.py` to steps of all methods in nine settings: see its record."""
