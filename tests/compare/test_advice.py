@@ -204,7 +204,7 @@ def test_steps_of_another_record_are_foreseen_too() -> None:
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
-@pytest.mark.parametrize("vocab_size", [2, 5, 300, 10_000, 300_000])
+@pytest.mark.parametrize("vocab_size", [2, 5, 300, 10_000, 100_000])
 def test_advice_is_whole_for_any_vocabulary(purpose: Any, vocab_size: int) -> None:
     advice = advise(zipf(vocab_size), hidden_size=64, batch_size=128, purpose=purpose)
     taken = [reasoned.method for reasoned in advice.choice.take]
@@ -238,7 +238,7 @@ def test_what_takes_too_much_memory_is_not_advised() -> None:
     choice = choose(costs, "train", spelled=True, memory_bytes=limit)
     assert [reasoned.method for reasoned in choice.take] == ["adaptive", "cnn-softmax", "char-lstm"]
     refused = {reasoned.method: reasoned.why for reasoned in choice.avoid}
-    assert refused["sampled-softmax"] == "takes 105 MB in training, of 27 MB that are allowed"
+    assert refused["sampled-softmax"] == f"takes 105 MB in training, of {describe_bytes(limit)} that are allowed"
     assert all(whole.cost(method).training_bytes > limit for method, why in refused.items() if "allowed" in why)
     assert advise(counts, hidden_size=256, memory_bytes=1000).choice.take == ()
 

@@ -66,10 +66,10 @@ class Machine:
 
 DEVELOPMENT_MACHINE = Machine(
     name="one core of an AMD EPYC with AVX-512",
-    multiply_add=2.51e-11,
-    cell=8.07e-10,
-    scattered_byte=1.61e-10,
-    streamed_byte=9.31e-11,
-    operation=1.18e-05,
+    multiply_add=2.52e-11,
+    cell=7.82e-10,
+    scattered_byte=1.58e-10,
+    streamed_byte=9.29e-11,
+    operation=1.22e-05,
 )
 """Fitted by `benchmarks/advise.py` to steps of all methods in nine settings: see its record."""
