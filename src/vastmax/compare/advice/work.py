@@ -378,7 +378,7 @@ def _char_lstm(setting: Setting) -> MethodWork:
     # The longest word of a batch: words longer than it are there less often than not.
     longest_first = np.argsort(-letters)
     in_batch = expected_distinct(setting.words.law, N)[longest_first].cumsum()
-    longest = float(letters[longest_first][min(np.searchsorted(in_batch, 0.5), V - 1)])
+    longest = float(letters[longest_first[min(int(np.searchsorted(in_batch, 0.5)), V - 1)]])
     a_step = 4.0 * H * H + _PREDICTED_SYMBOLS * H
     start = N * D * 2.0 * H
     numbers = steps * (16 * H + 3 * _PREDICTED_SYMBOLS)
