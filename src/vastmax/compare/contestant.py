@@ -23,8 +23,8 @@ class Contestant:
     """Takes a method from its start, or from where it was stopped, to its result.
 
     Args:
-        before: what was found before: the method's name at least. The search for rates goes on after its trials; one that
-            was stopped is begun again, and so gives what it would have given.
+        before: what was found before: the method's name at least. The search for rates goes on after its trials; one
+            that was stopped is begun again, and so gives what it would have given.
         settings: of the race.
         text: with validation text.
         path: of the method's run folder, new, or with a checkpoint to go on from.
@@ -131,6 +131,8 @@ class Contestant:
 
 
 def _wake_up(device: str) -> None:
-    """Let PyTorch load its libraries and start its threads now: their memory is none of the method's."""
-    matrix = torch.ones(64, 64, device=device, requires_grad=True)
-    (matrix @ matrix).logsumexp(1).sum().backward()
+    """Let PyTorch load now what it loads at the first step, some 90 MB: it is no memory of the method's."""
+    network = torch.nn.LSTM(8, 8).to(device)
+    optimizer = torch.optim.AdamW(network.parameters())
+    network(torch.ones(2, 2, 8, device=device))[0].sum().backward()
+    optimizer.step()

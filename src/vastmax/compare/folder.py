@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -28,11 +27,11 @@ _DIGESTS = ("sha256", "validation_sha256", "vocabulary_sha256")
 class RaceFolder:
     """A folder with these files.
 
-    ==================  =================================================================================================
+    ==================  ================================================================================================
     `report.json`       the `Race` so far, written anew after each measurement
     `runs/METHOD/`      a `RunFolder` for each method, with its model when it has finished
     `text/`             ids and vocabulary for the methods' processes; removed at the end
-    ==================  =================================================================================================
+    ==================  ================================================================================================
 
     Attributes:
         path: of the folder.
@@ -40,21 +39,26 @@ class RaceFolder:
 
     path: Path
 
+    def check_free(self) -> None:
+        """Raise InputError unless a race can begin here: the folder is empty, or is not there yet."""
+        if (self.path / REPORT).exists():
+            raise InputError(f"{self.path} already holds a race; go on with it (--resume), or give another folder")
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"cannot make the folder {self.path}: there is a file of that name; give another one")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise InputError(f"{self.path} is not empty and holds no race; give a new folder, or an empty one")
+
     def create(self) -> None:
         """Make the folder, or take an empty one.
 
         Raises:
             InputError: there is something in it, or it cannot be made.
         """
-        if (self.path / REPORT).exists():
-            raise InputError(f"{self.path} already holds a race; go on with it (--resume), or give another folder")
+        self.check_free()
         try:
             self.path.mkdir(exist_ok=True)
-            occupied = any(self.path.iterdir())
         except OSError as error:
             raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from None
-        if occupied:
-            raise InputError(f"{self.path} is not empty and holds no race; give a new folder, or an empty one")
 
     def read(self) -> Race:
         """The race in the folder.
@@ -66,7 +70,9 @@ class RaceFolder:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
-            raise InputError(f"{self.path} holds no race to go on with ({REPORT} is missing); leave --resume out") from None
+            raise InputError(
+                f"{self.path} holds no race to go on with ({REPORT} is missing); leave --resume out"
+            ) from None
         except ValueError:
             raise InputError(f"{path} is damaged: it is no JSON") from None
         try:
@@ -108,30 +114,36 @@ class RaceFolder:
         shutil.rmtree(self.path / _TEXT, ignore_errors=True)
 
 
+def check_same_settings(begun: Race, settings: Mapping[str, Any]) -> None:
+    """Raise InputError, which names them, where settings differ from those a race was begun with; methods may come."""
+    known = [method.method for method in begun.methods]
+    changed = list(_differences(_concerning(begun.settings, known), _concerning(settings, known)))
+    if missing := [method for method in known if method not in settings["methods"]]:
+        changed.append(f"methods lack {', '.join(missing)}")
+    if changed:
+        raise InputError(f"cannot go on with other settings: {'; '.join(changed)}")
+
+
 def resumed(begun: Race, now: Race) -> Race:
     """`now` with what `begun` found: the same race, perhaps with further methods.
 
     Raises:
         InputError: settings or texts differ; they are named.
     """
-    known = {method.method for method in begun.methods}
-    further = tuple(method for method in now.methods if method.method not in known)
-    changed = list(_differences(_settings(begun, known), _settings(now, known)))
-    if missing := known - {method.method for method in now.methods}:
-        changed.append(f"methods lack {', '.join(sorted(missing))}")
-    if changed:
-        raise InputError(f"cannot go on with other settings: {'; '.join(changed)}")
+    check_same_settings(begun, now.settings)
     if any(begun.text.get(name) != now.text[name] for name in _DIGESTS):
         raise InputError(f"cannot go on with another text: the race was begun with {begun.text.get('sources')}")
+    known = {method.method for method in begun.methods}
+    further = tuple(method for method in now.methods if method.method not in known)
     return replace(now, methods=(*begun.methods, *further))
 
 
-def _settings(race: Race, methods: Collection[str]) -> dict[str, Any]:
-    """Those that concern these methods, as JSON has them."""
-    options = {name: value for name, value in race.settings["method_options"].items() if name in methods}
-    settings = {**race.settings, "method_options": options}
-    del settings["methods"]
-    return dict(json.loads(json.dumps(settings)))
+def _concerning(settings: Mapping[str, Any], methods: Collection[str]) -> dict[str, Any]:
+    """What settings, as JSON has them, say of these methods."""
+    options = {name: value for name, value in settings["method_options"].items() if name in methods}
+    concerning = {**settings, "method_options": options}
+    del concerning["methods"]
+    return dict(json.loads(json.dumps(concerning)))
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -> Iterator[str]:

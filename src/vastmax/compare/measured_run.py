@@ -52,7 +52,7 @@ class MeasuredRun:
     ) -> None:
         self._folder, self._measuring, self._findings = folder, measuring, findings
         self._tell_progress, self._save_seconds = tell_progress, 60 * save_minutes
-        # Perplexity falls fast at first: the measurements are closer together there. The one at the end is not among them.
+        # Perplexity falls fast at first: the measurements are closer together there. The one at the end comes beside.
         self._due = [(number / points) ** 2 for number in range(points)]
         saved = folder.load_checkpoint() if (folder.path / CHECKPOINT).exists() else None
         self._model = folder.model.build(text.vocabulary, text.training).to(device)

@@ -100,19 +100,17 @@ class Measuring:
 
     def _diagnose(self, model: LanguageModel) -> dict[str, float]:
         training = self._training
-        streams = Streams(
-            self._sample, num_streams=training.num_streams, stretch=training.stretch, first_id=self._end
-        )
+        streams = Streams(self._sample, num_streams=training.num_streams, stretch=training.stretch, first_id=self._end)
         device = next(model.parameters()).device
         model.eval()
         state = None
         with torch.no_grad():
-            for word_ids, target in islice(streams, STRETCHES_BEFORE + 1):
-                hidden, state = model.encoder(word_ids.to(device), state)
-        told: dict[str, Any] = {"previous_word_id": word_ids.to(device)}
-        told[PARTITION] = Partition.of(target[target != IGNORED].to(device))
+            for stretch in islice(streams, STRETCHES_BEFORE + 1):
+                word_ids, target = (part.to(device) for part in stretch)
+                hidden, state = model.encoder(word_ids, state)
+        told = {"previous_word_id": word_ids, PARTITION: Partition.of(target[target != IGNORED])}
         context = {name: told[name] for name in model.head.objective.needs}
-        return model.head.diagnose(hidden, target.to(device), context=context, ignore_index=IGNORED)
+        return model.head.diagnose(hidden, target, context=context, ignore_index=IGNORED)
 
 
 def sample_of(text: NDArray[np.int32], num_words: int) -> tuple[NDArray[np.int32], int | None]:

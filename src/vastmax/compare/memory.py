@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -20,10 +21,8 @@ class PeakMemory:
         if self._on_gpu:
             torch.cuda.reset_peak_memory_stats(device)
             return
-        try:
+        with suppress(OSError):  # then the peak so far counts as where we began
             _FORGET.write_text(_FORGET_THE_PEAK)
-        except OSError:
-            pass  # then the peak so far counts as where we began
         self._before = _peak_bytes()
 
     def grown_bytes(self) -> int | None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -61,11 +62,11 @@ class ContestantProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
+            # Where it was asked before, and somebody could not wait for it, it is not waited for.
             if not self._asked:
                 self.ask_to_stop()
-                self._process.wait(SECONDS_TO_SAVE)
-        except subprocess.TimeoutExpired:
-            pass
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(SECONDS_TO_SAVE)
         finally:
             self._process.kill()  # which does nothing to one that has ended
             self._process.wait()
@@ -88,10 +89,8 @@ class ContestantProcess:
     def ask_to_stop(self) -> None:
         """The process saves its state and ends."""
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # it has ended already
             self._process.stdin.close()
-        except BrokenPipeError:  # it has ended already
-            pass
 
     @property
     def _asked(self) -> bool:
@@ -100,11 +99,9 @@ class ContestantProcess:
 
     def _tell(self, text: str) -> None:
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # it has died: `why_it_died` knows more
             self._process.stdin.write(text)
             self._process.stdin.flush()
-        except BrokenPipeError:  # it has died: `why_it_ended` knows more
-            pass
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -143,7 +142,8 @@ class _Running:
             "facts": dict(self._race.text),
             "save_minutes": self._save_minutes,
         }
-        over, perplexity = None, {}
+        over: str | None = None
+        perplexity: dict[str, float] = {}
         with ContestantProcess(job) as process:
             for message in process.messages(self._stop):
                 if "result" in message:
@@ -156,9 +156,7 @@ class _Running:
                 else:
                     self._standing.update(message.pop("done"), {**message, **perplexity})
             if over is None and not self._stop():
-                self._found(
-                    number, replace(self._race.methods[number], status="failed", error=process.why_it_died())
-                )
+                self._found(number, replace(self._race.methods[number], status="failed", error=process.why_it_died()))
 
     def _found(self, number: int, result: MethodResult) -> None:
         """Keep what is known of a method."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -31,8 +31,8 @@ class RaceSettings:
         hidden_size: D.
         encoder_options: by name; see `EncoderKind.options`.
         method_options: for each method that has any, options by name, as its recipe takes them.
-        training: budget (`minutes` of training, or `epochs`), streams, seed and all else. The rates in it are those that
-            every method is trained with, or those from which the search for better ones begins.
+        training: budget (`minutes` of training, or `epochs`), streams, seed and all else. The rates in it are those
+            that every method is trained with, or those from which the search for better ones begins.
         trials: how many pairs of rates each method may try before it runs; 0: none, it runs with those of `training`.
         trial_share: of the budget, that a trial trains for.
         points: how often the perplexity is measured, the end included and the start not; closer together at first.
@@ -72,7 +72,9 @@ class RaceSettings:
                 raise InputError(f"the method {name!r} is given twice; give it once")
         for name in self.method_options:
             if name not in self.methods:
-                raise InputError(f"there are options for {name!r}, which does not run; expected {', '.join(self.methods)}")
+                raise InputError(
+                    f"there are options for {name!r}, which does not run; expected {', '.join(self.methods)}"
+                )
         for name, least in (("trials", 0), ("points", 1), ("curve_words", 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -114,7 +116,7 @@ class RaceSettings:
 
     def trained_with(self, rates: Mapping[str, float]) -> LanguageModelSettings:
         """`training` at other rates."""
-        return replace(self.training, **rates)
+        return LanguageModelSettings(**{**self.training.as_dict(), **rates})
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data."""

@@ -34,38 +34,41 @@ class Standing:
         self._progress = progress or Silent()
         self._clock = clock
         self._took: list[float] = []
-        self._left_behind = 0  # methods that are not to run after the one under way
 
     def begin(self, number: int, method: str, methods_after: int) -> None:
         """Method `number`, from 0, starts; `methods_after` are still to run after it."""
+        self._phase = f"{method} ({number + 1} of {self._num_methods})"
         self._after = methods_after
         self._began = self._clock()
-        self._first_share: float | None = None
-        self._progress.begin(f"{method} ({number + 1} of {self._num_methods})", self._total, self._unit)
+        self._first: tuple[float, float] | None = None  # share of the work, and time, when it began to move
 
     def update(self, done: float, readings: Mapping[str, float | str]) -> None:
         """The method under way has done so much of its work, in [0, 1]."""
-        if self._first_share is None:  # where it goes on from, perhaps
-            self._first_share = done
+        total = self._total or 1.0
+        if self._first is None:
+            self._first = done, self._clock()
+            self._progress.begin(self._phase, self._total, self._unit, done=done * total)
         left = self._left_of_method(done)
         shown = dict(readings)
         if left is not None:
             each = sum(self._took) / len(self._took) if self._took else self._whole(done, left)
             shown["whole_race"] = f"{describe_seconds(left + self._after * each)} left"
-        self._progress.update(done * (self._total or 1.0), **shown)
+        self._progress.update(done * total, **shown)
 
     def end(self) -> None:
         """The method under way is over."""
-        if self._first_share is not None and self._first_share < 0.5:  # the rest of one that was resumed says little
+        if self._first is None:
+            return
+        if self._first[0] < 0.5:  # the rest of one that was resumed says little of the others
             self._took.append(self._clock() - self._began)
         self._progress.end()
 
     def _left_of_method(self, done: float) -> float | None:
-        assert self._first_share is not None
-        elapsed, gained = self._clock() - self._began, done - self._first_share
         if self._expected is not None:
             return self._expected * (1 - done)
-        return elapsed * (1 - done) / gained if gained > 0 else None
+        assert self._first is not None
+        done_before, began = self._first
+        return (self._clock() - began) * (1 - done) / (done - done_before) if done > done_before else None
 
     def _whole(self, done: float, left: float) -> float:
         """What a whole method takes, judged by this one."""

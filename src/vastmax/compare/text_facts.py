@@ -16,8 +16,8 @@ from vastmax.language_model.text import TrainingText
 def text_facts(text: TrainingText) -> dict[str, Any]:
     """Sizes, what the unigrams alone would achieve, and digests that tell this text from others.
 
-    "entropy_bits" is the entropy of the training text's unigrams, "unigram_perplexity" that of the validation text under
-    them, words without a count taken as seen as often as the rarest.
+    "entropy_bits" is the entropy of the training text's unigrams, "unigram_perplexity" that of the validation text
+    under them, words without a count taken as seen as often as the rarest.
     """
     vocabulary, validation = text.vocabulary, text.validation
     assert validation is not None  # the race's door checked it
