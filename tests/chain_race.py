@@ -138,4 +138,4 @@ def without_times(data: Any) -> Any:
     timed = {"seconds", "bytes", "per_second"}
     if isinstance(data, dict):
         return {key: without_times(value) for key, value in data.items() if not any(key.endswith(t) for t in timed)}
-    return [without_times(value) for value in data] if isinstance(data, list) else data
+    return [without_times(value) for value in data] if isinstance(data, list | tuple) else data

@@ -21,7 +21,7 @@ RunRace = Callable[..., Race]
 
 
 def test_what_a_race_finds_is_in_its_folder(race_here: RunRace, chain: Chain, tmp_path: Path) -> None:
-    settings = settings_of("softmax", "hierarchical-softmax", method_options={"softmax": {}})
+    settings = settings_of("softmax", "hierarchical-softmax")
     race = race_here(settings)
     assert race.complete
     assert RaceFolder(tmp_path / "race").read() == race
