@@ -54,7 +54,9 @@ def report_from(folder: str | os.PathLike[str]) -> Race:
     try:
         race = Race.from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise InputError(f"no {RESULTS} in {os.fspath(folder)}; give the folder that vastmax compare wrote to") from None
+        raise InputError(
+            f"no {RESULTS} in {os.fspath(folder)}; give the folder that vastmax compare wrote to"
+        ) from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:

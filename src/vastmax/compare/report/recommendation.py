@@ -138,7 +138,9 @@ def _nobody(race: Race) -> str:
 
 
 def _text(standing: Standing, chosen: MethodResult) -> str:
-    text = f"It came to perplexity {digits(standing.perplexity(chosen))} in {seconds(standing.equal_seconds)} of training"
+    text = (
+        f"It came to perplexity {digits(standing.perplexity(chosen))} in {seconds(standing.equal_seconds)} of training"
+    )
     softmax = standing.yardstick
     if softmax is None or len(standing.contenders) == 1:
         return f"{text}."
@@ -183,7 +185,9 @@ def _speed(standing: Standing, chosen: MethodResult) -> list[str]:
     softmax, speed_up = standing.yardstick, standing.speed_up(chosen)
     if softmax is None or chosen is softmax or speed_up is None:
         return []
-    told = [f"It read {digits(chosen.training_words_per_second or 0)} words/s in training, {ratio(speed_up)} the softmax's."]
+    told = [
+        f"It read {digits(chosen.training_words_per_second or 0)} words/s in training, {ratio(speed_up)} the softmax's."
+    ]
     goal = softmax.perplexity
     needed = None if goal is None else chosen.seconds_to(goal)
     if needed is not None and goal is not None and 0 < needed < 0.9 * softmax.training_seconds:
