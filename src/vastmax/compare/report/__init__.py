@@ -22,8 +22,8 @@ def write_report(race: Race, folder: str | os.PathLike[str]) -> list[Path]:
     """Write the report of a race, finished or not, into a folder.
 
     `report.html` is one file that needs no network: the recommendation with its reasons, the literature's claims beside
-    what was measured, charts, tables, the top of the tree, and under what conditions it was measured. Three of the charts
-    are written as PNG too, where matplotlib is installed and the race has figures for them.
+    what was measured, charts, tables, the top of the tree, and under what conditions it was measured. Three of the
+    charts are written as PNG too, where matplotlib is installed and the race has figures for them.
 
     Args:
         race: its results.

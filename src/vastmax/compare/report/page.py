@@ -1,4 +1,4 @@
-"""The report as a page for a browser: one HTML file that holds words, tables, charts and program, and asks for nothing."""
+"""The report as a page for a browser: one HTML file that holds words, tables and charts, and asks for nothing."""
 
 from __future__ import annotations
 
@@ -124,13 +124,17 @@ def _key_figures(standing: Standing, recommendation: Recommendation) -> str:
     return f'<dl class="tiles">{tiles}</dl>'
 
 
+def _section(name: str, title: str, content: str) -> str:
+    return (
+        f'<section class="{name}" aria-labelledby="{name}-title">'
+        f'<h2 id="{name}-title">{html.escape(title)}</h2>{content}</section>'
+    )
+
+
 def _warnings(recommendation: Recommendation) -> str:
     if not recommendation.warnings:
         return ""
-    return (
-        '<section class="warnings" aria-labelledby="warnings-title"><h2 id="warnings-title">Before you trust this</h2>'
-        f"<ul>{_items(recommendation.warnings)}</ul></section>"
-    )
+    return _section("warnings", "Before you trust this", f"<ul>{_items(recommendation.warnings)}</ul>")
 
 
 def _choices(recommendation: Recommendation) -> str:
@@ -141,7 +145,7 @@ def _choices(recommendation: Recommendation) -> str:
         f"<span>{_prose(choice.why)}</span></dd></div>"
         for choice in recommendation.alternatives
     )
-    return f'<section aria-labelledby="choices-title"><h2 id="choices-title">If one thing matters most</h2><dl class="choices">{cards}</dl></section>'
+    return _section("choices", "If one thing matters most", f'<dl class="choices">{cards}</dl>')
 
 
 def _charts(standing: Standing) -> str:
@@ -191,10 +195,11 @@ def _failures(race: Race) -> str:
     if not failed:
         return ""
     rows = "".join(
-        f"<div><dt>{html.escape(method.method)}</dt><dd><pre>{html.escape(method.error or 'it does not say why')}</pre></dd></div>"
+        f"<div><dt>{html.escape(method.method)}</dt>"
+        f"<dd><pre>{html.escape(method.error or 'it does not say why')}</pre></dd></div>"
         for method in failed
     )
-    return f'<section aria-labelledby="failures-title"><h2 id="failures-title">What failed, and why</h2><dl class="failures">{rows}</dl></section>'
+    return _section("failures", "What failed, and why", f'<dl class="failures">{rows}</dl>')
 
 
 def _conditions(race: Race) -> str:

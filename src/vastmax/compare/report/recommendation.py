@@ -93,14 +93,14 @@ class Recommendation:
 def recommend(race: Race) -> Recommendation:
     """Choose by these rules.
 
-    1. Only methods that finished, whose probabilities sum to 1 and whose perplexity is a number are compared, each after
-       the training time that all of them had (`Standing.equal_seconds`).
+    1. Only methods that finished, whose probabilities sum to 1 and whose perplexity is a number are compared, each
+       after the training time that all of them had (`Standing.equal_seconds`).
     2. Perplexities within 2 %, or within twice the standard error of a difference if that is more, are tied; of tied
        methods the first of `SIMPLEST_FIRST` wins.
     3. With fewer than `SMALL_VOCABULARY` words the softmax wins, unless another's perplexity is lower by more than 10 %.
     4. By purpose, the lowest perplexity (ties as above) of all, and of those that the literature calls cheaper to
-       - score a given word with: of methods with a flat layer those whose raw score may stand for log p, mean |log Z|
-         being at most `DRIFT_ACCEPTED`; of the others those that evaluated words faster than the softmax did;
+       - score a given word with: of methods with a flat layer those whose raw score may stand for log p, mean
+         |log Z| being at most `DRIFT_ACCEPTED`; of the others those that evaluated words faster than the softmax did;
        - find the best word with, a tree's search included.
        And the one with the fewest parameters, of those that beat the unigrams; within 5 % the lower perplexity.
     5. What speaks against trusting any of it are `warnings_of` the race.
@@ -171,9 +171,10 @@ def _why_best(standing: Standing, best: MethodResult) -> str:
     if tied:
         names = listed([f"{method.method} ({digits(standing.perplexity(method))})" for method in tied])
         return (
-            f"No method got further in equal time than it did ({digits(standing.perplexity(best))}) by more than chance "
-            f"explains: {names} {'is' if len(tied) == 1 else 'are'} within {percent(math.expm1(standing.tie_nats))}; it "
-            "was taken for being exact where others are not, or having less to tune."
+            f"No method got further in equal time than it did ({digits(standing.perplexity(best))}) by more than "
+            f"chance explains: {names} {'is' if len(tied) == 1 else 'are'} within "
+            f"{percent(math.expm1(standing.tie_nats))}; it was taken for being exact where others are not, or having "
+            "less to tune."
         )
     return (
         f"It got furthest in equal time: perplexity {digits(standing.perplexity(best))}, the next best being "

@@ -46,7 +46,8 @@ class Cell:
 def name_cell(method: str, *, chosen: bool = False) -> str:
     """The head of a row."""
     mark = ' <span class="badge">recommended</span>' if chosen else ""
-    return f'<th scope="row" data-value="{html.escape(method)}"><span class="method">{html.escape(method)}</span>{mark}</th>'
+    name = html.escape(method)
+    return f'<th scope="row" data-value="{name}"><span class="method">{name}</span>{mark}</th>'
 
 
 def _heads(names: Sequence[str], hints: Mapping[str, str] | None = None) -> str:
