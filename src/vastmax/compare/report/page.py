@@ -1,9 +1,10 @@
-"""The report as a page for a browser: one HTML file that holds words, tables, charts and program, and asks for nothing."""
+"""The report as a page for a browser: one HTML file that holds words, tables and charts, and asks for nothing."""
 
 from __future__ import annotations
 
 import html
 import math
+import re
 from typing import Any
 
 from vastmax.compare.report.families import FAMILIES, OTHER, looks_of
@@ -18,7 +19,7 @@ from vastmax.compare.report.tables import (
     trials_table,
 )
 from vastmax.compare.report.tree_picture import tree_picture
-from vastmax.compare.report.wording import band_name, digits, percent, ratio, seconds, size
+from vastmax.compare.report.wording import band_names, digits, percent, ratio, seconds, size
 from vastmax.compare.results import MethodResult, Race
 from vastmax.html_page import filled, json_in_html, source
 
@@ -47,7 +48,7 @@ def page(race: Race) -> str:
         "style": _colours() + source(PACKAGE, "page.css"),
         "overline": html.escape(_overline(race)),
         "headline": html.escape(recommendation.headline),
-        "text": html.escape(recommendation.text),
+        "text": _prose(recommendation.text),
         "figures": _key_figures(standing, recommendation),
         "reasons": _items(recommendation.reasons),
         "warnings": _warnings(recommendation),
@@ -88,8 +89,13 @@ def _overline(race: Race) -> str:
     return " · ".join(told)
 
 
+def _prose(text: str) -> str:
+    """Escaped, and no number parted from its unit at the end of a line."""
+    return re.sub(r"(\d) (?=%|(?:ms|s|min|h|[kMG]?B|million)\b)", "\\1\N{NO-BREAK SPACE}", html.escape(text))
+
+
 def _items(texts: tuple[str, ...]) -> str:
-    return "".join(f"<li>{html.escape(text)}</li>" for text in texts)
+    return "".join(f"<li>{_prose(text)}</li>" for text in texts)
 
 
 def _key_figures(standing: Standing, recommendation: Recommendation) -> str:
@@ -106,7 +112,9 @@ def _key_figures(standing: Standing, recommendation: Recommendation) -> str:
         beside = "" if evaluation is None or is_yardstick else f"{ratio(evaluation)} the softmax's, exactly"
         rows.append(("evaluation words/s", digits(chosen.evaluation_words_per_second), beside))
     if chosen.parameters:
-        rows.append(("parameters", digits(chosen.parameters), f"{digits(chosen.output_parameters)} in the output layer"))
+        rows.append(
+            ("parameters", digits(chosen.parameters), f"{digits(chosen.output_parameters)} in the output layer")
+        )
     if chosen.peak_bytes is not None:
         rows.append(("peak memory", size(chosen.peak_bytes), ""))
     tiles = "".join(
@@ -116,24 +124,28 @@ def _key_figures(standing: Standing, recommendation: Recommendation) -> str:
     return f'<dl class="tiles">{tiles}</dl>'
 
 
+def _section(name: str, title: str, content: str) -> str:
+    return (
+        f'<section class="{name}" aria-labelledby="{name}-title">'
+        f'<h2 id="{name}-title">{html.escape(title)}</h2>{content}</section>'
+    )
+
+
 def _warnings(recommendation: Recommendation) -> str:
     if not recommendation.warnings:
         return ""
-    return (
-        '<section class="warnings" aria-labelledby="warnings-title"><h2 id="warnings-title">Before you trust this</h2>'
-        f"<ul>{_items(recommendation.warnings)}</ul></section>"
-    )
+    return _section("warnings", "Before you trust this", f"<ul>{_items(recommendation.warnings)}</ul>")
 
 
 def _choices(recommendation: Recommendation) -> str:
     if not recommendation.alternatives:
         return ""
     cards = "".join(
-        f'<div><dt>{html.escape(choice.purpose)}</dt><dd><strong>{html.escape(choice.method or "none")}</strong>'
-        f"<span>{html.escape(choice.why)}</span></dd></div>"
+        f"<div><dt>{html.escape(choice.purpose)}</dt><dd><strong>{html.escape(choice.method or 'none')}</strong>"
+        f"<span>{_prose(choice.why)}</span></dd></div>"
         for choice in recommendation.alternatives
     )
-    return f'<section aria-labelledby="choices-title"><h2 id="choices-title">If one thing matters most</h2><dl class="choices">{cards}</dl></section>'
+    return _section("choices", "If one thing matters most", f'<dl class="choices">{cards}</dl>')
 
 
 def _charts(standing: Standing) -> str:
@@ -183,14 +195,17 @@ def _failures(race: Race) -> str:
     if not failed:
         return ""
     rows = "".join(
-        f"<div><dt>{html.escape(method.method)}</dt><dd><pre>{html.escape(method.error or 'it does not say why')}</pre></dd></div>"
+        f"<div><dt>{html.escape(method.method)}</dt>"
+        f"<dd><pre>{html.escape(method.error or 'it does not say why')}</pre></dd></div>"
         for method in failed
     )
-    return f'<section aria-labelledby="failures-title"><h2 id="failures-title">What failed, and why</h2><dl class="failures">{rows}</dl></section>'
+    return _section("failures", "What failed, and why", f'<dl class="failures">{rows}</dl>')
 
 
 def _conditions(race: Race) -> str:
-    lists = facts_list("The text", race.text) + facts_list("Settings", race.settings) + facts_list("Machine", race.machine)
+    lists = (
+        facts_list("The text", race.text) + facts_list("Settings", race.settings) + facts_list("Machine", race.machine)
+    )
     return f'<div class="facts">{lists}</div>{trials_table(race.methods)}'
 
 
@@ -204,8 +219,8 @@ def _data(standing: Standing, recommendation: Recommendation) -> dict[str, Any]:
         "unigrams": _finite(race.text.get("unigram_perplexity")),
         "speedIsRatio": softmax is not None and softmax.training_words_per_second is not None,
         "bands": [
-            {"name": band_name(rank, following), "share": percent(share)}
-            for rank, following, share in zip(ranks, [*ranks[1:], None], _shares(drawn, ranks), strict=True)
+            {"name": name, "share": percent(share)}
+            for name, share in zip(band_names(ranks), _shares(drawn, ranks), strict=True)
         ],
         "methods": [
             {
@@ -223,9 +238,14 @@ def _data(standing: Standing, recommendation: Recommendation) -> dict[str, Any]:
                 ],
                 "bands": _bands(method, softmax, ranks),
             }
-            for method in drawn
+            for method in sorted(drawn, key=_end)
         ],
     }
+
+
+def _end(method: MethodResult) -> tuple[bool, float]:
+    """The best first, as lines end from below."""
+    return method.nats is None or not method.normalised, method.nats or 0.0
 
 
 def _shares(methods: list[MethodResult], ranks: list[int]) -> list[float]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vastmax.atomic import replacing
 from vastmax.compare.report.families import Look, looks_of
 from vastmax.compare.report.standing import Standing
-from vastmax.compare.report.wording import band_name, digits
+from vastmax.compare.report.wording import band_names, digits
 from vastmax.compare.results import MethodResult, Race
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ STYLE = {
 }
 MARKS = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D"}
 FAINT = "#6b6678"
+TICKS = ((20.0, (1, 1.5, 2, 3, 4, 5, 6, 8)), (2e3, (1, 2, 5)), (math.inf, (1,)))
+"""First digits of the ticks of an axis by logarithms whose ends have less than this ratio."""
 
 
 def save_pictures(race: Race, folder: Path) -> list[Path]:
@@ -101,7 +103,7 @@ def _bands(axes: Axes, standing: Standing, looks: dict[str, Look]) -> bool:
         places = [ranks.index(band.first_rank) for band in method.bands]
         _line(axes, looks, method, places, [math.exp(min(band.nats, 700.0)) for band in method.bands])
     axes.set(yscale="log", xlabel="words by frequency (rank)", ylabel="validation perplexity")
-    axes.set_xticks(range(len(ranks)), [band_name(*pair) for pair in zip(ranks, [*ranks[1:], None], strict=True)])
+    axes.set_xticks(range(len(ranks)), band_names(ranks))
     _finish(axes, "Rare words against frequent ones")
     return True
 
@@ -113,7 +115,7 @@ def _line(axes: Axes, looks: dict[str, Look], method: MethodResult, x: list[Any]
         x,
         y,
         color=look.colour(),
-        linestyle=dash,
+        linestyle=dash if len(x) > 1 else "none",
         linewidth=1.4,
         marker=MARKS[look.mark],
         markersize=4.5,
@@ -135,16 +137,13 @@ def _level_of_unigrams(axes: Axes, standing: Standing) -> None:
 
 
 def _finish(axes: Axes, title: str) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    def shown(value: float, _: float) -> str:
-        return digits(value) if value > 0 else "0"
-
-    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
-        low, high = sorted(axes.get_xlim() if name == "x" else axes.get_ylim())
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         if axis.get_scale() == "log":
-            axis.set_major_formatter(FuncFormatter(shown))
-            # Less than two powers of ten: the steps between are needed to read it.
-            axis.set_minor_formatter(FuncFormatter(shown) if high / max(low, 1e-300) < 30 else NullFormatter())
+            leads = next(leads for ratio, leads in TICKS if high / low < ratio)
+            axis.set_major_locator(LogLocator(subs=leads))
+            axis.set_minor_locator(NullLocator())
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axes.set_title(title)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))

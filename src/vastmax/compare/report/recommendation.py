@@ -93,14 +93,14 @@ class Recommendation:
 def recommend(race: Race) -> Recommendation:
     """Choose by these rules.
 
-    1. Only methods that finished, whose probabilities sum to 1 and whose perplexity is a number are compared, each after
-       the training time that all of them had (`Standing.equal_seconds`).
+    1. Only methods that finished, whose probabilities sum to 1 and whose perplexity is a number are compared, each
+       after the training time that all of them had (`Standing.equal_seconds`).
     2. Perplexities within 2 %, or within twice the standard error of a difference if that is more, are tied; of tied
        methods the first of `SIMPLEST_FIRST` wins.
     3. With fewer than `SMALL_VOCABULARY` words the softmax wins, unless another's perplexity is lower by more than 10 %.
     4. By purpose, the lowest perplexity (ties as above) of all, and of those that the literature calls cheaper to
-       - score a given word with: of methods with a flat layer those whose raw score may stand for log p, mean |log Z|
-         being at most `DRIFT_ACCEPTED`; of the others those that evaluated words faster than the softmax did;
+       - score a given word with: of methods with a flat layer those whose raw score may stand for log p, mean
+         |log Z| being at most `DRIFT_ACCEPTED`; of the others those that evaluated words faster than the softmax did;
        - find the best word with, a tree's search included.
        And the one with the fewest parameters, of those that beat the unigrams; within 5 % the lower perplexity.
     5. What speaks against trusting any of it are `warnings_of` the race.
@@ -138,7 +138,9 @@ def _nobody(race: Race) -> str:
 
 
 def _text(standing: Standing, chosen: MethodResult) -> str:
-    text = f"It came to perplexity {digits(standing.perplexity(chosen))} in {seconds(standing.equal_seconds)} of training"
+    text = (
+        f"It came to perplexity {digits(standing.perplexity(chosen))} in {seconds(standing.equal_seconds)} of training"
+    )
     softmax = standing.yardstick
     if softmax is None or len(standing.contenders) == 1:
         return f"{text}."
@@ -169,9 +171,10 @@ def _why_best(standing: Standing, best: MethodResult) -> str:
     if tied:
         names = listed([f"{method.method} ({digits(standing.perplexity(method))})" for method in tied])
         return (
-            f"No method got further in equal time than it did ({digits(standing.perplexity(best))}) by more than chance "
-            f"explains: {names} {'is' if len(tied) == 1 else 'are'} within {percent(math.expm1(standing.tie_nats))}; it "
-            "was taken for being exact where others are not, or having less to tune."
+            f"No method got further in equal time than it did ({digits(standing.perplexity(best))}) by more than "
+            f"chance explains: {names} {'is' if len(tied) == 1 else 'are'} within "
+            f"{percent(math.expm1(standing.tie_nats))}; it was taken for being exact where others are not, or having "
+            "less to tune."
         )
     return (
         f"It got furthest in equal time: perplexity {digits(standing.perplexity(best))}, the next best being "
@@ -183,7 +186,9 @@ def _speed(standing: Standing, chosen: MethodResult) -> list[str]:
     softmax, speed_up = standing.yardstick, standing.speed_up(chosen)
     if softmax is None or chosen is softmax or speed_up is None:
         return []
-    told = [f"It read {digits(chosen.training_words_per_second or 0)} words/s in training, {ratio(speed_up)} the softmax's."]
+    told = [
+        f"It read {digits(chosen.training_words_per_second or 0)} words/s in training, {ratio(speed_up)} the softmax's."
+    ]
     goal = softmax.perplexity
     needed = None if goal is None else chosen.seconds_to(goal)
     if needed is not None and goal is not None and 0 < needed < 0.9 * softmax.training_seconds:

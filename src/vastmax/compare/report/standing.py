@@ -50,18 +50,20 @@ class Standing:
     @property
     def tie_nats(self) -> float:
         """Differences up to this one say nothing: 2 %, or twice the standard error of a difference if that is more."""
-        words = max(self.validation_words, 1)
-        return max(math.log(TIE_RATIO), 2 * PAIRED_DEVIATION_NATS / math.sqrt(words))
+        return max(math.log(TIE_RATIO), 2 * self._standard_error(PAIRED_DEVIATION_NATS))
 
     @property
     def validation_words(self) -> int:
-        """How many words the perplexities are means over."""
+        """How many words the perplexities are means over; 0 where that is not known."""
         return int(self.race.text.get("validation_words") or 0)
 
     @property
     def relative_error(self) -> float:
         """Standard error of a perplexity as a share of it, from so many validation words."""
-        return math.expm1(DEVIATION_NATS / math.sqrt(max(self.validation_words, 1)))
+        return math.expm1(self._standard_error(DEVIATION_NATS))
+
+    def _standard_error(self, deviation: float) -> float:
+        return deviation / math.sqrt(self.validation_words) if self.validation_words else 0.0
 
     def nats(self, method: MethodResult) -> float:
         """Of a contender, after the training time that all had."""

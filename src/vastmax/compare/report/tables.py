@@ -46,7 +46,8 @@ class Cell:
 def name_cell(method: str, *, chosen: bool = False) -> str:
     """The head of a row."""
     mark = ' <span class="badge">recommended</span>' if chosen else ""
-    return f'<th scope="row" data-value="{html.escape(method)}"><span class="method">{html.escape(method)}</span>{mark}</th>'
+    name = html.escape(method)
+    return f'<th scope="row" data-value="{name}"><span class="method">{name}</span>{mark}</th>'
 
 
 def _heads(names: Sequence[str], hints: Mapping[str, str] | None = None) -> str:
@@ -128,7 +129,9 @@ def _times(value: float | None) -> str:
 
 def _with_sign(shown: str) -> str:
     """Yes and no at a glance; the words stay, for those who do not see the colours."""
-    kind = {"yes": "yes", "no": "no", "with search": "partly", "if Z ≈ 1": "partly", "candidate list": "partly"}.get(shown)
+    kind = {"yes": "yes", "no": "no", "with search": "partly", "if Z ≈ 1": "partly", "candidate list": "partly"}.get(
+        shown
+    )
     return shown if kind is None else f'<span class="sign {kind}">{shown}</span>'
 
 
@@ -148,7 +151,9 @@ MEASURED: tuple[tuple[str, str, Callable[[Standing, MethodResult], Cell]], ...] 
     (
         "perplexity",
         "exp of the mean −log p of a validation word, exact and normalised, at the end",
-        lambda _, method: Cell(html.escape(_perplexity(method)), method.perplexity if method.nats is not None else None),
+        lambda _, method: Cell(
+            html.escape(_perplexity(method)), method.perplexity if method.nats is not None else None
+        ),
     ),
     (
         "bits/char",
@@ -187,7 +192,11 @@ MEASURED: tuple[tuple[str, str, Callable[[Standing, MethodResult], Cell]], ...] 
         lambda _, method: Cell.of(method.evaluation_words_per_second, digits),
     ),
     ("parameters", "of encoder and output layer", lambda _, method: Cell.of(method.parameters or None, digits)),
-    ("of the output", "parameters of the output layer", lambda _, method: Cell.of(method.output_parameters or None, digits)),
+    (
+        "of the output",
+        "parameters of the output layer",
+        lambda _, method: Cell.of(method.output_parameters or None, digits),
+    ),
     ("peak memory", "by which the process grew", lambda _, method: Cell.of(method.peak_bytes, size)),
     (
         "mean |log Z|",
@@ -261,7 +270,9 @@ def times_table(standing: Standing, chosen: str | None) -> str:
 
 def trials_table(methods: Sequence[MethodResult]) -> str:
     """What the search for the learning rates tried; nothing where there was none."""
-    names = list(dict.fromkeys(name for method in methods for trial in method.trials for name in trial if name != "nats"))
+    names = list(
+        dict.fromkeys(name for method in methods for trial in method.trials for name in trial if name != "nats")
+    )
     names += [name for name in dict.fromkeys(name for method in methods for name in method.rates) if name not in names]
     if not names:
         return ""

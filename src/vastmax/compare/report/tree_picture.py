@@ -16,7 +16,7 @@ WORDS_NAMED = 4
 LONGEST_WORD = 24  # letters
 
 # Pixels; text is 13 px high, a letter of it about 7.2 wide.
-ROW, COLUMN, MARGIN, LETTER = 23, 74, 18, 7.2
+ROW, COLUMN, MARGIN, LETTER = 23, 60, 18, 7.2
 THICKEST, THINNEST = 15.0, 1.0
 
 
