@@ -70,7 +70,7 @@ def test_with_a_small_vocabulary_the_softmax_wins_unless_far_behind() -> None:
     assert recommend(race(finished("softmax", 225), methods[1], text=small)).method == "two-level"
 
 
-@pytest.mark.parametrize("drift, expected", [(0.2, "nce"), (0.9, "two-level"), (None, "two-level")])
+@pytest.mark.parametrize(("drift", "expected"), [(0.2, "nce"), (0.9, "two-level"), (None, "two-level")])
 def test_a_raw_score_is_a_probability_only_while_log_z_stays_near_0(drift: float | None, expected: str) -> None:
     diagnostics = {} if drift is None else {"log_normaliser_mean_abs": drift}
     methods = (
@@ -177,7 +177,7 @@ def test_many_unknown_words_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "methods, text",
+    ("methods", "text"),
     [
         ((), "The race had no methods."),
         ((MethodResult("nce"),), "No method has finished yet."),

@@ -26,7 +26,7 @@ def test_three_charts_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "of, names",
+    ("of", "names"),
     [
         (Race({}, {}, {}, ()), []),
         (race(MethodResult("nce", "failed", error="x")), []),

@@ -7,10 +7,10 @@ import math
 import re
 from typing import Any
 
+from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.families import FAMILIES, OTHER, looks_of
 from vastmax.compare.report.literature import CAVEAT, CITATION
 from vastmax.compare.report.recommendation import Recommendation, recommend
-from vastmax.compare.report.standing import Standing
 from vastmax.compare.report.tables import (
     facts_list,
     literature_table,
@@ -42,24 +42,24 @@ PROGRAM = (
 
 def page(race: Race) -> str:
     """The whole page."""
-    standing, recommendation = Standing.of(race), recommend(race)
+    comparison, recommendation = Comparison.of(race), recommend(race)
     parts = {
         "title": html.escape(f"{recommendation.headline} · methods compared on {_sources(race)}"),
         "style": _colours() + source(PACKAGE, "page.css"),
         "overline": html.escape(_overline(race)),
         "headline": html.escape(recommendation.headline),
         "text": _prose(recommendation.text),
-        "figures": _key_figures(standing, recommendation),
+        "figures": _key_figures(comparison, recommendation),
         "reasons": _items(recommendation.reasons),
         "warnings": _warnings(recommendation),
         "choices": _choices(recommendation),
-        "charts": _charts(standing),
+        "charts": _charts(comparison),
         "tree": _tree(race),
-        "literature": _literature(standing, recommendation),
-        "measured": _measured(standing, recommendation),
+        "literature": _literature(comparison, recommendation),
+        "measured": _measured(comparison, recommendation),
         "failures": _failures(race),
         "conditions": _conditions(race),
-        "data": json_in_html(_data(standing, recommendation)),
+        "data": json_in_html(_data(comparison, recommendation)),
         "program": source(PACKAGE, *PROGRAM),
     }
     return filled(PACKAGE, "page.html", parts)
@@ -98,13 +98,15 @@ def _items(texts: tuple[str, ...]) -> str:
     return "".join(f"<li>{_prose(text)}</li>" for text in texts)
 
 
-def _key_figures(standing: Standing, recommendation: Recommendation) -> str:
-    chosen = next((method for method in standing.contenders if method.method == recommendation.method), None)
+def _key_figures(comparison: Comparison, recommendation: Recommendation) -> str:
+    chosen = next((method for method in comparison.contenders if method.method == recommendation.method), None)
     if chosen is None:
         return ""
-    speed, evaluation = standing.speed_up(chosen), standing.evaluation_speed_up(chosen)
-    is_yardstick = chosen is standing.yardstick
-    rows = [("perplexity", digits(standing.perplexity(chosen)), f"after {seconds(standing.equal_seconds)} of training")]
+    speed, evaluation = comparison.speed_up(chosen), comparison.evaluation_speed_up(chosen)
+    is_yardstick = chosen is comparison.yardstick
+    rows = [
+        ("perplexity", digits(comparison.perplexity(chosen)), f"after {seconds(comparison.equal_seconds)} of training")
+    ]
     if chosen.training_words_per_second is not None:
         beside = "" if speed is None or is_yardstick else f"{ratio(speed)} the softmax's"
         rows.append(("training words/s", digits(chosen.training_words_per_second), beside))
@@ -148,9 +150,9 @@ def _choices(recommendation: Recommendation) -> str:
     return _section("choices", "If one thing matters most", f'<dl class="choices">{cards}</dl>')
 
 
-def _charts(standing: Standing) -> str:
+def _charts(comparison: Comparison) -> str:
     """Places for the charts that there are figures for; the program draws them."""
-    methods = [method for method in standing.race.methods if method.curve or method.status == "finished"]
+    methods = [method for method in comparison.race.methods if method.curve or method.status == "finished"]
     if not methods:
         return ""
     kinds = ["learning"]
@@ -169,23 +171,23 @@ def _tree(race: Race) -> str:
     return filled(PACKAGE, "tree.html", {"picture": picture})
 
 
-def _literature(standing: Standing, recommendation: Recommendation) -> str:
-    if not standing.race.methods:
+def _literature(comparison: Comparison, recommendation: Recommendation) -> str:
+    if not comparison.race.methods:
         return ""
-    table = literature_table(standing, recommendation.method)
+    table = literature_table(comparison, recommendation.method)
     parts = {"table": table, "citation": html.escape(CITATION), "caveat": html.escape(CAVEAT)}
     return filled(PACKAGE, "literature.html", parts)
 
 
-def _measured(standing: Standing, recommendation: Recommendation) -> str:
-    if not standing.race.finished:
+def _measured(comparison: Comparison, recommendation: Recommendation) -> str:
+    if not comparison.race.finished:
         return ""
-    not_comparable = any(not method.normalised for method in standing.race.finished)
-    remark = "* Probabilities do not sum to 1 over the vocabulary: no match for the others." if not_comparable else ""
+    not_comparable = any(not method.normalised for method in comparison.race.finished)
+    remark = "* A bound only: the probabilities do not sum to 1 over the vocabulary." if not_comparable else ""
     parts = {
-        "table": measured_table(standing, recommendation.method),
+        "table": measured_table(comparison, recommendation.method),
         "remark": html.escape(remark),
-        "times": times_table(standing, recommendation.method),
+        "times": times_table(comparison, recommendation.method),
     }
     return filled(PACKAGE, "measured.html", parts)
 
@@ -209,12 +211,12 @@ def _conditions(race: Race) -> str:
     return f'<div class="facts">{lists}</div>{trials_table(race.methods)}'
 
 
-def _data(standing: Standing, recommendation: Recommendation) -> dict[str, Any]:
-    race = standing.race
+def _data(comparison: Comparison, recommendation: Recommendation) -> dict[str, Any]:
+    race = comparison.race
     drawn = [method for method in race.methods if method.curve or method.status == "finished"]
     looks = looks_of([method.method for method in drawn])
     ranks = sorted({band.first_rank for method in drawn for band in method.bands})
-    softmax = standing.yardstick
+    softmax = comparison.yardstick
     return {
         "unigrams": _finite(race.text.get("unigram_perplexity")),
         "speedIsRatio": softmax is not None and softmax.training_words_per_second is not None,
@@ -231,7 +233,7 @@ def _data(standing: Standing, recommendation: Recommendation) -> dict[str, Any]:
                 "chosen": method.method == recommendation.method,
                 "normalised": method.normalised,
                 "perplexity": _finite(method.perplexity),
-                "speed": _finite(method.training_words_per_second if softmax is None else standing.speed_up(method)),
+                "speed": _finite(method.training_words_per_second if softmax is None else comparison.speed_up(method)),
                 "points": [
                     [point.training_seconds, point.training_cpu_seconds, point.words, _perplexity(point.nats)]
                     for point in method.curve
