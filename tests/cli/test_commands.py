@@ -5,9 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import pty
-import shutil
 import subprocess
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ import pytest
 
 import vastmax
 from vastmax.cli.embed import embed
-from vastmax.text import builtin
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
