@@ -126,6 +126,8 @@ def test_what_the_pages_say_of_the_figures(tool: ModuleType) -> None:
     assert [round(x) for x in tool.numbers_in("negative-sampling")["perplexity"].values()] == [740, 3930, 10_000]
     cosine = tool.numbers_in("cnn-softmax")["cosine"]["CharCNN"]
     assert cosine["forms of one word"] > 2 * cosine["other words"]
+    assert 0.75 < tool.numbers_in("char-lstm")["rows"][-1]["mass"] < 0.85  # a fifth lies outside
+    assert tool.numbers_in("nce")["nce"][-1]["mean"] == pytest.approx(0.27, abs=0.005)
     z = {row["alpha"]: row["mean_abs"] for row in tool.numbers_in("self-normalised")["rows"]}
     assert z[10.0] < z[1.0] < z[0.1] < z[0.01] < z[0.0]
     squared = tool.numbers_in("infrequent-normalisation")["penalties"]["squared"][-1]
