@@ -13,6 +13,7 @@ void bind_two_clusters(nb::module_ &m);
 void bind_ngram_law(nb::module_ &m);
 void bind_linear_softmax(nb::module_ &m);
 void bind_noise_loss(nb::module_ &m);
+void bind_row_scores(nb::module_ &m);
 void bind_row_update(nb::module_ &m);
 
 NB_MODULE(_native, m) {
@@ -29,5 +30,6 @@ NB_MODULE(_native, m) {
     bind_ngram_law(m);
     bind_linear_softmax(m);
     bind_noise_loss(m);
+    bind_row_scores(m);
     bind_row_update(m);
 }
