@@ -23,12 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
-from harness import SCRATCH, corpora
 from numpy.typing import NDArray
 
+from harness import SCRATCH, corpora
 from vastmax.atomic import replacing
 from vastmax.errors import InputError
-from vastmax.head import Head
 from vastmax.language_model import (
     SENTENCE_END,
     LanguageModel,
@@ -92,16 +91,12 @@ class Run:
         facts: what tells it from the others, for the record and the page.
         build: the model, in the state to start from; drawn after `torch.manual_seed(settings.seed)`.
         settings: of its training; `minutes` are CPU-minutes.
-        after: a run that must be done before, because `build` reads what it left.
-        keeps_model: whether the parameters are kept when it is done, for those that come after it.
     """
 
     name: str
     facts: dict[str, Any]
     build: Callable[[], LanguageModel]
     settings: LanguageModelSettings
-    after: str | None = None
-    keeps_model: bool = False
 
 
 @dataclass
@@ -116,9 +111,6 @@ class Store:
 
     def checkpoint_file(self, name: str) -> Path:
         return self.folder / f"{name}.pt"
-
-    def model_file(self, name: str) -> Path:
-        return self.folder / f"{name}.model.pt"
 
     def result(self, run: Run) -> dict[str, Any] | None:
         """What a run found, if it is done.
@@ -147,9 +139,6 @@ class Store:
             training.save()
             return None
         result = training.result()
-        if run.keeps_model:
-            with replacing(self.model_file(run.name)) as beside:
-                torch.save(training.model.state_dict(), beside)
         with replacing(self.result_file(run.name)) as beside:
             beside.write_text(json.dumps(result, indent=1) + "\n")
         self.checkpoint_file(run.name).unlink(missing_ok=True)
@@ -231,8 +220,8 @@ class _Training:
         }
 
 
-def in_order(runs: Sequence[Run], names: Sequence[str] | None) -> Iterator[Run]:
-    """The runs of these names, and those that must be done before them.
+def chosen(runs: Sequence[Run], names: Sequence[str] | None) -> Sequence[Run]:
+    """The runs of these names, all if there are none.
 
     Raises:
         InputError: a name of no run.
@@ -241,11 +230,7 @@ def in_order(runs: Sequence[Run], names: Sequence[str] | None) -> Iterator[Run]:
     for name in names or ():
         if name not in by_name:
             raise InputError(f"no run {name!r}; there are {', '.join(by_name)}")
-    wanted = set(names or by_name)
-    for run in reversed(runs):
-        if run.name in wanted and run.after is not None:
-            wanted.add(run.after)
-    return (run for run in runs if run.name in wanted)
+    return [run for run in runs if run.name in names] if names else runs
 
 
 @contextmanager
@@ -264,7 +249,7 @@ def study_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     """The options that every study has."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=SCRATCH.parent / "papers" / name, help="where runs are kept")
-    parser.add_argument("--runs", nargs="*", metavar="NAME", help="only these, and what they need (default: all)")
+    parser.add_argument("--runs", nargs="*", metavar="NAME", help="only these (default: all)")
     parser.add_argument("--list", action="store_true", help="the runs, and which are done")
     parser.add_argument("--seed", type=int, default=1)
     return parser
@@ -274,7 +259,7 @@ def run_study(runs: Sequence[Run], texts: Texts, options: argparse.Namespace) ->
     """Do what is not done; what the runs found, or None while some are to be done or only the list was asked for.
 
     Args:
-        runs: of the study, in an order in which each comes after what it needs.
+        runs: of the study.
         texts: to train and measure on.
         options: as `study_parser` reads them.
     """
@@ -284,7 +269,7 @@ def run_study(runs: Sequence[Run], texts: Texts, options: argparse.Namespace) ->
             for run in runs:
                 print(f"{run.name:32} {'done' if store.result(run) else ''}")
             return None
-        for run in in_order(runs, options.runs):
+        for run in chosen(runs, options.runs):
             if store.result(run) is None and store.do(run, texts) is None:
                 print(f"stopped; the same command goes on with {run.name}", file=sys.stderr)
                 return None
@@ -311,6 +296,19 @@ def trainer_step(run: Run, texts: Texts) -> Callable[[], object]:
     torch.manual_seed(run.settings.seed)
     endless = replace(run.settings, epochs=1_000_000, minutes=None)
     return Trainer(run.build(), texts.training, endless, first_id=texts.first_id, stop=lambda: True).run
+
+
+def rate_trial(run: Run, settings: LanguageModelSettings, rate: float) -> Run:
+    """A short run of the same model, to find its learning rate: `settings` are those of a trial."""
+    name = f"rate-{run.name}-{rate:g}"
+    return replace(
+        run, name=name, facts={**run.facts, "trial_of": run.name}, settings=replace(settings, table_rate=rate)
+    )
+
+
+def main_runs(runs: Sequence[Run]) -> list[Run]:
+    """Those that are no trials."""
+    return [run for run in runs if "trial_of" not in run.facts]
 
 
 def with_seed(settings: LanguageModelSettings, options: argparse.Namespace) -> LanguageModelSettings:
