@@ -117,7 +117,7 @@ def test_what_was_done_with_other_settings_is_not_taken(texts: Any, tmp_path: Pa
     settings = replace(paper.SETTINGS, epochs=1, num_streams=8, stretch=8)
     run_study(paper.runs_of(texts, settings), texts, options(tmp_path, ["nce-unigram-1"]))
     other = paper.runs_of(texts, replace(settings, epochs=2))
-    with pytest.raises(InputError, match="epochs was 1, now 2.*another --folder"):
+    with pytest.raises(InputError, match=r"epochs was 1, now 2.*another --folder"):
         run_study(other, texts, options(tmp_path, ["nce-unigram-1"]))
     with pytest.raises(InputError, match="no run 'nce-9'; there are ml, nce-unigram-1"):
         run_study(other, texts, options(tmp_path, ["nce-9"]))
