@@ -12,14 +12,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from paper_tables import TABLES as PAPER_TABLES
+
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "benchmarks" / "records"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "guides" / "phrases.md",
     ROOT / "docs" / "guides" / "options.md",
+    ROOT / "docs" / "reproductions.md",
 )
-MARKED = re.compile(r"(<!-- bench: (?P<name>[a-z_]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- bench: (?P<name>[a-z0-9_]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
 SPEED_RECORDS = {
@@ -124,6 +127,7 @@ TABLES = {
     "embedding_options": embedding_options,
     "embedding_options_quality": embedding_options_quality,
     "phrases": phrases,
+    **PAPER_TABLES,
 }
 
 
