@@ -102,6 +102,24 @@ class MethodResult:
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     normalised: bool = True
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, the figures worked out from others beside them."""
+        derived = {
+            "perplexity": self.perplexity,
+            "training_words_per_second": self.training_words_per_second,
+            "evaluation_words_per_second": self.evaluation_words_per_second,
+        }
+        return {**asdict(self), **derived}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> MethodResult:
+        """What `to_json` gave."""
+        fields = {name: data[name] for name in cls.__dataclass_fields__}
+        fields["curve"] = tuple(Point(**point) for point in data["curve"])
+        fields["bands"] = tuple(Band(**band) for band in data["bands"])
+        fields["trials"] = tuple(data["trials"])
+        return cls(**fields)
+
     @property
     def perplexity(self) -> float | None:
         """exp(nats) of the whole validation text, at the end."""
@@ -156,22 +174,19 @@ class Race:
         """The methods that got to the end."""
         return tuple(method for method in self.methods if method.status == "finished")
 
+    @property
+    def complete(self) -> bool:
+        """Whether every method has run, to its end or until it failed."""
+        return all(method.status in ("finished", "failed") for method in self.methods)
+
     def to_json(self) -> dict[str, Any]:
         """As plain data, the figures worked out from others beside them."""
-        methods = []
-        for method in self.methods:
-            derived = {
-                "perplexity": method.perplexity,
-                "training_words_per_second": method.training_words_per_second,
-                "evaluation_words_per_second": method.evaluation_words_per_second,
-            }
-            methods.append({**asdict(method), **derived})
         return {
             "format": FORMAT,
             "text": dict(self.text),
             "settings": dict(self.settings),
             "machine": dict(self.machine),
-            "methods": methods,
+            "methods": [method.to_json() for method in self.methods],
             "tree": None if self.tree is None else dict(self.tree),
         }
 
@@ -187,12 +202,5 @@ class Race:
                 f"a report of format {data.get('format')!r}; expected {FORMAT}: it is of another version of vastmax, "
                 "run the comparison again"
             )
-        names = MethodResult.__dataclass_fields__
-        methods = []
-        for stored in data["methods"]:
-            fields = {name: stored[name] for name in names}
-            fields["curve"] = tuple(Point(**point) for point in stored["curve"])
-            fields["bands"] = tuple(Band(**band) for band in stored["bands"])
-            fields["trials"] = tuple(stored["trials"])
-            methods.append(MethodResult(**fields))
-        return cls(data["text"], data["settings"], data["machine"], tuple(methods), data["tree"])
+        methods = tuple(MethodResult.from_json(method) for method in data["methods"])
+        return cls(data["text"], data["settings"], data["machine"], methods, data["tree"])
