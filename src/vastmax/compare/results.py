@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from vastmax.errors import InputError
@@ -146,6 +147,15 @@ class MethodResult:
                 share = (before.nats - goal) / (before.nats - point.nats)
                 return before.training_seconds + share * (point.training_seconds - before.training_seconds)
             before = point
+        return None
+
+    def nats_at(self, training_seconds: float) -> float | None:
+        """Validation nats after so much training, between points by a straight line; None: not on the curve."""
+        for before, after in pairwise(self.curve):
+            if before.training_seconds <= training_seconds <= after.training_seconds:
+                whole = after.training_seconds - before.training_seconds
+                share = (training_seconds - before.training_seconds) / whole if whole > 0 else 1.0
+                return before.nats + share * (after.nats - before.nats)
         return None
 
 
