@@ -76,13 +76,17 @@ def test_mnih_and_teh(texts: Any, tmp_path: Path) -> None:
 
 def test_chen_and_others(texts: Any, tmp_path: Path) -> None:
     import chen_2015 as paper
-    from study import main_runs, run_study
+    from study import run_study
 
-    settings = replace(paper.SETTINGS, minutes=0.15 / 60, num_streams=8, stretch=8, warmup_steps=5, partition_size=30)
-    runs = main_runs(paper.runs_of(texts, settings))
+    settings = replace(paper.SETTINGS, minutes=0.1 / 60, num_streams=8, stretch=8, warmup_steps=5, partition_size=30)
+    short = {"tried_rates": (0.3, 1.0), "trial_minutes": 0.05 / 60}
+    runs = [replace(run, **short) for run in paper.runs_of(texts, settings)]
     results = run_study(runs, texts, options(tmp_path))
     assert results is not None
-    assert all(result["training_cpu_seconds"] >= 0.1 for result in results)
+    for result in results:
+        assert result["training_cpu_seconds"] >= 0.1
+        nats = {t["settings"]["table_rate"]: t["best_validation_perplexity"] for t in result["trials"]}
+        assert result["settings"]["table_rate"] == min(nats, key=lambda rate: nats[rate])
     test = {result["name"]: result["test_perplexity"] for result in results}
     assert all(np.isfinite(perplexity) for perplexity in test.values())
     assert len(paper.claims(test)) == 3

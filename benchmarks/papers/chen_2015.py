@@ -18,7 +18,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: time is counted, not waited for
 
-from study import Run, Texts, penn_treebank, rate_trial, run_study, study_parser, with_seed  # isort: skip
+from study import Run, Texts, penn_treebank, run_study, study_parser, with_seed  # isort: skip
 
 import numpy as np
 
@@ -36,21 +36,11 @@ from vastmax.tree.two_levels import two_levels
 NAME = "paper_chen_2015"
 QUESTION = "Which way to train a feed-forward language model is the best at equal time, with 10,000 words?"
 HIDDEN_SIZE, EMBEDDING_SIZE, CONTEXT = 64, 64, 4
-SETTINGS = LanguageModelSettings(minutes=3.0, num_streams=32, stretch=16, partition_size=2500)
+SETTINGS = LanguageModelSettings(minutes=1.0, num_streams=32, stretch=16, partition_size=2500)
 BLOCKS = ((0.2, 32), (0.3, 20), (0.5, 12))
 """Of the differentiated softmax: the share of the words, most frequent first, and numbers that each has."""
-RATES = {
-    "softmax": 0.5,
-    "d-softmax": 0.5,
-    "target-sampling": 0.5,
-    "nce": 0.5,
-    "weak-normalisation": 0.5,
-    "weak-normalisation-squared": 0.5,
-    "hsm-frequency": 0.5,
-}
-"""`table_rate`, the best of the trials; the other clusterings have that of classes by frequency."""
-TRIAL_RATES = (0.2, 0.5, 1.0)
-TRIAL_MINUTES = 0.3
+TRIED_RATES = (0.3, 1.0)
+TRIAL_MINUTES = 0.2
 NCE_SAMPLES = 1024
 """Shared by the batch."""
 ALPHA, FRACTION = 0.1, 0.1
@@ -142,12 +132,10 @@ def runs_of(texts: Texts, settings: LanguageModelSettings) -> list[Run]:
 
         return build
 
-    runs = [
-        Run(name, facts, builder(head), replace(settings, table_rate=RATES.get(name, RATES["hsm-frequency"])))
+    return [
+        Run(name, facts, builder(head), settings, tried_rates=TRIED_RATES, trial_minutes=TRIAL_MINUTES)
         for name, (facts, head) in heads.items()
     ]
-    trial = replace(settings, minutes=TRIAL_MINUTES)
-    return runs + [rate_trial(run, trial, rate) for run in runs if run.name in RATES for rate in TRIAL_RATES]
 
 
 def claims(test: Mapping[str, float]) -> list[dict[str, Any]]:

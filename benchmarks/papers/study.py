@@ -91,12 +91,22 @@ class Run:
         facts: what tells it from the others, for the record and the page.
         build: the model, in the state to start from; drawn after `torch.manual_seed(settings.seed)`.
         settings: of its training; `minutes` are CPU-minutes.
+        tried_rates: values of `table_rate`, each tried for `trial_minutes` before; the run has the best of them. None:
+            it has that of the settings.
+        trial_minutes: see `tried_rates`.
     """
 
     name: str
     facts: dict[str, Any]
     build: Callable[[], LanguageModel]
     settings: LanguageModelSettings
+    tried_rates: tuple[float, ...] = ()
+    trial_minutes: float = 1.0
+
+    def trials(self) -> list[Run]:
+        """Short runs of the same model, to find its learning rate."""
+        short = replace(self.settings, minutes=self.trial_minutes)
+        return [rate_trial(self, short, rate) for rate in self.tried_rates]
 
 
 @dataclass
@@ -122,13 +132,34 @@ class Store:
         if not path.exists():
             return None
         found: dict[str, Any] = json.loads(path.read_text())
+        wanted = run.settings
+        if run.tried_rates:  # the rate is what the trials have found
+            wanted = replace(wanted, table_rate=found["settings"]["table_rate"])
         try:
-            run.settings.check_same(found["settings"])
+            wanted.check_same(found["settings"])
         except InputError as error:
             raise InputError(f"{path}: {error}; remove it, or give another --folder") from None
         return found
 
     def do(self, run: Run, texts: Texts) -> dict[str, Any] | None:
+        """Do what is left of a run, its trials first; None if it was stopped before the end."""
+        trials = []
+        for trial in run.trials():
+            found = self.result(trial) or self.do(trial, texts)
+            if found is None:
+                return None
+            trials.append(found)
+        if trials:
+            run = replace(run, settings=replace(run.settings, table_rate=_best(trials)["settings"]["table_rate"]))
+        result = self._train(run, texts)
+        if result is None:
+            return None
+        with replacing(self.result_file(run.name)) as beside:
+            beside.write_text(json.dumps({**result, "trials": trials}, indent=1) + "\n")
+        self.checkpoint_file(run.name).unlink(missing_ok=True)
+        return result
+
+    def _train(self, run: Run, texts: Texts) -> dict[str, Any] | None:
         """Train, or go on training; None if it was stopped before the end."""
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(run.settings.seed)
@@ -138,11 +169,11 @@ class Store:
         if not training.trainer.finished:
             training.save()
             return None
-        result = training.result()
-        with replacing(self.result_file(run.name)) as beside:
-            beside.write_text(json.dumps(result, indent=1) + "\n")
-        self.checkpoint_file(run.name).unlink(missing_ok=True)
-        return result
+        return training.result()
+
+
+def _best(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return min(results, key=lambda result: float(result["best_validation_perplexity"]))
 
 
 class _Training:
@@ -300,9 +331,12 @@ def trainer_step(run: Run, texts: Texts) -> Callable[[], object]:
 
 def rate_trial(run: Run, settings: LanguageModelSettings, rate: float) -> Run:
     """A short run of the same model, to find its learning rate: `settings` are those of a trial."""
-    name = f"rate-{run.name}-{rate:g}"
     return replace(
-        run, name=name, facts={**run.facts, "trial_of": run.name}, settings=replace(settings, table_rate=rate)
+        run,
+        name=f"rate-{run.name}-{rate:g}",
+        facts={**run.facts, "trial_of": run.name},
+        settings=replace(settings, table_rate=rate),
+        tried_rates=(),
     )
 
 

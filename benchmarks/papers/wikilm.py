@@ -39,7 +39,7 @@ SETTINGS = RaceSettings(
     methods=("softmax", "hierarchical-softmax", "sampled-softmax", "nce", "adaptive", "two-level"),
     encoder="lstm",
     hidden_size=256,
-    training=LanguageModelSettings(minutes=10.0, num_streams=32, stretch=32, table_rate=0.1, dense_rate=2e-3),
+    training=LanguageModelSettings(minutes=10.0, num_streams=32, stretch=32, table_rate=0.3, dense_rate=2e-3),
     processor_time=True,
     points=10,
     curve_words=4_000,
