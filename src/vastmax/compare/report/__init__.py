@@ -22,8 +22,8 @@ def write_report(race: Race, folder: str | os.PathLike[str]) -> list[Path]:
     """Write the report of a race, finished or not, into a folder.
 
     `report.html` is one file that needs no network: the recommendation with its reasons, the literature's claims beside
-    what was measured, charts, tables, the top of the tree, and under what conditions it was measured. Three of the charts
-    are written as PNG too, where matplotlib is installed and the race has figures for them.
+    what was measured, charts, tables, the top of the tree, and under what conditions it was measured. Three of the
+    charts are written as PNG too, where matplotlib is installed and the race has figures for them.
 
     Args:
         race: its results.
@@ -54,7 +54,9 @@ def report_from(folder: str | os.PathLike[str]) -> Race:
     try:
         race = Race.from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise InputError(f"no {RESULTS} in {os.fspath(folder)}; give the folder that vastmax compare wrote to") from None
+        raise InputError(
+            f"no {RESULTS} in {os.fspath(folder)}; give the folder that vastmax compare wrote to"
+        ) from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -8,7 +8,7 @@ from typing import Literal
 Cheaper = Literal["yes", "no", "with search", "if Z ≈ 1", "candidate list"]
 """Than the plain softmax; the others say on what condition."""
 
-Standing = Literal["very good", "good", "bad to good", "bad", "very bad", "very poor"]
+Comparison = Literal["very good", "good", "bad to good", "bad", "very bad", "very poor"]
 """How well a method predicted, in the survey's words."""
 
 
@@ -38,8 +38,8 @@ class Published:
     speed_up_chen: str | None = None
     speed_up_paper: str | None = None
     speed_up_source: str | None = None
-    small_vocabulary: Standing | None = None
-    large_vocabulary: Standing | None = None
+    small_vocabulary: Comparison | None = None
+    large_vocabulary: Comparison | None = None
     parameters: str | None = None
 
 

@@ -1,15 +1,16 @@
-"""The report as a page for a browser: one HTML file that holds words, tables, charts and program, and asks for nothing."""
+"""The report as a page for a browser: one HTML file that holds words, tables and charts, and asks for nothing."""
 
 from __future__ import annotations
 
 import html
 import math
+import re
 from typing import Any
 
+from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.families import FAMILIES, OTHER, looks_of
 from vastmax.compare.report.literature import CAVEAT, CITATION
 from vastmax.compare.report.recommendation import Recommendation, recommend
-from vastmax.compare.report.standing import Standing
 from vastmax.compare.report.tables import (
     facts_list,
     literature_table,
@@ -18,7 +19,7 @@ from vastmax.compare.report.tables import (
     trials_table,
 )
 from vastmax.compare.report.tree_picture import tree_picture
-from vastmax.compare.report.wording import band_name, digits, percent, ratio, seconds, size
+from vastmax.compare.report.wording import band_names, digits, percent, ratio, seconds, size
 from vastmax.compare.results import MethodResult, Race
 from vastmax.html_page import filled, json_in_html, source
 
@@ -41,24 +42,24 @@ PROGRAM = (
 
 def page(race: Race) -> str:
     """The whole page."""
-    standing, recommendation = Standing.of(race), recommend(race)
+    comparison, recommendation = Comparison.of(race), recommend(race)
     parts = {
         "title": html.escape(f"{recommendation.headline} · methods compared on {_sources(race)}"),
         "style": _colours() + source(PACKAGE, "page.css"),
         "overline": html.escape(_overline(race)),
         "headline": html.escape(recommendation.headline),
-        "text": html.escape(recommendation.text),
-        "figures": _key_figures(standing, recommendation),
+        "text": _prose(recommendation.text),
+        "figures": _key_figures(comparison, recommendation),
         "reasons": _items(recommendation.reasons),
         "warnings": _warnings(recommendation),
         "choices": _choices(recommendation),
-        "charts": _charts(standing),
+        "charts": _charts(comparison),
         "tree": _tree(race),
-        "literature": _literature(standing, recommendation),
-        "measured": _measured(standing, recommendation),
+        "literature": _literature(comparison, recommendation),
+        "measured": _measured(comparison, recommendation),
         "failures": _failures(race),
         "conditions": _conditions(race),
-        "data": json_in_html(_data(standing, recommendation)),
+        "data": json_in_html(_data(comparison, recommendation)),
         "program": source(PACKAGE, *PROGRAM),
     }
     return filled(PACKAGE, "page.html", parts)
@@ -88,17 +89,24 @@ def _overline(race: Race) -> str:
     return " · ".join(told)
 
 
+def _prose(text: str) -> str:
+    """Escaped, and no number parted from its unit at the end of a line."""
+    return re.sub(r"(\d) (?=%|(?:ms|s|min|h|[kMG]?B|million)\b)", "\\1\N{NO-BREAK SPACE}", html.escape(text))
+
+
 def _items(texts: tuple[str, ...]) -> str:
-    return "".join(f"<li>{html.escape(text)}</li>" for text in texts)
+    return "".join(f"<li>{_prose(text)}</li>" for text in texts)
 
 
-def _key_figures(standing: Standing, recommendation: Recommendation) -> str:
-    chosen = next((method for method in standing.contenders if method.method == recommendation.method), None)
+def _key_figures(comparison: Comparison, recommendation: Recommendation) -> str:
+    chosen = next((method for method in comparison.contenders if method.method == recommendation.method), None)
     if chosen is None:
         return ""
-    speed, evaluation = standing.speed_up(chosen), standing.evaluation_speed_up(chosen)
-    is_yardstick = chosen is standing.yardstick
-    rows = [("perplexity", digits(standing.perplexity(chosen)), f"after {seconds(standing.equal_seconds)} of training")]
+    speed, evaluation = comparison.speed_up(chosen), comparison.evaluation_speed_up(chosen)
+    is_yardstick = chosen is comparison.yardstick
+    rows = [
+        ("perplexity", digits(comparison.perplexity(chosen)), f"after {seconds(comparison.equal_seconds)} of training")
+    ]
     if chosen.training_words_per_second is not None:
         beside = "" if speed is None or is_yardstick else f"{ratio(speed)} the softmax's"
         rows.append(("training words/s", digits(chosen.training_words_per_second), beside))
@@ -106,7 +114,9 @@ def _key_figures(standing: Standing, recommendation: Recommendation) -> str:
         beside = "" if evaluation is None or is_yardstick else f"{ratio(evaluation)} the softmax's, exactly"
         rows.append(("evaluation words/s", digits(chosen.evaluation_words_per_second), beside))
     if chosen.parameters:
-        rows.append(("parameters", digits(chosen.parameters), f"{digits(chosen.output_parameters)} in the output layer"))
+        rows.append(
+            ("parameters", digits(chosen.parameters), f"{digits(chosen.output_parameters)} in the output layer")
+        )
     if chosen.peak_bytes is not None:
         rows.append(("peak memory", size(chosen.peak_bytes), ""))
     tiles = "".join(
@@ -116,29 +126,33 @@ def _key_figures(standing: Standing, recommendation: Recommendation) -> str:
     return f'<dl class="tiles">{tiles}</dl>'
 
 
+def _section(name: str, title: str, content: str) -> str:
+    return (
+        f'<section class="{name}" aria-labelledby="{name}-title">'
+        f'<h2 id="{name}-title">{html.escape(title)}</h2>{content}</section>'
+    )
+
+
 def _warnings(recommendation: Recommendation) -> str:
     if not recommendation.warnings:
         return ""
-    return (
-        '<section class="warnings" aria-labelledby="warnings-title"><h2 id="warnings-title">Before you trust this</h2>'
-        f"<ul>{_items(recommendation.warnings)}</ul></section>"
-    )
+    return _section("warnings", "Before you trust this", f"<ul>{_items(recommendation.warnings)}</ul>")
 
 
 def _choices(recommendation: Recommendation) -> str:
     if not recommendation.alternatives:
         return ""
     cards = "".join(
-        f'<div><dt>{html.escape(choice.purpose)}</dt><dd><strong>{html.escape(choice.method or "none")}</strong>'
-        f"<span>{html.escape(choice.why)}</span></dd></div>"
+        f"<div><dt>{html.escape(choice.purpose)}</dt><dd><strong>{html.escape(choice.method or 'none')}</strong>"
+        f"<span>{_prose(choice.why)}</span></dd></div>"
         for choice in recommendation.alternatives
     )
-    return f'<section aria-labelledby="choices-title"><h2 id="choices-title">If one thing matters most</h2><dl class="choices">{cards}</dl></section>'
+    return _section("choices", "If one thing matters most", f'<dl class="choices">{cards}</dl>')
 
 
-def _charts(standing: Standing) -> str:
+def _charts(comparison: Comparison) -> str:
     """Places for the charts that there are figures for; the program draws them."""
-    methods = [method for method in standing.race.methods if method.curve or method.status == "finished"]
+    methods = [method for method in comparison.race.methods if method.curve or method.status == "finished"]
     if not methods:
         return ""
     kinds = ["learning"]
@@ -157,23 +171,23 @@ def _tree(race: Race) -> str:
     return filled(PACKAGE, "tree.html", {"picture": picture})
 
 
-def _literature(standing: Standing, recommendation: Recommendation) -> str:
-    if not standing.race.methods:
+def _literature(comparison: Comparison, recommendation: Recommendation) -> str:
+    if not comparison.race.methods:
         return ""
-    table = literature_table(standing, recommendation.method)
+    table = literature_table(comparison, recommendation.method)
     parts = {"table": table, "citation": html.escape(CITATION), "caveat": html.escape(CAVEAT)}
     return filled(PACKAGE, "literature.html", parts)
 
 
-def _measured(standing: Standing, recommendation: Recommendation) -> str:
-    if not standing.race.finished:
+def _measured(comparison: Comparison, recommendation: Recommendation) -> str:
+    if not comparison.race.finished:
         return ""
-    not_comparable = any(not method.normalised for method in standing.race.finished)
-    remark = "* Probabilities do not sum to 1 over the vocabulary: no match for the others." if not_comparable else ""
+    not_comparable = any(not method.normalised for method in comparison.race.finished)
+    remark = "* A bound only: the probabilities do not sum to 1 over the vocabulary." if not_comparable else ""
     parts = {
-        "table": measured_table(standing, recommendation.method),
+        "table": measured_table(comparison, recommendation.method),
         "remark": html.escape(remark),
-        "times": times_table(standing, recommendation.method),
+        "times": times_table(comparison, recommendation.method),
     }
     return filled(PACKAGE, "measured.html", parts)
 
@@ -183,29 +197,32 @@ def _failures(race: Race) -> str:
     if not failed:
         return ""
     rows = "".join(
-        f"<div><dt>{html.escape(method.method)}</dt><dd><pre>{html.escape(method.error or 'it does not say why')}</pre></dd></div>"
+        f"<div><dt>{html.escape(method.method)}</dt>"
+        f"<dd><pre>{html.escape(method.error or 'it does not say why')}</pre></dd></div>"
         for method in failed
     )
-    return f'<section aria-labelledby="failures-title"><h2 id="failures-title">What failed, and why</h2><dl class="failures">{rows}</dl></section>'
+    return _section("failures", "What failed, and why", f'<dl class="failures">{rows}</dl>')
 
 
 def _conditions(race: Race) -> str:
-    lists = facts_list("The text", race.text) + facts_list("Settings", race.settings) + facts_list("Machine", race.machine)
+    lists = (
+        facts_list("The text", race.text) + facts_list("Settings", race.settings) + facts_list("Machine", race.machine)
+    )
     return f'<div class="facts">{lists}</div>{trials_table(race.methods)}'
 
 
-def _data(standing: Standing, recommendation: Recommendation) -> dict[str, Any]:
-    race = standing.race
+def _data(comparison: Comparison, recommendation: Recommendation) -> dict[str, Any]:
+    race = comparison.race
     drawn = [method for method in race.methods if method.curve or method.status == "finished"]
     looks = looks_of([method.method for method in drawn])
     ranks = sorted({band.first_rank for method in drawn for band in method.bands})
-    softmax = standing.yardstick
+    softmax = comparison.yardstick
     return {
         "unigrams": _finite(race.text.get("unigram_perplexity")),
         "speedIsRatio": softmax is not None and softmax.training_words_per_second is not None,
         "bands": [
-            {"name": band_name(rank, following), "share": percent(share)}
-            for rank, following, share in zip(ranks, [*ranks[1:], None], _shares(drawn, ranks), strict=True)
+            {"name": name, "share": percent(share)}
+            for name, share in zip(band_names(ranks), _shares(drawn, ranks), strict=True)
         ],
         "methods": [
             {
@@ -216,16 +233,21 @@ def _data(standing: Standing, recommendation: Recommendation) -> dict[str, Any]:
                 "chosen": method.method == recommendation.method,
                 "normalised": method.normalised,
                 "perplexity": _finite(method.perplexity),
-                "speed": _finite(method.training_words_per_second if softmax is None else standing.speed_up(method)),
+                "speed": _finite(method.training_words_per_second if softmax is None else comparison.speed_up(method)),
                 "points": [
                     [point.training_seconds, point.training_cpu_seconds, point.words, _perplexity(point.nats)]
                     for point in method.curve
                 ],
                 "bands": _bands(method, softmax, ranks),
             }
-            for method in drawn
+            for method in sorted(drawn, key=_end)
         ],
     }
+
+
+def _end(method: MethodResult) -> tuple[bool, float]:
+    """The best first, as lines end from below."""
+    return method.nats is None or not method.normalised, method.nats or 0.0
 
 
 def _shares(methods: list[MethodResult], ranks: list[int]) -> list[float]:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from vastmax.compare.report.comparison import YARDSTICK, Comparison
 from vastmax.compare.report.literature import PUBLISHED
-from vastmax.compare.report.standing import YARDSTICK, Standing
 from vastmax.compare.report.warnings import warnings_of
 from vastmax.compare.report.wording import band_name, digits, listed, percent, ratio, seconds
 from vastmax.compare.results import Band, MethodResult, Race
@@ -93,37 +93,43 @@ class Recommendation:
 def recommend(race: Race) -> Recommendation:
     """Choose by these rules.
 
-    1. Only methods that finished, whose probabilities sum to 1 and whose perplexity is a number are compared, each after
-       the training time that all of them had (`Standing.equal_seconds`).
+    1. Only methods that finished, whose probabilities sum to 1 and whose perplexity is a number are compared, each
+       after the training time that all of them had (`Comparison.equal_seconds`).
     2. Perplexities within 2 %, or within twice the standard error of a difference if that is more, are tied; of tied
        methods the first of `SIMPLEST_FIRST` wins.
-    3. With fewer than `SMALL_VOCABULARY` words the softmax wins, unless another's perplexity is lower by more than 10 %.
+    3. With fewer than `SMALL_VOCABULARY` words the softmax wins, unless another's perplexity is lower by more than
+       10 %.
     4. By purpose, the lowest perplexity (ties as above) of all, and of those that the literature calls cheaper to
-       - score a given word with: of methods with a flat layer those whose raw score may stand for log p, mean |log Z|
-         being at most `DRIFT_ACCEPTED`; of the others those that evaluated words faster than the softmax did;
+       - score a given word with: of methods with a flat layer those whose raw score may stand for log p, mean
+         |log Z| being at most `DRIFT_ACCEPTED`; of the others those that evaluated words faster than the softmax did;
        - find the best word with, a tree's search included.
        And the one with the fewest parameters, of those that beat the unigrams; within 5 % the lower perplexity.
     5. What speaks against trusting any of it are `warnings_of` the race.
     """
-    standing = Standing.of(race)
-    warnings = warnings_of(standing)
-    if not standing.contenders:
+    comparison = Comparison.of(race)
+    warnings = warnings_of(comparison)
+    if not comparison.contenders:
         return Recommendation(None, "No recommendation", _nobody(race), (), (), warnings)
-    fastest_learner = _best(standing, standing.contenders)
-    chosen, why = fastest_learner, _why_best(standing, fastest_learner)
+    fastest_learner = _best(comparison, comparison.contenders)
+    chosen, why = fastest_learner, _why_best(comparison, fastest_learner)
     small = int(race.text.get("vocabulary_size") or SMALL_VOCABULARY) < SMALL_VOCABULARY
-    softmax = standing.yardstick
+    softmax = comparison.yardstick
     if small and softmax is not None and softmax is not fastest_learner:
-        lead = standing.nats(softmax) - standing.nats(fastest_learner)
+        lead = comparison.nats(softmax) - comparison.nats(fastest_learner)
         if lead <= math.log(SMALL_VOCABULARY_GAIN):
             chosen = softmax
             why = (
                 f"With {race.text['vocabulary_size']:,} words the softmax is cheap, and {fastest_learner.method}, the "
                 f"best of the others, is {percent(math.expm1(lead))} better, too little for its trouble."
             )
-    reasons = [why, *_speed(standing, chosen), *_prices(standing, chosen)]
+    reasons = [why, *_speed(comparison, chosen), *_prices(comparison, chosen)]
     return Recommendation(
-        chosen.method, f"Take {chosen.method}", _text(standing, chosen), tuple(reasons), _choices(standing), warnings
+        chosen.method,
+        f"Take {chosen.method}",
+        _text(comparison, chosen),
+        tuple(reasons),
+        _choices(comparison),
+        warnings,
     )
 
 
@@ -137,54 +143,57 @@ def _nobody(race: Race) -> str:
     return "No method has finished yet."
 
 
-def _text(standing: Standing, chosen: MethodResult) -> str:
-    text = f"It came to perplexity {digits(standing.perplexity(chosen))} in {seconds(standing.equal_seconds)} of training"
-    softmax = standing.yardstick
-    if softmax is None or len(standing.contenders) == 1:
+def _text(comparison: Comparison, chosen: MethodResult) -> str:
+    text = f"It came to perplexity {digits(comparison.perplexity(chosen))} in {seconds(comparison.equal_seconds)} of training"
+    softmax = comparison.yardstick
+    if softmax is None or len(comparison.contenders) == 1:
         return f"{text}."
     if chosen is softmax:
         return f"{text}, and no other method was worth its trouble."
-    against = digits(standing.perplexity(softmax))
-    if abs(standing.nats(softmax) - standing.nats(chosen)) <= standing.tie_nats:
+    against = digits(comparison.perplexity(softmax))
+    if abs(comparison.nats(softmax) - comparison.nats(chosen)) <= comparison.tie_nats:
         return f"{text}, as good as the {against} of the plain softmax in the same time."
     return f"{text}, the plain softmax to {against} in the same time."
 
 
-def _best(standing: Standing, among: Sequence[MethodResult]) -> MethodResult:
+def _best(comparison: Comparison, among: Sequence[MethodResult]) -> MethodResult:
     """The simplest of those that are tied with the lowest perplexity in equal time."""
-    lowest = min(standing.nats(method) for method in among)
-    tied = [method for method in among if standing.nats(method) <= lowest + standing.tie_nats]
-    return min(tied, key=lambda method: (_rank(method), standing.nats(method)))
+    lowest = min(comparison.nats(method) for method in among)
+    tied = [method for method in among if comparison.nats(method) <= lowest + comparison.tie_nats]
+    return min(tied, key=lambda method: (_rank(method), comparison.nats(method)))
 
 
 def _rank(method: MethodResult) -> int:
     return SIMPLEST_FIRST.index(method.method) if method.method in SIMPLEST_FIRST else len(SIMPLEST_FIRST)
 
 
-def _why_best(standing: Standing, best: MethodResult) -> str:
-    others = sorted((method for method in standing.contenders if method is not best), key=standing.nats)
+def _why_best(comparison: Comparison, best: MethodResult) -> str:
+    others = sorted((method for method in comparison.contenders if method is not best), key=comparison.nats)
     if not others:
         return "No other method finished, so there is nothing to hold it against."
-    tied = [method for method in others if abs(standing.nats(method) - standing.nats(best)) <= standing.tie_nats]
+    tied = [method for method in others if abs(comparison.nats(method) - comparison.nats(best)) <= comparison.tie_nats]
     if tied:
-        names = listed([f"{method.method} ({digits(standing.perplexity(method))})" for method in tied])
+        names = listed([f"{method.method} ({digits(comparison.perplexity(method))})" for method in tied])
         return (
-            f"No method got further in equal time than it did ({digits(standing.perplexity(best))}) by more than chance "
-            f"explains: {names} {'is' if len(tied) == 1 else 'are'} within {percent(math.expm1(standing.tie_nats))}; it "
-            "was taken for being exact where others are not, or having less to tune."
+            f"No method got further in equal time than it did ({digits(comparison.perplexity(best))}) by more than "
+            f"chance explains: {names} {'is' if len(tied) == 1 else 'are'} within "
+            f"{percent(math.expm1(comparison.tie_nats))}; it was taken for being exact where others are not, or having "
+            "less to tune."
         )
     return (
-        f"It got furthest in equal time: perplexity {digits(standing.perplexity(best))}, the next best being "
-        f"{others[0].method} with {digits(standing.perplexity(others[0]))}."
+        f"It got furthest in equal time: perplexity {digits(comparison.perplexity(best))}, the next best being "
+        f"{others[0].method} with {digits(comparison.perplexity(others[0]))}."
     )
 
 
-def _speed(standing: Standing, chosen: MethodResult) -> list[str]:
-    softmax, speed_up = standing.yardstick, standing.speed_up(chosen)
+def _speed(comparison: Comparison, chosen: MethodResult) -> list[str]:
+    softmax, speed_up = comparison.yardstick, comparison.speed_up(chosen)
     if softmax is None or chosen is softmax or speed_up is None:
         return []
-    told = [f"It read {digits(chosen.training_words_per_second or 0)} words/s in training, {ratio(speed_up)} the softmax's."]
-    goal = softmax.perplexity
+    told = [
+        f"It read {digits(chosen.training_words_per_second or 0)} words/s in training, {ratio(speed_up)} the softmax's."
+    ]
+    goal = softmax.curve[-1].perplexity if softmax.curve else None
     needed = None if goal is None else chosen.seconds_to(goal)
     if needed is not None and goal is not None and 0 < needed < 0.9 * softmax.training_seconds:
         told.append(
@@ -194,10 +203,10 @@ def _speed(standing: Standing, chosen: MethodResult) -> list[str]:
     return told
 
 
-def _prices(standing: Standing, chosen: MethodResult) -> list[str]:
+def _prices(comparison: Comparison, chosen: MethodResult) -> list[str]:
     """What the choice costs, so that nobody finds out later."""
     told = []
-    softmax, published = standing.yardstick, PUBLISHED.get(chosen.method)
+    softmax, published = comparison.yardstick, PUBLISHED.get(chosen.method)
     if published is not None and published.cheaper_scoring == "no" and chosen is not softmax:
         told.append("It is cheaper in training alone: at test time it costs what the softmax does.")
     if published is not None and published.cheaper_search == "with search":
@@ -230,12 +239,12 @@ def _rarest(method: MethodResult, softmax: MethodResult) -> tuple[tuple[int, int
     return None
 
 
-def _choices(standing: Standing) -> tuple[Choice, ...]:
-    best = _best(standing, standing.contenders)
-    choices = [Choice("the lowest perplexity in equal training time", best.method, _said(standing, best))]
-    times = [method.training_seconds for method in standing.contenders]
+def _choices(comparison: Comparison) -> tuple[Choice, ...]:
+    best = _best(comparison, comparison.contenders)
+    choices = [Choice("the lowest perplexity in equal training time", best.method, _said(comparison, best))]
+    times = [method.training_seconds for method in comparison.contenders]
     if max(times) > 1.1 * min(times):  # a race by epochs
-        last = min(standing.contenders, key=lambda method: (method.nats or 0.0, _rank(method)))
+        last = min(comparison.contenders, key=lambda method: (method.nats or 0.0, _rank(method)))
         choices.append(
             Choice(
                 "the lowest perplexity in the end, however long it takes",
@@ -243,45 +252,45 @@ def _choices(standing: Standing) -> tuple[Choice, ...]:
                 f"perplexity {digits(last.perplexity or 0)} after {seconds(last.training_seconds)}",
             )
         )
-    choices.append(_of_those(standing, "cheap probabilities of given words", _scores_cheaply))
-    choices.append(_of_those(standing, "a cheap search for the most probable word", _searches_cheaply))
-    choices.append(_smallest(standing))
+    choices.append(_of_those(comparison, "cheap probabilities of given words", _scores_cheaply))
+    choices.append(_of_those(comparison, "a cheap search for the most probable word", _searches_cheaply))
+    choices.append(_smallest(comparison))
     return tuple(choices)
 
 
-def _of_those(standing: Standing, purpose: str, fits: Callable[[Standing, MethodResult], bool]) -> Choice:
-    fitting = [method for method in standing.contenders if fits(standing, method)]
+def _of_those(comparison: Comparison, purpose: str, fits: Callable[[Comparison, MethodResult], bool]) -> Choice:
+    fitting = [method for method in comparison.contenders if fits(comparison, method)]
     if not fitting:
         return Choice(purpose, None, "no method of this race that finished")
-    best = _best(standing, fitting)
-    return Choice(purpose, best.method, _said(standing, best))
+    best = _best(comparison, fitting)
+    return Choice(purpose, best.method, _said(comparison, best))
 
 
-def _scores_cheaply(standing: Standing, method: MethodResult) -> bool:
+def _scores_cheaply(comparison: Comparison, method: MethodResult) -> bool:
     published = PUBLISHED.get(method.method)
     if published is None or published.cheaper_scoring not in ("yes", "if Z ≈ 1"):
         return False
     if method.method in _RAW_SCORES:
         return method.diagnostics.get("log_normaliser_mean_abs", math.inf) <= DRIFT_ACCEPTED
-    faster = standing.evaluation_speed_up(method)
+    faster = comparison.evaluation_speed_up(method)
     return faster is None or faster > 1
 
 
-def _searches_cheaply(standing: Standing, method: MethodResult) -> bool:
+def _searches_cheaply(comparison: Comparison, method: MethodResult) -> bool:
     published = PUBLISHED.get(method.method)
     return published is not None and published.cheaper_search in ("yes", "with search")
 
 
-def _smallest(standing: Standing) -> Choice:
+def _smallest(comparison: Comparison) -> Choice:
     purpose = "the fewest parameters"
-    sized = [method for method in standing.contenders if method.parameters and standing.beats_unigrams(method)]
+    sized = [method for method in comparison.contenders if method.parameters and comparison.beats_unigrams(method)]
     if not sized:
         return Choice(purpose, None, "no method that beats the unigrams")
     fewest = min(method.parameters for method in sized)
     alike = [method for method in sized if method.parameters <= ALIKE_IN_SIZE * fewest]
-    best = _best(standing, alike)
-    return Choice(purpose, best.method, f"{digits(best.parameters)} parameters; {_said(standing, best)}")
+    best = _best(comparison, alike)
+    return Choice(purpose, best.method, f"{digits(best.parameters)} parameters; {_said(comparison, best)}")
 
 
-def _said(standing: Standing, method: MethodResult) -> str:
-    return f"perplexity {digits(standing.perplexity(method))} after {seconds(standing.equal_seconds)}"
+def _said(comparison: Comparison, method: MethodResult) -> str:
+    return f"perplexity {digits(comparison.perplexity(method))} after {seconds(comparison.equal_seconds)}"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.literature import PUBLISHED, Published
-from vastmax.compare.report.standing import Standing
 from vastmax.compare.report.wording import NOTHING, digits, percent, ratio, seconds, size
 from vastmax.compare.results import MethodResult
 
 NICE_LEADS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 """First digits of the perplexities that a table asks the time to."""
 GOALS = 5
+DIGEST_LETTERS = 64
+"""Of a SHA-256, the first of which are enough to tell two texts apart."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Cell:
 def name_cell(method: str, *, chosen: bool = False) -> str:
     """The head of a row."""
     mark = ' <span class="badge">recommended</span>' if chosen else ""
-    return f'<th scope="row" data-value="{html.escape(method)}"><span class="method">{html.escape(method)}</span>{mark}</th>'
+    name = html.escape(method)
+    return f'<th scope="row" data-value="{name}"><span class="method">{name}</span>{mark}</th>'
 
 
 def _heads(names: Sequence[str], hints: Mapping[str, str] | None = None) -> str:
@@ -66,8 +69,8 @@ def _table(caption: str, head: str, rows: Iterable[str], kind: str = "") -> str:
     )
 
 
-def literature_table(standing: Standing, chosen: str | None) -> str:
-    """Each claim of the literature beside what was measured here; the methods of the race, in the literature's order."""
+def literature_table(comparison: Comparison, chosen: str | None) -> str:
+    """Each claim of the literature beside what was measured here; methods of the race, in the literature's order."""
     groups = (
         ("training", ("cheaper step", "Chen et al.", "own paper", "measured here")),
         ("scoring a given word", ("cheaper", "measured here")),
@@ -83,19 +86,19 @@ def literature_table(standing: Standing, chosen: str | None) -> str:
         for name in names
     )
     head = f'<tr><th rowspan="2" scope="col">method</th>{first}</tr><tr>{second}</tr>'
-    by_name = {method.method: method for method in standing.race.methods}
+    by_name = {method.method: method for method in comparison.race.methods}
     order = [name for name in PUBLISHED if name in by_name] + [name for name in by_name if name not in PUBLISHED]
-    softmax = standing.yardstick
-    rows = [_literature_row(standing, by_name[name], softmax, name == chosen) for name in order]
+    softmax = comparison.yardstick
+    rows = [_literature_row(comparison, by_name[name], softmax, name == chosen) for name in order]
     return _table("What the literature says, and what was measured here", head, rows, "literature")
 
 
-def _literature_row(standing: Standing, method: MethodResult, softmax: MethodResult | None, chosen: bool) -> str:
+def _literature_row(comparison: Comparison, method: MethodResult, softmax: MethodResult | None, chosen: bool) -> str:
     published = PUBLISHED.get(method.method, Published(method.method, method.method))
     own = html.escape(published.speed_up_paper or NOTHING)
     if published.speed_up_source:
         own += f" <small>{html.escape(published.speed_up_source)}</small>"
-    speed, evaluation = standing.speed_up(method), standing.evaluation_speed_up(method)
+    speed, evaluation = comparison.speed_up(method), comparison.evaluation_speed_up(method)
     parameters = (
         method.output_parameters / softmax.output_parameters
         if softmax is not None and softmax.output_parameters and method.output_parameters
@@ -128,7 +131,9 @@ def _times(value: float | None) -> str:
 
 def _with_sign(shown: str) -> str:
     """Yes and no at a glance; the words stay, for those who do not see the colours."""
-    kind = {"yes": "yes", "no": "no", "with search": "partly", "if Z ≈ 1": "partly", "candidate list": "partly"}.get(shown)
+    kind = {"yes": "yes", "no": "no", "with search": "partly", "if Z ≈ 1": "partly", "candidate list": "partly"}.get(
+        shown
+    )
     return shown if kind is None else f'<span class="sign {kind}">{shown}</span>'
 
 
@@ -144,11 +149,13 @@ def _class(chosen: bool) -> str:
     return ' class="chosen"' if chosen else ""
 
 
-MEASURED: tuple[tuple[str, str, Callable[[Standing, MethodResult], Cell]], ...] = (
+MEASURED: tuple[tuple[str, str, Callable[[Comparison, MethodResult], Cell]], ...] = (
     (
         "perplexity",
         "exp of the mean −log p of a validation word, exact and normalised, at the end",
-        lambda _, method: Cell(html.escape(_perplexity(method)), method.perplexity if method.nats is not None else None),
+        lambda _, method: Cell(
+            html.escape(_perplexity(method)), method.perplexity if method.nats is not None else None
+        ),
     ),
     (
         "bits/char",
@@ -168,7 +175,7 @@ MEASURED: tuple[tuple[str, str, Callable[[Standing, MethodResult], Cell]], ...] 
     (
         "× softmax",
         "training words/s over the softmax's",
-        lambda standing, method: Cell.of(standing.speed_up(method), ratio),
+        lambda comparison, method: Cell.of(comparison.speed_up(method), ratio),
     ),
     ("words read", "in training", lambda _, method: Cell.of(method.training_words or None, digits)),
     (
@@ -187,7 +194,11 @@ MEASURED: tuple[tuple[str, str, Callable[[Standing, MethodResult], Cell]], ...] 
         lambda _, method: Cell.of(method.evaluation_words_per_second, digits),
     ),
     ("parameters", "of encoder and output layer", lambda _, method: Cell.of(method.parameters or None, digits)),
-    ("of the output", "parameters of the output layer", lambda _, method: Cell.of(method.output_parameters or None, digits)),
+    (
+        "of the output",
+        "parameters of the output layer",
+        lambda _, method: Cell.of(method.output_parameters or None, digits),
+    ),
     ("peak memory", "by which the process grew", lambda _, method: Cell.of(method.peak_bytes, size)),
     (
         "mean |log Z|",
@@ -212,7 +223,7 @@ def _exp(nats: float | None) -> float | None:
     return None if nats is None else math.exp(min(nats, 700.0))
 
 
-def measured_table(standing: Standing, chosen: str | None) -> str:
+def measured_table(comparison: Comparison, chosen: str | None) -> str:
     """Every figure, the lowest perplexity first; the methods that did not finish behind."""
     names = [name for name, _, _ in MEASURED]
     head = f"<tr>{_heads(['method', *names], {name: hint for name, hint, _ in MEASURED})}</tr>"
@@ -221,8 +232,8 @@ def measured_table(standing: Standing, chosen: str | None) -> str:
         return method.status != "finished", not method.normalised, math.inf if method.nats is None else method.nats
 
     rows = []
-    for method in sorted(standing.race.methods, key=place):
-        cells = "".join(cell(standing, method).td() for _, _, cell in MEASURED)
+    for method in sorted(comparison.race.methods, key=place):
+        cells = "".join(cell(comparison, method).td() for _, _, cell in MEASURED)
         if method.status != "finished":
             cells = f'<td colspan="{len(MEASURED)}" class="none">{method.status}</td>'
         is_chosen = method.method == chosen
@@ -230,12 +241,12 @@ def measured_table(standing: Standing, chosen: str | None) -> str:
     return _table("Every figure", head, rows, "sortable figures")
 
 
-def goals_of(standing: Standing) -> list[float]:
+def goals_of(comparison: Comparison) -> list[float]:
     """Perplexities worth asking the time to: round ones between the best and where learning begins to show."""
-    ends = [method.perplexity for method in standing.contenders if method.perplexity is not None]
+    ends = [method.curve[-1].perplexity for method in comparison.contenders if method.curve]
     if not ends:
         return []
-    low, high = min(ends), max(*ends, standing.race.text.get("unigram_perplexity") or 0.0)
+    low, high = min(ends), max(*ends, comparison.race.text.get("unigram_perplexity") or 0.0)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     nice = [lead * 10**power for power in powers for lead in NICE_LEADS]
     within = [value for value in nice if low <= value <= high]
@@ -245,14 +256,14 @@ def goals_of(standing: Standing) -> list[float]:
     return [within[round(place * (len(within) - 1) / (GOALS - 1))] for place in range(GOALS)][::-1]
 
 
-def times_table(standing: Standing, chosen: str | None) -> str:
+def times_table(comparison: Comparison, chosen: str | None) -> str:
     """Training time to round perplexities; nothing where there is none to ask for."""
-    goals = goals_of(standing)
+    goals = goals_of(comparison)
     if not goals:
         return ""
     head = f"<tr>{_heads(['method', *(digits(goal) for goal in goals)])}</tr>"
     rows = []
-    for method in sorted(standing.contenders, key=lambda method: method.nats or 0.0):
+    for method in sorted(comparison.contenders, key=lambda method: method.nats or 0.0):
         cells = "".join(Cell.of(method.seconds_to(goal), seconds).td() for goal in goals)
         is_chosen = method.method == chosen
         rows.append(f"<tr{_class(is_chosen)}>{name_cell(method.method, chosen=is_chosen)}{cells}</tr>")
@@ -261,7 +272,9 @@ def times_table(standing: Standing, chosen: str | None) -> str:
 
 def trials_table(methods: Sequence[MethodResult]) -> str:
     """What the search for the learning rates tried; nothing where there was none."""
-    names = list(dict.fromkeys(name for method in methods for trial in method.trials for name in trial if name != "nats"))
+    names = list(
+        dict.fromkeys(name for method in methods for trial in method.trials for name in trial if name != "nats")
+    )
     names += [name for name in dict.fromkeys(name for method in methods for name in method.rates) if name not in names]
     if not names:
         return ""
@@ -281,12 +294,19 @@ def trials_table(methods: Sequence[MethodResult]) -> str:
 
 
 def facts_list(title: str, facts: Mapping[str, Any]) -> str:
-    """Plain data as terms and what they stand at."""
+    """Plain data as terms and what they stand at; groups of them one level down."""
     rows = "".join(
-        f"<div><dt>{html.escape(_words(name))}</dt><dd>{html.escape(_plain(value))}</dd></div>"
-        for name, value in facts.items()
+        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(_plain(value))}</dd></div>" for name, value in _flat(facts)
     )
     return f"<section><h3>{html.escape(title)}</h3><dl>{rows}</dl></section>" if rows else ""
+
+
+def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in facts.items():
+        if isinstance(value, Mapping) and value:
+            yield from ((f"{_words(name)}: {_words(str(inner))}", each) for inner, each in value.items())
+        else:
+            yield _words(name), value
 
 
 def _words(name: str) -> str:
@@ -307,5 +327,7 @@ def _plain(value: Any) -> str:
             return ", ".join(f"{_words(str(name))} {_plain(each)}" for name, each in value.items()) or NOTHING
         case list() | tuple():
             return ", ".join(map(_plain, value)) or NOTHING
+        case str() if len(value) == DIGEST_LETTERS and set(value) <= set("0123456789abcdef"):
+            return f"{value[:12]}…"
         case _:
             return str(value)

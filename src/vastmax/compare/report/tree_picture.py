@@ -16,7 +16,7 @@ WORDS_NAMED = 4
 LONGEST_WORD = 24  # letters
 
 # Pixels; text is 13 px high, a letter of it about 7.2 wide.
-ROW, COLUMN, MARGIN, LETTER = 23, 74, 18, 7.2
+ROW, COLUMN, MARGIN, LETTER = 23, 60, 18, 7.2
 THICKEST, THINNEST = 15.0, 1.0
 
 
@@ -34,12 +34,13 @@ def tree_picture(tree: Mapping[str, Any], title: str) -> str:
     """An `<svg>` element of classes, without colours of its own.
 
     Args:
-        tree: nested {"words", "share", "children"}; see `Race.tree`.
+        tree: nested {"words", "share", "children"}, "size" too if it is known; see `Race.tree`.
         title: what it is called for those who listen to the page.
     """
     root = _unfold(tree)
     rows = _place(root, [0])
-    lines, texts = [], []
+    lines: list[str] = []
+    texts: list[str] = []
     width = _draw(root, lines, texts)
     return (
         f'<svg class="tree" role="img" viewBox="0 0 {width:.0f} {rows * ROW + MARGIN}" width="{width:.0f}" '
@@ -59,7 +60,8 @@ def _unfold(tree: Mapping[str, Any]) -> _Node:
         shown = children if len(children) <= MAX_CHILDREN else children[: MAX_CHILDREN - 1]
         more = rows - 1 + len(shown) + (len(shown) < len(children))
         if not children or more > MAX_ROWS:
-            node.text, node.faint = _words(data), percent(node.share)
+            words = f", {data['size']:,} words" if (data.get("size") or 1) > 1 else ""
+            node.text, node.faint = _words(data), percent(node.share) + words
             continue
         for child in shown:
             node.children.append(_Node(node.depth + 1, _share(child)))

@@ -54,6 +54,11 @@ def listed(names: Sequence[str], conjunction: str = "and") -> str:
     return f" {conjunction} ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
+def band_names(first_ranks: Sequence[int]) -> list[str]:
+    """Of bands that follow each other."""
+    return [band_name(*pair) for pair in zip(first_ranks, [*first_ranks[1:], None], strict=False)]
+
+
 def band_name(first_rank: int, next_rank: int | None) -> str:
     """`1–100`: ranks as people count them, the most frequent word no. 1."""
     if next_rank is None:

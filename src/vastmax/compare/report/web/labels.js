@@ -35,26 +35,25 @@ const overlap = (one, other) =>
   Math.max(0, Math.min(one.right, other.right) - Math.max(one.left, other.left)) *
   Math.max(0, Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top));
 
-// A free place for each name around its point: the first that covers no mark and no name before it, the least covered
-// where there is none. `items`: {x, y, width, height}; the answer is boxes, with the reach that they needed.
+// A place for each name around its point that covers no mark, no name before it and no rim; null where there is none.
+// `items`: {x, y, width, height}, those first that need their name most; the answer is boxes, with the reach they needed.
 function placeAround(items, frame) {
   const marks = items.map(({ x, y }) => ({ left: x - 7, right: x + 7, top: y - 7, bottom: y + 7 }));
   const placed = [];
+  const free = box => box.left >= frame.left && box.right <= frame.right && box.top >= frame.top - 8 &&
+    box.bottom <= frame.bottom && [...marks, ...placed].every(other => other === null || overlap(box, other) < 0.5);
   for (const { x, y, width, height } of items) {
-    let best = null;
+    let found = null;
     for (const reach of REACHES) {
       for (const direction of DIRECTIONS) {
         const towards = Math.cos(direction), down = Math.sin(direction);
         const left = x + reach * towards - (Math.abs(towards) < 0.1 ? width / 2 : towards < 0 ? width : 0);
         const top = y + reach * down - (Math.abs(down) < 0.1 ? height / 2 : down < 0 ? height : 0);
         const box = { left, top, right: left + width, bottom: top + height, reach };
-        const outside = width * height - overlap(box, frame);
-        const covered = [...marks, ...placed].reduce((sum, other) => sum + overlap(box, other), 10 * Math.max(outside, 0));
-        if (best === null || covered < best.covered - 0.5) best = { ...box, covered };
+        if (found === null && free(box)) found = box;
       }
-      if (best.covered < 0.5) break;
     }
-    placed.push(best);
+    placed.push(found);
   }
   return placed;
 }

@@ -88,7 +88,7 @@ function learningChart(place) {
       up: {
         name: "perplexity of the validation text",
         scale: (from, to) => new Scale({ log: log.up, low, high, from, to }),
-        format: digits,
+        format: inTicks,
       },
       reference: found.unigrams === null ? null : { value: found.unigrams, name: `word frequencies alone: ${digits(found.unigrams)}` },
     });
@@ -127,7 +127,7 @@ function bandsChart(place) {
     return paintLines(svg, width, {
       series,
       across: {
-        name: "words by frequency: ranks in the training text, and share of the validation text",
+        name: width < NARROW_CHART ? "rank of the words" : "rank of the words in the training text: share of the validation text",
         inset: width < NARROW_CHART ? 26 : 50,
         scale: (from, to) => new Scale({ log: false, low: 0, high: found.bands.length - 1, from, to }),
         ticks: () => found.bands.map(({ name, share }, i) => ({ value: i, label: width < NARROW_CHART ? name : `${name}: ${share}` })),
@@ -135,7 +135,7 @@ function bandsChart(place) {
       up: {
         name: asRatio ? "perplexity over the softmax's" : "perplexity of the words",
         scale: (from, to) => new Scale({ log: true, low: low / ROOM, high: high * ROOM, from, to }),
-        format: asRatio ? value => `${digits(value)}×` : digits,
+        format: asRatio ? value => `${digits(value)}×` : inTicks,
       },
       reference: asRatio ? { value: 1, name: "as the softmax" } : null,
     });

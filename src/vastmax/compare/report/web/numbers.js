@@ -21,3 +21,6 @@ function inWords(value) {
   if (value >= 999.5e3) return `${trimmed(value / 1e6)} M`;
   return value >= 1e3 ? `${trimmed(value / 1e3)} k` : trimmed(value);
 }
+
+// For an axis, where room is short.
+const inTicks = value => (value >= 9999.5 ? inWords(value) : digits(value));

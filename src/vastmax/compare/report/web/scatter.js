@@ -19,11 +19,15 @@ function scatterChart(place) {
     const inSpeed = found.speedIsRatio ? value => `${digits(value)}×` : inWords;
     const name = found.speedIsRatio ? "training words/s over the softmax's" : "training words/s";
     drawAxes(svg, frame, { scale: horizontal, ticks: labelled(horizontal, 46, inSpeed), name },
-      { scale: vertical, ticks: labelled(vertical, 26, digits), name: "perplexity at the end" });
+      { scale: vertical, ticks: labelled(vertical, 26, inTicks), name: "perplexity at the end" });
     draw(svg, "text", { class: "better", x: frame.right, y: frame.top - 12, "text-anchor": "end" }, "faster →  better ↓");
 
     const places = inside.map(method => ({ method, x: horizontal.at(method.speed), y: vertical.at(method.perplexity) }));
-    drawFront(svg, places.filter(({ method }) => method.normalised));
+    const front = frontOf(places.filter(({ method }) => method.normalised));
+    drawFront(svg, front);
+    // Where there is no room for all names, these have theirs.
+    const weight = place => (place.method.chosen ? 0 : place.method.name === "softmax" ? 1 : front.includes(place) ? 2 : 3);
+    places.sort((one, other) => weight(one) - weight(other));
     const groups = places.map(({ method, x, y }) => {
       const group = groupOf(svg, method, "dot");
       draw(group, "path", { class: "mark", d: markPath(method.mark, x, y, 5.5) });
@@ -40,11 +44,14 @@ function scatterChart(place) {
   });
 }
 
-// Through the methods that no other one beats in both.
-function drawFront(svg, places) {
-  const front = places
+// The methods that no other one beats in both, the slowest first.
+function frontOf(places) {
+  return places
     .filter(({ x, y }) => !places.some(other => other.x >= x && other.y >= y && (other.x > x || other.y > y)))
     .sort((one, other) => one.x - other.x);
+}
+
+function drawFront(svg, front) {
   if (front.length < 2) return;
   const steps = front.map(({ x, y }, i) => (i === 0 ? `M${x} ${y}` : `V${y}H${x}`)).join("");
   draw(svg, "path", { class: "front", d: steps });
@@ -54,6 +61,10 @@ function namePoints(groups, places, frame) {
   const names = places.map(({ method }, i) => draw(groups[i], "text", { class: "point-name" }, method.name));
   const items = places.map(({ x, y }, i) => ({ x, y, width: names[i].getComputedTextLength(), height: NAME_HEIGHT }));
   placeAround(items, frame).forEach((box, i) => {
+    if (box === null) {
+      names[i].remove(); // the pointer still tells it
+      return;
+    }
     const { x, y } = places[i];
     names[i].setAttribute("x", box.left);
     names[i].setAttribute("y", box.top + NAME_HEIGHT - 4);

@@ -19,7 +19,7 @@ TIE_RATIO = 1.02
 
 
 @dataclass(frozen=True)
-class Standing:
+class Comparison:
     """Of all methods that can be compared: they finished, their probabilities sum to 1, their figures are numbers.
 
     Attributes:
@@ -33,7 +33,7 @@ class Standing:
     equal_seconds: float
 
     @classmethod
-    def of(cls, race: Race) -> Standing:
+    def of(cls, race: Race) -> Comparison:
         """Of a race, finished or not."""
         contenders = tuple(
             method
@@ -50,26 +50,30 @@ class Standing:
     @property
     def tie_nats(self) -> float:
         """Differences up to this one say nothing: 2 %, or twice the standard error of a difference if that is more."""
-        words = max(self.validation_words, 1)
-        return max(math.log(TIE_RATIO), 2 * PAIRED_DEVIATION_NATS / math.sqrt(words))
+        return max(math.log(TIE_RATIO), 2 * self._standard_error(PAIRED_DEVIATION_NATS))
 
     @property
     def validation_words(self) -> int:
-        """How many words the perplexities are means over."""
+        """How many words the perplexities are means over; 0 where that is not known."""
         return int(self.race.text.get("validation_words") or 0)
 
     @property
     def relative_error(self) -> float:
         """Standard error of a perplexity as a share of it, from so many validation words."""
-        return math.expm1(DEVIATION_NATS / math.sqrt(max(self.validation_words, 1)))
+        return math.expm1(self._standard_error(DEVIATION_NATS))
+
+    def _standard_error(self, deviation: float) -> float:
+        return deviation / math.sqrt(self.validation_words) if self.validation_words else 0.0
 
     def nats(self, method: MethodResult) -> float:
-        """Of a contender, after the training time that all had."""
+        """Of a contender, after the training time that all had, on the whole validation text.
+
+        The curve may be of a sample of that text, so what it is taken for is the difference to its own end.
+        """
+        assert method.nats is not None
         found = method.nats_at(self.equal_seconds)
-        if found is None:  # no curve: the end is all that is known
-            assert method.nats is not None
-            return method.nats
-        return found
+        # Without a curve the end is all that is known.
+        return method.nats if found is None else method.nats + found - method.curve[-1].nats
 
     def perplexity(self, method: MethodResult) -> float:
         """Of a contender, after the training time that all had."""
@@ -77,11 +81,15 @@ class Standing:
 
     def speed_up(self, method: MethodResult) -> float | None:
         """Training words a second over the softmax's."""
-        return _over(method.training_words_per_second, self.yardstick and self.yardstick.training_words_per_second)
+        softmax = self.yardstick
+        return None if softmax is None else _over(method.training_words_per_second, softmax.training_words_per_second)
 
     def evaluation_speed_up(self, method: MethodResult) -> float | None:
         """Exactly evaluated words a second over the softmax's."""
-        return _over(method.evaluation_words_per_second, self.yardstick and self.yardstick.evaluation_words_per_second)
+        softmax = self.yardstick
+        return (
+            None if softmax is None else _over(method.evaluation_words_per_second, softmax.evaluation_words_per_second)
+        )
 
     def beats_unigrams(self, method: MethodResult) -> bool:
         """Whether it ended below the perplexity of the words' frequencies; True where that is not known."""
@@ -92,7 +100,7 @@ class Standing:
     def fall_at_the_end(self, method: MethodResult) -> float:
         """By how much its nats fell in the last fifth of its time: much, and the race was too short for it."""
         before = method.nats_at(0.8 * method.training_seconds)
-        return 0.0 if before is None or method.nats is None else before - method.nats
+        return 0.0 if before is None else before - method.curve[-1].nats
 
 
 def _over(value: float | None, of_yardstick: float | None) -> float | None:
