@@ -87,7 +87,7 @@ def test_chen_and_others(texts: Any, tmp_path: Path) -> None:
         assert result["training_cpu_seconds"] >= 0.1
         nats = {t["settings"]["table_rate"]: t["best_validation_perplexity"] for t in result["trials"]}
         assert result["settings"]["table_rate"] == min(nats, key=lambda rate: nats[rate])
-    test = {result["name"]: result["test_perplexity"] for result in results}
+    test = {result["name"]: result["reached"]["test_perplexity"] for result in results}
     assert all(np.isfinite(perplexity) for perplexity in test.values())
     assert len(paper.claims(test)) == 3
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -67,9 +68,29 @@ def draw_chen(axes: Any, numbers: Numbers) -> None:
     axes.legend(frameon=False, fontsize="small", ncols=2)
 
 
+def wikilm_numbers(record: Numbers) -> Numbers:
+    """The curve of each method."""
+    return {
+        method["method"]: [[point["training_seconds"], math.exp(point["nats"])] for point in method["curve"]]
+        for method in record["race"]["methods"]
+    }
+
+
+def draw_wikilm(axes: Any, numbers: Numbers) -> None:
+    """Validation perplexity against the CPU time of training, both logarithmic."""
+    for (name, curve), colour in zip(numbers.items(), COLOURS, strict=False):
+        begun = [(seconds, perplexity) for seconds, perplexity in curve if seconds > 0]
+        axes.plot(*zip(*begun, strict=True), "o-", markersize=3, color=colour, label=name, linewidth=1.3)
+    axes.set(xscale="log", yscale="log", xlabel="CPU-seconds of training", ylabel="validation perplexity")
+    _plain_ticks(axes.xaxis, [5, 10, 30, 60, 120, 300, 600])
+    _plain_ticks(axes.yaxis, [100, 200, 400, 800, 1600, 3200, 6400])
+    axes.legend(frameon=False, fontsize="small")
+
+
 PLOTS: dict[str, tuple[Callable[[Numbers], Numbers], Callable[[Any, Numbers], None]]] = {
     "paper_mnih_teh_2012": (mnih_teh_numbers, draw_mnih_teh),
     "paper_chen_2015": (chen_numbers, draw_chen),
+    "paper_wikilm": (wikilm_numbers, draw_wikilm),
 }
 
 

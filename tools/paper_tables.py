@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 PUBLISHED_MNIH_TEH = {
@@ -44,18 +45,57 @@ def mnih_teh(record: dict[str, Any]) -> str:
 def chen(record: dict[str, Any]) -> str:
     """Perplexity of each method at equal time, then the claims."""
     lines = [
-        "| method | test perplexity, ours | published | epochs in the time | training words a CPU-second |",
-        "|---|---|---|---|---|",
+        "| method | test perplexity, ours | published | after epochs | and CPU-seconds | training words a CPU-second |",
+        "|---|---|---|---|---|---|",
     ]
     for run in main_runs(record):
-        facts = run["facts"]
+        facts, reached = run["facts"], run["reached"]
         label = facts["method"] + (f", classes: {facts['classes']}" if "classes" in facts else "")
         words = run["epochs"] * record["text"]["training_words"] / run["training_cpu_seconds"]
         lines.append(
-            f"| {label} | {run['test_perplexity']:.1f} | {PUBLISHED_CHEN.get(run['name'], '–')} "
-            f"| {run['epochs']:.1f} | {words:,.0f} |"
+            f"| {label} | {reached['test_perplexity']:.1f} | {PUBLISHED_CHEN.get(run['name'], '–')} "
+            f"| {reached['epochs']:.1f} | {reached['training_cpu_seconds']:.0f} | {words:,.0f} |"
         )
     return "\n".join([*lines, "", *_claims(record["claims"])])
+
+
+def wikilm(record: dict[str, Any]) -> str:
+    """Speed and perplexity of each method beside the softmax's, then the claims."""
+    methods = [method for method in record["race"]["methods"] if method["status"] == "finished"]
+    softmax = next(method for method in methods if method["method"] == "softmax")
+    lines = [
+        "| method | training words a CPU-second | × softmax | perplexity | × softmax | of words ranked 10,000 on |",
+        "|---|---|---|---|---|---|",
+    ]
+    for method in methods:
+        rare = [band for band in method["bands"] if band["first_rank"] == 10_000]
+        of_rare = f"{math.exp(rare[0]['nats']):,.0f}" if rare else "–"
+        speed, perplexity = method["training_words_per_second"], method["perplexity"]
+        lines.append(
+            f"| {method['method']} | {speed:,.0f} | {speed / softmax['training_words_per_second']:.1f} "
+            f"| {perplexity:.0f} | {perplexity / softmax['perplexity']:.2f} | {of_rare} |"
+        )
+    facts = record["race"]["text"]
+    lines += [
+        "",
+        f"{facts['vocabulary_size']:,} words, {facts['training_words']:,} to train on, perplexity of "
+        f"{facts['validation_words']:,} held-out words; that of the unigrams is {facts['unigram_perplexity']:,.0f}. "
+        f"{record['race']['settings']['training']['minutes']:g} CPU-minutes of training each.",
+        "",
+    ]
+    return "\n".join([*lines, *_claims(record["claims"])])
+
+
+def loop_overhead(record: dict[str, Any]) -> str:
+    """What the loop adds to each step."""
+    lines = ["| a step of 1024 words | CPU-ms | of the loop |", "|---|---|---|"]
+    for name, case in record["results"].items():
+        low, high = case["share_of_loop"]["quartiles"]
+        lines.append(
+            f"| {name} | {1000 * case['trainer']['cpu_seconds']['median']:.1f} "
+            f"| {100 * case['share_of_loop']['median']:.1f} % ({100 * low:.1f} to {100 * high:.1f}) |"
+        )
+    return "\n".join(lines)
 
 
 def main_runs(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -76,4 +116,9 @@ def _speed_claim(claim: dict[str, Any]) -> dict[str, Any]:
     return {**claim, "found": claim["ratio"]["median"]}
 
 
-TABLES = {"paper_mnih_teh_2012": mnih_teh, "paper_chen_2015": chen}
+TABLES = {
+    "loop_overhead": loop_overhead,
+    "paper_mnih_teh_2012": mnih_teh,
+    "paper_chen_2015": chen,
+    "paper_wikilm": wikilm,
+}

@@ -159,7 +159,7 @@ def main() -> None:
     results = run_study(runs_of(texts, with_seed(SETTINGS, options)), texts, options)
     if results is None:
         return
-    test = {result["name"]: result["test_perplexity"] for result in results}
+    test = {result["name"]: result["reached"]["test_perplexity"] for result in results}
     write_record(NAME, QUESTION, {"text": texts.facts(), "runs": results, "claims": claims(test)})
 
 

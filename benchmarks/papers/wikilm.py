@@ -1,10 +1,10 @@
 """Six methods on Wikipedia with 87,000 words: what ten minutes of each are worth.
 
-    python benchmarks/papers/wikilm.py [--minutes M] [--folder FOLDER] [--resume]
+    python benchmarks/papers/wikilm.py [--minutes M] [--folder FOLDER]
 
 Not one paper's table but the claim of many: an LSTM (D = 256) with each of six ways to predict its words, raced by
 `vastmax.compare`. The budget is processor time on one thread, so that a machine which other work shares measures what a
-quiet one would. $VASTMAX_DATA holds wikilm.train.txt.xz and wikilm.valid.txt.xz.
+quiet one would. What was stopped goes on when it is started again. $VASTMAX_DATA holds wikilm.train.txt.xz and wikilm.valid.txt.xz.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from study import stopped_by_signals  # isort: skip
 
 from harness import SCRATCH, corpora, write_record
+from vastmax.compare.folder import REPORT
 from vastmax.compare.race import run_race
 from vastmax.compare.results import Race
 from vastmax.compare.settings import RaceSettings
@@ -90,7 +91,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=SCRATCH.parent / "papers" / "wikilm", help="of the race")
     parser.add_argument("--minutes", type=float, default=SETTINGS.training.minutes, help="of each method")
-    parser.add_argument("--resume", action="store_true", help="go on with the race in the folder")
     options = parser.parse_args()
     settings = replace(SETTINGS, training=replace(SETTINGS.training, minutes=options.minutes))
     options.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -100,14 +100,14 @@ def main() -> None:
             settings,
             options.folder,
             facts={"sources": ["wikilm.train.txt.xz"], "validation_sources": ["wikilm.valid.txt.xz"]},
-            resume=options.resume,
+            resume=(options.folder / REPORT).exists(),
             save_minutes=2.0,
             stop=stop,
             progress=Lines(),
         )
     missing = [method.method for method in race.methods if method.status != "finished"]
     if missing:
-        print(f"no record yet: {', '.join(missing)} not finished; --resume goes on", file=sys.stderr)
+        print(f"no record yet: {', '.join(missing)} not finished; the same command goes on", file=sys.stderr)
         return
     write_record(NAME, QUESTION, {"race": race.to_json(), "claims": claims(race)})
 
