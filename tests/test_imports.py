@@ -13,10 +13,11 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "vastmax"
 
 # Which rooms a room may import. Rooms that do not exist yet are listed too: their walls are part of the plan.
-_EVERYWHERE = {"atomic", "errors", "progress"}
+_EVERYWHERE = {"atomic", "errors", "html_page", "progress"}
 _NO_TORCH = {
     "atomic": {"errors"},
     "errors": set(),
+    "html_page": set(),
     "progress": set(),
     "distribution": _EVERYWHERE,
     "kernels": {"distribution", *_EVERYWHERE},
@@ -27,7 +28,7 @@ _NO_TORCH = {
 _BELOW_HEAD = {"text", "tree", "distribution", "kernels", *_EVERYWHERE}
 _WITH_TORCH = {
     "proposal": _BELOW_HEAD,
-    "characters": _BELOW_HEAD,
+    "characters": {"eager", *_BELOW_HEAD},
     "output": {"characters", "search", "eager", *_BELOW_HEAD},
     "objective": {"output", "proposal", *_BELOW_HEAD},
     "optim": _BELOW_HEAD,
@@ -43,8 +44,9 @@ MAY_IMPORT = {
     **_NO_TORCH,
     **_WITH_TORCH,
     "language_model": _ALL_BELOW,
+    "word_model": {"language_model", *_ALL_BELOW},
     "compare": {"language_model", *_ALL_BELOW},
-    "cli": {"compare", "language_model", *_ALL_BELOW},
+    "cli": {"compare", "language_model", "word_model", *_ALL_BELOW},
 }
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vastmax.head import Head
     from vastmax.recipes import RECIPES
     from vastmax.text import Corpus, Vocabulary
+    from vastmax.word_model import train_word_model
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,7 @@ _HOME = {
     "Vocabulary": "vastmax.text",
     "WordVectors": "vastmax.embedding",
     "train_embeddings": "vastmax.embedding",
+    "train_word_model": "vastmax.word_model",
 }
 _ROOMS = (
     "characters",
@@ -38,9 +40,19 @@ _ROOMS = (
     "proposal",
     "text",
     "tree",
+    "word_model",
 )
 
-__all__ = ["RECIPES", "Corpus", "Head", "Vocabulary", "WordVectors", "__version__", "train_embeddings"]
+__all__ = [
+    "RECIPES",
+    "Corpus",
+    "Head",
+    "Vocabulary",
+    "WordVectors",
+    "__version__",
+    "train_embeddings",
+    "train_word_model",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -331,3 +331,25 @@ def test_gradients_not_sparse_over_rows_are_refused(name: str) -> None:
     parameter.grad = torch.sparse_coo_tensor(indices, torch.ones(2), (3, 2), check_invariants=False)
     with pytest.raises(InputError, match=r"2 sparse dimensions; expected .* indices of shape \(1, U\)"):
         optimizer.step()
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("shape", [(11,), (11, 3), (11, 3, 2)])
+def test_adagrad_piece_by_piece_is_adagrad(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], dense: bool
+) -> None:
+    def trained() -> tuple[torch.Tensor, torch.Tensor]:
+        generator = torch.Generator().manual_seed(3)
+        parameter = torch.nn.Parameter(torch.randn(shape, generator=generator))
+        optimizer = RowAdagrad([parameter], lr=0.3)
+        for _ in range(3):
+            gradient = torch.randn(shape, generator=generator)
+            gradient[::3] = 0
+            parameter.grad = gradient if dense else gradient.to_sparse(1)
+            optimizer.step()
+        return parameter.detach(), optimizer.state[parameter]["sum"]
+
+    whole = trained()
+    monkeypatch.setattr("vastmax.optim.row_adagrad._NUMBERS_AT_ONCE", 7)
+    for found, expected in zip(trained(), whole, strict=True):
+        assert torch.equal(found, expected)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +18,9 @@ from vastmax.cli.corpus_options import (
     UseCache,
     open_corpus,
 )
-from vastmax.cli.failure import complain, warnings_in_one_line
+from vastmax.cli.embed_ways import NativeWay, RecipeWay, Way
+from vastmax.cli.failure import warnings_in_one_line
+from vastmax.cli.given import was_given
 from vastmax.cli.output import check_output_file, print_json
 from vastmax.cli.resuming import CheckpointMinutes, CheckpointPath, NoCheckpoint, Resume, Resuming
 from vastmax.cli.vectors_argument import FormatOption
@@ -25,8 +28,19 @@ from vastmax.errors import InputError
 
 OBJECTIVE_HELP = (
     "negative-sampling: a word is told from noise words. hierarchical-softmax: it is found in a Huffman tree. "
-    "negative-sampling+hierarchical-softmax: both."
+    "negative-sampling+hierarchical-softmax: both. These have native kernels. nce, sampled-softmax, softmax and the "
+    "other methods of vastmax lm train go through PyTorch, some hundred times as slowly."
 )
+
+NATIVE_ONLY = ("cbow_gradient", "negative", "ns_exponent", "exclude", "start_from")
+RECIPE_ONLY = ("objective_option", "batch_size", "dense_rate", "partition_size", "device")
+"""Parameters that mean something to the native kernels alone, and to what goes through PyTorch alone."""
+
+INSTEAD = {
+    "negative": ", or say --objective-option num_samples=INT",
+    "ns_exponent": ", or say --objective-option power=FLOAT",
+    "objective_option": ", or say --negative INT and --ns-exponent FLOAT",
+}
 
 
 def embed(
@@ -39,6 +53,12 @@ def embed(
         str, typer.Option(metavar="MODEL", help="skipgram: a word predicts those around it; cbow: they predict it.")
     ] = "skipgram",
     objective: Annotated[str, typer.Option(metavar="OBJECTIVE", help=OBJECTIVE_HELP)] = "negative-sampling",
+    objective_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="Of an objective through PyTorch, such as num_samples=256; repeatable."
+        ),
+    ] = None,
     cbow_gradient: Annotated[
         str,
         typer.Option(metavar="exact|word2vec", help="CBOW: the gradient of the mean of the contexts, or of the sum."),
@@ -75,6 +95,14 @@ def embed(
     min_alpha: Annotated[
         float | None, typer.Option(metavar="FLOAT", help="Learning rate at the end.  [default: alpha / 10000]")
     ] = None,
+    batch_size: Annotated[int, typer.Option(metavar="INT", help="PyTorch: predictions in a step.")] = 1024,
+    dense_rate: Annotated[
+        float, typer.Option(metavar="FLOAT", help="PyTorch: learning rate of all that is no table of vectors.")
+    ] = 2e-3,
+    partition_size: Annotated[
+        int, typer.Option(metavar="INT", help="For target-sampling: different words of a part of the text.")
+    ] = 4096,
+    device: Annotated[str, typer.Option(metavar="cpu|cuda", help="PyTorch: where to compute.")] = "cpu",
     threads: Annotated[
         int | None,
         typer.Option(metavar="INT", help="Threads; 1 gives the same vectors every time.  [default: one a core]"),
@@ -106,11 +134,11 @@ def embed(
       vastmax embed reviews.parquet --column text --lowercase -o vectors.safetensors
       vastmax embed corpus.txt -o vectors.safetensors --resume
       vastmax embed more.txt --start-from vectors.safetensors -o newer.safetensors
+      vastmax embed corpus.txt -o vectors.safetensors --objective nce --objective-option num_samples=256
     """
-    from vastmax.embedding import DivergenceError, WordVectors
+    from vastmax.embedding import DivergenceError
     from vastmax.embedding.formats import format_for
-    from vastmax.embedding.settings import TrainingSettings, checked
-    from vastmax.embedding.train import train
+    from vastmax.embedding.settings import OBJECTIVES
     from vastmax.progress import console_progress, describe_seconds
     from vastmax.text import find_phrases
 
@@ -118,29 +146,43 @@ def embed(
     check_output_file(output)
     if phrases < 0:
         raise InputError(f"--phrases is {phrases}; expected a number of passes, 0 for none")
-    settings = checked(  # before the corpus is read
-        TrainingSettings(
-            model=model,
-            objective=objective,
-            cbow_gradient=cbow_gradient,
-            vector_size=vector_size,
-            window=window,
-            min_count=min_count,
-            max_final_vocab=max_final_vocab,
-            stop_words=stop_words,
-            sample=sample,
-            negative=negative,
-            ns_exponent=ns_exponent,
-            exclude=exclude,
-            epochs=epochs,
-            alpha=alpha,
-            min_alpha=min_alpha,
-            threads=threads,
-            seed=seed,
-        )
-    )
+    common: dict[str, Any] = {
+        "model": model,
+        "vector_size": vector_size,
+        "window": window,
+        "min_count": min_count,
+        "max_final_vocab": max_final_vocab,
+        "stop_words": stop_words,
+        "sample": sample,
+        "epochs": epochs,
+        "alpha": alpha,
+        "min_alpha": min_alpha,
+        "threads": threads,
+        "seed": seed,
+    }
+    is_native = objective in OBJECTIVES
+    _refuse_given(context, RECIPE_ONLY if is_native else NATIVE_ONLY, objective)
+    way: Way
+    if is_native:
+        native = {
+            "objective": objective,
+            "cbow_gradient": cbow_gradient,
+            "negative": negative,
+            "ns_exponent": ns_exponent,
+            "exclude": exclude,
+        }
+        way = NativeWay({**common, **native}, start_from)
+    else:
+        through_torch = {
+            "batch_size": batch_size,
+            "dense_rate": dense_rate,
+            "partition_size": partition_size,
+            "device": device,
+        }
+        way = RecipeWay(objective, objective_option or (), {**common, **through_torch})
     resuming = Resuming(
-        settings,
+        way.checkpoints,
+        way.settings,
         checkpoint or Path(f"{output}.checkpoint"),
         output=output,
         minutes=checkpoint_minutes,
@@ -148,7 +190,6 @@ def embed(
         off=no_checkpoint,
         arguments=context.obj,
     )
-    start = None if start_from is None else WordVectors.load(start_from)
     with resuming.told_how(), warnings_in_one_line():
         try:
             with console_progress() as progress:
@@ -157,14 +198,7 @@ def embed(
                 )
                 if phrases:
                     text = find_phrases(text, passes=phrases, progress=progress).apply(text, progress=progress)
-                vectors = train(
-                    text,
-                    settings,
-                    start=start,
-                    checkpoints=resuming.checkpoints,
-                    advise=lambda line: complain(f"warning: {line}"),
-                    progress=progress,
-                )
+                vectors = way.train(text, resuming.checkpoints, progress)
         except DivergenceError as error:
             if error.word_vectors is None:
                 raise
@@ -192,3 +226,11 @@ def embed(
             f"{trained['predictions']:,} predictions in "
             f"{describe_seconds(trained['elapsed_seconds'])}, loss {trained['losses'][-1]:.4g} nats a prediction"
         )
+
+
+def _refuse_given(context: typer.Context, names: Sequence[str], objective: str) -> None:
+    """Raise InputError for the first of these options that was given, since this objective does not know it."""
+    for name in names:
+        if was_given(context, name):
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{option} means nothing to --objective {objective}; leave it out{INSTEAD.get(name, '')}")

@@ -12,7 +12,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from vastmax import __version__
+from vastmax.cli.advise import advise
 from vastmax.cli.analogy import analogy
+from vastmax.cli.compare import compare
 from vastmax.cli.convert import convert
 from vastmax.cli.demo import demo
 from vastmax.cli.embed import embed
@@ -33,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree):
+for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree, advise, compare):
     app.command()(_command)
 app.command("map")(map_)  # a function of that name would hide Python's own
 app.add_typer(lm)

@@ -18,6 +18,7 @@ from vastmax.cli.corpus_options import (
     UseCache,
     open_corpus,
 )
+from vastmax.cli.given import was_given
 from vastmax.cli.output import check_output_file, print_json, print_table
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
@@ -105,7 +106,7 @@ def phrases(
     from vastmax.progress import console_progress
     from vastmax.text import Phrases, find_phrases, read_word_list
 
-    given = [name for name in FOR_FINDING if _was_given(context, name)]
+    given = [name for name in FOR_FINDING if was_given(context, name)]
     if model is not None and given:
         option = "--" + given[0].replace("_", "-")
         raise InputError(f"--model {model} says how its phrases were found: leave out {option}")
@@ -147,11 +148,6 @@ def phrases(
         print(f"{output}: {joined.num_tokens:,} words for {text.num_tokens:,}; {len(found):,} phrases")
     elif save is not None:
         print(f"{save}: {len(found):,} phrases")
-
-
-def _was_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _highest(found: Phrases, topn: int | None) -> list[tuple[int, Phrase]]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +14,8 @@ from vastmax.cli.failure import EXIT_INTERRUPTED, StoppedError
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
-    from vastmax.embedding.checkpoints import Checkpoints
-    from vastmax.embedding.settings import CheckedSettings
+    from vastmax.embedding.checkpoints import CheckpointsOf
+    from vastmax.embedding.settings import CheckedCommonSettings
 
 CheckpointPath = Annotated[
     Path | None,
@@ -48,7 +48,8 @@ class Resuming:
 
     def __init__(
         self,
-        settings: CheckedSettings,
+        kind: type[CheckpointsOf[Any]],
+        settings: CheckedCommonSettings,
         path: Path,
         *,
         output: Path,
@@ -57,11 +58,9 @@ class Resuming:
         off: bool,
         arguments: Sequence[str],
     ) -> None:
-        from vastmax.embedding.checkpoints import Checkpoints
-
         self._output = output
         self._command = shlex.join(["vastmax", *arguments, *([] if resume else ["--resume"])])
-        self.checkpoints: Checkpoints | None = None
+        self.checkpoints: CheckpointsOf[Any] | None = None
         if off and resume:
             raise InputError("--resume and --no-checkpoint exclude each other; leave out one of them")
         if off:
@@ -73,7 +72,7 @@ class Resuming:
             )
         if resume and not path.exists():
             raise InputError(f"there is no checkpoint {path} to go on from; start without --resume")
-        self.checkpoints = Checkpoints(path, settings, minutes=minutes, resume=resume)
+        self.checkpoints = kind(path, settings, minutes=minutes, resume=resume)
 
     def clear(self) -> None:
         """The vectors are written: the checkpoint has served."""

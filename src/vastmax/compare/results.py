@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from vastmax.errors import InputError
@@ -20,7 +21,8 @@ class Point:
     """Where a method stood at one moment of its training.
 
     Attributes:
-        training_seconds: wall-clock seconds of training, measuring not counted.
+        training_seconds: of training, measuring not counted; wall-clock seconds, or the processor's in a race of
+            processor time.
         training_cpu_seconds: of the processor, all threads together.
         words: read so far.
         nats: mean −log p of a validation word, exact and normalised.
@@ -66,7 +68,7 @@ class MethodResult:
         parameters: of encoder and head together.
         output_parameters: of the output layer.
         training_words: read in all.
-        training_seconds: wall-clock seconds of training, measuring and the search for rates not counted.
+        training_seconds: of training, measuring and the search for rates not counted; as in `Point`.
         training_cpu_seconds: of the processor.
         evaluation_words: of the validation text.
         evaluation_seconds: wall-clock seconds of one exact evaluation of them at the end.
@@ -102,6 +104,24 @@ class MethodResult:
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     normalised: bool = True
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, the figures worked out from others beside them."""
+        derived = {
+            "perplexity": self.perplexity,
+            "training_words_per_second": self.training_words_per_second,
+            "evaluation_words_per_second": self.evaluation_words_per_second,
+        }
+        return {**asdict(self), **derived}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> MethodResult:
+        """What `to_json` gave."""
+        fields = {name: data[name] for name in cls.__dataclass_fields__}
+        fields["curve"] = tuple(Point(**point) for point in data["curve"])
+        fields["bands"] = tuple(Band(**band) for band in data["bands"])
+        fields["trials"] = tuple(data["trials"])
+        return cls(**fields)
+
     @property
     def perplexity(self) -> float | None:
         """exp(nats) of the whole validation text, at the end."""
@@ -109,7 +129,7 @@ class MethodResult:
 
     @property
     def training_words_per_second(self) -> float | None:
-        """Of wall-clock time."""
+        """Of training time."""
         return self.training_words / self.training_seconds if self.training_seconds > 0 else None
 
     @property
@@ -127,6 +147,15 @@ class MethodResult:
                 share = (before.nats - goal) / (before.nats - point.nats)
                 return before.training_seconds + share * (point.training_seconds - before.training_seconds)
             before = point
+        return None
+
+    def nats_at(self, training_seconds: float) -> float | None:
+        """Validation nats after so much training, between points by a straight line; None: not on the curve."""
+        for before, after in pairwise(self.curve):
+            if before.training_seconds <= training_seconds <= after.training_seconds:
+                whole = after.training_seconds - before.training_seconds
+                share = (training_seconds - before.training_seconds) / whole if whole > 0 else 1.0
+                return before.nats + share * (after.nats - before.nats)
         return None
 
 
@@ -156,22 +185,19 @@ class Race:
         """The methods that got to the end."""
         return tuple(method for method in self.methods if method.status == "finished")
 
+    @property
+    def complete(self) -> bool:
+        """Whether every method has run, to its end or until it failed."""
+        return all(method.status in ("finished", "failed") for method in self.methods)
+
     def to_json(self) -> dict[str, Any]:
         """As plain data, the figures worked out from others beside them."""
-        methods = []
-        for method in self.methods:
-            derived = {
-                "perplexity": method.perplexity,
-                "training_words_per_second": method.training_words_per_second,
-                "evaluation_words_per_second": method.evaluation_words_per_second,
-            }
-            methods.append({**asdict(method), **derived})
         return {
             "format": FORMAT,
             "text": dict(self.text),
             "settings": dict(self.settings),
             "machine": dict(self.machine),
-            "methods": methods,
+            "methods": [method.to_json() for method in self.methods],
             "tree": None if self.tree is None else dict(self.tree),
         }
 
@@ -187,12 +213,5 @@ class Race:
                 f"a report of format {data.get('format')!r}; expected {FORMAT}: it is of another version of vastmax, "
                 "run the comparison again"
             )
-        names = MethodResult.__dataclass_fields__
-        methods = []
-        for stored in data["methods"]:
-            fields = {name: stored[name] for name in names}
-            fields["curve"] = tuple(Point(**point) for point in stored["curve"])
-            fields["bands"] = tuple(Band(**band) for band in stored["bands"])
-            fields["trials"] = tuple(stored["trials"])
-            methods.append(MethodResult(**fields))
-        return cls(data["text"], data["settings"], data["machine"], tuple(methods), data["tree"])
+        methods = tuple(MethodResult.from_json(method) for method in data["methods"])
+        return cls(data["text"], data["settings"], data["machine"], methods, data["tree"])

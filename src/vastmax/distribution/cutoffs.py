@@ -19,6 +19,9 @@ GRID_SIZE = 384
 MAX_CLUSTERS = 3
 """Beside the head. Grave et al. (2017) found little gain beyond; with div_value 4 a fourth is 1/256 of the width."""
 
+DIV_VALUE = 4.0
+"""By how much each cluster is narrower than the one before it (Grave et al. 2017)."""
+
 
 @dataclass(frozen=True)
 class ProductCost:
@@ -124,6 +127,16 @@ def check_cutoffs(cutoffs: Sequence[int], vocab_size: int) -> list[int]:
             f"{vocab_size - 1} (V itself is not among them)"
         )
     return cut
+
+
+def tail_width(hidden_size: int, i: int, *, div_value: float = DIV_VALUE) -> int:
+    """Width of the vectors of tail cluster i = 1, 2, …: D / div_value^i, rounded down."""
+    return int(hidden_size // div_value**i)
+
+
+def most_clusters(hidden_size: int, *, div_value: float = DIV_VALUE) -> int:
+    """How many tail clusters may be tried: `MAX_CLUSTERS`, unless one of them would have no width."""
+    return sum(tail_width(hidden_size, i, div_value=div_value) >= 1 for i in range(1, MAX_CLUSTERS + 1))
 
 
 class _Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vastmax.embedding.settings import CheckedSettings
+from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings
 from vastmax.kernels.cores import usable_cores
 from vastmax.kernels.embedding_kernel import keep_thresholds
 from vastmax.text import Corpus, Vocabulary
@@ -25,7 +25,7 @@ LONG_LINE = 10_000
 """Words; no sentence or paragraph has as many."""
 
 
-def advice(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedSettings) -> list[str]:
+def advice(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedCommonSettings) -> list[str]:
     """What a person should know before training on `corpus` with these settings; empty where all is well.
 
     Args:
@@ -45,7 +45,7 @@ def advice(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedSettings) ->
     ]
 
 
-def _about_threads(settings: CheckedSettings) -> Iterator[str]:
+def _about_threads(settings: CheckedCommonSettings) -> Iterator[str]:
     cores = usable_cores()
     if settings.threads > cores:
         yield (
@@ -54,7 +54,7 @@ def _about_threads(settings: CheckedSettings) -> Iterator[str]:
         )
 
 
-def _about_stop_words(corpus: Corpus, settings: CheckedSettings) -> Iterator[str]:
+def _about_stop_words(corpus: Corpus, settings: CheckedCommonSettings) -> Iterator[str]:
     if settings.stop_words and not any(word in corpus.vocabulary for word in settings.stop_words):
         yield (
             f"not one of the {len(settings.stop_words):,} stop_words (such as {settings.stop_words[0]!r}) is in the "
@@ -62,7 +62,7 @@ def _about_stop_words(corpus: Corpus, settings: CheckedSettings) -> Iterator[str
         )
 
 
-def _about_rare_words(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedSettings) -> Iterator[str]:
+def _about_rare_words(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedCommonSettings) -> Iterator[str]:
     seldom = int((vocabulary.counts <= FEW).sum())
     if seldom > MANY_SELDOM_WORDS * len(vocabulary):
         yield (
@@ -81,7 +81,7 @@ def _about_rare_words(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedS
         )
 
 
-def _about_sampling(vocabulary: Vocabulary, settings: CheckedSettings) -> Iterator[str]:
+def _about_sampling(vocabulary: Vocabulary, settings: CheckedCommonSettings) -> Iterator[str]:
     keep = (keep_thresholds(vocabulary.counts, settings.sample) + 1.0) / 2.0**32
     share = float((keep * vocabulary.counts).sum() / vocabulary.num_tokens)
     if share < LEAST_SHARE_SAMPLED:
@@ -100,21 +100,21 @@ def _better_sample(vocabulary: Vocabulary) -> str:
     return "0"
 
 
-def _about_sizes(vocabulary: Vocabulary, settings: CheckedSettings) -> Iterator[str]:
+def _about_sizes(vocabulary: Vocabulary, settings: CheckedCommonSettings) -> Iterator[str]:
     V = len(vocabulary)
     if settings.vector_size > V:
         yield (
             f"vector_size is {settings.vector_size}, but the vocabulary has {V:,} words: numbers beyond "
             f"that tell nothing more about them and cost time; use vector_size={V} or less"
         )
-    if settings.negative >= V:
+    if isinstance(settings, CheckedSettings) and settings.negative >= V:
         yield (
             f"negative is {settings.negative}, but the vocabulary has {V:,} words: noise that is every word at once "
             f"tells no word from another; use negative={max(1, V // 4)} or less"
         )
 
 
-def _about_lines(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedSettings) -> Iterator[str]:
+def _about_lines(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedCommonSettings) -> Iterator[str]:
     mean = vocabulary.num_tokens / corpus.num_sentences
     if settings.window > mean:
         yield (

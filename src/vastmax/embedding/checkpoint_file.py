@@ -115,28 +115,11 @@ class CheckpointFile:
 
     def require_settings(self, settings: CheckedSettings) -> None:
         """Raise InputError if a setting other than the threads differs, naming each with both values."""
-        now = json.loads(json.dumps(settings.as_dict()))  # a tuple is a list there
-        then = self._settings
-        names = [name for name in {**now, **then} if name not in _MAY_CHANGE and now.get(name) != then.get(name)]
-        if names:
-            each = " and ".join(f"{name}={then.get(name)!r} (now {now.get(name)!r})" for name in names)
-            raise InputError(
-                f"the checkpoint {self.path} was begun with {each}; give the settings it was begun with, or "
-                "remove it to start anew"
-            )
+        require_same_settings(self.path, self._settings, settings.as_dict())
 
     def require_text(self, corpus: Mapping[str, Any], vocabulary: Vocabulary) -> None:
         """Raise InputError if the text or its words are not those that training began with."""
-        found, expected = (
-            f"{facts.get('tokens', 0):,} words in {facts.get('sentences', 0):,} sentences"
-            for facts in (corpus, self._corpus)
-        )
-        if dict(corpus) != self._corpus:
-            differs = f"{found}, but {expected} there" if found != expected else f"{found}, but other ones"
-            raise InputError(
-                f"the text is not the one of the checkpoint {self.path}: {differs}; give the same text, or remove it "
-                "to start anew"
-            )
+        require_same_text(self.path, self._corpus, corpus)
         words, offsets, counts = (
             self._header.place(name, dtype, 1).read()
             for name, dtype in (("words", "U8"), ("word_offsets", "I64"), ("counts", "I64"))
@@ -163,6 +146,31 @@ class CheckpointFile:
 
     def _damaged(self, why: str) -> InputError:
         return InputError(f"the checkpoint {self.path} is damaged: {why}; remove it and start anew")
+
+
+def require_same_settings(path: Path, then: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise InputError if a setting other than the threads differs from that of a checkpoint, naming each with both."""
+    now = json.loads(json.dumps(given))  # a tuple is a list there
+    names = [name for name in {**now, **then} if name not in _MAY_CHANGE and now.get(name) != then.get(name)]
+    if names:
+        each = " and ".join(f"{name}={then.get(name)!r} (now {now.get(name)!r})" for name in names)
+        raise InputError(
+            f"the checkpoint {path} was begun with {each}; give the settings it was begun with, or remove it to start "
+            "anew"
+        )
+
+
+def require_same_text(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise InputError if the fingerprint of a text is not that of a checkpoint."""
+    if dict(now) == dict(then):
+        return
+    found, expected = (
+        f"{facts.get('tokens', 0):,} words in {facts.get('sentences', 0):,} sentences" for facts in (now, then)
+    )
+    differs = f"{found}, but {expected} there" if found != expected else f"{found}, but other ones"
+    raise InputError(
+        f"the text is not the one of the checkpoint {path}: {differs}; give the same text, or remove it to start anew"
+    )
 
 
 def _tensor_name(matrix_name: str) -> str:

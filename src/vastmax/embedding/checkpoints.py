@@ -6,14 +6,16 @@ import math
 import os
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from numbers import Real
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 from vastmax.atomic import part_of
 from vastmax.embedding.checkpoint_file import CheckpointFile
-from vastmax.embedding.settings import CheckedSettings
+from vastmax.embedding.settings import CheckedCommonSettings
 from vastmax.errors import InputError
 
 DEFAULT_MINUTES = 10.0
@@ -25,10 +27,22 @@ MOST_SHARE = 0.05
 SLOW_BYTES_PER_SECOND = 200e6
 """How fast the first one is thought to be written, before it is known."""
 
+NO_CHECKPOINT = "resume is True, but there is no checkpoint to go on from; give checkpoint=PATH, too"
+
 Clock = Callable[[], float]
 
 
-class Checkpoints:
+class SavedRun(Protocol):
+    """A file to go on from."""
+
+    def require_settings(self, settings: Any) -> None:
+        """Raise InputError if it was begun with other settings."""
+
+
+File = TypeVar("File", bound=SavedRun)
+
+
+class CheckpointsOf(ABC, Generic[File]):
     """The checkpoint of one run: when it is due, whether it could be written, what to go on from.
 
     Args:
@@ -45,7 +59,7 @@ class Checkpoints:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        settings: CheckedSettings,
+        settings: CheckedCommonSettings,
         *,
         minutes: float = DEFAULT_MINUTES,
         resume: bool = False,
@@ -53,10 +67,10 @@ class Checkpoints:
     ) -> None:
         self.path = _path(path)
         self._seconds = 60.0 * _minutes(minutes)
-        self.resumed: CheckpointFile | None = None
+        self.resumed: File | None = None
         """What the run goes on from."""
         if resume:
-            self.resumed = CheckpointFile(self.path)
+            self.resumed = self.read(self.path)
             self.resumed.require_settings(settings)
         elif self.path.exists():
             raise InputError(
@@ -71,6 +85,10 @@ class Checkpoints:
         self._clock = clock
         self._saved_at = clock()
         self._took = 0.0
+
+    @abstractmethod
+    def read(self, path: Path) -> File:
+        """Return the file at `path`; raise InputError if there is none that can be gone on from."""
 
     @property
     def exists(self) -> bool:
@@ -115,6 +133,14 @@ class Checkpoints:
         for path in (self.path, part_of(self.path)):
             with suppress(FileNotFoundError):
                 path.unlink()
+
+
+class Checkpoints(CheckpointsOf[CheckpointFile]):
+    """Those of the native kernels."""
+
+    def read(self, path: Path) -> CheckpointFile:
+        """See `CheckpointsOf.read`."""
+        return CheckpointFile(path)
 
 
 def _path(given: object) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vastmax.embedding.settings import CheckedCommonSettings
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError
 
@@ -32,3 +33,12 @@ class EpochReport:
 
 
 EpochCallback = Callable[[EpochReport], None]
+
+
+def nothing_learned(settings: CheckedCommonSettings, *, words: int, kept: int) -> InputError:
+    """Return the complaint of a run that found nothing to predict, `kept` of its `words` being left by subsampling."""
+    if kept < words:
+        fix = f"sample={settings.sample:g} left {kept} of {words} words: try sample=0"
+    else:
+        fix = f"give sentences of several words that occur at least min_count={settings.min_count} times"
+    return InputError(f"there was nothing to learn from: no word had another one in its window; {fix}")

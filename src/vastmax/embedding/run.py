@@ -18,13 +18,12 @@ from vastmax.embedding.chunks import ChunkSpan, chunk_spans, most_tokens
 from vastmax.embedding.fingerprint import fingerprint
 from vastmax.embedding.kernel_choice import kernel_for
 from vastmax.embedding.last_good import LastGood
-from vastmax.embedding.report import DivergenceError, EpochCallback, EpochReport
+from vastmax.embedding.report import DivergenceError, EpochCallback, EpochReport, nothing_learned
 from vastmax.embedding.run_state import RunState
 from vastmax.embedding.settings import CheckedSettings, default_alpha
 from vastmax.embedding.start import carry_over
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.embedding.workers import WorkQueue
-from vastmax.errors import InputError
 from vastmax.kernels.embedding_kernel import Floats
 from vastmax.progress import Progress
 from vastmax.text import Corpus, Vocabulary
@@ -105,7 +104,7 @@ class TrainingRun:
                 tally = self._state.tally
                 state = self._state.after_epoch()
                 if state.predictions == 0 and state.epoch == self._settings.epochs:
-                    raise InputError(self._nothing_learned())
+                    raise nothing_learned(self._settings, words=state.words, kept=state.kept)
                 self._state = state
                 if state.epoch < self._settings.epochs:
                     last_good.keep(state.epoch)
@@ -236,8 +235,7 @@ class TrainingRun:
             raise _RanAwayError
 
     def _alpha(self, epoch: int, token: int) -> float:
-        done = (epoch + token / self._corpus.num_tokens) / self._settings.epochs
-        return self._settings.alpha + (self._settings.min_alpha - self._settings.alpha) * done
+        return self._settings.alpha_at((epoch + token / self._corpus.num_tokens) / self._settings.epochs)
 
     def _save(self) -> None:
         if self._checkpoints is None:
@@ -263,15 +261,6 @@ class TrainingRun:
             for matrix in self.kernel.matrices.values()
             for first in range(0, len(matrix), _STRIP_ROWS)
         )
-
-    def _nothing_learned(self) -> str:
-        settings, tally = self._settings, self._state.tally
-        words, kept = self._state.words + tally.words, self._state.kept + tally.kept
-        if kept < words:
-            fix = f"sample={settings.sample:g} left {kept} of {words} words: try sample=0"
-        else:
-            fix = f"give sentences of several words that occur at least min_count={settings.min_count} times"
-        return f"there was nothing to learn from: no word had another one in its window; {fix}"
 
     def _divergence(self, last_good: LastGood) -> DivergenceError:
         settings, epoch = self._settings, self._state.epoch

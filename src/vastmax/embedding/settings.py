@@ -27,30 +27,38 @@ FINAL_SHARE_OF_ALPHA = 1e-4
 """The learning rate falls to this share of `alpha`, as in word2vec."""
 
 
+OTHERS = "; for other ones, through PyTorch, there is train_word_model"
+
 NO_NOISE = "without noise words the loss has no minimum: vectors would grow for ever"
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
-    """What `train_embeddings` is told, with gensim's names where the meaning is gensim's."""
+class CommonSettings:
+    """What every way of training vectors is told, with gensim's names where the meaning is gensim's."""
 
     model: str = "skipgram"
-    objective: str = "negative-sampling"
-    cbow_gradient: str = "exact"
     vector_size: int = 100
     window: int = 5
     min_count: int = 5
     max_final_vocab: int | None = None
     stop_words: str | os.PathLike[str] | Iterable[str] | None = None  # a file that lists them, or the words
     sample: float = 1e-3
-    negative: int = 5
-    ns_exponent: float = 0.75
-    exclude: str = "target"
     epochs: int = 5
-    alpha: float | None = None  # default_alpha
+    alpha: float | None = None  # by model and objective
     min_alpha: float | None = None  # FINAL_SHARE_OF_ALPHA of alpha
     threads: int | None = None  # the cores this process may use
     seed: int = 1
+
+
+@dataclass(frozen=True)
+class TrainingSettings(CommonSettings):
+    """What `train_embeddings` is told beside them."""
+
+    objective: str = "negative-sampling"
+    cbow_gradient: str = "exact"
+    negative: int = 5
+    ns_exponent: float = 0.75
+    exclude: str = "target"
 
 
 def default_alpha(settings: TrainingSettings | CheckedSettings) -> float:
@@ -81,21 +89,16 @@ def walks_paths(settings: TrainingSettings | CheckedSettings) -> bool:
 
 
 @dataclass(frozen=True)
-class CheckedSettings:
-    """The same with nothing left open: every number is there and can be used."""
+class CheckedCommonSettings:
+    """`CommonSettings` with nothing left open: every number is there and can be used."""
 
     model: str
-    objective: str
-    cbow_gradient: str
     vector_size: int
     window: int
     min_count: int
     max_final_vocab: int | None
     stop_words: tuple[str, ...]  # sorted
     sample: float
-    negative: int
-    ns_exponent: float
-    exclude: str
     epochs: int
     alpha: float
     min_alpha: float
@@ -106,6 +109,21 @@ class CheckedSettings:
         """Return the settings by name, for a record of the run."""
         return {**asdict(self), "stop_words": list(self.stop_words)}  # as JSON gives it back
 
+    def alpha_at(self, done: float) -> float:
+        """Return the learning rate when this share of training is over."""
+        return self.alpha + (self.min_alpha - self.alpha) * done
+
+
+@dataclass(frozen=True)
+class CheckedSettings(CheckedCommonSettings):
+    """`TrainingSettings` with nothing left open."""
+
+    objective: str
+    cbow_gradient: str
+    negative: int
+    ns_exponent: float
+    exclude: str
+
 
 def checked(settings: TrainingSettings) -> CheckedSettings:
     """Fill in what depends on the machine or on other settings; raise InputError on the first that cannot be used."""
@@ -115,34 +133,42 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
         ("cbow_gradient", CBOW_GRADIENTS),
         ("exclude", EXCLUSIONS),
     ):
-        _one_of(name, getattr(settings, name), choices)
-    alpha = default_alpha(settings) if settings.alpha is None else _number("alpha", settings.alpha)
+        one_of(name, getattr(settings, name), choices, why=OTHERS if name == "objective" else "")
+    return CheckedSettings(
+        **vars(checked_common(settings, default_alpha(settings))),
+        objective=settings.objective,
+        cbow_gradient=settings.cbow_gradient,
+        negative=whole("negative", settings.negative, 1, 10_000, why=NO_NOISE) if samples_noise(settings) else 0,
+        ns_exponent=real("ns_exponent", settings.ns_exponent, -math.inf, math.inf),
+        exclude=settings.exclude,
+    )
+
+
+def checked_common(settings: CommonSettings, usual_alpha: float) -> CheckedCommonSettings:
+    """Do so for what every way of training is told; `usual_alpha` is the rate unless it was given."""
+    one_of("model", settings.model, MODELS)
+    alpha = usual_alpha if settings.alpha is None else _number("alpha", settings.alpha)
     if not alpha > 0:
-        raise InputError(f"alpha is {alpha:g}; expected a learning rate above 0, such as {default_alpha(settings)}")
-    _real("alpha", alpha, 0.0, math.inf)
+        raise InputError(f"alpha is {alpha:g}; expected a learning rate above 0, such as {usual_alpha}")
+    real("alpha", alpha, 0.0, math.inf)
     min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else _number("min_alpha", settings.min_alpha)
     if not 0 <= min_alpha <= alpha:
         raise InputError(f"min_alpha is {min_alpha}; expected a number from 0 to alpha, which is {alpha:g}")
     threads = usable_cores() if settings.threads is None else settings.threads
     limit = settings.max_final_vocab
-    return CheckedSettings(
+    return CheckedCommonSettings(
         model=settings.model,
-        objective=settings.objective,
-        cbow_gradient=settings.cbow_gradient,
-        vector_size=_whole("vector_size", settings.vector_size, 1, 65_536),
-        window=_whole("window", settings.window, 1, 1_000_000),
-        min_count=_whole("min_count", settings.min_count, 1, None),
-        max_final_vocab=None if limit is None else _whole("max_final_vocab", limit, 1, None),
+        vector_size=whole("vector_size", settings.vector_size, 1, 65_536),
+        window=whole("window", settings.window, 1, 1_000_000),
+        min_count=whole("min_count", settings.min_count, 1, None),
+        max_final_vocab=None if limit is None else whole("max_final_vocab", limit, 1, None),
         stop_words=_word_list("stop_words", settings.stop_words),
-        sample=_real("sample", settings.sample, 0.0, math.inf),
-        negative=_whole("negative", settings.negative, 1, 10_000, why=NO_NOISE) if samples_noise(settings) else 0,
-        ns_exponent=_real("ns_exponent", settings.ns_exponent, -math.inf, math.inf),
-        exclude=settings.exclude,
-        epochs=_whole("epochs", settings.epochs, 1, 1_000_000),
+        sample=real("sample", settings.sample, 0.0, math.inf),
+        epochs=whole("epochs", settings.epochs, 1, 1_000_000),
         alpha=alpha,
         min_alpha=min_alpha,
-        threads=_whole("threads", threads, 1, 4096),
-        seed=_whole("seed", settings.seed, 0, 2**64 - 1),
+        threads=whole("threads", threads, 1, 4096),
+        seed=whole("seed", settings.seed, 0, 2**64 - 1),
     )
 
 
@@ -158,12 +184,14 @@ def _word_list(name: str, given: Any) -> tuple[str, ...]:
     return tuple(sorted(set(words)))
 
 
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+def one_of(name: str, value: str, choices: tuple[str, ...], why: str = "") -> None:
+    """Raise InputError unless the value is one of the choices."""
     if value not in choices:
-        raise InputError(f"{name} is {value!r}; expected {' or '.join(map(repr, choices))}")
+        raise InputError(f"{name} is {value!r}; expected {' or '.join(map(repr, choices))}{why}")
 
 
-def _whole(name: str, value: Any, least: int, most: int | None, why: str = "") -> int:
+def whole(name: str, value: Any, least: int, most: int | None, why: str = "") -> int:
+    """Return it as an int; raise InputError unless it is a whole number in the range."""
     expected = f"a whole number of at least {least}" if most is None else f"a whole number from {least} to {most}"
     reason = f" ({why})" if why else ""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
@@ -184,7 +212,8 @@ def _number(name: str, value: Any) -> float:
         raise InputError(f"{name} is too large; expected a finite number") from None
 
 
-def _real(name: str, value: Any, least: float, most: float) -> float:
+def real(name: str, value: Any, least: float, most: float) -> float:
+    """Return it as a float; raise InputError unless it is a finite number in the range."""
     number = _number(name, value)
     if not (math.isfinite(number) and least <= number <= most):
         span = "" if least == -math.inf else f" of at least {least:g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vastmax.embedding.cosine import Floats, tiles
-from vastmax.embedding.settings import CheckedSettings
+from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError
 from vastmax.kernels.embedding_kernel import EmbeddingKernel
@@ -47,7 +47,7 @@ def require_startable(start: object, settings: CheckedSettings) -> None:
         )
 
 
-def merged_vocabulary(types: Vocabulary, start: WordVectors, settings: CheckedSettings) -> Vocabulary:
+def merged_vocabulary(types: Vocabulary, start: WordVectors, settings: CheckedCommonSettings) -> Vocabulary:
     """Return the words of `start`, all of them, and those new in the text that occur at least min_count times there.
 
     A word's count is that of the old text and the new one together; words go by it, and of equal ones the old come

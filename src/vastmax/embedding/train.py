@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Iterable
 
 from vastmax.embedding.advice import advice
-from vastmax.embedding.checkpoints import DEFAULT_MINUTES, Checkpoints
+from vastmax.embedding.checkpoints import DEFAULT_MINUTES, NO_CHECKPOINT, Checkpoints
 from vastmax.embedding.report import EpochCallback
 from vastmax.embedding.run import TrainingRun
-from vastmax.embedding.settings import CheckedSettings, TrainingSettings, checked
+from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings, TrainingSettings, checked
 from vastmax.embedding.start import merged_vocabulary, require_startable
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError
@@ -146,7 +146,7 @@ def train_embeddings(
     )
     if checkpoint is None:
         if resume:
-            raise InputError("resume is True, but there is no checkpoint to go on from; give checkpoint=PATH, too")
+            raise InputError(NO_CHECKPOINT)
         checkpoints = None
     else:
         checkpoints = Checkpoints(checkpoint, settings, minutes=checkpoint_minutes, resume=resume)
@@ -173,11 +173,11 @@ def train(
 ) -> WordVectors:
     """Do what `train_embeddings` does, with settings that were checked beforehand."""
     progress = progress or Silent()
-    callbacks = _functions(callbacks)
+    callbacks = checked_callbacks(callbacks)
     if start is not None:
         require_startable(start, settings)
     text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
-    vocabulary = _trained_vocabulary(text.vocabulary, settings, start)
+    vocabulary = trained_vocabulary(text.vocabulary, settings, start)
     if advise is not None:
         for line in advice(text, vocabulary, settings):
             advise(line)
@@ -186,14 +186,17 @@ def train(
     return run.word_vectors()
 
 
-def _functions(callbacks: object) -> tuple[EpochCallback, ...]:
+def checked_callbacks(callbacks: object) -> tuple[EpochCallback, ...]:
+    """Return them as they are; raise InputError if they are no functions."""
     given = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
     if not isinstance(callbacks, Iterable) or not all(map(callable, given)):
         raise InputError(f"callbacks is {callbacks!r}; expected a list of functions that take an EpochReport")
     return given
 
 
-def _trained_vocabulary(types: Vocabulary, settings: CheckedSettings, start: WordVectors | None) -> Vocabulary:
+def trained_vocabulary(
+    types: Vocabulary, settings: CheckedCommonSettings, start: WordVectors | None = None
+) -> Vocabulary:
     """Return the words that get vectors; at least two, since one word has no other to be told from."""
     if start is None:
         types = types.without(settings.stop_words)

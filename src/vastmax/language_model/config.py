@@ -33,7 +33,7 @@ class ModelConfig:
         encoder_options: by name; see `EncoderKind.options`.
         method_options: by name, as the recipe's function takes them.
         tied: the words that are read and those that are predicted have the same vectors.
-        seed: of the parameters at the start.
+        seed: of the parameters at the start. Those of the encoder do not depend on the method.
 
     Raises:
         InputError: names that do not exist, or a method that needs more than text gives.
@@ -84,14 +84,17 @@ class ModelConfig:
         source: Any = vocabulary
         if "corpus" in recipe.needs:
             source = EncodedText(np.zeros(0, dtype=np.int32) if text is None else text, vocabulary)
+        # How many numbers a head draws differs from method to method; all encoders are to start alike.
+        head_seed, encoder_seed = np.random.SeedSequence(self.seed).generate_state(2, np.uint64)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(int(head_seed))
             head = recipe.build(self.hidden_size, source, **self.method_options)
             if self.tied and not isinstance(head.output, Dense):
                 raise InputError(
                     f"tied words need an output layer with one vector of hidden_size a word; {self.method!r} has "
                     f"{type(head.output).__name__}: leave tied out"
                 )
+            torch.manual_seed(int(encoder_seed))
             encoder = ENCODERS[self.encoder](
                 len(vocabulary),
                 self.hidden_size,

@@ -1,16 +1,33 @@
-"""Which optimiser moves which parameter of a language model."""
+"""Which optimiser moves which parameter of an encoder with a head."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import torch
 from torch import nn
 
-from vastmax.language_model.settings import LanguageModelSettings
 from vastmax.optim import RowAdagrad
 from vastmax.output.rows import RowSparse
 
 
-def optimizers_for(model: nn.Module, settings: LanguageModelSettings) -> list[tuple[torch.optim.Optimizer, float]]:
+class Rates(Protocol):
+    """The part of some settings that optimisers are made by."""
+
+    @property
+    def table_rate(self) -> float:
+        """Learning rate of tables."""
+
+    @property
+    def dense_rate(self) -> float:
+        """Learning rate of all else."""
+
+    @property
+    def weight_decay(self) -> float:
+        """Of all else."""
+
+
+def optimizers_for(model: nn.Module, settings: Rates) -> list[tuple[torch.optim.Optimizer, float]]:
     """(optimiser, its learning rate): row-wise Adagrad for tables, AdamW for all else.
 
     A table is what an embedding or an output layer with a row a word holds itself, whether the objective gives it

@@ -15,7 +15,7 @@ from vastmax.language_model.log import Log
 from vastmax.language_model.run_folder import LOG, RunFolder
 from vastmax.language_model.team import Team
 from vastmax.language_model.text import SENTENCE_END
-from vastmax.language_model.train import Progressed, Trainer, TrainingFailedError
+from vastmax.language_model.train import Progressed, Trainer
 from vastmax.progress import Progress, Silent
 
 
@@ -66,17 +66,11 @@ def train_run(
         log = Log(folder.path / LOG, resume=None if saved is None else saved["log"], events=events)
     progress = (progress if team.leads else None) or Silent()
 
-    def check_finite() -> None:
-        if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
-            raise TrainingFailedError(
-                f"a parameter is no number after step {trainer.progressed.step}; try lower rates, or a max_norm"
-            )
-
     def save() -> None:
         state: dict[str, Any] = {"trainer": trainer.state_dict()}  # gathered: all processes come here
         if log is None:
             return
-        check_finite()
+        trainer.check_finite()
         folder.save_checkpoint({**state, "log": log.state})
 
     last_saved = clock()
@@ -94,7 +88,7 @@ def train_run(
         if log is not None:
             log.epoch(progressed)
         if team.leads and progressed.epochs_since_best == 0:
-            check_finite()
+            trainer.check_finite()
             folder.save_model(model)
         save()
         last_saved = clock()

@@ -115,6 +115,14 @@ class Trainer:
             return True
         return self._out_of_time() if settings.minutes is not None else progressed.epoch >= settings.epochs
 
+    @property
+    def done(self) -> float:
+        """The share of the training that is over, by epochs or minutes; 1 at the end."""
+        if self.settings.minutes is not None:
+            return self.progressed.training_seconds / (60 * self.settings.minutes)
+        of_epoch = min(self.progressed.stretch * self.streams.stretch / self.streams.length, 1.0)
+        return (self.progressed.epoch + of_epoch) / self.settings.epochs
+
     def run(self) -> Progressed:
         """Train to the end, or until told to stop."""
         self.model.train()
@@ -205,7 +213,7 @@ class Trainer:
 
     def _move(self) -> None:
         settings = self.settings
-        share = settings.rate_share(self.progressed.step, self._done())
+        share = settings.rate_share(self.progressed.step, self.done)
         for optimizer, rate in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate * share
@@ -226,6 +234,13 @@ class Trainer:
             f"dense_rate={self.settings.dense_rate}"
         )
 
+    def check_finite(self) -> None:
+        """Raise TrainingFailedError where a parameter is no number: such a state is not to be kept."""
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            raise TrainingFailedError(
+                f"a parameter is no number after step {self.progressed.step}; try lower rates, or a max_norm"
+            )
+
     def _end_of_epoch(self) -> None:
         progressed = self.progressed
         progressed.losses.append(self._loss_sum / max(self._loss_words, 1))
@@ -243,15 +258,8 @@ class Trainer:
         if self._after_epoch is not None:
             self._after_epoch(progressed)
 
-    def _done(self) -> float:
-        """The share of training that is over."""
-        if self.settings.minutes is not None:
-            return self.progressed.training_seconds / (60 * self.settings.minutes)
-        of_epoch = min(self.progressed.stretch * self.streams.stretch / self.streams.length, 1.0)
-        return (self.progressed.epoch + of_epoch) / self.settings.epochs
-
     def _seconds_left(self) -> float:
-        done = min(max(self._done(), 1e-9), 1.0)
+        done = min(max(self.done, 1e-9), 1.0)
         return self.progressed.training_seconds * (1 - done) / done
 
     def _out_of_time(self) -> bool:

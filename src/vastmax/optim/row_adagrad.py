@@ -11,6 +11,10 @@ from torch.optim.optimizer import ParamsT
 from vastmax.optim.row_optimizer import RowOptimizer, check_option
 from vastmax.optim.rows import add_rows_, one_per_row, read_rows, state_dtype, write_rows_
 
+_NUMBERS_AT_ONCE = 2**19
+"""Of the gradient: 2 MB in float32. What is worked out of a large gradient would be as large as it is: memory new to
+the process in each step, and out of the cache between one operation and the next."""
+
 
 class RowAdagrad(RowOptimizer):
     r"""Adagrad (Duchi et al. 2011) with one accumulated square a row: V numbers of state, not V·D.
@@ -70,10 +74,23 @@ class RowAdagrad(RowOptimizer):
                 dtype=state_dtype(parameter.dtype),
                 device=parameter.device,
             )
-        square = gradient.square()
-        if square.dim() > 1:
-            square = square.flatten(1).mean(1)
-        total = read_rows(state["sum"], row_ids).add_(square)
-        write_rows_(state["sum"], row_ids, total)
-        scale = total.sqrt().add_(group["eps"]).reciprocal_()
-        add_rows_(parameter, row_ids, gradient * one_per_row(scale, gradient), alpha=-group["lr"])
+        for piece in _pieces(gradient):
+            sums, table = state["sum"], parameter
+            if row_ids is None:
+                sums, table = sums[piece], table[piece]
+            part, ids = gradient[piece], None if row_ids is None else row_ids[piece]
+            square = part.square()
+            if square.dim() > 1:
+                square = square.flatten(1).mean(1)
+            total = read_rows(sums, ids).add_(square)
+            write_rows_(sums, ids, total)
+            scale = total.sqrt().add_(group["eps"]).reciprocal_()
+            add_rows_(table, ids, part * one_per_row(scale, part), alpha=-group["lr"])
+
+
+def _pieces(gradient: Tensor) -> list[Any]:
+    """What indexes the gradient some rows at a time, so that what is worked out of it stays in the cache."""
+    if gradient.numel() <= _NUMBERS_AT_ONCE:
+        return [...]
+    rows = max(1, _NUMBERS_AT_ONCE * len(gradient) // gradient.numel())
+    return [slice(start, start + rows) for start in range(0, len(gradient), rows)]

@@ -11,7 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from vastmax.distribution.cutoffs import DEFAULT_COST, MAX_CLUSTERS, ProductCost, best_cutoffs, check_cutoffs
+from vastmax.distribution.cutoffs import (
+    DEFAULT_COST,
+    DIV_VALUE,
+    ProductCost,
+    best_cutoffs,
+    check_cutoffs,
+    most_clusters,
+    tail_width,
+)
 from vastmax.errors import InputError
 from vastmax.output.base import Output, Search
 from vastmax.output.cluster_log_prob import cluster_log_prob
@@ -74,7 +82,7 @@ class Adaptive(Output):
         counts: Any,
         cutoffs: Sequence[int] | None = None,
         *,
-        div_value: float = 4.0,
+        div_value: float = DIV_VALUE,
         bias: bool = True,
         batch_size: int = 1024,
         cost: ProductCost = DEFAULT_COST,
@@ -90,7 +98,7 @@ class Adaptive(Output):
         self.hidden_size = hidden_size
         self.vocab_size = len(self.order)
         if cutoffs is None:
-            most = sum(_width(hidden_size, div_value, i) >= 1 for i in range(1, MAX_CLUSTERS + 1))
+            most = most_clusters(hidden_size, div_value=div_value)
             cutoffs = best_cutoffs(counts, batch_size=batch_size, max_clusters=most, cost=cost)
         self.cutoffs = check_cutoffs(cutoffs, self.vocab_size)
         self.div_value = div_value
@@ -99,7 +107,7 @@ class Adaptive(Output):
         self.head = _Cluster(hidden_size, None, self.head_size + len(self.cutoffs), bias, device, dtype)
         self.clusters = nn.ModuleList()
         for i, (start, stop) in enumerate(pairwise(edges), start=1):
-            width = _width(hidden_size, div_value, i)
+            width = tail_width(hidden_size, i, div_value=div_value)
             if width < 1:
                 raise InputError(
                     f"cluster {i} of {len(self.cutoffs)} would be {hidden_size} / {div_value:g}^{i} < 1 wide: "
@@ -277,8 +285,3 @@ class _Cluster(nn.Module):
         dtype = product_dtype(hidden)
         bias = None if self.bias is None else self.bias[words].to(dtype)
         return linear(hidden.to(dtype), self.weight[words].to(dtype), bias).to(score_dtype(dtype))
-
-
-def _width(hidden_size: int, div_value: float, i: int) -> int:
-    """Width of cluster i = 1, 2, …"""
-    return int(hidden_size // div_value**i)

@@ -114,9 +114,18 @@ def _word_name(tree: Tree, word_id: int) -> str:
 
 def _folded_name(tree: Tree, edge: int, share: npt.NDArray[np.float64], num_leaves: int) -> str:
     """Such as "topic: 312 words: the, of, and …", the examples being the heaviest leaves below."""
+    examples = heaviest_words(tree, edge, share, _EXAMPLES)
+    label = _cut(tree.labels[int(tree.children[edge])]) if tree.labels else ""
+    more = " …" if num_leaves > len(examples) else ""
+    unit = "words" if tree.one_leaf_a_word else "leaves"
+    return f"{label + ': ' if label else ''}{num_leaves:,} {unit}: {', '.join(examples)}{more}"
+
+
+def heaviest_words(tree: Tree, edge: int, share: npt.NDArray[np.float64], number: int) -> list[str]:
+    """The names of the heaviest words below an edge, `share` (E,) being the weight of each edge."""
     examples: list[str] = []
     open_edges = [(-float(share[edge]), edge)]
-    while open_edges and len(examples) < _EXAMPLES:
+    while open_edges and len(examples) < number:
         _, edge_now = heapq.heappop(open_edges)
         child = int(tree.children[edge_now])
         if child < 0:
@@ -126,10 +135,7 @@ def _folded_name(tree: Tree, edge: int, share: npt.NDArray[np.float64], num_leav
             continue
         for below in range(int(tree.child_offsets[child]), int(tree.child_offsets[child + 1])):
             heapq.heappush(open_edges, (-float(share[below]), below))
-    label = _cut(tree.labels[int(tree.children[edge])]) if tree.labels else ""
-    more = " …" if num_leaves > len(examples) else ""
-    unit = "words" if tree.one_leaf_a_word else "leaves"
-    return f"{label + ': ' if label else ''}{num_leaves:,} {unit}: {', '.join(examples)}{more}"
+    return examples
 
 
 def _cut(name: str) -> str:

@@ -22,10 +22,10 @@ Device = Annotated[
 ]
 
 
-def require_torch() -> None:
-    """Raise InputError unless PyTorch is installed."""
+def require_torch(what: str = "a language model") -> None:
+    """Raise InputError, which says what for, unless PyTorch is installed."""
     if find_spec("torch") is None:
-        raise InputError("language models need PyTorch, which is not installed: pip install 'vastmax[torch]'")
+        raise InputError(f"{what} needs PyTorch, which is not installed: pip install 'vastmax[torch]'")
 
 
 def checked_device(device: str | None) -> str:

@@ -24,6 +24,26 @@ from vastmax.cli.corpus_options import (
 from vastmax.cli.failure import StoppedError
 from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
+from vastmax.cli.lm.training_options import (
+    CheckpointMinutes,
+    DenseRate,
+    EncoderName,
+    EncoderOption,
+    FinalShare,
+    HeldOut,
+    HiddenSize,
+    MaxNorm,
+    MinCount,
+    PartitionSize,
+    Seed,
+    Streams,
+    Stretch,
+    TableRate,
+    Threads,
+    Valid,
+    WarmupSteps,
+    WeightDecay,
+)
 from vastmax.cli.output import check_output_file, print_json
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
@@ -40,58 +60,42 @@ def train(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="RUN", help="The folder of the run.", show_default=False)
     ],
-    encoder: Annotated[
-        str, typer.Option(metavar="NAME", help="What reads: log-bilinear, feed-forward, lstm, transformer.")
-    ] = "lstm",
+    encoder: EncoderName = "lstm",
     method: Annotated[
         str, typer.Option(metavar="NAME", help="What predicts: softmax, sampled-softmax, nce, adaptive, and others.")
     ] = "sampled-softmax",
-    hidden_size: Annotated[int, typer.Option(metavar="INT", help="Numbers in a hidden vector.")] = 256,
-    encoder_option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Such as num_layers=2; may be given several times.")
-    ] = None,
+    hidden_size: HiddenSize = 256,
+    encoder_option: EncoderOption = None,
     method_option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Such as num_samples=64; may be given several times.")
     ] = None,
     tied: Annotated[bool, typer.Option("--tied", help="Words read and words predicted share their vectors.")] = False,
-    valid: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="Validation text; may be given several times.")
-    ] = None,
-    held_out: Annotated[
-        float, typer.Option(metavar="FLOAT", help="Without --valid: the share at the end of CORPUS for it; 0 for none.")
-    ] = 0.05,
-    min_count: Annotated[int, typer.Option(metavar="INT", help="Words that are rarer than this are <unk>.")] = 2,
+    valid: Valid = None,
+    held_out: HeldOut = 0.05,
+    min_count: MinCount = 2,
     max_final_vocab: MaxFinalVocab = None,
     epochs: Annotated[int, typer.Option(metavar="INT", help="How often the text is read.")] = 5,
     minutes: Annotated[float | None, typer.Option(metavar="FLOAT", help="Train for so long, not by epochs.")] = None,
-    streams: Annotated[int, typer.Option(metavar="INT", help="Parts of the text read side by side.")] = 32,
-    stretch: Annotated[int, typer.Option(metavar="INT", help="Words of each part read at a time.")] = 32,
+    streams: Streams = 32,
+    stretch: Stretch = 32,
     accumulation: Annotated[int, typer.Option(metavar="INT", help="Stretches that make up one step.")] = 1,
-    table_rate: Annotated[
-        float, typer.Option(metavar="FLOAT", help="Learning rate of word vectors (row-wise Adagrad).")
-    ] = 0.1,
-    dense_rate: Annotated[float, typer.Option(metavar="FLOAT", help="Learning rate of all else (AdamW).")] = 2e-3,
-    weight_decay: Annotated[float, typer.Option(metavar="FLOAT", help="Of all else.")] = 0.0,
-    warmup_steps: Annotated[int, typer.Option(metavar="INT", help="Steps over which the rates rise.")] = 100,
-    final_share: Annotated[float, typer.Option(metavar="FLOAT", help="Share of the rates left at the end.")] = 0.1,
-    max_norm: Annotated[
-        float, typer.Option(metavar="FLOAT", help="Gradients are scaled down to this norm; 0 leaves them.")
-    ] = 1.0,
+    table_rate: TableRate = 0.1,
+    dense_rate: DenseRate = 2e-3,
+    weight_decay: WeightDecay = 0.0,
+    warmup_steps: WarmupSteps = 100,
+    final_share: FinalShare = 0.1,
+    max_norm: MaxNorm = 1.0,
     precision: Annotated[
         str, typer.Option(metavar="float32|bfloat16|float16", help="Of products; float16 on GPUs only.")
     ] = "float32",
     patience: Annotated[
         int | None, typer.Option(metavar="INT", help="Stop after so many epochs without a better perplexity.")
     ] = None,
-    partition_size: Annotated[
-        int, typer.Option(metavar="INT", help="For target-sampling: different words of a part of the text.")
-    ] = 4096,
-    seed: Annotated[int, typer.Option(metavar="INT", help="Start of the random numbers.")] = 1,
+    partition_size: PartitionSize = 4096,
+    seed: Seed = 1,
     device: Device = None,
-    threads: Annotated[int | None, typer.Option(metavar="INT", help="Threads.  [default: one a core]")] = None,
-    checkpoint_minutes: Annotated[
-        float, typer.Option(metavar="FLOAT", help="Save so often; also at the ends of epochs, and on Ctrl-C.")
-    ] = 10.0,
+    threads: Threads = None,
+    checkpoint_minutes: CheckpointMinutes = 10.0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in RUN, with the same text and options.")
     ] = False,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
-import re
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +11,13 @@ from numpy.typing import NDArray
 
 from vastmax.embedding.word_map.layout import Layout
 from vastmax.embedding.word_map.near import ABSENT, nearest_words
+from vastmax.html_page import filled, json_in_html, source
 from vastmax.progress import Progress
 
 if TYPE_CHECKING:
     from vastmax.embedding.word_vectors import WordVectors
 
+PACKAGE = "vastmax.embedding.word_map"
 NEIGHBOURS = 10
 PROGRAM = ("data.js", "camera.js", "labels.js", "drawing.js", "gestures.js", "search.js", "details.js", "main.js")
 """Parts of the program in the order in which they stand in the page; each uses those before it."""
@@ -29,13 +28,11 @@ def page(vectors: WordVectors, layout: Layout, title: str, *, skip: int, progres
     parts = {
         "title": html.escape(title),
         "meaning": html.escape(f"{layout.meaning_of_places} {layout.meaning_of_shades}"),
-        "style": _source("page.css"),
-        "data": _json_in_html(_data(vectors, layout, skip, progress)),
-        "program": "\n".join(_source(name) for name in PROGRAM),
+        "style": source(PACKAGE, "page.css"),
+        "data": json_in_html(_data(vectors, layout, skip, progress)),
+        "program": source(PACKAGE, *PROGRAM),
     }
-    # One pass: what is filled in is never looked through for marks again.
-    whole = re.sub(r"<!-- fill in: (\w+) -->", lambda mark: parts[mark[1]], _source("page.html"))
-    return whole.encode("utf-8", "replace").decode("utf-8")  # a title from the shell may hold half a character
+    return filled(PACKAGE, "page.html", parts)
 
 
 def _data(vectors: WordVectors, layout: Layout, skip: int, progress: Progress) -> dict[str, Any]:
@@ -64,12 +61,3 @@ def _fitted(places: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _base64(numbers: NDArray[Any], kind: str) -> str:
     return base64.b64encode(np.ascontiguousarray(numbers, dtype=kind).tobytes()).decode("ascii")
-
-
-def _json_in_html(value: Any) -> str:
-    """JSON in plain ASCII that no HTML parser sees an end tag or a comment in, whatever the words are."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _source(name: str) -> str:
-    return (resources.files("vastmax.embedding.word_map") / "web" / name).read_text(encoding="utf-8")

@@ -1,0 +1,159 @@
+"""How `vastmax advise` shows its advice: tables of what was found, then words."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable
+
+from vastmax.cli.output import print_table
+from vastmax.compare.advice import Advice, Measurement, Reasoned
+from vastmax.compare.advice.costs import describe_bytes
+
+_WIDEST_TEXT = 100
+"""Columns of running text: longer lines are hard to read, whatever the terminal."""
+
+
+def print_advice(advice: Advice) -> None:
+    """Facts, what a smaller vocabulary would leave, costs, timings if there are any, and what to do."""
+    _print_facts(advice)
+    if advice.cuts:
+        print_table(
+            "a smaller vocabulary",
+            ["min count", "words", "of the text unknown"],
+            [[f"{cut.min_count}", f"{cut.words:,}", _percent(cut.unknown_share)] for cut in advice.cuts],
+            key="min count",
+        )
+    _print_costs(advice)
+    if advice.measurement is not None:
+        _print_measurement(advice, advice.measurement)
+    _print_choice(advice)
+
+
+def _print_facts(advice: Advice) -> None:
+    facts = advice.facts
+    rows = [
+        ["words", f"{facts.types:,}"],
+        ["length of the text", f"{facts.tokens:,}"],
+        ["unigram entropy, bits", f"{facts.entropy_bits:.2f}"],
+        ["unigram perplexity", f"{facts.unigram_perplexity:,.0f}"],
+        ["bits to number the words", f"{facts.log2_types:.2f}"],
+        ["expected path, balanced tree", f"{facts.balanced_code_bits:.2f}"],
+        ["expected path, Huffman tree", f"{facts.huffman_code_bits:.2f}"],
+        *([f"the {size:,} most frequent words", _percent(share)] for size, share in advice.coverage.items()),
+        ["classes, two-level", f"{advice.num_classes:,}"],
+        ["cut-offs, adaptive", " ".join(f"{cutoff:,}" for cutoff in advice.cutoffs) or "none"],
+        ["blocks, differentiated", " ".join(f"{size:,}×{width}" for size, width in advice.blocks)],
+    ]
+    print_table("the words", ["", ""], rows)
+
+
+def _print_costs(advice: Advice) -> None:
+    how = "timed here" if advice.measurement else f"expected on {advice.machine.name}"
+    title = f"the output layer, {advice.hidden_size} wide, {advice.batch_size:,} words a step: {how}"
+    columns = ["method", "step", "gain", "a score", "best word", "memory"]
+    rows = [
+        [
+            cost.method,
+            _duration(cost.step_seconds),
+            _gain(cost.gain),
+            _duration(cost.score_seconds) + ("*" if cost.scores_unnormalised else ""),
+            ("~" if cost.best_of_unigrams else "") + _duration(cost.best_seconds),
+            describe_bytes(cost.training_bytes),
+        ]
+        for cost in sorted(advice.costs, key=lambda cost: cost.step_seconds)
+    ]
+    print_table(title, columns, rows, key="cost")
+    _print_text(
+        "step: forward, backward and optimiser for the whole batch; gain: the softmax's step over it; a score: log p "
+        "of one given word, * raw and so not normalised; best word: of one context, by exact search, ~ if the model is "
+        "as sure as the unigrams, less if it is surer; memory: parameters, optimiser state and gradient."
+    )
+
+
+def _print_measurement(advice: Advice, measurement: Measurement) -> None:
+    rows, left_out = [], []
+    for timing in measurement.timings:
+        if timing.seconds is None:
+            left_out.append(f"{timing.method} was not timed: {timing.left_out}.")
+            continue
+        expected = advice.cost(timing.method).predicted_step_seconds * measurement.slowness
+        off = measurement.predicted_over_timed[timing.method]
+        scaled = "" if timing.examples == advice.batch_size else f"from {timing.examples}"
+        rows.append([timing.method, _duration(expected), _duration(timing.seconds), f"{off:.2f}", scaled])
+    title = f"steps timed on {measurement.machine.name}, beside what was foreseen"
+    print_table(title, ["method", "foreseen", "timed", "ratio", "words"], rows, key="timed")
+    _print_text(measurement.verdict())
+    if any(timing.seconds is not None and timing.examples < advice.batch_size for timing in measurement.timings):
+        _print_text("Where a number of words stands beside, so many were timed, and the time scaled up to the batch.")
+    for line in left_out:
+        _print_text(line)
+
+
+def _print_choice(advice: Advice) -> None:
+    choice = advice.choice
+    _print_heading(f"Take ({_PURPOSES[advice.purpose]}; a {choice.size} vocabulary for this width and batch)")
+    if not choice.take:
+        _print_text("Nothing fits into the memory allowed: allow more, or leave out rare words (--min-count).")
+    _print_reasoned(choice.take, numbered=True)
+    if choice.avoid:
+        _print_heading("Avoid")
+        _print_reasoned(choice.avoid, numbered=False)
+    _print_heading("Remember")
+    for note in choice.notes:
+        _print_text(note, bullet="- ")
+
+
+_PURPOSES = {
+    "train": "to train a language model",
+    "score": "to score given words fast",
+    "best-word": "to find the best word fast",
+    "vectors": "for vectors",
+}
+
+
+def _print_reasoned(reasoned: Iterable[Reasoned], *, numbered: bool) -> None:
+    for number, each in enumerate(reasoned, start=1):
+        _print_text(f"{each.method}: {each.why}", bullet=f"{number}. " if numbered else "- ")
+
+
+def _print_heading(text: str) -> None:
+    print(f"\n{text}" if not sys.stdout.isatty() else f"\n  {text}")
+
+
+def _print_text(text: str, *, bullet: str = "") -> None:
+    """Wrapped on a terminal, in line with the tables; one line elsewhere."""
+    if not sys.stdout.isatty():
+        print(bullet + text)
+        return
+    columns = min(_WIDEST_TEXT, shutil.get_terminal_size().columns)
+    margin = "  "
+    print(
+        textwrap.fill(
+            text,
+            width=columns,
+            initial_indent=margin + bullet,
+            subsequent_indent=margin + " " * len(bullet),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
+
+
+def _duration(seconds: float) -> str:
+    """`1.2 s`, `34 ms`, `5.6 µs`: two digits."""
+    unit, size = next((each for each in _UNITS if seconds >= 0.995 * each[1]), _UNITS[-1])
+    value = seconds / size
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
+
+
+_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+
+
+def _gain(gain: float) -> str:
+    return f"{gain:.1f}×" if gain < 9.95 else f"{gain:,.0f}×"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

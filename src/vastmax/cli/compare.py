@@ -1,0 +1,311 @@
+"""`vastmax compare`: which approximation to use, found out on the user's own text."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vastmax.cli.corpus_options import (
+    Column,
+    CorpusSources,
+    DecodingErrors,
+    Errors,
+    Lowercase,
+    MaxFinalVocab,
+    UseCache,
+    open_corpus,
+)
+from vastmax.cli.failure import StoppedError, complain
+from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
+from vastmax.cli.lm.stopping import StopSignals
+from vastmax.cli.lm.training_options import (
+    DenseRate,
+    EncoderName,
+    EncoderOption,
+    FinalShare,
+    HeldOut,
+    HiddenSize,
+    MaxNorm,
+    MinCount,
+    PartitionSize,
+    Seed,
+    Streams,
+    Stretch,
+    TableRate,
+    Threads,
+    Valid,
+    WarmupSteps,
+)
+from vastmax.cli.output import check_output_file, print_json, print_table
+from vastmax.cli.vectors_argument import AsJson
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.compare.results import MethodResult, Race
+    from vastmax.compare.settings import RaceSettings
+    from vastmax.text import Corpus
+
+EXIT_METHOD_FAILED = 3
+"""The race was run to its end, and some of its methods failed."""
+
+YARDSTICK = "softmax"
+
+
+def compare(
+    context: typer.Context,
+    corpus: CorpusSources,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the race.", show_default=False)
+    ],
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…|all",
+            help="Which methods run.  [default: softmax,hierarchical-softmax,two-level,adaptive,sampled-softmax,nce]",
+        ),
+    ] = None,
+    encoder: EncoderName = "lstm",
+    minutes_each: Annotated[
+        float | None, typer.Option(metavar="FLOAT", help="Training of each method.  [default: 3]")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="INT", help="Train each method so often on the text, not for a time.")
+    ] = None,
+    tune: Annotated[
+        int,
+        typer.Option(metavar="INT", help="Short trials in which each method looks for its learning rates; 0: none."),
+    ] = 0,
+    trial_share: Annotated[float, typer.Option(metavar="FLOAT", help="What a trial takes, in budgets.")] = 0.1,
+    valid: Valid = None,
+    held_out: HeldOut = 0.05,
+    min_count: MinCount = 2,
+    max_final_vocab: MaxFinalVocab = None,
+    hidden_size: HiddenSize = 256,
+    encoder_option: EncoderOption = None,
+    method_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METHOD.NAME=VALUE", help="Such as nce.num_samples=64; may be given several times."),
+    ] = None,
+    points: Annotated[int, typer.Option(metavar="INT", help="How often the perplexity is measured on the way.")] = 12,
+    curve_words: Annotated[
+        int, typer.Option(metavar="INT", help="Validation words for that; at the end all of them are read.")
+    ] = 20_000,
+    streams: Streams = 32,
+    stretch: Stretch = 32,
+    table_rate: TableRate = 0.1,
+    dense_rate: DenseRate = 2e-3,
+    warmup_steps: WarmupSteps = 100,
+    final_share: FinalShare = 0.1,
+    max_norm: MaxNorm = 1.0,
+    partition_size: PartitionSize = 4096,
+    seed: Seed = 1,
+    device: Device = None,
+    threads: Threads = None,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(metavar="FLOAT", help="Save the method under way so often; also on Ctrl-C.")
+    ] = 10.0,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the race in DIR, with the same text and options; further methods may be named."
+        ),
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="With --resume: run the methods that failed once more.")
+    ] = False,
+    lowercase: Lowercase = False,
+    errors: Errors = DecodingErrors.STRICT,
+    column: Column = None,
+    cache: UseCache = True,
+    as_json: AsJson = False,
+) -> None:
+    """Race output methods against each other on your text: same encoder, same start, same batches, same budget.
+
+    Perplexity is exact and normalised for every method. DIR holds report.json and a run for each method, for
+    vastmax lm. The exit code is 3 if the race was run to its end and a method failed; the others' results are there.
+
+    \b
+    Examples:
+      vastmax compare corpus.txt -o race
+      vastmax compare corpus.txt --methods softmax,nce,adaptive --minutes-each 10 -o race
+      vastmax compare train.txt --valid valid.txt --methods all --epochs 1 --tune 5 -o race
+      vastmax compare corpus.txt --methods nce --method-option nce.num_samples=25 --epochs 2 -o race
+      vastmax compare corpus.txt -o race --resume
+    """
+    require_torch()
+    from vastmax.compare.folder import REPORT, RaceFolder, check_same_settings
+    from vastmax.compare.race import run_race
+    from vastmax.compare.settings import DEFAULT_METHODS, DEFAULT_MINUTES, RaceSettings
+    from vastmax.encoder.registry import ENCODERS
+    from vastmax.language_model import LanguageModelSettings, ModelConfig
+    from vastmax.language_model.options import parsed_options
+    from vastmax.language_model.text import training_text
+    from vastmax.progress import console_progress
+    from vastmax.recipes import RECIPES
+
+    if minutes_each is not None and epochs is not None:
+        raise InputError("--minutes-each and --epochs are two budgets; give one of them")
+    if retry_failed and not resume:
+        raise InputError("--retry-failed is about a race that was run; give --resume, too")
+    training = LanguageModelSettings(
+        minutes=(minutes_each or DEFAULT_MINUTES) if epochs is None else None,
+        epochs=1 if epochs is None else epochs,
+        num_streams=streams,
+        stretch=stretch,
+        table_rate=table_rate,
+        dense_rate=dense_rate,
+        warmup_steps=warmup_steps,
+        final_share=final_share,
+        max_norm=max_norm or None,
+        partition_size=partition_size,
+        seed=seed,
+    )
+    chosen = DEFAULT_METHODS if methods is None else tuple(RECIPES) if methods == "all" else _names(methods)
+    ModelConfig(encoder)  # which checks the name, before its options are looked at
+    settings = RaceSettings(
+        methods=chosen,
+        encoder=encoder,
+        hidden_size=hidden_size,
+        encoder_options=parsed_options(
+            ENCODERS[encoder].build, encoder_option or (), of=encoder, allowed=ENCODERS[encoder].options
+        ),
+        method_options=_method_options(chosen, method_option or ()),
+        training=training,
+        trials=tune,
+        trial_share=trial_share,
+        points=points,
+        curve_words=curve_words,
+        threads=threads,
+        device=checked_device(device),
+    )
+    folder = RaceFolder(output)
+    if resume:
+        check_same_settings(folder.read(), settings.as_dict())
+    else:
+        folder.check_free()
+    check_output_file(output / REPORT if output.is_dir() else output)
+
+    command = shlex.join(["vastmax", *context.obj, *([] if resume else ["--resume"])])
+    with console_progress() as progress:
+
+        def read(sources: list[str]) -> Corpus:
+            return open_corpus(
+                sources, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
+            )
+
+        text = training_text(
+            read(corpus),
+            read(valid) if valid else None,
+            held_out=held_out,
+            min_count=min_count,
+            max_size=max_final_vocab,
+        )
+        print(_expectation(settings), file=sys.stderr)
+        with StopSignals() as stop, _told_how(output, command):
+            race = run_race(
+                text,
+                settings,
+                output,
+                facts={"sources": corpus, "validation_sources": valid, "lowercase": lowercase},
+                resume=resume,
+                retry_failed=retry_failed,
+                save_minutes=checkpoint_minutes,
+                stop=stop,
+                progress=progress,
+            )
+    if not race.complete:
+        verb = "terminated" if stop.exit_code == 143 else "interrupted"
+        raise StoppedError(f"{verb}; {output} holds what was found so far; go on with: {command}", stop.exit_code)
+    _print(race, as_json=as_json)
+    failed = [method for method in race.methods if method.status == "failed"]
+    for method in failed:
+        complain(f"{method.method} failed: {method.error}")
+    if failed:
+        raise typer.Exit(EXIT_METHOD_FAILED)
+
+
+def _names(methods: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in methods.split(",") if name.strip())
+
+
+def _method_options(methods: Sequence[str], assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Options by method, from METHOD.NAME=VALUE."""
+    from vastmax.language_model.options import parsed_options
+    from vastmax.recipes import RECIPES
+
+    by_method: dict[str, list[str]] = {}
+    for assignment in assignments:
+        method, dot, rest = assignment.partition(".")
+        if not dot or "=" in method:
+            raise InputError(f"--method-option is {assignment!r}; expected METHOD.NAME=VALUE, as in nce.num_samples=64")
+        if method not in methods or method not in RECIPES:
+            raise InputError(
+                f"--method-option {assignment} is for {method!r}, which does not run; expected {', '.join(methods)}"
+            )
+        by_method.setdefault(method, []).append(rest)
+    return {method: parsed_options(RECIPES[method].build, given, of=method) for method, given in by_method.items()}
+
+
+def _expectation(settings: RaceSettings) -> str:
+    from vastmax.progress import describe_seconds
+
+    count = len(settings.methods)
+    each = f"{count} method{'s' if count > 1 else ''}, {settings.budget} each"
+    if settings.trials:
+        each += f" and {settings.trials} trials of {settings.trial_share:g} of that"
+    seconds = settings.expected_seconds
+    if seconds is None:
+        return f"Race: {each}."
+    return f"Race: {each}: {describe_seconds(seconds)} of training in all, and the time to measure."
+
+
+@contextmanager
+def _told_how(output: Path, command: str) -> Iterator[None]:
+    """Say what is kept when somebody cannot wait until the method under way has saved."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StoppedError(f"interrupted at once; {output} keeps what was saved; go on with: {command}") from None
+
+
+def _print(race: Race, *, as_json: bool) -> None:
+    if as_json:
+        print_json(race.to_json())
+        return
+    goal = _goal(race)
+    yardstick = next((method for method in race.finished if method.method == YARDSTICK), None)
+    columns = ["method", "perplexity", "words/s", f"against {YARDSTICK}", "measured words/s", "parameters", "memory"]
+    columns.insert(4, "time to it" if goal is None else f"time to {goal:,.1f}")
+    print_table("race", columns, [_row(method, yardstick, goal) for method in race.methods])
+
+
+def _goal(race: Race) -> float | None:
+    """The perplexity whose time is shown: what the yardstick ended with, else what all have reached."""
+    ends = {method.method: method.curve[-1].perplexity for method in race.finished}
+    return ends.get(YARDSTICK, max(ends.values(), default=None))
+
+
+def _row(method: MethodResult, yardstick: MethodResult | None, goal: float | None) -> list[str]:
+    if method.status != "finished":
+        return [method.method, method.status, "", "", "", "", "", ""]
+    from vastmax.progress import describe_seconds
+
+    speed, base = method.training_words_per_second, yardstick and yardstick.training_words_per_second
+    seconds = None if goal is None else method.seconds_to(goal)
+    measured = method.evaluation_words_per_second
+    return [
+        method.method,
+        f"{method.perplexity:,.1f}" + ("" if method.normalised else " (a bound)"),
+        f"{speed:,.0f}" if speed else "–",
+        f"{speed / base:.1f}×" if speed and base else "–",
+        "–" if seconds is None else describe_seconds(seconds),
+        f"{measured:,.0f}" if measured else "–",
+        f"{method.parameters:,}",
+        "–" if method.peak_bytes is None else f"{method.peak_bytes / 1e6:,.0f} MB",
+    ]

@@ -1,0 +1,236 @@
+"""The real steps, timed on this machine: head forward, backward and through the optimisers of language models."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from vastmax.compare.advice.machine import Machine
+from vastmax.compare.advice.measurement import Timing
+from vastmax.compare.advice.words import Words
+from vastmax.compare.advice.work import DEFAULT_PARTITION_WORDS, METHOD_WORK, Setting
+from vastmax.distribution.counts import floored_counts
+from vastmax.head import Head
+from vastmax.language_model.optimizers import optimizers_for
+from vastmax.language_model.settings import LanguageModelSettings
+from vastmax.output.dense import Dense
+from vastmax.progress import Progress, Silent
+from vastmax.proposal.target_partition import Partition
+from vastmax.recipes import RECIPES
+
+MOST_STEPS = 15
+"""Of one method: the median of as many is steady enough."""
+
+_STEADY_STEPS = 3
+_LONG_STEP_SECONDS = 0.1
+"""So many steps are timed even when time is up, unless they are longer than this."""
+
+_TINY_RATE = 1e-9
+
+_FEWEST_EXAMPLES = 32
+"""A batch is not cut below this to save time: the costs of small batches are others."""
+
+_MOST_PAIRS = 2_000_000
+"""Tokens whose pairs of words are counted for a proposal that wants them; more change the draws, not their cost."""
+
+_SHARE_OF_MEMORY = 0.8
+"""Of the memory that is free: what a method may take before it is left out."""
+
+
+def time_methods(
+    source: Any,
+    words: Words,
+    hidden_size: int,
+    batch_size: int,
+    machine: Machine,
+    *,
+    methods: Sequence[str],
+    budget_seconds: float,
+    progress: Progress | None = None,
+) -> list[Timing]:
+    """Time a training step of each method, for about `budget_seconds` in all, the making of the layers included.
+
+    Args:
+        source: what recipes are built from: a `Corpus` or view of one, a `Vocabulary`, or counts alone; methods that
+            need more than it has are left out, with the reason.
+        words: the same, checked.
+        hidden_size: D.
+        batch_size: N; a method whose step would take too long is timed with fewer examples.
+        machine: the constants by which that is foreseen.
+        methods: their names.
+        budget_seconds: roughly kept.
+        progress: told of each method.
+    """
+    progress = progress or Silent()
+    bench = _Bench(source, words, hidden_size)
+    ends = time.perf_counter() + budget_seconds
+    found = []
+    progress.begin("timing each method's step", len(methods), "methods")
+    # The long ones last: what the short ones leave of their share is theirs.
+    by_length = sorted(
+        methods, key=lambda name: machine.seconds(METHOD_WORK[name](Setting(words, hidden_size, batch_size)).train)
+    )
+    for position, name in enumerate(by_length):
+        progress.update(position, method=name)
+        share = max(0.0, ends - time.perf_counter()) / (len(methods) - position)
+        found.append(_time_method(bench, name, batch_size, machine, share))
+    progress.update(len(methods))
+    progress.end()
+    return sorted(found, key=lambda timing: methods.index(timing.method))
+
+
+def _time_method(bench: _Bench, name: str, batch_size: int, machine: Machine, share: float) -> Timing:
+    lacking = bench.lacks(name)
+    if lacking is not None:
+        return Timing(name, left_out=lacking)
+    whole = METHOD_WORK[name](Setting(bench.words, bench.hidden_size, batch_size))
+    free = _free_bytes()
+    if free is not None and whole.training_bytes > _SHARE_OF_MEMORY * free:
+        return Timing(
+            name, left_out=f"it takes {whole.training_bytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB of memory are free"
+        )
+    started = time.perf_counter()
+    head = bench.head(name)
+    left = share - (time.perf_counter() - started)
+    examples, expected = batch_size, machine.seconds(whole.train)
+    # Two steps at least should fit: one that warms up, one that counts.
+    while 2 * expected > max(left, 0.5 * share) and examples > _FEWEST_EXAMPLES:
+        examples = max(_FEWEST_EXAMPLES, examples // 2)
+        expected = _train_seconds(bench, name, examples, machine)
+    began, cpu_began = time.perf_counter(), time.process_time()
+    seconds = _step_seconds(bench, head, name, examples, until=started + share)
+    cpu_share = (time.process_time() - cpu_began) / (time.perf_counter() - began)
+    scale = machine.seconds(whole.train) / expected if examples < batch_size else 1.0
+    return Timing(name, median(seconds) * scale, median(seconds), examples, len(seconds), cpu_share)
+
+
+def _train_seconds(bench: _Bench, name: str, examples: int, machine: Machine) -> float:
+    return machine.seconds(METHOD_WORK[name](Setting(bench.words, bench.hidden_size, examples)).train)
+
+
+def _step_seconds(bench: _Bench, head: Head, name: str, examples: int, *, until: float) -> list[float]:
+    """Of each step after the first, as many as there is time for and one at least."""
+    # Rates so small that the layer stays as it was made: what is learned from these data is of no use to the next.
+    settings = LanguageModelSettings(table_rate=_TINY_RATE, dense_rate=_TINY_RATE)
+    optimizers = [optimizer for optimizer, _ in optimizers_for(head, settings)]
+    batches = bench.batches(name, examples)
+    seconds: list[float] = []
+    for number in range(MOST_STEPS + 1):
+        hidden, target, context = next(batches)
+        began = time.perf_counter()
+        head(hidden, target, context=context).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        ended = time.perf_counter()
+        if number > 0:
+            seconds.append(ended - began)
+        enough = len(seconds) >= _STEADY_STEPS or (seconds and seconds[-1] > _LONG_STEP_SECONDS)
+        if enough and ended + seconds[-1] > until:
+            break
+    return seconds
+
+
+class _Bench:
+    """What the timings of one case share: the data, and one table of vectors for all methods that have such a table."""
+
+    def __init__(self, source: Any, words: Words, hidden_size: int) -> None:
+        self.source, self.words, self.hidden_size = source, words, hidden_size
+        self._generator = np.random.default_rng(0)
+        self._cumulative = np.cumsum(floored_counts(words.counts))
+        self._dense: Dense | None = None
+
+    def lacks(self, name: str) -> str | None:
+        """What the recipe needs and the source has not."""
+        needs = RECIPES[name].needs
+        if "corpus" in needs and not hasattr(self.source, "encode_with") and not hasattr(self.source, "blocks"):
+            return "it counts pairs of words, for which the text itself is needed"
+        if "words" in needs and not hasattr(self.source, "words"):
+            if hasattr(self.source, "vocabulary"):
+                return None
+            return "it spells words out, and only counts were given"
+        return None
+
+    def head(self, name: str) -> Head:
+        """The recipe's head. Layers that are a plain table share one: to fill it anew each time takes seconds."""
+        recipe = RECIPES[name]
+        source = self.source
+        if hasattr(source, "vocabulary"):
+            source = _FewTokens(source) if "corpus" in recipe.needs else source.vocabulary
+        if "words" in recipe.needs:
+            self._dense = None  # its memory is free for others; it comes before none of the sampled ones in time
+        if "words" not in recipe.needs:
+            narrow = _narrow(recipe, source)
+            if narrow is not None:
+                self._dense = self._dense or Dense(self.hidden_size, self.words.vocab_size)
+                return Head(self._dense, narrow.objective)
+        gc.collect()
+        return recipe(self.hidden_size, source)
+
+    def batches(self, name: str, examples: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, dict[str, Any] | None]]:
+        """Hidden vectors, targets from the counts, and the context that the recipe needs."""
+        generator = torch.Generator().manual_seed(0)
+        hidden = torch.randn(examples, self.hidden_size, generator=generator)
+        needs = RECIPES[name].needs
+        while True:
+            target = self._draw(examples)
+            context: dict[str, Any] = {}
+            if "context:previous_word_id" in needs:
+                context["previous_word_id"] = self._draw(examples)
+            if "context:partition" in needs:
+                context["partition"] = self._partition(target)
+            yield hidden.detach().clone().requires_grad_(), target, context or None
+
+    def _draw(self, number: int) -> torch.Tensor:
+        uniform = self._generator.random(number) * self._cumulative[-1]
+        return torch.from_numpy(np.searchsorted(self._cumulative, uniform, side="right").astype(np.int64))
+
+    def _partition(self, target: torch.Tensor) -> Partition:
+        """As many different words as a partition holds when it is closed, the batch's targets among them."""
+        size = min(DEFAULT_PARTITION_WORDS, self.words.vocab_size)
+        others = torch.from_numpy(self._generator.permutation(self.words.vocab_size))
+        distinct = torch.unique(target)
+        others = others[~torch.isin(others, distinct)][: max(0, size - len(distinct))]
+        return Partition.of(torch.cat([distinct, others]))
+
+
+class _FewTokens:
+    """A corpus of which no more than `_MOST_PAIRS` tokens are looked at."""
+
+    def __init__(self, source: Any) -> None:
+        self.vocabulary = source.vocabulary
+        self._encoded = source.encode_with(source.vocabulary) if hasattr(source, "encode_with") else source
+
+    def blocks(self) -> Iterator[Any]:
+        seen = 0
+        for ids, offsets in self._encoded.blocks():
+            yield ids, offsets
+            seen += len(ids)
+            if seen >= _MOST_PAIRS:
+                return
+
+
+def _narrow(recipe: Any, source: Any) -> Head | None:
+    """The recipe's head at a width of 1, if its layer is a plain table: its objective serves any width."""
+    if recipe.name in ("adaptive", "differentiated", "hierarchical-softmax", "two-level"):
+        return None
+    head: Head = recipe(1, source)
+    return head if type(head.output) is Dense else None
+
+
+def _free_bytes() -> int | None:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None

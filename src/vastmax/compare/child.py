@@ -1,0 +1,116 @@
+"""The process in which one method runs: a job comes in on standard input, messages go out on standard output.
+
+The job is one line of JSON. When standard input ends the process is to stop: so it also does when its parent is gone.
+Messages are lines of JSON: {"result": …} with a `MethodResult`, {"done": share, …readings}; the last one is
+{"over": "finished" | "stopped" | "failed"}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+
+from vastmax.compare.contestant import Contestant
+from vastmax.compare.folder import RaceFolder
+from vastmax.compare.results import MethodResult
+from vastmax.compare.settings import RaceSettings
+from vastmax.errors import InputError
+
+SECONDS_BETWEEN_MESSAGES = 0.2
+"""Of progress: nobody reads faster."""
+
+
+class _Teller:
+    """Writes messages, and gives up quietly when nobody listens any more."""
+
+    def __init__(self, stream: TextIO, stop: threading.Event) -> None:
+        self._stream, self._stop = stream, stop
+        self._next = 0.0
+
+    def result(self, result: MethodResult) -> None:
+        self._write({"result": result.to_json()})
+
+    def progress(self, done: float, readings: Mapping[str, float | str]) -> None:
+        if done >= 1 or time.monotonic() >= self._next:
+            self._next = time.monotonic() + SECONDS_BETWEEN_MESSAGES
+            self._write({"done": done, **readings})
+
+    def over(self, how: str) -> None:
+        self._write({"over": how})
+
+    def _write(self, message: Mapping[str, Any]) -> None:
+        try:
+            print(json.dumps(message), file=self._stream, flush=True)
+        except BrokenPipeError:
+            self._stop.set()
+
+
+def main() -> None:
+    """Do the job that standard input names."""
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and says so
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    # What libraries print must not mix with the messages.
+    teller = _Teller(os.fdopen(os.dup(1), "w", encoding="utf-8"), stop)
+    os.dup2(2, 1)
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_listen, args=(stop,), daemon=True).start()
+    settings = RaceSettings.from_dict(job["settings"])
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    folder = RaceFolder(Path(job["folder"]))
+    latest = MethodResult.from_json(job["before"])
+
+    def tell_result(result: MethodResult) -> None:
+        nonlocal latest
+        latest = result
+        teller.result(result)
+
+    try:
+        contestant = Contestant(
+            latest,
+            settings,
+            folder.read_text(),
+            folder.run_path(latest.method),
+            facts=job["facts"],
+            save_minutes=job["save_minutes"],
+            tell_result=tell_result,
+            tell_progress=teller.progress,
+            stop=stop.is_set,
+        )
+        status = contestant.run().status
+    except Exception as error:  # whatever it is, the other methods run
+        if not isinstance(error, InputError):
+            traceback.print_exc()
+        teller.result(replace(latest, status="failed", error=_described(error)))
+        status = "failed"
+    teller.over("stopped" if status == "running" else status)
+
+
+def _listen(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()
+
+
+def _described(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, InputError):
+        return text
+    if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text.lower():
+        return f"out of memory ({text})"
+    return f"{type(error).__name__}: {text}"
+
+
+if __name__ == "__main__":
+    main()

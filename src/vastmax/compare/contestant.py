@@ -1,0 +1,140 @@
+"""One method's part of a race: rates searched for, then the run itself; stopped and gone on with at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vastmax.compare.findings import Findings
+from vastmax.compare.measured_run import MeasuredRun, TellProgress
+from vastmax.compare.measuring import Measuring, StoppedError
+from vastmax.compare.results import MethodResult
+from vastmax.compare.settings import RaceSettings
+from vastmax.compare.tuning import best_rates, next_rates, start_rates, trial_settings
+from vastmax.language_model.run_folder import CHECKPOINT, RunFolder
+from vastmax.language_model.text import SENTENCE_END, TrainingText
+from vastmax.language_model.train import Progressed, Trainer, TrainingFailedError
+
+
+class Contestant:
+    """Takes a method from its start, or from where it was stopped, to its result.
+
+    Args:
+        before: what was found before: the method's name at least. The search for rates goes on after its trials; one
+            that was stopped is begun again, and so gives what it would have given.
+        settings: of the race.
+        text: with validation text.
+        path: of the method's run folder, new, or with a checkpoint to go on from.
+        facts: of the text, for the run folder.
+        save_minutes: how often the state is saved within the training.
+        tell_result: called with each new state of the result.
+        tell_progress: called after each step.
+        stop: asked after each step and while measuring.
+    """
+
+    def __init__(
+        self,
+        before: MethodResult,
+        settings: RaceSettings,
+        text: TrainingText,
+        path: Path,
+        *,
+        facts: dict[str, Any],
+        save_minutes: float,
+        tell_result: Callable[[MethodResult], None],
+        tell_progress: TellProgress,
+        stop: Callable[[], bool],
+    ) -> None:
+        _wake_up(settings.device)
+        self._model = settings.model(before.method)
+        self._settings, self._text, self._path, self._facts = settings, text, path, facts
+        self._save_minutes, self._tell_progress, self._stop = save_minutes, tell_progress, stop
+        self._findings = Findings(before, settings.device, tell_result)
+        self._measuring = Measuring(text, curve_words=settings.curve_words, training=settings.training, stop=stop)
+
+    def run(self) -> MethodResult:
+        """To the end, or until told to stop: then the state is saved, and the result still "running".
+
+        Raises:
+            InputError: the method does not fit the text.
+            TrainingFailedError: it cannot be trained at these rates.
+        """
+        try:
+            MeasuredRun(
+                self._folder(),
+                self._text,
+                self._measuring,
+                self._findings,
+                points=self._settings.points,
+                device=self._settings.device,
+                clock=self._settings.clock,
+                tell_progress=lambda done, readings: self._tell(self._search_share + done, readings),
+                stop=self._stop,
+                save_minutes=self._save_minutes,
+            ).run()
+        except StoppedError:
+            return self._findings.result
+        self._findings.add(status="finished")
+        (self._path / CHECKPOINT).unlink(missing_ok=True)  # nobody goes on from here
+        return self._findings.result
+
+    @property
+    def _search_share(self) -> float:
+        """What the search for rates takes, in budgets."""
+        return self._settings.trials * self._settings.trial_share
+
+    def _tell(self, budgets: float, readings: Mapping[str, float | str]) -> None:
+        self._tell_progress(min(budgets / (self._search_share + 1), 1.0), readings)
+
+    def _folder(self) -> RunFolder:
+        if (self._path / CHECKPOINT).exists():
+            return RunFolder.open(self._path)
+        self._findings.add(rates=self._best_rates() if self._settings.trials else start_rates(self._settings))
+        training = self._settings.trained_with(self._findings.result.rates)
+        return RunFolder(self._path, self._model, training, self._facts, self._text.vocabulary)
+
+    def _best_rates(self) -> dict[str, float]:
+        while len(self._findings.result.trials) < self._settings.trials:
+            tried = self._findings.result.trials
+            rates = next_rates(tried, start_rates(self._settings))
+            if rates is None:  # the best so far is better than all around it
+                break
+            self._findings.add(trials=(*tried, {**rates, "nats": self._trial(rates, len(tried))}))
+        return best_rates(self._findings.result.trials)
+
+    def _trial(self, rates: dict[str, float], number: int) -> float | None:
+        """The nats that a short training ends with; None: it diverged."""
+        training, num_words = trial_settings(self._settings, rates, self._text.training.size)
+        model = self._model.build(self._text.vocabulary, self._text.training).to(self._settings.device)
+
+        def after_step(progressed: Progressed, loss: float) -> None:
+            trial = f"{number + 1} of {self._settings.trials}"
+            self._tell((number + trainer.done) * self._settings.trial_share, {"loss": loss, "trial": trial})
+
+        trainer = Trainer(
+            model,
+            self._text.training[:num_words],
+            training,
+            first_id=self._text.vocabulary.id(SENTENCE_END),
+            after_step=after_step,
+            stop=self._stop,
+            clock=self._settings.clock,
+        )
+        try:
+            trainer.run()
+            if not trainer.finished:
+                raise StoppedError
+            return self._measuring.curve_nats(model)
+        except TrainingFailedError:
+            return None
+
+
+def _wake_up(device: str) -> None:
+    """Let PyTorch load now what it loads at the first step, some 90 MB: it is no memory of the method's."""
+    network = torch.nn.LSTM(8, 8).to(device)
+    optimizer = torch.optim.AdamW(network.parameters())
+    network(torch.ones(2, 2, 8, device=device))[0].sum().backward()
+    optimizer.step()

@@ -1,0 +1,32 @@
+"""What has been found out about one method so far, and who is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from vastmax.compare.memory import PeakMemory
+from vastmax.compare.results import MethodResult
+
+
+class Findings:
+    """A result that grows.
+
+    Args:
+        result: what was found before.
+        device: whose memory is watched from here on.
+        tell: called with each new state.
+    """
+
+    def __init__(self, result: MethodResult, device: str, tell: Callable[[MethodResult], None]) -> None:
+        self.result = result
+        self._memory = PeakMemory(device)
+        self._tell = tell
+
+    def add(self, **changed: Any) -> None:
+        """Change fields of the result, see how much memory was needed, and tell."""
+        grown = self._memory.grown_bytes()
+        peak = None if grown is None else max(grown, self.result.peak_bytes or 0)
+        self.result = replace(self.result, peak_bytes=peak, **changed)
+        self._tell(self.result)

@@ -1,0 +1,155 @@
+"""A race on disk: what was found so far, the methods' runs, and, while it goes on, the text."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vastmax.atomic import replacing
+from vastmax.compare.results import Race
+from vastmax.errors import InputError
+from vastmax.language_model.text import TrainingText
+from vastmax.text import Vocabulary
+
+REPORT = "report.json"
+RUNS = "runs"
+_TEXT = "text"
+_DIGESTS = ("sha256", "validation_sha256", "vocabulary_sha256")
+
+
+@dataclass(frozen=True)
+class RaceFolder:
+    """A folder with these files.
+
+    ==================  ================================================================================================
+    `report.json`       the `Race` so far, written anew after each measurement
+    `runs/METHOD/`      a `RunFolder` for each method, with its model when it has finished
+    `text/`             ids and vocabulary for the methods' processes; removed at the end
+    ==================  ================================================================================================
+
+    Attributes:
+        path: of the folder.
+    """
+
+    path: Path
+
+    def check_free(self) -> None:
+        """Raise InputError unless a race can begin here: the folder is empty, or is not there yet."""
+        if (self.path / REPORT).exists():
+            raise InputError(f"{self.path} already holds a race; go on with it (--resume), or give another folder")
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"cannot make the folder {self.path}: there is a file of that name; give another one")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise InputError(f"{self.path} is not empty and holds no race; give a new folder, or an empty one")
+
+    def create(self) -> None:
+        """Make the folder, or take an empty one.
+
+        Raises:
+            InputError: there is something in it, or it cannot be made.
+        """
+        self.check_free()
+        try:
+            self.path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from None
+
+    def read(self) -> Race:
+        """The race in the folder.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        path = self.path / REPORT
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(
+                f"{self.path} holds no race to go on with ({REPORT} is missing); leave --resume out"
+            ) from None
+        except ValueError:
+            raise InputError(f"{path} is damaged: it is no JSON") from None
+        try:
+            return Race.from_json(data)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path} is damaged: {error!r}") from None
+
+    def write(self, race: Race) -> None:
+        """Keep what was found."""
+        with replacing(self.path / REPORT, again_and_again=True) as beside:
+            beside.write_text(json.dumps(race.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    def run_path(self, method: str) -> Path:
+        """Of the method's run folder."""
+        return self.path / RUNS / method
+
+    def forget_run(self, method: str) -> None:
+        """The method starts anew."""
+        shutil.rmtree(self.run_path(method), ignore_errors=True)
+
+    def write_text(self, text: TrainingText) -> None:
+        """Put the text where the methods' processes find it."""
+        folder = self.path / _TEXT
+        folder.mkdir(exist_ok=True)
+        (self.path / RUNS).mkdir(exist_ok=True)
+        assert text.validation is not None
+        np.save(folder / "training.npy", text.training)
+        np.save(folder / "validation.npy", text.validation)
+        text.vocabulary.save(folder / "vocabulary.txt")
+
+    def read_text(self) -> TrainingText:
+        """What `write_text` put there."""
+        folder = self.path / _TEXT
+        vocabulary = Vocabulary.load(folder / "vocabulary.txt")
+        return TrainingText(vocabulary, np.load(folder / "training.npy"), np.load(folder / "validation.npy"))
+
+    def remove_text(self) -> None:
+        """Nobody reads it any more."""
+        shutil.rmtree(self.path / _TEXT, ignore_errors=True)
+
+
+def check_same_settings(begun: Race, settings: Mapping[str, Any]) -> None:
+    """Raise InputError, which names them, where settings differ from those a race was begun with; methods may come."""
+    known = [method.method for method in begun.methods]
+    changed = list(_differences(_concerning(begun.settings, known), _concerning(settings, known)))
+    if missing := [method for method in known if method not in settings["methods"]]:
+        changed.append(f"methods lack {', '.join(missing)}")
+    if changed:
+        raise InputError(f"cannot go on with other settings: {'; '.join(changed)}")
+
+
+def resumed(begun: Race, now: Race) -> Race:
+    """`now` with what `begun` found: the same race, perhaps with further methods.
+
+    Raises:
+        InputError: settings or texts differ; they are named.
+    """
+    check_same_settings(begun, now.settings)
+    if any(begun.text.get(name) != now.text[name] for name in _DIGESTS):
+        raise InputError(f"cannot go on with another text: the race was begun with {begun.text.get('sources')}")
+    known = {method.method for method in begun.methods}
+    further = tuple(method for method in now.methods if method.method not in known)
+    return replace(now, methods=(*begun.methods, *further))
+
+
+def _concerning(settings: Mapping[str, Any], methods: Collection[str]) -> dict[str, Any]:
+    """What settings, as JSON has them, say of these methods."""
+    options = {name: value for name, value in settings["method_options"].items() if value and name in methods}
+    concerning = {**settings, "method_options": options}
+    del concerning["methods"]
+    return dict(json.loads(json.dumps(concerning)))
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -> Iterator[str]:
+    for name in {**before, **now}:
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _differences(old, new, f"{of}{name}.")
+        elif old != new:
+            yield f"{of}{name} was {old}, now {new}"

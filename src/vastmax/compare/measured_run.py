@@ -1,0 +1,159 @@
+"""The race of one method once its rates are known: trained for the budget, measured on the way and at the end."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from vastmax.compare.findings import Findings
+from vastmax.compare.measuring import Measuring, StoppedError
+from vastmax.compare.results import MethodResult, Point
+from vastmax.language_model.log import Log
+from vastmax.language_model.run_folder import CHECKPOINT, LOG, RunFolder
+from vastmax.language_model.text import SENTENCE_END, TrainingText
+from vastmax.language_model.train import Progressed, Trainer
+
+TellProgress = Callable[[float, Mapping[str, float | str]], None]
+"""Told the share of the work that is done, and readings by name."""
+
+
+class MeasuredRun:
+    """Trains the model of a run folder and measures it.
+
+    Time that is spent on measuring and saving counts neither as training nor as processor time of training.
+
+    Args:
+        folder: new, or with a checkpoint to go on from, which then also holds the findings.
+        text: to train on.
+        measuring: of the validation text.
+        findings: of the method so far.
+        points: how many measurements there are after the start, the one at the end included.
+        device: to train on.
+        clock: seconds; for the budget.
+        tell_progress: called after each step.
+        stop: asked after each step.
+        save_minutes: how often the state is saved within the training.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        text: TrainingText,
+        measuring: Measuring,
+        findings: Findings,
+        *,
+        points: int,
+        device: str,
+        clock: Callable[[], float],
+        tell_progress: TellProgress,
+        stop: Callable[[], bool],
+        save_minutes: float,
+    ) -> None:
+        self._folder, self._measuring, self._findings = folder, measuring, findings
+        self._tell_progress, self._save_seconds = tell_progress, 60 * save_minutes
+        # Perplexity falls fast at first: the measurements are closer together there. The one at the end comes beside.
+        self._due = [(number / points) ** 2 for number in range(points)]
+        saved = folder.load_checkpoint() if (folder.path / CHECKPOINT).exists() else None
+        self._model = folder.model.build(text.vocabulary, text.training).to(device)
+        if saved is None:
+            if folder.path.exists():  # left by a process that was killed before it had anything to save
+                shutil.rmtree(folder.path)
+            folder.create()
+        self._log = Log(folder.path / LOG, resume=None if saved is None else saved["log"])
+        self._trainer = Trainer(
+            self._model,
+            text.training,
+            folder.settings,
+            first_id=text.vocabulary.id(SENTENCE_END),
+            after_step=self._after_step,
+            after_epoch=self._log.epoch,
+            stop=stop,
+            clock=clock,
+        )
+        self._cpu_seconds, self._measured_at = 0.0, -1.0
+        if saved is not None:
+            self._trainer.load_state_dict(saved["trainer"])
+            self._cpu_seconds, self._measured_at = saved["cpu_seconds"], saved["measured_at"]
+            findings.result = MethodResult.from_json(saved["result"])
+        self._last_saved = time.monotonic()
+
+    def run(self) -> None:
+        """To the end; what is found goes into the findings.
+
+        Raises:
+            StoppedError: told to stop; the state is saved.
+            TrainingFailedError: a loss, gradient, parameter or perplexity that is no number.
+        """
+        head = self._model.head
+        self._findings.add(
+            parameters=_size(self._model), output_parameters=_size(head.output), normalised=head.normalised
+        )
+        try:
+            self._measure_if_due()  # before the first step; or what was interrupted the last time
+            self._cpu_mark = time.process_time()
+            self._trainer.run()
+            if not self._trainer.finished:
+                raise StoppedError
+            self._end()
+        except StoppedError:
+            self._save()
+            raise
+        finally:
+            self._log.close()
+
+    def _after_step(self, progressed: Progressed, loss: float) -> None:
+        self._cpu_seconds += time.process_time() - self._cpu_mark
+        self._log.step(progressed, loss)
+        self._tell_progress(self._trainer.done, {"loss": loss})
+        self._measure_if_due()
+        if time.monotonic() - self._last_saved >= self._save_seconds:
+            self._save()
+        self._cpu_mark = time.process_time()
+
+    def _measure_if_due(self) -> None:
+        done = self._trainer.done
+        if any(self._measured_at < share <= done for share in self._due):
+            point = self._point(self._measuring.curve_nats(self._model))
+            self._measured_at = done
+            self._findings.add(curve=(*self._findings.result.curve, point), **self._spent())
+
+    def _end(self) -> None:
+        self._folder.save_model(self._model)
+        before = self._findings.result
+        sampled = None if self._measuring.sample_is_whole else self._measuring.curve_nats(self._model)
+        figures = self._measuring.at_the_end(self._model)
+        last = self._point(figures["nats"] if sampled is None else sampled)
+        self._findings.add(curve=(*before.curve, last), **self._spent(), **figures)
+
+    def _point(self, nats: float) -> Point:
+        progressed = self._trainer.progressed
+        return Point(progressed.training_seconds, self._cpu_seconds, progressed.words, nats)
+
+    def _spent(self) -> dict[str, float]:
+        progressed = self._trainer.progressed
+        return {
+            "training_words": progressed.words,
+            "training_seconds": progressed.training_seconds,
+            "training_cpu_seconds": self._cpu_seconds,
+        }
+
+    def _save(self) -> None:
+        self._trainer.check_finite()
+        self._findings.add(**self._spent())
+        self._folder.save_checkpoint(
+            {
+                "trainer": self._trainer.state_dict(),
+                "log": self._log.state,
+                "cpu_seconds": self._cpu_seconds,
+                "measured_at": self._measured_at,
+                "result": self._findings.result.to_json(),
+            }
+        )
+        self._last_saved = time.monotonic()
+
+
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

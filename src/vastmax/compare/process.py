@@ -1,0 +1,130 @@
+"""A method's process as the race sees it: started, listened to, asked to stop, and explained when it dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import vastmax
+
+SECONDS_BETWEEN_QUESTIONS = 0.1
+"""How often the race looks whether it is to stop."""
+
+SECONDS_TO_SAVE = 60.0
+"""How long a process that was asked to stop may take for its step and its checkpoint, when nobody waits for it."""
+
+
+class ContestantProcess:
+    """Use it in a `with`: when the block is left the process has ended, its state saved.
+
+    A process of its own keeps what a method does to itself: memory that it needs, a crash in native code, the system's
+    killing it when memory runs out. Fresh, too: a script that calls `run_race` is not run again in it, as it would be
+    by `multiprocessing`.
+
+    Args:
+        job: see `child`.
+    """
+
+    def __init__(self, job: Mapping[str, Any]) -> None:
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed below
+        package = str(Path(vastmax.__file__).resolve().parents[1])
+        path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
+        self._process = subprocess.Popen(
+            # -P: a file named random.py in the user's folder is none of ours.
+            [sys.executable, "-P", "-m", "vastmax.compare.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": path},
+            process_group=0,  # Ctrl-C on the terminal is for the race, which tells the process
+        )
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._tell(json.dumps(job) + "\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            # Where it was asked before, and somebody could not wait for it, it is not waited for.
+            if not self._asked:
+                self.ask_to_stop()
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(SECONDS_TO_SAVE)
+        finally:
+            self._process.kill()  # which does nothing to one that has ended
+            self._process.wait()
+            self._reader.join()
+            for stream in (self._process.stdin, self._process.stdout, self._errors):
+                assert stream is not None
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+    def messages(self, stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+        """What the process says until it ends; it is asked to stop as soon as `stop` says yes."""
+        while True:
+            try:
+                line = self._lines.get(timeout=SECONDS_BETWEEN_QUESTIONS)
+            except queue.Empty:
+                line = ""
+            if line is None:
+                return
+            if line:
+                yield json.loads(line)
+            if stop() and not self._asked:
+                self.ask_to_stop()
+
+    def ask_to_stop(self) -> None:
+        """The process saves its state and ends."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended already
+            self._process.stdin.close()
+
+    @property
+    def _asked(self) -> bool:
+        assert self._process.stdin is not None
+        return self._process.stdin.closed
+
+    def _tell(self, text: str) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it has died: `why_it_died` knows more
+            self._process.stdin.write(text)
+            self._process.stdin.flush()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def errors(self) -> str:
+        """What it wrote to standard error."""
+        self._errors.seek(0)
+        return self._errors.read()
+
+    def why_it_died(self) -> str:
+        """In one line, of a process that ended without saying so."""
+        code = self._process.wait()
+        if code == -signal.SIGKILL:
+            return "its process was killed (SIGKILL), as systems do when memory runs out"
+        if code < 0:
+            return f"its process died of {signal.Signals(-code).name}"
+        lines = self.errors().strip().splitlines()
+        return f"its process ended with code {code}" + (f": {lines[-1]}" if lines else "")

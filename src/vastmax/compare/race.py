@@ -1,0 +1,166 @@
+"""The race: every method on the same text, from the same start, with the same budget, one after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vastmax import tree as trees
+from vastmax.compare.folder import RaceFolder, resumed
+from vastmax.compare.machine import machine_facts
+from vastmax.compare.process import ContestantProcess
+from vastmax.compare.results import MethodResult, Race
+from vastmax.compare.settings import RaceSettings
+from vastmax.compare.standing import Standing
+from vastmax.compare.text_facts import text_facts
+from vastmax.compare.tree_top import tree_top
+from vastmax.errors import InputError
+from vastmax.language_model.text import TrainingText
+from vastmax.progress import Progress
+
+_TREE_METHOD = "hierarchical-softmax"
+
+
+def run_race(
+    text: TrainingText,
+    settings: RaceSettings,
+    folder: str | os.PathLike[str],
+    *,
+    facts: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    retry_failed: bool = False,
+    save_minutes: float = 10.0,
+    stop: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+) -> Race:
+    """Race methods against each other; the folder holds what was found so far at every moment.
+
+    Each method runs in a process of its own: one that fails, is killed or runs out of memory is recorded with its
+    error, and the others run. On a CPU a race that was stopped and resumed gives the figures, times apart, of one that
+    never was, if its budget is in epochs.
+
+    Args:
+        text: to train on and to measure on; see `training_text`.
+        settings: see `RaceSettings`.
+        folder: new or empty, or with a race to go on with; see `RaceFolder` for what is in it.
+        facts: of the text, to be recorded, such as "sources".
+        resume: go on with the race in the folder: methods that have run are left alone. Settings and text must be those
+            it was begun with; methods may be added.
+        retry_failed: when resuming, run those that failed anew.
+        save_minutes: how often the state of the method under way is saved.
+        stop: asked all the time; once it says yes, the state is saved and what was found so far is returned, not
+            `complete`. So is the state when the race is interrupted by an exception, such as KeyboardInterrupt.
+        progress: told how far the race has come.
+
+    Raises:
+        InputError: no validation text, a folder that cannot be used, or a race that does not fit.
+    """
+    if text.validation is None:
+        raise InputError("a race needs validation text to measure the methods on; give some, or hold an end out")
+    if not save_minutes > 0:
+        raise InputError(f"save_minutes is {save_minutes}; expected above 0")
+    race = Race(
+        {**(facts or {}), **text_facts(text)},
+        settings.as_dict(),
+        machine_facts(settings.threads, settings.device),
+        tuple(MethodResult(method) for method in settings.methods),
+        _tree(text) if _TREE_METHOD in settings.methods else None,
+    )
+    place = RaceFolder(Path(folder))
+    if resume:
+        race = resumed(place.read(), race)
+    else:
+        place.create()
+    race = _made_ready(race, place, retry_failed=retry_failed)
+    place.write(race)
+    place.write_text(text)
+    try:
+        return _Running(race, settings, place, save_minutes, stop or (lambda: False), progress).run()
+    finally:
+        place.remove_text()
+
+
+def _tree(text: TrainingText) -> dict[str, Any]:
+    """The top of the tree that the recipe builds."""
+    counts = text.vocabulary.counts
+    return tree_top(trees.huffman(counts).with_words(text.vocabulary.words), counts)
+
+
+def _made_ready(race: Race, place: RaceFolder, *, retry_failed: bool) -> Race:
+    methods = []
+    for method in race.methods:
+        anew = method.status == "waiting" or (method.status == "failed" and retry_failed)
+        if anew:
+            place.forget_run(method.method)
+        methods.append(MethodResult(method.method) if anew else method)
+    return replace(race, methods=tuple(methods))
+
+
+class _Running:
+    """A race under way."""
+
+    def __init__(
+        self,
+        race: Race,
+        settings: RaceSettings,
+        place: RaceFolder,
+        save_minutes: float,
+        stop: Callable[[], bool],
+        progress: Progress | None,
+    ) -> None:
+        self._race, self._settings, self._place = race, settings, place
+        self._save_minutes, self._stop = save_minutes, stop
+        training, work = settings.training, 1 + settings.trials * settings.trial_share
+        self._standing = Standing(
+            len(race.methods),
+            method_words=None if training.minutes else race.text["training_words"] * training.epochs * work,
+            method_seconds=60 * training.minutes * work if training.minutes else None,
+            progress=progress,
+        )
+
+    def run(self) -> Race:
+        for number, method in enumerate(self._race.methods):
+            if method.status in ("finished", "failed"):
+                continue
+            if self._stop():
+                break
+            after = sum(later.status in ("waiting", "running") for later in self._race.methods[number + 1 :])
+            self._standing.begin(number, method.method, after)
+            self._run_method(number, replace(method, status="running"))
+            self._standing.end()
+        return self._race
+
+    def _run_method(self, number: int, before: MethodResult) -> None:
+        self._found(number, before)
+        job = {
+            "folder": str(self._place.path.resolve()),
+            "settings": self._settings.as_dict(),
+            "before": before.to_json(),
+            "facts": dict(self._race.text),
+            "save_minutes": self._save_minutes,
+        }
+        over: str | None = None
+        perplexity: dict[str, float] = {}
+        with ContestantProcess(job) as process:
+            for message in process.messages(self._stop):
+                if "result" in message:
+                    result = MethodResult.from_json(message["result"])
+                    self._found(number, result)
+                    if result.curve:
+                        perplexity = {"perplexity": result.curve[-1].perplexity}
+                elif "over" in message:
+                    over = message["over"]
+                else:
+                    self._standing.update(message.pop("done"), {**message, **perplexity})
+            if over is None and not self._stop():
+                self._found(number, replace(self._race.methods[number], status="failed", error=process.why_it_died()))
+
+    def _found(self, number: int, result: MethodResult) -> None:
+        """Keep what is known of a method."""
+        methods = list(self._race.methods)
+        methods[number] = result
+        self._race = replace(self._race, methods=tuple(methods))
+        self._place.write(self._race)

@@ -1,0 +1,296 @@
+"""Which method to take, in words, with the reasons for it and the doubts about it: rules over a race's figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vastmax.compare.report.comparison import YARDSTICK, Comparison
+from vastmax.compare.report.literature import PUBLISHED
+from vastmax.compare.report.warnings import warnings_of
+from vastmax.compare.report.wording import band_name, digits, listed, percent, ratio, seconds
+from vastmax.compare.results import Band, MethodResult, Race
+
+SIMPLEST_FIRST = (
+    YARDSTICK,
+    # Exact, and nothing to choose but a tree or cut-offs, which are chosen by the counts.
+    "two-level",
+    "hierarchical-softmax",
+    "adaptive",
+    "differentiated",
+    # Exact, but for a penalty.
+    "self-normalised",
+    # Approximations: with few choices of one's own, then with more.
+    "sampled-softmax",
+    "nce",
+    "infrequent-normalisation",
+    "target-sampling",
+    "importance-sampling",
+    "adaptive-importance-sampling",
+    "negative-sampling",
+    # Networks of their own inside the output layer.
+    "cnn-softmax",
+    "char-lstm",
+)
+"""Which of two methods that are alike in perplexity is to be taken: the exact one, then the one with less to tune."""
+
+SMALL_VOCABULARY = 5_000
+"""Below it the products of the softmax are too small to be what training costs."""
+SMALL_VOCABULARY_GAIN = 1.10
+"""By so much another method's perplexity must be lower to be worth its trouble there."""
+
+DRIFT_ACCEPTED = 0.7
+"""Mean |log Z| with which a raw score may stand for log p: Devlin et al. 2014 decoded with 0.68."""
+
+ALIKE_IN_SIZE = 1.05
+"""Numbers of parameters nearer than this are alike."""
+
+RARE_WORDS_PRICE = 1.10
+"""How much worse than the softmax rare words must be predicted to be worth a sentence."""
+_BAND_WORDS = 200  # a band with fewer words of the validation text says nothing
+
+_RAW_SCORES = frozenset({"nce", "self-normalised", "infrequent-normalisation"})
+"""Flat layers, of which a word's score is cheap if it may stand for log p."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The method to take if one thing matters most.
+
+    Attributes:
+        purpose: what matters.
+        method: None: no method of the race will do.
+        why: one sentence.
+    """
+
+    purpose: str
+    method: str | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to take, and how far to trust it.
+
+    Attributes:
+        method: None: the race allows no choice.
+        headline: a few words.
+        text: a sentence or two that say what stands behind the headline.
+        reasons: sentences, the weightiest first; what the choice costs is among them.
+        alternatives: by purpose.
+        warnings: what speaks against trusting the figures.
+    """
+
+    method: str | None
+    headline: str
+    text: str
+    reasons: tuple[str, ...]
+    alternatives: tuple[Choice, ...]
+    warnings: tuple[str, ...]
+
+
+def recommend(race: Race) -> Recommendation:
+    """Choose by these rules.
+
+    1. Only methods that finished, whose probabilities sum to 1 and whose perplexity is a number are compared, each
+       after the training time that all of them had (`Comparison.equal_seconds`).
+    2. Perplexities within 2 %, or within twice the standard error of a difference if that is more, are tied; of tied
+       methods the first of `SIMPLEST_FIRST` wins.
+    3. With fewer than `SMALL_VOCABULARY` words the softmax wins, unless another's perplexity is lower by more than
+       10 %.
+    4. By purpose, the lowest perplexity (ties as above) of all, and of those that the literature calls cheaper to
+       - score a given word with: of methods with a flat layer those whose raw score may stand for log p, mean
+         |log Z| being at most `DRIFT_ACCEPTED`; of the others those that evaluated words faster than the softmax did;
+       - find the best word with, a tree's search included.
+       And the one with the fewest parameters, of those that beat the unigrams; within 5 % the lower perplexity.
+    5. What speaks against trusting any of it are `warnings_of` the race.
+    """
+    comparison = Comparison.of(race)
+    warnings = warnings_of(comparison)
+    if not comparison.contenders:
+        return Recommendation(None, "No recommendation", _nobody(race), (), (), warnings)
+    fastest_learner = _best(comparison, comparison.contenders)
+    chosen, why = fastest_learner, _why_best(comparison, fastest_learner)
+    small = int(race.text.get("vocabulary_size") or SMALL_VOCABULARY) < SMALL_VOCABULARY
+    softmax = comparison.yardstick
+    if small and softmax is not None and softmax is not fastest_learner:
+        lead = comparison.nats(softmax) - comparison.nats(fastest_learner)
+        if lead <= math.log(SMALL_VOCABULARY_GAIN):
+            chosen = softmax
+            why = (
+                f"With {race.text['vocabulary_size']:,} words the softmax is cheap, and {fastest_learner.method}, the "
+                f"best of the others, is {percent(math.expm1(lead))} better, too little for its trouble."
+            )
+    reasons = [why, *_speed(comparison, chosen), *_prices(comparison, chosen)]
+    return Recommendation(
+        chosen.method,
+        f"Take {chosen.method}",
+        _text(comparison, chosen),
+        tuple(reasons),
+        _choices(comparison),
+        warnings,
+    )
+
+
+def _nobody(race: Race) -> str:
+    if not race.methods:
+        return "The race had no methods."
+    if all(method.status == "failed" for method in race.methods):
+        return "Every method failed, so there is nothing to recommend; see below why."
+    if race.finished:
+        return "No method that finished has a perplexity that can be compared."
+    return "No method has finished yet."
+
+
+def _text(comparison: Comparison, chosen: MethodResult) -> str:
+    text = f"It came to perplexity {digits(comparison.perplexity(chosen))} in {seconds(comparison.equal_seconds)} of training"
+    softmax = comparison.yardstick
+    if softmax is None or len(comparison.contenders) == 1:
+        return f"{text}."
+    if chosen is softmax:
+        return f"{text}, and no other method was worth its trouble."
+    against = digits(comparison.perplexity(softmax))
+    if abs(comparison.nats(softmax) - comparison.nats(chosen)) <= comparison.tie_nats:
+        return f"{text}, as good as the {against} of the plain softmax in the same time."
+    return f"{text}, the plain softmax to {against} in the same time."
+
+
+def _best(comparison: Comparison, among: Sequence[MethodResult]) -> MethodResult:
+    """The simplest of those that are tied with the lowest perplexity in equal time."""
+    lowest = min(comparison.nats(method) for method in among)
+    tied = [method for method in among if comparison.nats(method) <= lowest + comparison.tie_nats]
+    return min(tied, key=lambda method: (_rank(method), comparison.nats(method)))
+
+
+def _rank(method: MethodResult) -> int:
+    return SIMPLEST_FIRST.index(method.method) if method.method in SIMPLEST_FIRST else len(SIMPLEST_FIRST)
+
+
+def _why_best(comparison: Comparison, best: MethodResult) -> str:
+    others = sorted((method for method in comparison.contenders if method is not best), key=comparison.nats)
+    if not others:
+        return "No other method finished, so there is nothing to hold it against."
+    tied = [method for method in others if abs(comparison.nats(method) - comparison.nats(best)) <= comparison.tie_nats]
+    if tied:
+        names = listed([f"{method.method} ({digits(comparison.perplexity(method))})" for method in tied])
+        return (
+            f"No method got further in equal time than it did ({digits(comparison.perplexity(best))}) by more than "
+            f"chance explains: {names} {'is' if len(tied) == 1 else 'are'} within "
+            f"{percent(math.expm1(comparison.tie_nats))}; it was taken for being exact where others are not, or having "
+            "less to tune."
+        )
+    return (
+        f"It got furthest in equal time: perplexity {digits(comparison.perplexity(best))}, the next best being "
+        f"{others[0].method} with {digits(comparison.perplexity(others[0]))}."
+    )
+
+
+def _speed(comparison: Comparison, chosen: MethodResult) -> list[str]:
+    softmax, speed_up = comparison.yardstick, comparison.speed_up(chosen)
+    if softmax is None or chosen is softmax or speed_up is None:
+        return []
+    told = [
+        f"It read {digits(chosen.training_words_per_second or 0)} words/s in training, {ratio(speed_up)} the softmax's."
+    ]
+    goal = softmax.curve[-1].perplexity if softmax.curve else None
+    needed = None if goal is None else chosen.seconds_to(goal)
+    if needed is not None and goal is not None and 0 < needed < 0.9 * softmax.training_seconds:
+        told.append(
+            f"The perplexity that the softmax ended with ({digits(goal)}) it reached after {seconds(needed)}, "
+            f"{digits(softmax.training_seconds / needed)} times sooner."
+        )
+    return told
+
+
+def _prices(comparison: Comparison, chosen: MethodResult) -> list[str]:
+    """What the choice costs, so that nobody finds out later."""
+    told = []
+    softmax, published = comparison.yardstick, PUBLISHED.get(chosen.method)
+    if published is not None and published.cheaper_scoring == "no" and chosen is not softmax:
+        told.append("It is cheaper in training alone: at test time it costs what the softmax does.")
+    if published is not None and published.cheaper_search == "with search":
+        told.append("The most probable word is found fast by searching its tree, not by scoring all words.")
+    if softmax is None or chosen is softmax:
+        return told
+    if chosen.parameters and softmax.parameters and not 0.95 < chosen.parameters / softmax.parameters < 1.05:
+        told.append(f"It has {percent(chosen.parameters / softmax.parameters)} of the softmax's parameters.")
+    rare = _rarest(chosen, softmax)
+    if rare is not None:
+        (first_rank, next_rank), times = rare
+        if times > RARE_WORDS_PRICE:
+            told.append(
+                f"Rare words pay for it: on those of ranks {band_name(first_rank, next_rank)} its perplexity is "
+                f"{ratio(times)} the softmax's."
+            )
+    return told
+
+
+def _rarest(method: MethodResult, softmax: MethodResult) -> tuple[tuple[int, int | None], float] | None:
+    """The rarest band that both have enough words in, and the ratio of their perplexities there."""
+    of_softmax: dict[int, Band] = {band.first_rank: band for band in softmax.bands}
+    edges = [band.first_rank for band in method.bands]
+    for band in reversed(method.bands):
+        other = of_softmax.get(band.first_rank)
+        if other is not None and min(band.words, other.words) >= _BAND_WORDS:
+            place = edges.index(band.first_rank)
+            ends = edges[place + 1] if place + 1 < len(edges) else None
+            return (band.first_rank, ends), math.exp(min(band.nats - other.nats, 700.0))
+    return None
+
+
+def _choices(comparison: Comparison) -> tuple[Choice, ...]:
+    best = _best(comparison, comparison.contenders)
+    choices = [Choice("the lowest perplexity in equal training time", best.method, _said(comparison, best))]
+    times = [method.training_seconds for method in comparison.contenders]
+    if max(times) > 1.1 * min(times):  # a race by epochs
+        last = min(comparison.contenders, key=lambda method: (method.nats or 0.0, _rank(method)))
+        choices.append(
+            Choice(
+                "the lowest perplexity in the end, however long it takes",
+                last.method,
+                f"perplexity {digits(last.perplexity or 0)} after {seconds(last.training_seconds)}",
+            )
+        )
+    choices.append(_of_those(comparison, "cheap probabilities of given words", _scores_cheaply))
+    choices.append(_of_those(comparison, "a cheap search for the most probable word", _searches_cheaply))
+    choices.append(_smallest(comparison))
+    return tuple(choices)
+
+
+def _of_those(comparison: Comparison, purpose: str, fits: Callable[[Comparison, MethodResult], bool]) -> Choice:
+    fitting = [method for method in comparison.contenders if fits(comparison, method)]
+    if not fitting:
+        return Choice(purpose, None, "no method of this race that finished")
+    best = _best(comparison, fitting)
+    return Choice(purpose, best.method, _said(comparison, best))
+
+
+def _scores_cheaply(comparison: Comparison, method: MethodResult) -> bool:
+    published = PUBLISHED.get(method.method)
+    if published is None or published.cheaper_scoring not in ("yes", "if Z ≈ 1"):
+        return False
+    if method.method in _RAW_SCORES:
+        return method.diagnostics.get("log_normaliser_mean_abs", math.inf) <= DRIFT_ACCEPTED
+    faster = comparison.evaluation_speed_up(method)
+    return faster is None or faster > 1
+
+
+def _searches_cheaply(comparison: Comparison, method: MethodResult) -> bool:
+    published = PUBLISHED.get(method.method)
+    return published is not None and published.cheaper_search in ("yes", "with search")
+
+
+def _smallest(comparison: Comparison) -> Choice:
+    purpose = "the fewest parameters"
+    sized = [method for method in comparison.contenders if method.parameters and comparison.beats_unigrams(method)]
+    if not sized:
+        return Choice(purpose, None, "no method that beats the unigrams")
+    fewest = min(method.parameters for method in sized)
+    alike = [method for method in sized if method.parameters <= ALIKE_IN_SIZE * fewest]
+    best = _best(comparison, alike)
+    return Choice(purpose, best.method, f"{digits(best.parameters)} parameters; {_said(comparison, best)}")
+
+
+def _said(comparison: Comparison, method: MethodResult) -> str:
+    return f"perplexity {digits(comparison.perplexity(method))} after {seconds(comparison.equal_seconds)}"

@@ -1,0 +1,333 @@
+"""The tables of the report as HTML: the literature beside what was measured, every figure, the search for the rates."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vastmax.compare.report.comparison import Comparison
+from vastmax.compare.report.literature import PUBLISHED, Published
+from vastmax.compare.report.wording import NOTHING, digits, percent, ratio, seconds, size
+from vastmax.compare.results import MethodResult
+
+NICE_LEADS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+"""First digits of the perplexities that a table asks the time to."""
+GOALS = 5
+DIGEST_LETTERS = 64
+"""Of a SHA-256, the first of which are enough to tell two texts apart."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A field of a table.
+
+    Attributes:
+        shown: as HTML.
+        value: rows are put in order by it; None: no figure.
+    """
+
+    shown: str
+    value: float | str | None = None
+
+    @classmethod
+    def of(cls, value: float | None, say: Callable[[float], str]) -> Cell:
+        """A figure, or the sign for none."""
+        if value is None or not math.isfinite(value):
+            return cls(NOTHING)
+        return cls(html.escape(say(value)), value)
+
+    def td(self) -> str:
+        """The element."""
+        value = "" if self.value is None else f' data-value="{html.escape(str(self.value))}"'
+        return f"<td{value}>{self.shown}</td>"
+
+
+def name_cell(method: str, *, chosen: bool = False) -> str:
+    """The head of a row."""
+    mark = ' <span class="badge">recommended</span>' if chosen else ""
+    name = html.escape(method)
+    return f'<th scope="row" data-value="{name}"><span class="method">{name}</span>{mark}</th>'
+
+
+def _heads(names: Sequence[str], hints: Mapping[str, str] | None = None) -> str:
+    hints = hints or {}
+    heads = []
+    for name in names:
+        hint = f' title="{html.escape(hints[name])}"' if name in hints else ""
+        heads.append(f'<th scope="col"{hint}>{html.escape(name)}</th>')
+    return "".join(heads)
+
+
+def _table(caption: str, head: str, rows: Iterable[str], kind: str = "") -> str:
+    """A table that can be pushed sideways where it is wider than the screen."""
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{html.escape(caption)}"><table class="{kind}">'
+        f"<caption>{html.escape(caption)}</caption><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def literature_table(comparison: Comparison, chosen: str | None) -> str:
+    """Each claim of the literature beside what was measured here; methods of the race, in the literature's order."""
+    groups = (
+        ("training", ("cheaper step", "Chen et al.", "own paper", "measured here")),
+        ("scoring a given word", ("cheaper", "measured here")),
+        ("the best word", ("cheaper",)),
+        ("perplexity", ("V = 10 k", "V = 800 k", "measured here")),
+        ("parameters", ("published", "measured here")),
+    )
+    first = "".join(f'<th scope="colgroup" colspan="{len(names)}">{group}</th>' for group, names in groups)
+    measured = "measured here"
+    second = "".join(
+        f'<th scope="col"{" class=here" if name == measured else ""}>{html.escape(name)}</th>'
+        for _, names in groups
+        for name in names
+    )
+    head = f'<tr><th rowspan="2" scope="col">method</th>{first}</tr><tr>{second}</tr>'
+    by_name = {method.method: method for method in comparison.race.methods}
+    order = [name for name in PUBLISHED if name in by_name] + [name for name in by_name if name not in PUBLISHED]
+    softmax = comparison.yardstick
+    rows = [_literature_row(comparison, by_name[name], softmax, name == chosen) for name in order]
+    return _table("What the literature says, and what was measured here", head, rows, "literature")
+
+
+def _literature_row(comparison: Comparison, method: MethodResult, softmax: MethodResult | None, chosen: bool) -> str:
+    published = PUBLISHED.get(method.method, Published(method.method, method.method))
+    own = html.escape(published.speed_up_paper or NOTHING)
+    if published.speed_up_source:
+        own += f" <small>{html.escape(published.speed_up_source)}</small>"
+    speed, evaluation = comparison.speed_up(method), comparison.evaluation_speed_up(method)
+    parameters = (
+        method.output_parameters / softmax.output_parameters
+        if softmax is not None and softmax.output_parameters and method.output_parameters
+        else None
+    )
+    cells = (
+        (published.cheaper_training, False),
+        (published.speed_up_chen, False),
+        (own, None),
+        (_times(speed), True),
+        (published.cheaper_scoring, False),
+        (_times(evaluation), True),
+        (published.cheaper_search, False),
+        (published.small_vocabulary, False),
+        (published.large_vocabulary, False),
+        (_perplexity(method), True),
+        (published.parameters, False),
+        (NOTHING if parameters is None else percent(parameters), True),
+    )
+    row = []
+    for text, here in cells:
+        shown = text if here is None else html.escape(text or NOTHING)
+        row.append(f'<td class="here">{shown}</td>' if here else f"<td>{_with_sign(shown or NOTHING)}</td>")
+    return f"<tr{_class(chosen)}>{name_cell(method.method, chosen=chosen)}{''.join(row)}</tr>"
+
+
+def _times(value: float | None) -> str:
+    return NOTHING if value is None else "1×" if value == 1 else ratio(value)
+
+
+def _with_sign(shown: str) -> str:
+    """Yes and no at a glance; the words stay, for those who do not see the colours."""
+    kind = {"yes": "yes", "no": "no", "with search": "partly", "if Z ≈ 1": "partly", "candidate list": "partly"}.get(
+        shown
+    )
+    return shown if kind is None else f'<span class="sign {kind}">{shown}</span>'
+
+
+def _perplexity(method: MethodResult) -> str:
+    if method.status == "failed":
+        return "failed"
+    if method.perplexity is None or not math.isfinite(method.nats or 0.0):
+        return NOTHING
+    return digits(method.perplexity) + ("" if method.normalised else " *")
+
+
+def _class(chosen: bool) -> str:
+    return ' class="chosen"' if chosen else ""
+
+
+MEASURED: tuple[tuple[str, str, Callable[[Comparison, MethodResult], Cell]], ...] = (
+    (
+        "perplexity",
+        "exp of the mean −log p of a validation word, exact and normalised, at the end",
+        lambda _, method: Cell(
+            html.escape(_perplexity(method)), method.perplexity if method.nats is not None else None
+        ),
+    ),
+    (
+        "bits/char",
+        "bits of the validation text over its characters: comparable between vocabularies",
+        lambda _, method: Cell.of(method.bits_per_character, digits),
+    ),
+    (
+        "raw perplexity",
+        "with raw scores in place of log p, where the method lets them stand for it",
+        lambda _, method: Cell.of(_exp(method.unnormalised_nats), digits),
+    ),
+    (
+        "training words/s",
+        "of wall-clock time",
+        lambda _, method: Cell.of(method.training_words_per_second, digits),
+    ),
+    (
+        "× softmax",
+        "training words/s over the softmax's",
+        lambda comparison, method: Cell.of(comparison.speed_up(method), ratio),
+    ),
+    ("words read", "in training", lambda _, method: Cell.of(method.training_words or None, digits)),
+    (
+        "training time",
+        "wall clock, measuring not counted",
+        lambda _, method: Cell.of(method.training_seconds or None, seconds),
+    ),
+    (
+        "processor time",
+        "of training, all threads together",
+        lambda _, method: Cell.of(method.training_cpu_seconds or None, seconds),
+    ),
+    (
+        "evaluation words/s",
+        "exact and normalised",
+        lambda _, method: Cell.of(method.evaluation_words_per_second, digits),
+    ),
+    ("parameters", "of encoder and output layer", lambda _, method: Cell.of(method.parameters or None, digits)),
+    (
+        "of the output",
+        "parameters of the output layer",
+        lambda _, method: Cell.of(method.output_parameters or None, digits),
+    ),
+    ("peak memory", "by which the process grew", lambda _, method: Cell.of(method.peak_bytes, size)),
+    (
+        "mean |log Z|",
+        "on validation text; near 0, raw scores may stand for log p",
+        lambda _, method: Cell.of(method.diagnostics.get("log_normaliser_mean_abs"), digits),
+    ),
+    (
+        "effective samples",
+        "mean effective sample size of importance sampling",
+        lambda _, method: Cell.of(method.diagnostics.get("ess_mean"), digits),
+    ),
+    (
+        "parameters a step",
+        "share of the output layer's that a training step writes to",
+        lambda _, method: Cell.of(method.diagnostics.get("touched_share"), percent),
+    ),
+)
+"""Name of a column, what it means, and its cell."""
+
+
+def _exp(nats: float | None) -> float | None:
+    return None if nats is None else math.exp(min(nats, 700.0))
+
+
+def measured_table(comparison: Comparison, chosen: str | None) -> str:
+    """Every figure, the lowest perplexity first; the methods that did not finish behind."""
+    names = [name for name, _, _ in MEASURED]
+    head = f"<tr>{_heads(['method', *names], {name: hint for name, hint, _ in MEASURED})}</tr>"
+
+    def place(method: MethodResult) -> tuple[bool, bool, float]:
+        return method.status != "finished", not method.normalised, math.inf if method.nats is None else method.nats
+
+    rows = []
+    for method in sorted(comparison.race.methods, key=place):
+        cells = "".join(cell(comparison, method).td() for _, _, cell in MEASURED)
+        if method.status != "finished":
+            cells = f'<td colspan="{len(MEASURED)}" class="none">{method.status}</td>'
+        is_chosen = method.method == chosen
+        rows.append(f"<tr{_class(is_chosen)}>{name_cell(method.method, chosen=is_chosen)}{cells}</tr>")
+    return _table("Every figure", head, rows, "sortable figures")
+
+
+def goals_of(comparison: Comparison) -> list[float]:
+    """Perplexities worth asking the time to: round ones between the best and where learning begins to show."""
+    ends = [method.curve[-1].perplexity for method in comparison.contenders if method.curve]
+    if not ends:
+        return []
+    low, high = min(ends), max(*ends, comparison.race.text.get("unigram_perplexity") or 0.0)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    nice = [lead * 10**power for power in powers for lead in NICE_LEADS]
+    within = [value for value in nice if low <= value <= high]
+    if len(within) <= GOALS:
+        return within[::-1]
+    # Evenly by their place in the list, the nearest to the best among them.
+    return [within[round(place * (len(within) - 1) / (GOALS - 1))] for place in range(GOALS)][::-1]
+
+
+def times_table(comparison: Comparison, chosen: str | None) -> str:
+    """Training time to round perplexities; nothing where there is none to ask for."""
+    goals = goals_of(comparison)
+    if not goals:
+        return ""
+    head = f"<tr>{_heads(['method', *(digits(goal) for goal in goals)])}</tr>"
+    rows = []
+    for method in sorted(comparison.contenders, key=lambda method: method.nats or 0.0):
+        cells = "".join(Cell.of(method.seconds_to(goal), seconds).td() for goal in goals)
+        is_chosen = method.method == chosen
+        rows.append(f"<tr{_class(is_chosen)}>{name_cell(method.method, chosen=is_chosen)}{cells}</tr>")
+    return _table("Training time to a perplexity", head, rows, "sortable figures")
+
+
+def trials_table(methods: Sequence[MethodResult]) -> str:
+    """What the search for the learning rates tried; nothing where there was none."""
+    names = list(
+        dict.fromkeys(name for method in methods for trial in method.trials for name in trial if name != "nats")
+    )
+    names += [name for name in dict.fromkeys(name for method in methods for name in method.rates) if name not in names]
+    if not names:
+        return ""
+    rows = []
+    for method in methods:
+        rates = dict(method.rates)
+        for trial in method.trials or ({**rates, "nats": math.nan},) if rates else ():
+            taken = bool(rates) and all(trial.get(name) == value for name, value in rates.items())
+            after = _exp(trial.get("nats"))
+            shown = "diverged" if after is None else NOTHING if math.isnan(after) else digits(after)
+            cells = [_plain(trial.get(name)) for name in names]
+            cells += [shown, "taken" if taken else ""]
+            row = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+            rows.append(f"<tr{_class(taken)}>{name_cell(method.method)}{row}</tr>")
+    head = f"<tr>{_heads(['method', *(_words(name) for name in names), 'perplexity after it', ''])}</tr>"
+    return _table("Learning rates that were tried", head, rows, "figures")
+
+
+def facts_list(title: str, facts: Mapping[str, Any]) -> str:
+    """Plain data as terms and what they stand at; groups of them one level down."""
+    rows = "".join(
+        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(_plain(value))}</dd></div>" for name, value in _flat(facts)
+    )
+    return f"<section><h3>{html.escape(title)}</h3><dl>{rows}</dl></section>" if rows else ""
+
+
+def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in facts.items():
+        if isinstance(value, Mapping) and value:
+            yield from ((f"{_words(name)}: {_words(str(inner))}", each) for inner, each in value.items())
+        else:
+            yield _words(name), value
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _plain(value: Any) -> str:
+    match value:
+        case None:
+            return NOTHING
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}" if abs(value) >= 10_000 else str(value)
+        case float():
+            return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+        case Mapping():
+            return ", ".join(f"{_words(str(name))} {_plain(each)}" for name, each in value.items()) or NOTHING
+        case list() | tuple():
+            return ", ".join(map(_plain, value)) or NOTHING
+        case str() if len(value) == DIGEST_LETTERS and set(value) <= set("0123456789abcdef"):
+            return f"{value[:12]}…"
+        case _:
+            return str(value)

@@ -1,0 +1,121 @@
+"""The top of a tree of words as SVG for a page: the root at the left, lines as thick as the text that takes them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vastmax.compare.report.wording import percent
+
+MAX_ROWS = 36
+MAX_CHILDREN = 10
+"""Of a node that are drawn; the others share a row."""
+WORDS_NAMED = 4
+LONGEST_WORD = 24  # letters
+
+# Pixels; text is 13 px high, a letter of it about 7.2 wide.
+ROW, COLUMN, MARGIN, LETTER = 23, 60, 18, 7.2
+THICKEST, THINNEST = 15.0, 1.0
+
+
+@dataclass
+class _Node:
+    depth: int
+    share: float
+    text: str = ""  # of what is not unfolded further
+    faint: str = ""
+    children: list[_Node] = field(default_factory=list)
+    y: float = 0.0
+
+
+def tree_picture(tree: Mapping[str, Any], title: str) -> str:
+    """An `<svg>` element of classes, without colours of its own.
+
+    Args:
+        tree: nested {"words", "share", "children"}, "size" too if it is known; see `Race.tree`.
+        title: what it is called for those who listen to the page.
+    """
+    root = _unfold(tree)
+    rows = _place(root, [0])
+    lines: list[str] = []
+    texts: list[str] = []
+    width = _draw(root, lines, texts)
+    return (
+        f'<svg class="tree" role="img" viewBox="0 0 {width:.0f} {rows * ROW + MARGIN}" width="{width:.0f}" '
+        f'height="{rows * ROW + MARGIN}"><title>{html.escape(title)}</title>{"".join(lines)}{"".join(texts)}</svg>'
+    )
+
+
+def _unfold(tree: Mapping[str, Any]) -> _Node:
+    """Unfold the heaviest folded node as long as there are rows for its children."""
+    root = _Node(0, _share(tree))
+    folded: list[tuple[_Node, Mapping[str, Any]]] = [(root, tree)]
+    rows = 1
+    while folded:
+        node, data = max(folded, key=lambda pair: pair[0].share)
+        folded = [pair for pair in folded if pair[0] is not node]
+        children = sorted(data.get("children") or (), key=_share, reverse=True)
+        shown = children if len(children) <= MAX_CHILDREN else children[: MAX_CHILDREN - 1]
+        more = rows - 1 + len(shown) + (len(shown) < len(children))
+        if not children or more > MAX_ROWS:
+            words = f", {data['size']:,} words" if (data.get("size") or 1) > 1 else ""
+            node.text, node.faint = _words(data), percent(node.share) + words
+            continue
+        for child in shown:
+            node.children.append(_Node(node.depth + 1, _share(child)))
+            folded.append((node.children[-1], child))
+        if len(shown) < len(children):
+            rest = sum(map(_share, children[len(shown) :]))
+            others = f"and {len(children) - len(shown):,} more"
+            node.children.append(_Node(node.depth + 1, rest, faint=f"{others}, {percent(rest)}"))
+        rows = more
+    return root
+
+
+def _share(data: Mapping[str, Any]) -> float:
+    return float(data.get("share") or 0.0)
+
+
+def _words(data: Mapping[str, Any]) -> str:
+    words: Sequence[str] = data.get("words") or ()
+    named = [word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 1]}…" for word in words[:WORDS_NAMED]]
+    return "  ".join(named) + (" …" if len(words) > WORDS_NAMED else "")
+
+
+def _place(node: _Node, rows: list[int]) -> int:
+    """Give each leaf a row, each node the middle of its children; how many rows there are."""
+    for child in node.children:
+        _place(child, rows)
+    if node.children:
+        node.y = (node.children[0].y + node.children[-1].y) / 2
+    else:
+        node.y = MARGIN + ROW * rows[0]
+        rows[0] += 1
+    return rows[0]
+
+
+def _draw(node: _Node, lines: list[str], texts: list[str]) -> float:
+    """Add the node's lines and text; how far right they reach."""
+    x = MARGIN + COLUMN * node.depth
+    right: float = x
+    for child in node.children:
+        to = MARGIN + COLUMN * child.depth
+        thick = THINNEST + (THICKEST - THINNEST) * child.share**0.5
+        middle = (x + to) / 2
+        lines.append(
+            f'<path d="M{x} {node.y:.1f}C{middle} {node.y:.1f} {middle} {child.y:.1f} {to} {child.y:.1f}" '
+            f'stroke-width="{thick:.1f}"/>'
+        )
+        right = max(right, _draw(child, lines, texts))
+    if node.children:
+        texts.append(f'<circle cx="{x}" cy="{node.y:.1f}" r="3.5"/>')
+        return right
+    # Control signs, and signs that change the direction of what follows, stay within their word.
+    shown = "".join(letter if letter.isprintable() or letter == " " else "·" for letter in node.text)
+    texts.append(
+        f'<text x="{x + 9}" y="{node.y + 4.5:.1f}">{html.escape(shown)}'
+        f'<tspan class="faint" dx="{8 if shown else 0}">{html.escape(node.faint)}</tspan></text>'
+    )
+    return x + 30 + LETTER * (len(shown) + len(node.faint))

@@ -1,0 +1,137 @@
+"""How a race is run: every choice in one place, checked once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+
+from vastmax.encoder.registry import ENCODERS
+from vastmax.errors import InputError
+from vastmax.language_model.config import ModelConfig
+from vastmax.language_model.settings import LanguageModelSettings
+from vastmax.recipes import RECIPES
+
+DEFAULT_METHODS = ("softmax", "hierarchical-softmax", "two-level", "adaptive", "sampled-softmax", "nce")
+"""The yardstick, the exact methods and the sampled ones that a practitioner chooses between."""
+
+DEFAULT_MINUTES = 3.0
+"""Each: enough to tell the methods apart on a text of some million words, and a race of them within half an hour."""
+
+
+@dataclass(frozen=True)
+class RaceSettings:
+    """Of `run_race`: alike for all methods, but for the options that only one of them has.
+
+    Attributes:
+        methods: of `RECIPES`, in the order in which they run.
+        encoder: of `ENCODERS`.
+        hidden_size: D.
+        encoder_options: by name; see `EncoderKind.options`.
+        method_options: for each method that has any, options by name, as its recipe takes them.
+        training: budget (`minutes` of training, or `epochs`), streams, seed and all else. The rates in it are those
+            that every method is trained with, or those from which the search for better ones begins.
+        processor_time: `minutes` are those of the processor, all threads together, and not of the clock on the wall:
+            for a machine that other work shares.
+        trials: how many pairs of rates each method may try before it runs; 0: none, it runs with those of `training`.
+        trial_share: of the budget, that a trial trains for.
+        points: how often the perplexity is measured, the end included and the start not; closer together at first.
+        curve_words: of the validation text that these measurements read. The figures of the end come from all of it.
+        threads: of each method's process; None: as many as PyTorch takes.
+        device: such as "cpu" or "cuda".
+
+    Raises:
+        InputError: a value out of range, a name that does not exist, options of a method that does not run, or a method
+            that the training of language models cannot feed.
+
+    Example:
+        >>> RaceSettings(methods=("softmax", "nce"), hidden_size=64, training=LanguageModelSettings(epochs=1)).budget
+        '1 epoch'
+    """
+
+    methods: tuple[str, ...] = DEFAULT_METHODS
+    encoder: str = "lstm"
+    hidden_size: int = 256
+    encoder_options: Mapping[str, Any] = field(default_factory=dict)
+    method_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    training: LanguageModelSettings = field(default_factory=lambda: LanguageModelSettings(minutes=DEFAULT_MINUTES))
+    processor_time: bool = False
+    trials: int = 0
+    trial_share: float = 0.1
+    points: int = 12
+    curve_words: int = 20_000
+    threads: int | None = None
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "methods", tuple(self.methods))
+        if not self.methods:
+            raise InputError(f"no method is to run; choose some of {', '.join(RECIPES)}")
+        for name in self.methods:
+            self.model(name)  # which checks the names
+            if self.methods.count(name) > 1:
+                raise InputError(f"the method {name!r} is given twice; give it once")
+        for name in self.method_options:
+            if name not in self.methods:
+                raise InputError(
+                    f"there are options for {name!r}, which does not run; expected {', '.join(self.methods)}"
+                )
+        for name, least in (("trials", 0), ("points", 1), ("curve_words", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InputError(f"{name} is {value!r}; expected a whole number of at least {least}")
+        if not 0 < self.trial_share <= 1:
+            raise InputError(f"trial_share is {self.trial_share}; expected above 0 and at most 1")
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"threads is {self.threads}; expected at least 1")
+        if self.training.patience is not None:
+            raise InputError("patience would give methods budgets of their own; leave it out")
+        # An encoder that cannot be built would fail every method, one after the other.
+        with torch.random.fork_rng(devices=[]):
+            ENCODERS[self.encoder](3, self.hidden_size, self.encoder_options)
+
+    @property
+    def budget(self) -> str:
+        """Of each method, in words."""
+        if self.training.minutes is not None:
+            return f"{self.training.minutes:g} {'processor ' if self.processor_time else ''}minutes"
+        return f"{self.training.epochs} epoch{'s' if self.training.epochs > 1 else ''}"
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """By which `minutes` are counted, in seconds."""
+        return time.process_time if self.processor_time else time.perf_counter
+
+    @property
+    def expected_seconds(self) -> float | None:
+        """Of training in the whole race, trials included; None where the budget is in epochs."""
+        if self.training.minutes is None:
+            return None
+        return 60 * self.training.minutes * len(self.methods) * (1 + self.trials * self.trial_share)
+
+    def model(self, method: str) -> ModelConfig:
+        """What the method trains: the same encoder, started alike, under each."""
+        return ModelConfig(
+            self.encoder,
+            method,
+            self.hidden_size,
+            dict(self.encoder_options),
+            dict(self.method_options.get(method, {})),
+            seed=self.training.seed,
+        )
+
+    def trained_with(self, rates: Mapping[str, float]) -> LanguageModelSettings:
+        """`training` at other rates."""
+        return LanguageModelSettings(**{**self.training.as_dict(), **rates})
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return {**asdict(self), "methods": list(self.methods)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RaceSettings:
+        """What `as_dict` gave."""
+        return cls(**{**data, "training": LanguageModelSettings(**data["training"])})

@@ -1,0 +1,56 @@
+"""The top of a tree as plain data, for a drawing that can be unfolded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vastmax.tree.drawing import heaviest_words
+from vastmax.tree.tree import Tree
+
+DEPTH = 6
+"""Levels below the root: 64 parts of a binary tree, more than a screen shows."""
+
+EXAMPLES = 5
+"""Words that stand for all below a node."""
+
+
+def tree_top(tree: Tree, counts: npt.ArrayLike, *, depth: int = DEPTH) -> dict[str, Any]:
+    """Nested {"words": its heaviest words, "share": of the text, "size": its words, "children": […]}.
+
+    A leaf, and a node at the last level, has no children; where there is more below, "size" says how many words.
+
+    Args:
+        tree: whose words are named.
+        counts: (V,) of the words.
+        depth: levels below the root.
+
+    Example:
+        >>> from vastmax import tree
+        >>> top = tree_top(tree.huffman([2, 1, 1]).with_words(["a", "b", "c"]), [2, 1, 1], depth=1)
+        >>> [(child["words"], child["share"], child["size"]) for child in top["children"]]
+        [(['a'], 0.5, 1), (['b', 'c'], 0.5, 2)]
+    """
+    mass = (tree.word_weights(counts) / np.diff(tree.word_offsets))[tree.leaf_words]
+    share, size = tree.edge_sums(mass / mass.sum()), tree.edge_sums(np.ones(tree.num_leaves))
+
+    def below(node: int, levels: int) -> list[dict[str, Any]]:
+        if levels == 0 or node < 0:
+            return []
+        edges = range(int(tree.child_offsets[node]), int(tree.child_offsets[node + 1]))
+        return [
+            {
+                "words": heaviest_words(tree, edge, share, EXAMPLES),
+                "share": float(share[edge]),
+                "size": int(size[edge]),
+                "children": below(int(tree.children[edge]), levels - 1),
+            }
+            for edge in edges
+        ]
+
+    children = below(0, depth) if tree.num_nodes else []
+    heaviest = np.argsort(-tree.word_weights(counts), kind="stable")[:EXAMPLES]
+    words = [tree.words[word_id] if tree.words is not None else f"word {word_id}" for word_id in heaviest.tolist()]
+    return {"words": words, "share": 1.0, "size": tree.vocab_size, "children": children}

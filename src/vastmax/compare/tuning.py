@@ -1,0 +1,97 @@
+"""The search for learning rates, the same for every method: what to try next, and what is best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from vastmax.compare.settings import RaceSettings
+from vastmax.language_model.settings import LanguageModelSettings
+from vastmax.language_model.train import TrainingFailedError
+
+Rates = Mapping[str, float]
+"""By the names of `LanguageModelSettings`."""
+
+FACTOR = 3.0
+"""Between neighbouring rates: within a factor of about two of the best one, results hardly differ."""
+
+_NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+"""Steps of (table_rate, dense_rate). The tables first: what the methods differ in are rows of output layers."""
+
+
+def start_rates(settings: RaceSettings) -> dict[str, float]:
+    """Where the search begins."""
+    return {"table_rate": settings.training.table_rate, "dense_rate": settings.training.dense_rate}
+
+
+def next_rates(tried: Sequence[Mapping[str, Any]], start: Rates) -> dict[str, float] | None:
+    """The next pair to try: a neighbour, on a grid of factors of `FACTOR`, of the best so far; None: all were tried.
+
+    Args:
+        tried: for each trial, its rates and "nats", None where it diverged; in their order.
+        start: the first pair.
+
+    Example:
+        >>> start = {"table_rate": 0.1, "dense_rate": 0.01}
+        >>> next_rates([], start)
+        {'table_rate': 0.1, 'dense_rate': 0.01}
+        >>> found = next_rates([{**start, "nats": 5.0}], start)
+        >>> round(found["table_rate"], 6), found["dense_rate"]
+        (0.3, 0.01)
+    """
+    if not tried:
+        return dict(start)
+    place = _place([trial["nats"] for trial in tried])
+    if place is None:
+        return None
+    table, dense = place
+    return {"table_rate": start["table_rate"] * FACTOR**table, "dense_rate": start["dense_rate"] * FACTOR**dense}
+
+
+def best_rates(tried: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Those of the lowest nats.
+
+    Raises:
+        TrainingFailedError: every trial diverged.
+    """
+    converged = [trial for trial in tried if trial["nats"] is not None]
+    if not converged:
+        raise TrainingFailedError(f"training diverged at all {len(tried)} rates that were tried; try lower ones")
+    best = min(converged, key=lambda trial: float(trial["nats"]))
+    return {name: best[name] for name in ("table_rate", "dense_rate")}
+
+
+def _place(nats: Sequence[float | None]) -> tuple[int, int] | None:
+    """Where on the grid the trial after these is: the search is gone through again from its beginning."""
+    seen: dict[tuple[int, int], float] = {}
+    place: tuple[int, int] | None = (0, 0)
+    for found in nats:
+        if place is None:
+            return None
+        seen[place] = math.inf if found is None else found
+        place = _untried(seen)
+    return place
+
+
+def _untried(seen: Mapping[tuple[int, int], float]) -> tuple[int, int] | None:
+    table, dense = min(seen, key=lambda place: seen[place])
+    if math.isinf(seen[table, dense]):  # all diverged: lower both
+        return -len(seen), -len(seen)
+    neighbours = ((table + up, dense + along) for up, along in _NEIGHBOURS)
+    return next((place for place in neighbours if place not in seen), None)
+
+
+def trial_settings(settings: RaceSettings, rates: Rates, num_words: int) -> tuple[LanguageModelSettings, int]:
+    """How a trial trains, and on how many words from the beginning of the text: the race in small, warm-up included.
+
+    A share of the minutes; or of the epochs, where what is less than an epoch is a part of the text.
+    """
+    training, share = settings.trained_with(rates), settings.trial_share
+    warm = round(training.warmup_steps * share)
+    if training.minutes is not None:
+        return replace(training, minutes=training.minutes * share, warmup_steps=warm), num_words
+    epochs = training.epochs * share
+    whole = max(round(epochs), 1)
+    return replace(training, epochs=whole, warmup_steps=warm), max(round(num_words * min(epochs / whole, 1.0)), 1)

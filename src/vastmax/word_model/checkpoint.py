@@ -1,0 +1,94 @@
+"""The checkpoint of a run through PyTorch: all that it needs to go on, from any step, as if it had not stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vastmax.atomic import replacing
+from vastmax.embedding.checkpoint_file import require_same_settings, require_same_text
+from vastmax.embedding.checkpoints import CheckpointsOf
+from vastmax.embedding.fingerprint import fingerprint
+from vastmax.embedding.settings import CheckedCommonSettings
+from vastmax.errors import InputError
+from vastmax.text import Corpus, Vocabulary
+
+VERSION = 1
+_FORMAT = "vastmax word model"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is written: `state` is that of `WordModelRun.state_dict`."""
+
+    settings: CheckedCommonSettings
+    text: dict[str, Any]
+    state: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        """Write the file beside its place, then rename it. Cost: one pass over the model and its optimisers' state."""
+        record = {
+            "format": _FORMAT,
+            "version": VERSION,
+            "settings": self.settings.as_dict(),
+            "text": self.text,
+            "state": self.state,
+        }
+        with replacing(path, again_and_again=True) as beside:
+            torch.save(record, beside)
+
+
+class WordModelCheckpoint:
+    """A checkpoint to go on from; what does not fit it is refused, by name.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: there is none, it is damaged, of another version, or something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_file():
+            raise InputError(f"there is no checkpoint {path} to go on from; start without resume, or name another")
+        try:
+            record = torch.load(path, map_location="cpu", weights_only=True)
+            version = record["version"] if record["format"] == _FORMAT else None
+        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError):
+            version = None
+        if version != VERSION:
+            what = "damaged, or none of this objective" if version is None else f"of version {version}, not {VERSION}"
+            raise InputError(f"the checkpoint {path} is {what}; give the objective it was begun with, or remove it")
+        self._settings: dict[str, Any] = record["settings"]
+        self._text: dict[str, Any] = record["text"]
+        self.state: dict[str, Any] = record["state"]
+
+    def require_settings(self, settings: CheckedCommonSettings) -> None:
+        """Raise InputError if a setting other than the threads differs, naming each with both values."""
+        require_same_settings(self.path, self._settings, settings.as_dict())
+
+    def require_text(self, text: dict[str, Any]) -> None:
+        """Raise InputError if `text_facts` are not those that training began with."""
+        require_same_text(self.path, self._text, text)
+
+
+class WordModelCheckpoints(CheckpointsOf[WordModelCheckpoint]):
+    """When a run through PyTorch is saved, and what it goes on from."""
+
+    def read(self, path: Path) -> WordModelCheckpoint:
+        """See `CheckpointsOf.read`."""
+        return WordModelCheckpoint(path)
+
+
+def text_facts(corpus: Corpus, vocabulary: Vocabulary) -> dict[str, Any]:
+    """What tells one text, and the words of it that are trained, from another. Cost: one pass over the ids."""
+    words = hashlib.sha256(vocabulary.words.blob)
+    words.update(vocabulary.words.offsets.tobytes())
+    words.update(vocabulary.counts.tobytes())
+    return {**fingerprint(corpus), "words_sha256": words.hexdigest()}

@@ -1,0 +1,64 @@
+"""An encoder of words and a head, joined: what is trained, and the word vectors in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vastmax.encoder.cbow import CBOW
+from vastmax.encoder.skip_gram import SkipGram
+from vastmax.encoder.word_encoder import WordEncoder
+from vastmax.head import Head
+from vastmax.output.dense import Dense
+from vastmax.recipes import RECIPES
+from vastmax.text import Vocabulary
+from vastmax.word_model.settings import CheckedWordModelSettings
+
+_ENCODERS: dict[str, type[SkipGram | CBOW]] = {"skipgram": SkipGram, "cbow": CBOW}
+
+
+class WordModel(nn.Module):
+    """p(word | the words that predict it), as skip-gram or CBOW has them.
+
+    Args:
+        encoder: `SkipGram` or `CBOW`; its table holds the word vectors.
+        head: of the same sizes.
+    """
+
+    def __init__(self, encoder: WordEncoder, head: Head) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    @classmethod
+    def build(cls, settings: CheckedWordModelSettings, vocabulary: Vocabulary) -> WordModel:
+        """The model of some settings, drawn from their seed; the random state elsewhere is left as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            head = RECIPES[settings.objective].build(settings.vector_size, vocabulary, **settings.objective_options)
+            encoder = _ENCODERS[settings.model](len(vocabulary), settings.vector_size)
+        return cls(encoder, head).to(settings.device)
+
+    def forward(
+        self,
+        word_ids: Tensor,
+        target: Tensor,
+        *,
+        context: dict[str, Any] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The mean loss of the head, in nats a prediction: of `target` (N,) by centres (N,) or windows (N, M)."""
+        loss: Tensor = self.head(self.encoder(word_ids), target, context=context, generator=generator)
+        return loss
+
+    @property
+    def word_vectors(self) -> Tensor:
+        """(V, D), those of the words that predict."""
+        return self.encoder.embedding.weight.detach()
+
+    @property
+    def output_vectors(self) -> Tensor | None:
+        """(V, D), those of the words predicted, where the output layer has one a word."""
+        return self.head.output.weight.detach() if isinstance(self.head.output, Dense) else None

@@ -1,0 +1,93 @@
+"""The settings of training word vectors by a recipe, checked once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vastmax.embedding.settings import CheckedCommonSettings, CommonSettings, checked_common, one_of, real, whole
+from vastmax.errors import InputError
+from vastmax.proposal.target_partition import PARTITION
+from vastmax.recipes import RECIPES
+
+DEFAULT_ALPHA = 0.1
+"""Of row-wise Adagrad, for every recipe: it brings steps of any size to this one, as in language models."""
+
+_NOT_FOR_WORDS = "context:previous_word_id"
+
+
+def trainable_recipes() -> tuple[str, ...]:
+    """The names in `RECIPES` of those that train word vectors."""
+    return tuple(name for name, recipe in RECIPES.items() if _NOT_FOR_WORDS not in recipe.needs)
+
+
+@dataclass(frozen=True)
+class WordModelSettings(CommonSettings):
+    """What `train_word_model` is told beside them."""
+
+    objective: str = "sampled-softmax"
+    objective_options: Mapping[str, Any] | None = None
+    batch_size: int = 1024
+    dense_rate: float = 2e-3
+    partition_size: int = 4096
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class CheckedWordModelSettings(CheckedCommonSettings):
+    """`WordModelSettings` with nothing left open."""
+
+    objective: str
+    objective_options: dict[str, Any]
+    batch_size: int
+    dense_rate: float
+    partition_size: int
+    device: str
+
+    weight_decay = 0.0
+
+    @property
+    def table_rate(self) -> float:
+        """`alpha`, under the name by which optimisers are made."""
+        return self.alpha
+
+    def as_dict(self) -> dict[str, Any]:
+        """By name, for a record of the run; options that JSON does not know, such as a tree, by their kind."""
+        plain = {
+            name: value if isinstance(value, str | int | float | list | tuple | None) else type(value).__name__
+            for name, value in self.objective_options.items()
+        }
+        return {**vars(self), "stop_words": list(self.stop_words), "objective_options": plain}
+
+    @property
+    def takes_partitions(self) -> bool:
+        """Whether the recipe goes by the targets of a part of the text."""
+        return f"context:{PARTITION}" in RECIPES[self.objective].needs
+
+
+def checked(settings: WordModelSettings) -> CheckedWordModelSettings:
+    """Fill in what was left open; raise InputError on the first that cannot be used."""
+    name, options = settings.objective, dict(settings.objective_options or {})
+    if name in RECIPES and name not in trainable_recipes():
+        raise InputError(
+            f"objective is {name!r}, which draws noise by the word before the one predicted; a pair of words of a "
+            "window has none: it is for language models (vastmax lm train). Take 'importance-sampling'"
+        )
+    one_of("objective", name, trainable_recipes())
+    parameters = inspect.signature(RECIPES[name].build).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            offer = f"it has {', '.join(known)}" if known else "it has none"
+            raise InputError(f"objective {name!r} has no option {option!r}; {offer}")
+    return CheckedWordModelSettings(
+        **vars(checked_common(settings, DEFAULT_ALPHA)),
+        objective=name,
+        objective_options=options,
+        batch_size=whole("batch_size", settings.batch_size, 1, 1 << 24),
+        dense_rate=real("dense_rate", settings.dense_rate, 0.0, float("inf")),
+        partition_size=whole("partition_size", settings.partition_size, 1, None),
+        device=settings.device,
+    )
