@@ -23,6 +23,8 @@ MEASUREMENTS = {
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
     "character_models": "output vectors from spelling against a table of them (a minute)",
     "sampling_proposals": "importance sampling, its proposals, target partitions, and how bias falls (two minutes)",
+    "advise": "how well `vastmax advise` foresees the steps of all methods, and its constants (about six minutes)",
+    "fixed_ngrams": "fixed bigrams and trigrams as proposals, against unigrams (a quarter of an hour)",
     "two_towers": "recommendation on Gowalla: the softmax over all items against sampled ones (about an hour)",
     "embedding_options": "what each option of training costs (a minute)",
     "embedding_options_quality": "what each option is worth (about ten minutes)",

@@ -239,3 +239,18 @@ def test_deepcopy_of_a_used_head_draws_alike() -> None:
     twin = copy.deepcopy(head)
     mine, theirs = (model(hidden, target, generator=torch.Generator().manual_seed(2)) for model in (head, twin))
     torch.testing.assert_close(mine, theirs)
+
+
+def test_columns_of_a_table_as_target_and_context_cause_no_warning() -> None:
+    """A window of words holds both; PyTorch complains of searching for what is not contiguous."""
+    from vastmax import RECIPES, Corpus
+
+    corpus = Corpus([["the", "cat", "sat", "on", "the", "mat"], ["the", "dog", "sat"]], cache=False)
+    windows = torch.tensor([[0, 2], [1, 3], [2, 0]])
+    torch.set_warn_always(True)
+    try:
+        for name, entry in (("cnn-softmax", corpus.vocabulary), ("adaptive-importance-sampling", corpus)):
+            head = RECIPES[name](8, entry)
+            head(torch.randn(3, 8), windows[:, 1], context={"previous_word_id": windows[:, 0]}).backward()
+    finally:
+        torch.set_warn_always(False)

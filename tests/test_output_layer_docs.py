@@ -42,15 +42,6 @@ def test_the_guide_builds_every_recipe_that_needs_counts_only() -> None:
             assert f'"{name}": Head(' in text, name
 
 
-def test_the_table_of_recipes_is_the_registry() -> None:
-    text = (DOCS / "concepts/output-layers.md").read_text(encoding="utf-8")
-    table = re.search(r"<!-- recipes -->\n(.*)\n<!-- /recipes -->", text, re.DOTALL)
-    assert table is not None
-    rows = [f"| `{name}` | {recipe.summary} | {recipe.source} |" for name, recipe in RECIPES.items()]
-    expected = "\n".join(["| recipe | what it is | source |", "|---|---|---|", *rows])
-    assert table[1] == expected, f"the table should read:\n{expected}"
-
-
 @pytest.mark.parametrize("room", ["objective", "proposal", "output"])
 def test_examples_in_docstrings(room: str) -> None:
     package = import_module(f"vastmax.{room}")

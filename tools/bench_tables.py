@@ -12,14 +12,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from method_tables import fixed_ngrams, measured
+
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "benchmarks" / "records"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "guides" / "phrases.md",
     ROOT / "docs" / "guides" / "options.md",
+    *sorted((ROOT / "docs" / "concepts" / "methods").glob("*.md")),
 )
-MARKED = re.compile(r"(<!-- bench: (?P<name>[a-z_]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- bench: (?P<name>[a-z_]+)(?: (?P<of>[a-z-]+))? -->\n).*?(<!-- /bench -->)", re.DOTALL)
+"""The name of a record, and where one record serves several pages, what of it."""
 
 
 SPEED_RECORDS = {
@@ -123,6 +127,8 @@ TABLES = {
     "embedding_speed": embedding_speed,
     "embedding_options": embedding_options,
     "embedding_options_quality": embedding_options_quality,
+    "fixed_ngrams": fixed_ngrams,
+    "output_layers": measured,
     "phrases": phrases,
 }
 
@@ -132,7 +138,8 @@ def with_tables(text: str) -> str:
 
     def table(match: re.Match[str]) -> str:
         record = json.loads((RECORDS / f"{match['name']}.json").read_text())
-        return f"{match[1]}{TABLES[match['name']](record)}\n{match[3]}"
+        of = () if match["of"] is None else (match["of"],)
+        return f"{match[1]}{TABLES[match['name']](record, *of)}\n{match[4]}"
 
     return MARKED.sub(table, text)
 

@@ -61,7 +61,7 @@ class Examples:
 
     Attributes:
         hidden: (n, D).
-        target: (n,) in [0, V).
+        target: (n,) in [0, V), contiguous: PyTorch warns where columns of a table are searched for.
         leading: the leading shape that `hidden` had.
         example: (n,) where each came from in the flattened leading shape; None when every one is there, in order.
         share: (n,) weight of a target among its example's several ones, 1/m; None when each has one.
@@ -97,7 +97,7 @@ class Examples:
         num_examples = flat_hidden.shape[0]
         flat_target = target.reshape(num_examples, *target.shape[hidden.ndim - 1 :])
         if flat_target.ndim == 1 and _all_within(flat_target, vocab_size, ignore_index):
-            return cls(flat_hidden, flat_target, leading)
+            return cls(flat_hidden, flat_target.contiguous(), leading)
         counted = (
             torch.ones_like(flat_target, dtype=torch.bool) if ignore_index is None else flat_target != ignore_index
         )
@@ -121,7 +121,7 @@ class Examples:
     def _match(self, value: Any) -> Any:
         if not isinstance(value, Tensor) or value.shape != self.leading or not self.leading:
             return value
-        flat = value.reshape(-1)
+        flat = value.reshape(-1).contiguous()
         return flat if self.example is None else flat.index_select(0, self.example)
 
     def scatter(self, loss: Tensor) -> Tensor:

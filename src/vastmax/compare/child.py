@@ -42,7 +42,7 @@ class _Teller:
         self._write({"result": result.to_json()})
 
     def progress(self, done: float, readings: Mapping[str, float | str]) -> None:
-        if time.monotonic() >= self._next:
+        if done >= 1 or time.monotonic() >= self._next:
             self._next = time.monotonic() + SECONDS_BETWEEN_MESSAGES
             self._write({"done": done, **readings})
 

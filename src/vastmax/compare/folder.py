@@ -140,7 +140,7 @@ def resumed(begun: Race, now: Race) -> Race:
 
 def _concerning(settings: Mapping[str, Any], methods: Collection[str]) -> dict[str, Any]:
     """What settings, as JSON has them, say of these methods."""
-    options = {name: value for name, value in settings["method_options"].items() if name in methods}
+    options = {name: value for name, value in settings["method_options"].items() if value and name in methods}
     concerning = {**settings, "method_options": options}
     del concerning["methods"]
     return dict(json.loads(json.dumps(concerning)))

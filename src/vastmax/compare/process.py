@@ -52,7 +52,8 @@ class ContestantProcess:
             process_group=0,  # Ctrl-C on the terminal is for the race, which tells the process
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self._tell(json.dumps(job) + "\n")
 
     def __enter__(self) -> Self:
@@ -70,7 +71,11 @@ class ContestantProcess:
         finally:
             self._process.kill()  # which does nothing to one that has ended
             self._process.wait()
-            self._errors.close()
+            self._reader.join()
+            for stream in (self._process.stdin, self._process.stdout, self._errors):
+                assert stream is not None
+                with suppress(BrokenPipeError):
+                    stream.close()
 
     def messages(self, stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         """What the process says until it ends; it is asked to stop as soon as `stop` says yes."""

@@ -27,6 +27,8 @@ FINAL_SHARE_OF_ALPHA = 1e-4
 """The learning rate falls to this share of `alpha`, as in word2vec."""
 
 
+OTHERS = "; for other ones, through PyTorch, there is train_word_model"
+
 NO_NOISE = "without noise words the loss has no minimum: vectors would grow for ever"
 
 
@@ -131,7 +133,7 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
         ("cbow_gradient", CBOW_GRADIENTS),
         ("exclude", EXCLUSIONS),
     ):
-        one_of(name, getattr(settings, name), choices)
+        one_of(name, getattr(settings, name), choices, why=OTHERS if name == "objective" else "")
     return CheckedSettings(
         **vars(checked_common(settings, default_alpha(settings))),
         objective=settings.objective,
@@ -182,10 +184,10 @@ def _word_list(name: str, given: Any) -> tuple[str, ...]:
     return tuple(sorted(set(words)))
 
 
-def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+def one_of(name: str, value: str, choices: tuple[str, ...], why: str = "") -> None:
     """Raise InputError unless the value is one of the choices."""
     if value not in choices:
-        raise InputError(f"{name} is {value!r}; expected {' or '.join(map(repr, choices))}")
+        raise InputError(f"{name} is {value!r}; expected {' or '.join(map(repr, choices))}{why}")
 
 
 def whole(name: str, value: Any, least: int, most: int | None, why: str = "") -> int:

@@ -12,8 +12,8 @@ from vastmax.optim.row_optimizer import RowOptimizer, check_option
 from vastmax.optim.rows import add_rows_, one_per_row, read_rows, state_dtype, write_rows_
 
 _NUMBERS_AT_ONCE = 2**19
-"""Of the gradient: 2 MB in float32. Arrays as large as a whole gradient of 60 MB make a step four times as long: their
-memory is new each time, and they leave the cache between the operations."""
+"""Of the gradient: 2 MB in float32. What is worked out of a large gradient would be as large as it is: memory new to
+the process in each step, and out of the cache between one operation and the next."""
 
 
 class RowAdagrad(RowOptimizer):

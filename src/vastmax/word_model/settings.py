@@ -12,8 +12,8 @@ from vastmax.errors import InputError
 from vastmax.proposal.target_partition import PARTITION
 from vastmax.recipes import RECIPES
 
-DEFAULT_ALPHA = 0.05
-"""Of row-wise Adagrad, for every recipe: it brings steps of any size to this one."""
+DEFAULT_ALPHA = 0.1
+"""Of row-wise Adagrad, for every recipe: it brings steps of any size to this one, as in language models."""
 
 _NOT_FOR_WORDS = "context:previous_word_id"
 

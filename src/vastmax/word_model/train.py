@@ -66,7 +66,7 @@ def train_word_model(
         batch_size: predictions in a step of the optimisers. They are drawn without order from about 65,000 words of
             text.
         alpha: learning rate at the start of row-wise Adagrad, which moves word vectors and rows of the output layer
-            (None: 0.05); it falls linearly to `min_alpha` (None: 1e-4 of it).
+            (None: 0.1); it falls linearly to `min_alpha` (None: 1e-4 of it).
         dense_rate: learning rate at the start of AdamW, which moves all other parameters, if there are any.
         partition_size: for "target-sampling": different words that consecutive batches may have, over which its
             softmax goes.

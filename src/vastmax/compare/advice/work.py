@@ -375,8 +375,10 @@ def _char_lstm(setting: Setting) -> MethodWork:
     H = D
     letters = setting.words.letters + 1  # the end of the word is predicted, too
     steps = N * float((setting.words.law * letters).sum())
-    in_batch = expected_distinct(setting.words.law, N)
-    longest = float(letters[np.argsort(letters)][int(0.999 * (V - 1))] if in_batch.size else 1.0)
+    # The longest word of a batch: words longer than it are there less often than not.
+    longest_first = np.argsort(-letters)
+    in_batch = expected_distinct(setting.words.law, N)[longest_first].cumsum()
+    longest = float(letters[longest_first[min(int(np.searchsorted(in_batch, 0.5)), V - 1)]])
     a_step = 4.0 * H * H + _PREDICTED_SYMBOLS * H
     start = N * D * 2.0 * H
     numbers = steps * (16 * H + 3 * _PREDICTED_SYMBOLS)

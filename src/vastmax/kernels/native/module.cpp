@@ -14,6 +14,7 @@ void bind_ngram_law(nb::module_ &m);
 void bind_linear_softmax(nb::module_ &m);
 void bind_noise_loss(nb::module_ &m);
 void bind_row_update(nb::module_ &m);
+void bind_pattern_fit(nb::module_ &m);
 
 NB_MODULE(_native, m) {
     // At exit a script's last loss may still hold a batch's plan; that is no leak worth a word on stderr.
@@ -30,4 +31,5 @@ NB_MODULE(_native, m) {
     bind_linear_softmax(m);
     bind_noise_loss(m);
     bind_row_update(m);
+    bind_pattern_fit(m);
 }

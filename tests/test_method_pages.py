@@ -1,0 +1,147 @@
+"""Every recipe has a page that says all it should, code that runs, and a figure that the library makes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from vastmax.recipes import RECIPES
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ROOT / "docs" / "concepts" / "methods"
+HEADINGS = ["Equation", "Cost", "Bias", "When not to use it", "Options", "Code", "Published and measured", "Source"]
+
+
+def page(name: str) -> str:
+    return (PAGES / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tool() -> Iterator[ModuleType]:
+    """The module tools/method_figures.py."""
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        yield import_module("method_figures")
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+
+
+def test_every_recipe_has_a_page_and_every_page_is_of_one() -> None:
+    assert {path.stem for path in PAGES.glob("*.md")} == {*RECIPES, "index"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_page_says_all_that_it_should(name: str) -> None:
+    text = page(name)
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert [heading for heading in headings if heading in HEADINGS] == HEADINGS
+    assert re.search(rf"!\[[^\]]+\]\(\.\./\.\./img/methods/{name}\.svg\)", text)
+    assert f'RECIPES["{name}"]' in text
+    for cost in ("a training step", "scoring a given word", "the best word", "memory", "parameters"):
+        assert f"| {cost} |" in text, cost
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_page_names_every_option(name: str) -> None:
+    (options,) = re.findall(r"^## Options\n(.*?)^## ", page(name), re.MULTILINE | re.DOTALL)
+    for parameter in inspect.signature(RECIPES[name].build).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            assert f"`{parameter.name}`" in options, parameter.name
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_code_of_a_page_runs(name: str) -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    namespace: dict[str, Any] = {}
+    blocks = re.findall(r"^```python\n(.*?)^```$", page(name), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, f"{name}.md", "exec"), namespace)
+
+
+def test_the_table_of_recipes_is_the_registry() -> None:
+    table = re.search(r"<!-- recipes -->\n(.*)\n<!-- /recipes -->", page("index"), re.DOTALL)
+    assert table is not None
+    rows = [f"| [`{name}`]({name}.md) | {recipe.summary} | {recipe.source} |" for name, recipe in RECIPES.items()]
+    expected = "\n".join(["| recipe | what it is | source |", "|---|---|---|", *rows])
+    assert table[1] == expected, f"the table should read:\n{expected}"
+
+
+def test_every_recipe_has_a_figure_on_paper_of_its_own(tool: ModuleType) -> None:
+    from figures.style import PAPER
+
+    assert list(tool.FIGURES) == list(RECIPES)
+    for name in RECIPES:
+        path = tool.IMAGES / f"{name}.svg"
+        ElementTree.parse(path)
+        assert PAPER in path.read_text(encoding="utf-8"), name
+        assert tool.numbers_in(name) == tool.rounded(tool.numbers_in(name)), name
+
+
+def close(found: Any, expected: Any, where: str = "") -> None:
+    """Nested data with numbers as near as another machine's arithmetic allows."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys(), where
+        for key in expected:
+            close(found[key], expected[key], f"{where}/{key}")
+    elif isinstance(expected, list):
+        assert len(found) == len(expected), where
+        for i, (a, b) in enumerate(zip(found, expected, strict=True)):
+            close(a, b, f"{where}/{i}")
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=1e-3, abs=1e-6), where
+    else:
+        assert found == expected, where
+
+
+@pytest.mark.parametrize("name", ["two-level", "adaptive", "negative-sampling", "adaptive-importance-sampling"])
+def test_the_library_still_computes_what_a_figure_shows(tool: ModuleType, name: str) -> None:
+    shown = tool.numbers_in(name)
+    found = tool.rounded(tool.FIGURES[name].numbers())
+    if name == "negative-sampling":
+        assert shown.pop("largest_error") < 0.01  # how near the optimiser came, which differs by machine
+        assert found.pop("largest_error") < 0.01
+    close(found, shown)
+
+
+def test_what_the_pages_say_of_the_figures(tool: ModuleType) -> None:
+    classes = tool.numbers_in("two-level")
+    scores = dict(zip(classes["classes"], classes["scores"]["equal sizes, words alike"], strict=True))
+    assert min(scores, key=scores.__getitem__) == 100  # √V
+    assert scores[100] == 200  # 2·√V
+    tree = tool.numbers_in("hierarchical-softmax")
+    assert tree["entropy"] < tree["expected"] < tree["entropy"] + 0.25
+    assert [round(x) for x in tool.numbers_in("negative-sampling")["perplexity"].values()] == [740, 3930, 10_000]
+    cosine = tool.numbers_in("cnn-softmax")["cosine"]["CharCNN"]
+    assert cosine["forms of one word"] > 2 * cosine["other words"]
+    z = {row["alpha"]: row["mean_abs"] for row in tool.numbers_in("self-normalised")["rows"]}
+    assert z[10.0] < z[1.0] < z[0.1] < z[0.01] < z[0.0]
+    squared = tool.numbers_in("infrequent-normalisation")["penalties"]["squared"][-1]
+    assert squared["mean"] == pytest.approx(5, abs=1)  # 1/(2α)
+    errors = tool.numbers_in("sampled-softmax")["errors"]
+    assert errors["unique draws, corrected"][-1] < 1e-6  # K = V
+    assert errors["no correction"][2] > 5 * errors["unique draws, corrected"][2]
+
+
+def test_the_bias_recorded_is_the_bias_shown_and_agrees_with_the_formula(tool: ModuleType) -> None:
+    """To first order the loss is off by −(Σ p²/Q − 1)/(2K)."""
+    record = json.loads((ROOT / "benchmarks" / "records" / "sampling_proposals.json").read_text(encoding="utf-8"))
+    laws = record["groups"]["bias"]["laws"]
+    assert tool.numbers_in("importance-sampling")["laws"] == tool.rounded(laws), "run: tools/method_figures.py"
+    for law in laws.values():
+        for row in law["by_K"]:
+            if row["K"] >= 1024:
+                assert row["bias"] == pytest.approx(row["first_order"], rel=0.03)
+            assert row["bias"] < 0

@@ -1,0 +1,195 @@
+"""The tables of docs/concepts/methods/ that come from benchmarks/records/; tools/bench_tables.py puts them in place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RECORDS = Path(__file__).resolve().parents[1] / "benchmarks" / "records"
+
+
+def measured(record: dict[str, Any], recipe: str) -> str:
+    """What a step of a recipe cost here, from `output_layers` and the records beside it."""
+    return MEASURED[recipe](record)
+
+
+def _group(record: dict[str, Any], group: str) -> dict[str, Any]:
+    found: dict[str, Any] = record["groups"][group]
+    return found
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _milliseconds(group: dict[str, Any], case: str) -> str:
+    value = 1e3 * group["cases"][case]["cpu_seconds"]["median"]
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _claim(group: dict[str, Any], beginning: str) -> dict[str, Any]:
+    (found,) = (claim for claim in group["claims"] if claim["claim"].startswith(beginning))
+    return dict(found)
+
+
+def _ratio(group: dict[str, Any], beginning: str) -> str:
+    value = _claim(group, beginning)["ratio"]["median"]
+    return f"{value:.0f}" if value >= 10 else f"{value:.2f}"
+
+
+def _step(group: dict[str, Any], case: str, claim: str) -> str:
+    """The sentence of a method that was timed in turn with the full softmax."""
+    return (
+        f"Here, V = 100,000: {_milliseconds(group, case)} CPU-ms a step, {_milliseconds(group, 'full softmax')} with "
+        f"PyTorch's full softmax in the same run: {_ratio(group, claim)} times fewer."
+    )
+
+
+STEP = "A step is forward, backward and optimiser, N = 1024, D = 256"
+SETTING = f"{STEP}, targets under Zipf's law."
+SAMPLED = f"{STEP}, K = 1024, targets under Zipf's law."
+OF_TEXT = f"{STEP}, K = 1024, words of Wikipedia."
+
+
+def _softmax(record: dict[str, Any]) -> str:
+    time, memory = _group(record, "cross-entropy"), _group(record, "memory")
+    return (
+        f"Here, V = 100,000: {_milliseconds(time, 'cross-entropy')} CPU-ms a step, against "
+        f"{_milliseconds(time, 'full softmax')} of PyTorch's `F.cross_entropy` over all scores, with "
+        f"{_ratio(memory, 'cross-entropy: peak memory')} of its memory. {SETTING}"
+    )
+
+
+def _in_turn(group: str, case: str, claim: str, setting: str = SETTING) -> Callable[[dict[str, Any]], str]:
+    return lambda record: f"{_step(_group(record, group), case, claim)} {setting}"
+
+
+def _differentiated(record: dict[str, Any]) -> str:
+    group = _group(record, "differentiated")
+    sizes = ", ".join(f"{size:,}" for size in group["block_sizes"])
+    widths = ", ".join(map(str, group["block_widths"]))
+    return (
+        f"Here, V = 100,000 in blocks of {sizes} words, {widths} numbers wide: "
+        f"{_milliseconds(group, 'differentiated')} CPU-ms a step, {_ratio(group, 'differentiated: step')} "
+        f"of what its matrix products and one softmax take in PyTorch. {SETTING}"
+    )
+
+
+def _adaptive(record: dict[str, Any]) -> str:
+    group = _group(record, "adaptive")
+    chosen, round_ones = (_ratio(group, f"adaptive: torch's / ours, V = 1M, {kind}") for kind in ("chosen", "round"))
+    return (
+        f"{_step(group, 'adaptive, V = 100k', 'adaptive: full softmax / step')} PyTorch's own adaptive layer takes "
+        f"{chosen} times the CPU-time of this one at V = 1,000,000 with the cut-offs chosen here, {round_ones} times "
+        f"with round ones. {SETTING}"
+    )
+
+
+def _cnn_softmax(record: dict[str, Any]) -> str:
+    group = _group(_read("character_models"), "char-cnn")
+    claim, share = _claim(group, "CharCNN: step"), group["parameter_share"]
+    return (
+        f"Here, V = {group['vocab_size']:,}: {claim['ratio']['median']:.1f} times the CPU-time of a sampled step with "
+        f"a table of vectors (the target was at most {claim['target'].removeprefix('<= ')}"
+        f"{'' if claim['met'] else ': missed'}); {100 * share['of_dense']:.0f} % of its parameters at "
+        f"D = {share['hidden_size']}. {OF_TEXT}"
+    )
+
+
+def _importance(record: dict[str, Any]) -> str:
+    group = _group(_read("sampling_proposals"), "importance-sampling")
+    return (
+        f"Here, V = {group['vocab_size']:,} and no example falling back: "
+        f"{_milliseconds(group, 'importance-sampling')} CPU-ms a step, "
+        f"{_ratio(group, 'importance sampling: step')} of sampled softmax's. {OF_TEXT}"
+    )
+
+
+def _adaptive_importance(record: dict[str, Any]) -> str:
+    group = _group(_read("sampling_proposals"), "importance-sampling")
+    claim = _claim(group, "AdaptiveBigram: step")
+    return (
+        f"Here, V = {group['vocab_size']:,} and {group['pairs']:,} pairs: a step takes "
+        f"{claim['ratio']['median']:.2f} times the CPU-time of one with unigrams (the target was at most "
+        f"{claim['target'].removeprefix('<= ')}{'' if claim['met'] else ': missed'}). {OF_TEXT}"
+    )
+
+
+def _target_sampling(record: dict[str, Any]) -> str:
+    group = _group(_read("sampling_proposals"), "target-partition")
+    return (
+        f"Here, V = 349,000 and |V′| = {group['words']:,}: {_milliseconds(group, 'target-sampling')} CPU-ms a step, "
+        f"{_milliseconds(group, 'full softmax')} with PyTorch's full softmax in the same run: "
+        f"{_ratio(group, 'target sampling: full softmax')} times fewer. {SETTING}"
+    )
+
+
+MEASURED: dict[str, Callable[[dict[str, Any]], str]] = {
+    "softmax": _softmax,
+    "hierarchical-softmax": _in_turn("hierarchical", "huffman, V = 100000", "huffman: full softmax / step"),
+    "two-level": _in_turn("hierarchical", "two-level", "two-level: full softmax / step"),
+    "differentiated": _differentiated,
+    "adaptive": _adaptive,
+    "cnn-softmax": _cnn_softmax,
+    "importance-sampling": _importance,
+    "adaptive-importance-sampling": _adaptive_importance,
+    "target-sampling": _target_sampling,
+    **{
+        name: _in_turn("sampled", name, f"{name}: full softmax / step", SAMPLED)
+        for name in ("sampled-softmax", "nce", "negative-sampling")
+    },
+}
+"""By recipe; those without a record are not here."""
+
+
+def fixed_ngrams(record: dict[str, Any]) -> str:
+    """Trainings by proposal and batch size, then what proposals are worth to one exactly trained model."""
+    settings = record["settings"]
+    lines = [
+        "| proposal | N | ESS | ESS < 10 or J < 0 | gap to the exact loss | validation perplexity | CPU-seconds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in record["results"]:
+        last = row["epochs"][-1]
+        figures = "– | – | –"
+        if "ess_mean" in last:
+            figures = f"{last['ess_mean']:.0f} | {100 * last['fallback_share']:.1f} % | {last['gap']:+.3f}"
+        lines.append(
+            f"| {row['case']} | {row['batch_size']:,} | {figures} | {row['valid_perplexity']:.0f} "
+            f"| {row['training_cpu_seconds']:.0f} |"
+        )
+    lines += [
+        "",
+        f"Penn Treebank, its first {settings['tokens']:,} words, {settings['epochs']} epochs; a feed-forward model "
+        f"with D = {settings['hidden_size']}, K = {settings['num_samples']}, no guard by ESS, so that the proposal "
+        "alone makes the difference; ESS, what a guard would have caught, and the gap are means on held-out text "
+        f"after the last epoch. Bigram: λ = {settings['bigram'][0]:g}; trigram: {settings['trigram'][0]:g} of bigrams "
+        f"and {settings['trigram'][1]:g} of trigrams; late: from the middle of training on.",
+        "",
+        *_by_sharing(record),
+    ]
+    return "\n".join(lines)
+
+
+def _by_sharing(record: dict[str, Any]) -> list[str]:
+    """ESS of each proposal for the model trained exactly, by how many contexts share the draws."""
+    (exact,) = (
+        row
+        for row in record["results"]
+        if row["case"] == "exact softmax" and row["batch_size"] == min(record["settings"]["batch_sizes"])
+    )
+    last = exact["epochs"][-1]["by_sharing"]
+    shared = sorted({row["shared_by"] for row in last})
+    lines = [
+        "ESS of the same proposals for one model, the exactly trained one, by how many contexts share the draws:",
+        "",
+        f"| proposal | {' | '.join(f'{n:,}' for n in shared)} |",
+        "|---|" + "---|" * len(shared),
+    ]
+    for proposal in dict.fromkeys(row["proposal"] for row in last):
+        sizes = {row["shared_by"]: row["ess_mean"] for row in last if row["proposal"] == proposal}
+        lines.append(f"| {proposal} | {' | '.join(f'{sizes[n]:.0f}' for n in shared)} |")
+    return lines
