@@ -93,7 +93,7 @@ class RaceSettings:
     def budget(self) -> str:
         """Of each method, in words."""
         if self.training.minutes is not None:
-            return f"{self.training.minutes:g} minutes"
+            return f"{self.training.minutes:g} minute{'s' if self.training.minutes != 1 else ''}"
         return f"{self.training.epochs} epoch{'s' if self.training.epochs > 1 else ''}"
 
     @property
