@@ -156,7 +156,7 @@ def test_a_process_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_folders_that_cannot_hold_a_race(race_here: RunRace, tmp_path: Path, chain: Chain) -> None:
     settings = settings_of("softmax")
-    with pytest.raises(InputError, match="race holds no race to go on with"):
+    with pytest.raises(InputError, match=r"race holds no race \(report.json is missing\)"):
         race_here(settings, resume=True)
     race_here(settings, stop=lambda: True)
     with pytest.raises(InputError, match=r"already holds a race; go on with it \(--resume\)"):
