@@ -166,8 +166,10 @@ def compare(
         raise InputError("--minutes-each and --epochs are two budgets; give one of them")
     if retry_failed and not resume:
         raise InputError("--retry-failed is about a race that was run; give --resume, too")
+    if minutes_each is None and epochs is None:
+        minutes_each = DEFAULT_MINUTES
     training = LanguageModelSettings(
-        minutes=(minutes_each or DEFAULT_MINUTES) if epochs is None else None,
+        minutes=minutes_each,
         epochs=1 if epochs is None else epochs,
         num_streams=streams,
         stretch=stretch,

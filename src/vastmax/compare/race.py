@@ -171,4 +171,7 @@ def _last_readings(method: MethodResult) -> dict[str, float | str]:
     """What is worth showing beside its name."""
     if method.status == "failed":
         return {"status": "failed"}
-    return {"perplexity": f"{method.curve[-1].perplexity:,.0f}"} if method.curve else {}
+    if not method.curve:
+        return {}
+    perplexity = method.curve[-1].perplexity
+    return {"perplexity": f"{perplexity:,.0f}" if perplexity >= 100 else f"{perplexity:.1f}"}

@@ -97,8 +97,8 @@ class RaceSettings:
     def budget(self) -> str:
         """Of each method, in words."""
         if self.training.minutes is not None:
-            minutes = f"{self.training.minutes:g} {'processor ' if self.processor_time else ''}minute"
-            return minutes + ("s" if self.training.minutes != 1 else "")
+            unit = "processor minute" if self.processor_time else "minute"
+            return f"{self.training.minutes:g} {unit}{'s' if self.training.minutes != 1 else ''}"
         return f"{self.training.epochs} epoch{'s' if self.training.epochs > 1 else ''}"
 
     @property
