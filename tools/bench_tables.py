@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from method_tables import fixed_ngrams, measured
+from paper_tables import TABLES as PAPER_TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "benchmarks" / "records"
@@ -20,9 +21,10 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "guides" / "phrases.md",
     ROOT / "docs" / "guides" / "options.md",
+    ROOT / "docs" / "reproductions.md",
     *sorted((ROOT / "docs" / "concepts" / "methods").glob("*.md")),
 )
-MARKED = re.compile(r"(<!-- bench: (?P<name>[a-z_]+)(?: (?P<of>[a-z-]+))? -->\n).*?(<!-- /bench -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- bench: (?P<name>[a-z0-9_]+)(?: (?P<of>[a-z-]+))? -->\n).*?(<!-- /bench -->)", re.DOTALL)
 """The name of a record, and where one record serves several pages, what of it."""
 
 
@@ -130,6 +132,7 @@ TABLES = {
     "fixed_ngrams": fixed_ngrams,
     "output_layers": measured,
     "phrases": phrases,
+    **PAPER_TABLES,
 }
 
 

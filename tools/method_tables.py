@@ -118,6 +118,15 @@ def _adaptive_importance(record: dict[str, Any]) -> str:
     )
 
 
+def _target_sampling(record: dict[str, Any]) -> str:
+    group = _group(_read("sampling_proposals"), "target-partition")
+    return (
+        f"Here, V = 349,000 and |V′| = {group['words']:,}: {_milliseconds(group, 'target-sampling')} CPU-ms a step, "
+        f"{_milliseconds(group, 'full softmax')} with PyTorch's full softmax in the same run: "
+        f"{_ratio(group, 'target sampling: full softmax')} times fewer. {SETTING}"
+    )
+
+
 MEASURED: dict[str, Callable[[dict[str, Any]], str]] = {
     "softmax": _softmax,
     "hierarchical-softmax": _in_turn("hierarchical", "huffman, V = 100000", "huffman: full softmax / step"),
@@ -127,6 +136,7 @@ MEASURED: dict[str, Callable[[dict[str, Any]], str]] = {
     "cnn-softmax": _cnn_softmax,
     "importance-sampling": _importance,
     "adaptive-importance-sampling": _adaptive_importance,
+    "target-sampling": _target_sampling,
     **{
         name: _in_turn("sampled", name, f"{name}: full softmax / step", SAMPLED)
         for name in ("sampled-softmax", "nce", "negative-sampling")

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.head import Head
-from vastmax.kernels import linear_softmax, noise_loss, row_update
+from vastmax.kernels import linear_softmax, noise_loss, row_scores, row_update
 from vastmax.kernels.targets import available_targets
-from vastmax.objective import NCE, CrossEntropy, NegativeSampling, Objective, SampledSoftmax
+from vastmax.objective import NCE, CrossEntropy, ImportanceSampling, NegativeSampling, Objective, SampledSoftmax
 from vastmax.optim import RowSGD
 from vastmax.output import Dense, Differentiated
 from vastmax.proposal import Unigram
@@ -82,6 +82,26 @@ def test_a_sampled_step(name: str, bias: bool, sparse_gradients: bool, monkeypat
     if bias:
         torch.nn.init.normal_(head.output.get_parameter("bias"))
     assert_twins(head, monkeypatch)
+    assert calls.count == 2
+
+
+@wide_vectors
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        NCE(Unigram(COUNTS), K, shared=False),
+        NegativeSampling(Unigram(COUNTS, 0.75), K, exclude="target", shared=False),
+        ImportanceSampling(Unigram(COUNTS), 0, K, shared=False),
+    ],
+    ids=lambda objective: type(objective).__name__,
+)
+def test_a_sampled_step_with_noise_of_an_examples_own(
+    objective: Objective, bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = Calls(monkeypatch, (row_scores, "forward"), (row_scores, "backward"))
+    torch.manual_seed(0)
+    assert_twins(Head(Dense(D, V, bias=bias), objective), monkeypatch)
     assert calls.count == 2
 
 

@@ -205,7 +205,7 @@ def sampled_numbers(*, repeats: int = 300) -> dict[str, Any]:
     unique, again = Unigram(counts, unique=True), Unigram(counts)
     ways = {
         "unique draws, corrected": SampledSoftmax(unique, 1),
-        "draws again, corrected": SampledSoftmax(again, 1),
+        "with replacement, corrected": SampledSoftmax(again, 1),
         "no correction": SampledSoftmax(Uncorrected(unique), 1),
     }
     sizes = [8, 32, 128, 512, 1_000]

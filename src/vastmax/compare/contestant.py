@@ -70,6 +70,7 @@ class Contestant:
                 self._findings,
                 points=self._settings.points,
                 device=self._settings.device,
+                clock=self._settings.clock,
                 tell_progress=lambda done, readings: self._tell(self._search_share + done, readings),
                 stop=self._stop,
                 save_minutes=self._save_minutes,
@@ -120,6 +121,7 @@ class Contestant:
             first_id=self._text.vocabulary.id(SENTENCE_END),
             after_step=after_step,
             stop=self._stop,
+            clock=self._settings.clock,
         )
         try:
             trainer.run()

@@ -32,6 +32,7 @@ class MeasuredRun:
         findings: of the method so far.
         points: how many measurements there are after the start, the one at the end included.
         device: to train on.
+        clock: seconds; for the budget.
         tell_progress: called after each step.
         stop: asked after each step.
         save_minutes: how often the state is saved within the training.
@@ -46,6 +47,7 @@ class MeasuredRun:
         *,
         points: int,
         device: str,
+        clock: Callable[[], float],
         tell_progress: TellProgress,
         stop: Callable[[], bool],
         save_minutes: float,
@@ -69,6 +71,7 @@ class MeasuredRun:
             after_step=self._after_step,
             after_epoch=self._log.epoch,
             stop=stop,
+            clock=clock,
         )
         self._cpu_seconds, self._measured_at = 0.0, -1.0
         if saved is not None:

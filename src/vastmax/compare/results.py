@@ -21,7 +21,8 @@ class Point:
     """Where a method stood at one moment of its training.
 
     Attributes:
-        training_seconds: wall-clock seconds of training, measuring not counted.
+        training_seconds: of training, measuring not counted; wall-clock seconds, or the processor's in a race of
+            processor time.
         training_cpu_seconds: of the processor, all threads together.
         words: read so far.
         nats: mean −log p of a validation word, exact and normalised.
@@ -67,7 +68,7 @@ class MethodResult:
         parameters: of encoder and head together.
         output_parameters: of the output layer.
         training_words: read in all.
-        training_seconds: wall-clock seconds of training, measuring and the search for rates not counted.
+        training_seconds: of training, measuring and the search for rates not counted; as in `Point`.
         training_cpu_seconds: of the processor.
         evaluation_words: of the validation text.
         evaluation_seconds: wall-clock seconds of one exact evaluation of them at the end.
@@ -128,7 +129,7 @@ class MethodResult:
 
     @property
     def training_words_per_second(self) -> float | None:
-        """Of wall-clock time."""
+        """Of training time."""
         return self.training_words / self.training_seconds if self.training_seconds > 0 else None
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -33,6 +34,8 @@ class RaceSettings:
         method_options: for each method that has any, options by name, as its recipe takes them.
         training: budget (`minutes` of training, or `epochs`), streams, seed and all else. The rates in it are those
             that every method is trained with, or those from which the search for better ones begins.
+        processor_time: `minutes` are those of the processor, all threads together, and not of the clock on the wall:
+            for a machine that other work shares.
         trials: how many pairs of rates each method may try before it runs; 0: none, it runs with those of `training`.
         trial_share: of the budget, that a trial trains for.
         points: how often the perplexity is measured, the end included and the start not; closer together at first.
@@ -55,6 +58,7 @@ class RaceSettings:
     encoder_options: Mapping[str, Any] = field(default_factory=dict)
     method_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     training: LanguageModelSettings = field(default_factory=lambda: LanguageModelSettings(minutes=DEFAULT_MINUTES))
+    processor_time: bool = False
     trials: int = 0
     trial_share: float = 0.1
     points: int = 12
@@ -93,8 +97,13 @@ class RaceSettings:
     def budget(self) -> str:
         """Of each method, in words."""
         if self.training.minutes is not None:
-            return f"{self.training.minutes:g} minutes"
+            return f"{self.training.minutes:g} {'processor ' if self.processor_time else ''}minutes"
         return f"{self.training.epochs} epoch{'s' if self.training.epochs > 1 else ''}"
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """By which `minutes` are counted, in seconds."""
+        return time.process_time if self.processor_time else time.perf_counter
 
     @property
     def expected_seconds(self) -> float | None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from vastmax.errors import InputError
 from vastmax.output.base import FlatOutput, NoiseStep, Output
 from vastmax.proposal.base import Noise
+from vastmax.proposal.distinct import distinct
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def score_noise(
     scores of the noise, in the shape of its `log_expected_count`: a constant.
     """
     assert isinstance(output, FlatOutput)  # Objective.check refused anything else when the head was built
-    word_ids, position = torch.unique(torch.cat([noise.word_ids, target]), sorted=True, return_inverse=True)
+    word_ids, position = distinct(torch.cat([noise.word_ids, target]), output.vocab_size)
     num_noise = noise.word_ids.shape[0]
     noise_position, target_position = position[:num_noise], position[num_noise:]
     rows = output.select(word_ids)

@@ -10,6 +10,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 from vastmax.output.base import Rows
+from vastmax.output.native_row_scores import native_row_scores
+from vastmax.output.native_support import kernel_takes
 from vastmax.output.precision import product_dtype, score_dtype
 
 _ROW_ALIGNMENT = 16
@@ -42,6 +44,8 @@ class LinearRows(Rows):
 
     def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
         """See `Rows.score_at`."""
+        if position.ndim == 2 and kernel_takes(hidden, self.weight, self.bias):
+            return native_row_scores(hidden, self.weight, self.bias, position)
         flat = position.reshape(-1)
         dtype = score_dtype(self.weight.dtype)
         weight = self.weight.index_select(0, flat).view(*position.shape, -1).to(dtype)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
+from vastmax.proposal.distinct import distinct
 
 # Draws until K distinct words are found come in rounds of 10 % more than are expected to be needed, so that a second
 # round is rare. Past so many rounds, or where drawing costs more than looking at all words, all words are ranked.
@@ -74,8 +75,7 @@ class FixedProposal(Proposal):
             word_ids, times = torch.unique(drawn, sorted=True, return_counts=True)
             multiplicity = times.to(torch.float32)
         else:
-            word_ids, flat_position = torch.unique(drawn, sorted=True, return_inverse=True)
-            position = flat_position.view(target.shape[0], num_samples)
+            word_ids, position = distinct(drawn.view(target.shape[0], num_samples), self.vocab_size)
         of_noise, of_target = self._log_expected_counts(word_ids, target, num_samples)
         return Noise(
             word_ids=word_ids,

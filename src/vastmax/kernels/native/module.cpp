@@ -13,7 +13,9 @@ void bind_two_clusters(nb::module_ &m);
 void bind_ngram_law(nb::module_ &m);
 void bind_linear_softmax(nb::module_ &m);
 void bind_noise_loss(nb::module_ &m);
+void bind_row_scores(nb::module_ &m);
 void bind_row_update(nb::module_ &m);
+void bind_pattern_fit(nb::module_ &m);
 
 NB_MODULE(_native, m) {
     // At exit a script's last loss may still hold a batch's plan; that is no leak worth a word on stderr.
@@ -29,5 +31,7 @@ NB_MODULE(_native, m) {
     bind_ngram_law(m);
     bind_linear_softmax(m);
     bind_noise_loss(m);
+    bind_row_scores(m);
     bind_row_update(m);
+    bind_pattern_fit(m);
 }

@@ -32,13 +32,6 @@ inline float dot(const float *a, const float *b, int64_t width) {
     return result[0];
 }
 
-// to += scale * from
-inline void add_scaled(float *to, const float *from, float scale, int64_t width) {
-    int64_t d = 0;
-    for (; d + lanes <= width; d += lanes) store(to + d, load(to + d) + scale * load(from + d));
-    if (d < width) store_part(to + d, load_part(to + d, width - d) + scale * load_part(from + d, width - d), width - d);
-}
-
 struct Noise {
     Panels columns; // (D, K): words in the lanes, for the scores
     Panels rows;    // (K, D): for the gradient of hidden; no memory where it is not wanted

@@ -16,6 +16,13 @@ inline Vec load_part(const float *p, int64_t n, float filler = 0.0f) {
 }
 inline void store_part(float *p, Vec v, int64_t n) { std::memcpy(p, &v, size_t(n) * sizeof(float)); }
 
+// to += scale * from
+inline void add_scaled(float *to, const float *from, float scale, int64_t width) {
+    int64_t d = 0;
+    for (; d + lanes <= width; d += lanes) store(to + d, load(to + d) + scale * load(from + d));
+    if (d < width) store_part(to + d, load_part(to + d, width - d) + scale * load_part(from + d, width - d), width - d);
+}
+
 // out[r * columns + c] = a[r] . b[c]
 template <int rows, int columns>
 inline void dot_tile(const float *const *a, const float *const *b, int64_t width, float *out) {

@@ -1,0 +1,358 @@
+"""What the reproductions share: runs that are kept, go on where they were stopped, and end up in a record.
+
+A study is a list of runs. Each trains one model and is stored as RUNS/NAME.json when it is done, with a checkpoint
+beside it until then; `--runs` takes some of them, `--list` names them, and whatever is done already is not done again.
+Time is the processor's, so that a machine which other work shares measures what a quiet one would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harness import SCRATCH, corpora
+from vastmax.atomic import replacing
+from vastmax.errors import InputError
+from vastmax.language_model import (
+    SENTENCE_END,
+    LanguageModel,
+    LanguageModelSettings,
+    Progressed,
+    Trainer,
+    language_vocabulary,
+    perplexity,
+    text_of,
+)
+from vastmax.progress import Lines
+from vastmax.text import Corpus, Vocabulary
+
+SAVE_SECONDS = 60.0
+"""How often a run is saved: what a kill may cost."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A corpus in three parts, as ids of the words of the first."""
+
+    vocabulary: Vocabulary
+    training: NDArray[np.int32]
+    validation: NDArray[np.int32]
+    test: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, training: Any, validation: Any, test: Any, *, min_count: int = 1) -> Texts:
+        """From files, or anything else that `Corpus` reads."""
+        corpora_ = [Corpus(part, cache=False) for part in (training, validation, test)]
+        vocabulary = language_vocabulary(corpora_[0], min_count=min_count)
+        return cls(vocabulary, *(text_of(corpus, vocabulary) for corpus in corpora_))
+
+    @property
+    def first_id(self) -> int:
+        """What is read before a text begins."""
+        return self.vocabulary.id(SENTENCE_END)
+
+    def facts(self) -> dict[str, int]:
+        """Sizes, for a record."""
+        return {
+            "vocabulary_size": len(self.vocabulary),
+            "training_words": self.training.size,
+            "validation_words": self.validation.size,
+            "test_words": self.test.size,
+        }
+
+
+def penn_treebank() -> Texts:
+    """The text of both papers, as Mikolov prepared it."""
+    folder = corpora() / "ptb"
+    return Texts.of(*(str(folder / f"ptb.{part}.txt") for part in ("train", "valid", "test")))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model and how it is trained.
+
+    Attributes:
+        name: of its files.
+        facts: what tells it from the others, for the record and the page.
+        build: the model, in the state to start from; drawn after `torch.manual_seed(settings.seed)`.
+        settings: of its training; `minutes` are CPU-minutes.
+        tried_rates: values of `table_rate`, each tried for `trial_minutes` before; the run has the best of them. None:
+            it has that of the settings.
+        trial_minutes: see `tried_rates`.
+    """
+
+    name: str
+    facts: dict[str, Any]
+    build: Callable[[], LanguageModel]
+    settings: LanguageModelSettings
+    tried_rates: tuple[float, ...] = ()
+    trial_minutes: float = 1.0
+
+    def trials(self) -> list[Run]:
+        """Short runs of the same model, to find its learning rate."""
+        short = replace(self.settings, minutes=self.trial_minutes)
+        return [rate_trial(self, short, rate) for rate in self.tried_rates]
+
+
+@dataclass
+class Store:
+    """The folder of a study's runs."""
+
+    folder: Path
+    stop: Callable[[], bool] = field(default=lambda: False)
+
+    def result_file(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def checkpoint_file(self, name: str) -> Path:
+        return self.folder / f"{name}.pt"
+
+    def result(self, run: Run) -> dict[str, Any] | None:
+        """What a run found, if it is done.
+
+        Raises:
+            InputError: it was done with other settings.
+        """
+        path = self.result_file(run.name)
+        if not path.exists():
+            return None
+        found: dict[str, Any] = json.loads(path.read_text())
+        wanted = run.settings
+        if run.tried_rates:  # the rate is what the trials have found
+            wanted = replace(wanted, table_rate=found["settings"]["table_rate"])
+        try:
+            wanted.check_same(found["settings"])
+        except InputError as error:
+            raise InputError(f"{path}: {error}; remove it, or give another --folder") from None
+        return found
+
+    def do(self, run: Run, texts: Texts) -> dict[str, Any] | None:
+        """Do what is left of a run, its trials first; None if it was stopped before the end."""
+        trials = []
+        for trial in run.trials():
+            found = self.result(trial) or self.do(trial, texts)
+            if found is None:
+                return None
+            trials.append(found)
+        if trials:
+            run = replace(run, settings=replace(run.settings, table_rate=_best(trials)["settings"]["table_rate"]))
+        result = self._train(run, texts)
+        if result is None:
+            return None
+        with replacing(self.result_file(run.name)) as beside:
+            result = {**result, "trials": trials, "reached": _reached([result, *trials])}
+            beside.write_text(json.dumps(result, indent=1) + "\n")
+        self.checkpoint_file(run.name).unlink(missing_ok=True)
+        return result
+
+    def _train(self, run: Run, texts: Texts) -> dict[str, Any] | None:
+        """Train, or go on training; None if it was stopped before the end."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(run.settings.seed)
+        training = _Training(run, texts, self)
+        training.resume()
+        training.trainer.run()
+        if not training.trainer.finished:
+            training.save()
+            return None
+        return training.result()
+
+
+def _best(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return min(results, key=lambda result: float(result["best_validation_perplexity"]))
+
+
+def _reached(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a method came to within its time: it need not use all of it, where a short training does better."""
+    best = _best(results)
+    names = ("name", "epochs", "training_cpu_seconds", "best_validation_perplexity", "test_perplexity")
+    return {name: best[name] for name in names}
+
+
+class _Training:
+    """One run under way: the trainer, the curve so far and the best parameters so far."""
+
+    def __init__(self, run: Run, texts: Texts, store: Store) -> None:
+        self.run, self.texts, self.store = run, texts, store
+        self.model = run.build()
+        self.curve: list[dict[str, float]] = []
+        self.best: dict[str, Any] = {}
+        self._saved = time.monotonic()
+        self.trainer = Trainer(
+            self.model,
+            texts.training,
+            run.settings,
+            first_id=texts.first_id,
+            validate=lambda: self.nats(texts.validation),
+            after_step=self._after_step,
+            after_epoch=self._after_epoch,
+            stop=store.stop,
+            progress=Lines(),
+            clock=time.process_time,
+        )
+
+    def nats(self, text: NDArray[np.int32]) -> float:
+        return perplexity(self.model, text, self.texts.vocabulary, first_id=self.texts.first_id).nats
+
+    def _after_step(self, progressed: Progressed, loss: float) -> None:
+        if time.monotonic() - self._saved > SAVE_SECONDS:
+            self.save()
+
+    def _after_epoch(self, progressed: Progressed) -> None:
+        point = {
+            "epoch": progressed.epoch,
+            "words": progressed.words,
+            "cpu_seconds": round(progressed.training_seconds, 2),
+            "validation_perplexity": math.exp(min(progressed.validation_nats[-1], 700.0)),
+        }
+        self.curve.append(point)
+        if progressed.epochs_since_best == 0:
+            self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
+        print(f"{self.run.name}: {point}", file=sys.stderr, flush=True)
+        self.save()
+
+    def save(self) -> None:
+        state = {"trainer": self.trainer.state_dict(), "curve": self.curve, "best": self.best}
+        with replacing(self.store.checkpoint_file(self.run.name)) as beside:
+            torch.save(state, beside)
+        self._saved = time.monotonic()
+
+    def resume(self) -> None:
+        path = self.store.checkpoint_file(self.run.name)
+        if path.exists():
+            state = torch.load(path, weights_only=False)  # our own file
+            self.trainer.load_state_dict(state["trainer"])
+            self.curve, self.best = state["curve"], state["best"]
+
+    def result(self) -> dict[str, Any]:
+        """The model of the best epoch is measured on the test text."""
+        self.model.load_state_dict(self.best)
+        test = perplexity(self.model, self.texts.test, self.texts.vocabulary, first_id=self.texts.first_id)
+        progressed = self.trainer.progressed
+        return {
+            "name": self.run.name,
+            "facts": self.run.facts,
+            "settings": self.run.settings.as_dict(),
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "epochs": progressed.words / self.texts.training.size,
+            "steps": progressed.step,
+            "training_cpu_seconds": round(progressed.training_seconds, 1),
+            "best_validation_perplexity": math.exp(progressed.best_nats),
+            "test_perplexity": test.perplexity,
+            "test": test.to_json(),
+            "curve": self.curve,
+        }
+
+
+def chosen(runs: Sequence[Run], names: Sequence[str] | None) -> Sequence[Run]:
+    """The runs of these names, all if there are none.
+
+    Raises:
+        InputError: a name of no run.
+    """
+    by_name = {run.name: run for run in runs}
+    for name in names or ():
+        if name not in by_name:
+            raise InputError(f"no run {name!r}; there are {', '.join(by_name)}")
+    return [run for run in runs if run.name in names] if names else runs
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM has asked to stop: training then stops after the step under way, and is saved."""
+    asked: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: asked.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def study_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """The options that every study has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=SCRATCH.parent / "papers" / name, help="where runs are kept")
+    parser.add_argument("--runs", nargs="*", metavar="NAME", help="only these (default: all)")
+    parser.add_argument("--list", action="store_true", help="the runs, and which are done")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+def run_study(runs: Sequence[Run], texts: Texts, options: argparse.Namespace) -> list[dict[str, Any]] | None:
+    """Do what is not done; what the runs found, or None while some are to be done or only the list was asked for.
+
+    Args:
+        runs: of the study.
+        texts: to train and measure on.
+        options: as `study_parser` reads them.
+    """
+    with stopped_by_signals() as stop:
+        store = Store(options.folder, stop)
+        if options.list:
+            for run in runs:
+                print(f"{run.name:32} {'done' if store.result(run) else ''}")
+            return None
+        for run in chosen(runs, options.runs):
+            if store.result(run) is None and store.do(run, texts) is None:
+                print(f"stopped; the same command goes on with {run.name}", file=sys.stderr)
+                return None
+    results = [store.result(run) for run in runs]
+    missing = [run.name for run, result in zip(runs, results, strict=True) if result is None]
+    if missing:
+        print(f"no record yet: {', '.join(missing)} still to be done", file=sys.stderr)
+        return None
+    return [result for result in results if result is not None]
+
+
+def kept(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `measure` found, now or before; it is kept at `path`."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as beside:
+            beside.write_text(json.dumps(measure(), indent=1) + "\n")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def trainer_step(run: Run, texts: Texts) -> Callable[[], object]:
+    """One step of a run's training, as often as it is called."""
+    torch.manual_seed(run.settings.seed)
+    endless = replace(run.settings, epochs=1_000_000, minutes=None)
+    return Trainer(run.build(), texts.training, endless, first_id=texts.first_id, stop=lambda: True).run
+
+
+def rate_trial(run: Run, settings: LanguageModelSettings, rate: float) -> Run:
+    """A short run of the same model, to find its learning rate: `settings` are those of a trial."""
+    return replace(
+        run,
+        name=f"rate-{run.name}-{rate:g}",
+        facts={**run.facts, "trial_of": run.name},
+        settings=replace(settings, table_rate=rate),
+        tried_rates=(),
+    )
+
+
+def main_runs(runs: Sequence[Run]) -> list[Run]:
+    """Those that are no trials."""
+    return [run for run in runs if "trial_of" not in run.facts]
+
+
+def with_seed(settings: LanguageModelSettings, options: argparse.Namespace) -> LanguageModelSettings:
+    """The settings with the seed that was asked for."""
+    return replace(settings, seed=options.seed)

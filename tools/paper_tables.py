@@ -1,0 +1,124 @@
+"""The tables of docs/reproductions.md: our figures, from their records, beside the published ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+PUBLISHED_MNIH_TEH = {
+    "ml": 163.5,
+    **{f"nce-unigram-{k}": figure for k, figure in ((1, 192.5), (5, 172.6), (25, 163.1), (100, 159.1))},
+    **{f"nce-uniform-{k}": figure for k, figure in ((1, 291.0), (5, 233.7), (25, 195.1), (100, 173.2))},
+}
+"""Test perplexities of Mnih & Teh (2012), table 1."""
+
+PUBLISHED_CHEN = {
+    "softmax": 123.8,
+    "d-softmax": 121.1,
+    "target-sampling": 124.2,
+    "hsm-weighted-k-means": 138.2,
+    "nce": 143.1,
+    "weak-normalisation": 124.4,
+    "weak-normalisation-squared": 122.1,
+}
+"""Test perplexities on Penn Treebank of Chen, Grangier & Auli (2015), table 2; HSM is their best clustering."""
+
+
+def mnih_teh(record: dict[str, Any]) -> str:
+    """Perplexity and cost of a step of each run, then the claims."""
+    steps, ratios = record["speed"]["steps"], record["speed"]["ratio_of_ml"]
+    lines = [
+        "| training | noise words | test perplexity, ours | published | CPU-ms a step | steps for one of ML |",
+        "|---|---|---|---|---|---|",
+    ]
+    for run in main_runs(record):
+        name, facts = run["name"], run["facts"]
+        label = "maximum likelihood" if name == "ml" else f"NCE, {facts['noise']} noise"
+        ratio = f"{ratios[name]['median']:.1f}" if name in ratios else "1"
+        lines.append(
+            f"| {label} | {facts.get('K', '')} | {run['test_perplexity']:.1f} | {PUBLISHED_MNIH_TEH[name]} "
+            f"| {1000 * steps[name]['cpu_seconds']['median']:.1f} | {ratio} |"
+        )
+    return "\n".join([*lines, "", *_claims([*record["claims"], _speed_claim(record["speed"]["claim"])])])
+
+
+def chen(record: dict[str, Any]) -> str:
+    """Perplexity of each method at equal time, then the claims."""
+    lines = [
+        "| method | test perplexity, ours | published | after epochs | and CPU-seconds | training words a CPU-second |",
+        "|---|---|---|---|---|---|",
+    ]
+    for run in main_runs(record):
+        facts, reached = run["facts"], run["reached"]
+        label = facts["method"] + (f", classes: {facts['classes']}" if "classes" in facts else "")
+        words = run["epochs"] * record["text"]["training_words"] / run["training_cpu_seconds"]
+        lines.append(
+            f"| {label} | {reached['test_perplexity']:.1f} | {PUBLISHED_CHEN.get(run['name'], '–')} "
+            f"| {reached['epochs']:.1f} | {reached['training_cpu_seconds']:.0f} | {words:,.0f} |"
+        )
+    return "\n".join([*lines, "", *_claims(record["claims"])])
+
+
+def wikilm(record: dict[str, Any]) -> str:
+    """Speed and perplexity of each method beside the softmax's, then the claims."""
+    methods = [method for method in record["race"]["methods"] if method["status"] == "finished"]
+    softmax = next(method for method in methods if method["method"] == "softmax")
+    lines = [
+        "| method | training words a CPU-second | × softmax | perplexity | × softmax | of words ranked 10,000 on |",
+        "|---|---|---|---|---|---|",
+    ]
+    for method in methods:
+        rare = [band for band in method["bands"] if band["first_rank"] == 10_000]
+        of_rare = f"{math.exp(rare[0]['nats']):,.0f}" if rare else "–"
+        speed, perplexity = method["training_words_per_second"], method["perplexity"]
+        lines.append(
+            f"| {method['method']} | {speed:,.0f} | {speed / softmax['training_words_per_second']:.1f} "
+            f"| {perplexity:.0f} | {perplexity / softmax['perplexity']:.2f} | {of_rare} |"
+        )
+    facts = record["race"]["text"]
+    lines += [
+        "",
+        f"{facts['vocabulary_size']:,} words, {facts['training_words']:,} to train on, perplexity of "
+        f"{facts['validation_words']:,} held-out words; that of the unigrams is {facts['unigram_perplexity']:,.0f}. "
+        f"{record['race']['settings']['training']['minutes']:g} CPU-minutes of training each.",
+        "",
+    ]
+    return "\n".join([*lines, *_claims(record["claims"])])
+
+
+def loop_overhead(record: dict[str, Any]) -> str:
+    """What the loop adds to each step."""
+    lines = ["| a step of 1024 words | CPU-ms | of the loop |", "|---|---|---|"]
+    for name, case in record["results"].items():
+        low, high = case["share_of_loop"]["quartiles"]
+        lines.append(
+            f"| {name} | {1000 * case['trainer']['cpu_seconds']['median']:.1f} "
+            f"| {100 * case['share_of_loop']['median']:.1f} % ({100 * low:.1f} to {100 * high:.1f}) |"
+        )
+    return "\n".join(lines)
+
+
+def main_runs(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those that are no trials of learning rates."""
+    return [run for run in record["runs"] if "trial_of" not in run["facts"]]
+
+
+def _claims(claims: list[dict[str, Any]]) -> list[str]:
+    lines = ["| expected | found | |", "|---|---|---|"]
+    for claim in claims:
+        found = claim["found"]
+        text = " → ".join(f"{x:.1f}" for x in found) if isinstance(found, list) else f"{found:.3g}"
+        lines.append(f"| {claim['claim']}: {claim['target']} | {text} | {'yes' if claim['met'] else '**no**'} |")
+    return lines
+
+
+def _speed_claim(claim: dict[str, Any]) -> dict[str, Any]:
+    return {**claim, "found": claim["ratio"]["median"]}
+
+
+TABLES = {
+    "loop_overhead": loop_overhead,
+    "paper_mnih_teh_2012": mnih_teh,
+    "paper_chen_2015": chen,
+    "paper_wikilm": wikilm,
+}
