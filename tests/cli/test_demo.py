@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from chain_race import InThisProcess
 from vastmax.cli import demo_race
+from vastmax.compare import race
 from vastmax.text import builtin
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
@@ -20,12 +22,13 @@ WITHOUT_RACE = ["map.html", "map.png", "python-docs.txt", "vectors.safetensors"]
 
 @pytest.fixture(autouse=True)
 def _small_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part of the real one; all of it is read when the README's commands are run. And two methods, not five."""
+    """A part of the real one; all of it is read when the README's commands are run. And two methods, here."""
     library = tmp_path / "library"
     for package in ("email", "json", "logging", "http"):
         shutil.copytree(Path(sysconfig.get_path("stdlib")) / package, library / package)
     monkeypatch.setattr(builtin.sysconfig, "get_path", lambda _: str(library))
     monkeypatch.setattr(demo_race, "METHODS", ("softmax", "hierarchical-softmax"))
+    monkeypatch.setattr(race, "ContestantProcess", InThisProcess)
 
 
 def names(folder: Path) -> list[str]:
@@ -98,7 +101,9 @@ def test_what_is_not_ours_is_not_removed(invoke: Invoke, tmp_path: Path) -> None
     (theirs / "notes.txt").write_text("precious")
     assert "is not empty and holds no race" in invoke("demo", "-o", tmp_path / "out", *QUICK).refused()
     (theirs / "report.json").write_text("{}")
-    assert "damaged" in invoke("demo", "-o", tmp_path / "out", *QUICK).refused()
+    said = invoke("demo", "-o", tmp_path / "out", *QUICK).refused()
+    assert said.startswith(f"vastmax: {theirs} is left as it is: ")
+    assert said.endswith("Remove it, or give another folder with -o")
     assert (theirs / "notes.txt").read_text() == "precious"
     assert names(tmp_path / "out") == ["race"]
     assert "--race-seconds is -1" in invoke("demo", "-o", tmp_path / "out", "--race-seconds", -1).refused()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vastmax.cli.failure import StoppedError
 from vastmax.cli.lm.stopping import StopSignals
+from vastmax.errors import InputError
 
 if TYPE_CHECKING:
     from vastmax.compare.results import Race
@@ -44,7 +45,10 @@ def make_room(folder: Path) -> None:
     from vastmax.compare.folder import REPORT, RaceFolder
 
     if (folder / REPORT).exists():
-        RaceFolder(folder).read()  # a race of ours, or an error
+        try:
+            RaceFolder(folder).read()
+        except InputError as error:
+            raise InputError(f"{folder} is left as it is: {error}. Remove it, or give another folder with -o") from None
         shutil.rmtree(folder)
     RaceFolder(folder).check_free()
 
