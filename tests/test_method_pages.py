@@ -127,6 +127,7 @@ def test_what_the_pages_say_of_the_figures(tool: ModuleType) -> None:
     cosine = tool.numbers_in("cnn-softmax")["cosine"]["CharCNN"]
     assert cosine["forms of one word"] > 2 * cosine["other words"]
     by_sharing = tool.numbers_in("adaptive-importance-sampling")["ess"]
+    assert by_sharing["adaptive bigram"][0] > 1.1 * by_sharing["unigram"][0]
     for name in ("bigram", "trigram"):  # the fewer contexts share the draws, the farther behind the unigrams
         assert by_sharing[name][0] / by_sharing["unigram"][0] < by_sharing[name][-1] / by_sharing["unigram"][-1] < 1
     assert 0.75 < tool.numbers_in("char-lstm")["rows"][-1]["mass"] < 0.85  # a fifth lies outside
