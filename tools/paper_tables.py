@@ -24,22 +24,34 @@ PUBLISHED_CHEN = {
 """Test perplexities on Penn Treebank of Chen, Grangier & Auli (2015), table 2; HSM is their best clustering."""
 
 
+_TRIED = {"ml": "maximum likelihood", "nce-unigram-25": "NCE-25"}
+
+
 def mnih_teh(record: dict[str, Any]) -> str:
     """Perplexity and cost of a step of each run, then the claims."""
     steps, ratios = record["speed"]["steps"], record["speed"]["ratio_of_ml"]
     lines = [
-        "| training | noise words | test perplexity, ours | published | CPU-ms a step | steps for one of ML |",
-        "|---|---|---|---|---|---|",
+        "| training | noise words | test perplexity, ours | × ML | published | × ML | CPU-ms a step | ML's step / it |",
+        "|---|---|---|---|---|---|---|---|",
     ]
+    ml = next(run["test_perplexity"] for run in record["runs"] if run["name"] == "ml")
     for run in main_runs(record):
         name, facts = run["name"], run["facts"]
         label = "maximum likelihood" if name == "ml" else f"NCE, {facts['noise']} noise"
         ratio = f"{ratios[name]['median']:.1f}" if name in ratios else "1"
         lines.append(
-            f"| {label} | {facts.get('K', '')} | {run['test_perplexity']:.1f} | {PUBLISHED_MNIH_TEH[name]} "
+            f"| {label} | {facts.get('K', '')} | {run['test_perplexity']:.1f} | {run['test_perplexity'] / ml:.2f} "
+            f"| {PUBLISHED_MNIH_TEH[name]} | {PUBLISHED_MNIH_TEH[name] / PUBLISHED_MNIH_TEH['ml']:.2f} "
             f"| {1000 * steps[name]['cpu_seconds']['median']:.1f} | {ratio} |"
         )
-    return "\n".join([*lines, "", *_claims([*record["claims"], _speed_claim(record["speed"]["claim"])])])
+    lines += ["", *_claims([*record["claims"], _speed_claim(record["speed"]["claim"])]), ""]
+    lines += ["| tried beside | validation perplexity | test perplexity |", "|---|---|---|"]
+    for run in record["runs"]:
+        tried = run["facts"].get("change")
+        if tried is not None or run["name"] in _TRIED:
+            label = _TRIED.get(run["name"]) or f"{_TRIED[run['facts']['trial_of']]}: {tried}"
+            lines.append(f"| {label} | {run['best_validation_perplexity']:.1f} | {run['test_perplexity']:.1f} |")
+    return "\n".join(lines)
 
 
 def chen(record: dict[str, Any]) -> str:

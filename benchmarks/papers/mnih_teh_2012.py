@@ -16,6 +16,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: time is counted, not waited for
 
+import torch
 from study import (
     Run,
     Texts,
@@ -45,41 +46,75 @@ NOISE = {"unigram": 1.0, "uniform": 0.0}
 SAMPLES = (1, 5, 25, 100)
 SETTINGS = LanguageModelSettings(epochs=2, num_streams=32, stretch=32)
 """1024 examples a step; the paper has 1000. In a third epoch at these rates validation perplexity rises again."""
-RATES = {"ml": 0.5, "nce": 0.3}
-"""`table_rate`, the better of those tried for maximum likelihood and for NCE with 25 unigram words."""
+TABLE_RATE = 0.3
+"""The better of those tried for maximum likelihood and for NCE with 25 unigram words."""
 TRIED_RATES = (0.3, 0.5)
 TRIALS = ("ml", "nce-unigram-25")
 
 
-def objective(texts: Texts, noise: str, num_samples: int) -> Objective:
-    """NCE as the paper has it: Z is taken to be 1, and each example has noise of its own."""
-    return NCE(Unigram(texts.vocabulary.counts, NOISE[noise]), num_samples, shared=False)
+def model_of(texts: Texts, objective: Objective) -> LanguageModel:
+    """The paper's model; its biases start where the objective wants them."""
+    vocab_size = len(texts.vocabulary)
+    encoder = LogBilinear(vocab_size, HIDDEN_SIZE, context_size=CONTEXT, padding_id=texts.first_id)
+    return LanguageModel(encoder, Head(Dense(HIDDEN_SIZE, vocab_size), objective))
+
+
+def noise_of(texts: Texts, power: float) -> Unigram:
+    """Q ∝ count^power."""
+    return Unigram(texts.vocabulary.counts, power)
 
 
 def runs_of(texts: Texts, settings: LanguageModelSettings) -> list[Run]:
-    """Maximum likelihood, and NCE with each number of noise words from each law; then the trials of learning rates."""
+    """Maximum likelihood, and NCE with each number of noise words from each law; then what was tried beside them.
 
-    def builder(make: Callable[[], Objective]) -> Callable[[], LanguageModel]:
-        def build() -> LanguageModel:
-            vocab_size = len(texts.vocabulary)
-            encoder = LogBilinear(vocab_size, HIDDEN_SIZE, context_size=CONTEXT, padding_id=texts.first_id)
-            return LanguageModel(encoder, Head(Dense(HIDDEN_SIZE, vocab_size), make()))
-
-        return build
-
-    runs = [Run("ml", {"method": "ML"}, builder(CrossEntropy), replace(settings, table_rate=RATES["ml"]))]
-    for noise in NOISE:
+    NCE is as the paper has it: Z is taken to be 1, and each example has noise of its own.
+    """
+    settings = replace(settings, table_rate=TABLE_RATE)
+    runs = [Run("ml", {"method": "ML"}, lambda: model_of(texts, CrossEntropy()), settings)]
+    for noise, power in NOISE.items():
         for num_samples in SAMPLES:
             runs.append(
                 Run(
                     f"nce-{noise}-{num_samples}",
                     {"method": "NCE", "noise": noise, "K": num_samples},
-                    builder(lambda noise=noise, num_samples=num_samples: objective(texts, noise, num_samples)),
-                    replace(settings, table_rate=RATES["nce"]),
+                    lambda power=power, num_samples=num_samples: model_of(
+                        texts, NCE(noise_of(texts, power), num_samples, shared=False)
+                    ),
+                    settings,
                 )
             )
     others = [(run, rate) for run in runs for rate in TRIED_RATES if rate != run.settings.table_rate]
-    return runs + [rate_trial(run, settings, rate) for run, rate in others if run.name in TRIALS]
+    trials = [rate_trial(run, settings, rate) for run, rate in others if run.name in TRIALS]
+    return runs + trials + variants_of(texts, settings)
+
+
+def variants_of(texts: Texts, settings: LanguageModelSettings) -> list[Run]:
+    """NCE with 25 unigram words, one thing changed at a time: what might bring it nearer to maximum likelihood."""
+
+    def nce(*, power: float = 1.0, num_samples: int = 25, shared: bool = False, learned: bool = False) -> LanguageModel:
+        log_normaliser: Any = "linear" if learned else 0.0
+        noise = noise_of(texts, power)
+        return model_of(texts, NCE(noise, num_samples, log_normaliser, hidden_size=HIDDEN_SIZE, shared=shared))
+
+    def with_unigram_bias() -> LanguageModel:
+        model = nce()
+        with torch.no_grad():
+            model.head.output.get_parameter("bias").copy_(noise_of(texts, 1.0).table("log_q"))
+        return model
+
+    changes: dict[str, tuple[str, Callable[[], LanguageModel], LanguageModelSettings]] = {
+        "half-batch": ("512 examples a step", nce, replace(settings, stretch=max(settings.stretch // 2, 1))),
+        "longer": ("4 epochs at half the rate", nce, replace(settings, epochs=4, table_rate=TABLE_RATE / 2)),
+        "unclipped": ("gradients not clipped", nce, replace(settings, max_norm=None)),
+        "bias": ("biases begin at log Q, not at −log V", with_unigram_bias, settings),
+        "power": ("Q ∝ count^0.75", lambda: nce(power=0.75), settings),
+        "learned": ("log Z learned, linear in h, not 0", lambda: nce(learned=True), settings),
+        "shared": ("1,024 words shared by the batch", lambda: nce(num_samples=1024, shared=True), settings),
+    }
+    return [
+        Run(f"variant-{name}", {"trial_of": "nce-unigram-25", "change": change}, build, of_run)
+        for name, (change, build, of_run) in changes.items()
+    ]
 
 
 def step_times(runs: Sequence[Run], texts: Texts, rounds: int) -> dict[str, Any]:

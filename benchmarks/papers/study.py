@@ -342,7 +342,7 @@ def rate_trial(run: Run, settings: LanguageModelSettings, rate: float) -> Run:
     return replace(
         run,
         name=f"rate-{run.name}-{rate:g}",
-        facts={**run.facts, "trial_of": run.name},
+        facts={**run.facts, "trial_of": run.name, "change": f"table_rate {rate:g}"},
         settings=replace(settings, table_rate=rate),
         tried_rates=(),
     )

@@ -4,7 +4,8 @@
 
 Not one paper's table but the claim of many: an LSTM (D = 256) with each of six ways to predict its words, raced by
 `vastmax.compare`. The budget is processor time on one thread, so that a machine which other work shares measures what a
-quiet one would. What was stopped goes on when it is started again. $VASTMAX_DATA holds wikilm.train.txt.xz and wikilm.valid.txt.xz.
+quiet one would. What was stopped goes on when it is started again. $VASTMAX_DATA holds wikilm.train.txt.xz and
+wikilm.valid.txt.xz.
 """
 
 from __future__ import annotations
