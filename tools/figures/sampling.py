@@ -83,7 +83,7 @@ def adaptive_numbers() -> dict[str, Any]:
         objective = ImportanceSampling(AdaptiveBigram(counts, pairs), 0, DRAWS, block_size=DRAWS)
         return Head(Dense(D, len(counts)), objective)
 
-    model = train(build, data, 1_500)
+    model = train(build, data, 500)
     learned = model.head.objective.proposal
     assert isinstance(learned, AdaptiveBigram)
     proposals = {
