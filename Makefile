@@ -12,7 +12,7 @@ PIP    := PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR
 .PHONY: help demo test check format bench docs clean requirements
 
 help:
-	@echo "make demo   train word vectors on the documentation inside Python, look at them (under a minute)"
+	@echo "make demo   train word vectors on the documentation inside Python, look at them (under a minute; two with PyTorch)"
 	@echo "make test   run the tests"
 	@echo "make check  formatting, lint, types"
 	@echo "make bench  the measurements behind every claim (see benchmarks/README.md for the data they want)"

@@ -129,6 +129,9 @@ class InThisProcess:
         yield from told
         yield {"over": "stopped" if status == "running" else status}
 
+    def errors(self) -> str:
+        return "Traceback: …" if self.died_of else ""
+
     def why_it_died(self) -> str:
         return str(self.died_of)
 

@@ -28,7 +28,7 @@ _NO_TORCH = {
 _BELOW_HEAD = {"text", "tree", "distribution", "kernels", *_EVERYWHERE}
 _WITH_TORCH = {
     "proposal": _BELOW_HEAD,
-    "characters": _BELOW_HEAD,
+    "characters": {"eager", *_BELOW_HEAD},
     "output": {"characters", "search", "eager", *_BELOW_HEAD},
     "objective": {"output", "proposal", *_BELOW_HEAD},
     "optim": _BELOW_HEAD,

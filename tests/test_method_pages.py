@@ -106,7 +106,7 @@ def close(found: Any, expected: Any, where: str = "") -> None:
         assert found == expected, where
 
 
-@pytest.mark.parametrize("name", ["two-level", "adaptive", "negative-sampling", "adaptive-importance-sampling"])
+@pytest.mark.parametrize("name", ["two-level", "adaptive", "negative-sampling"])
 def test_the_library_still_computes_what_a_figure_shows(tool: ModuleType, name: str) -> None:
     shown = tool.numbers_in(name)
     found = tool.rounded(tool.FIGURES[name].numbers())
@@ -126,6 +126,11 @@ def test_what_the_pages_say_of_the_figures(tool: ModuleType) -> None:
     assert [round(x) for x in tool.numbers_in("negative-sampling")["perplexity"].values()] == [740, 3930, 10_000]
     cosine = tool.numbers_in("cnn-softmax")["cosine"]["CharCNN"]
     assert cosine["forms of one word"] > 2 * cosine["other words"]
+    by_sharing = tool.numbers_in("adaptive-importance-sampling")["ess"]
+    for name in ("bigram", "trigram"):  # the fewer contexts share the draws, the farther behind the unigrams
+        assert by_sharing[name][0] / by_sharing["unigram"][0] < by_sharing[name][-1] / by_sharing["unigram"][-1] < 1
+    assert 0.75 < tool.numbers_in("char-lstm")["rows"][-1]["mass"] < 0.85  # a fifth lies outside
+    assert tool.numbers_in("nce")["nce"][-1]["mean"] == pytest.approx(0.27, abs=0.005)
     z = {row["alpha"]: row["mean_abs"] for row in tool.numbers_in("self-normalised")["rows"]}
     assert z[10.0] < z[1.0] < z[0.1] < z[0.01] < z[0.0]
     squared = tool.numbers_in("infrequent-normalisation")["penalties"]["squared"][-1]
@@ -145,3 +150,19 @@ def test_the_bias_recorded_is_the_bias_shown_and_agrees_with_the_formula(tool: M
             if row["K"] >= 1024:
                 assert row["bias"] == pytest.approx(row["first_order"], rel=0.03)
             assert row["bias"] < 0
+
+
+def test_what_is_said_of_fixed_ngrams_is_what_was_recorded() -> None:
+    record = json.loads((ROOT / "benchmarks" / "records" / "fixed_ngrams.json").read_text(encoding="utf-8"))
+    fixed = ("bigram", "trigram", "bigram, late", "trigram, late")
+    for batch_size in record["settings"]["batch_sizes"]:
+        rows = {row["case"]: row for row in record["results"] if row["batch_size"] == batch_size}
+        perplexity = {name: row["valid_perplexity"] for name, row in rows.items()}
+        size = {name: (row["held_out"] or {}).get("ess_mean") for name, row in rows.items()}
+        for name in fixed:
+            assert size[name] < size["unigram"]
+            assert perplexity[name] == pytest.approx(perplexity["unigram"], rel=0.04)
+            assert perplexity["sampled softmax"] < perplexity[name]
+        assert 0.97 < perplexity["adaptive bigram"] / perplexity["unigram"] < 0.985
+        for name in ("bigram, late", "trigram, late"):
+            assert 0.98 < perplexity[name] / perplexity["unigram"] < 1

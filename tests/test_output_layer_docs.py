@@ -24,6 +24,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
         "concepts/sampling.md",
         "guides/replace-an-output-layer.md",
         "guides/recommenders.md",
+        "guides/read-the-report.md",
     ],
 )
 def test_the_code_of_a_page_runs(page: str) -> None:

@@ -60,7 +60,9 @@ def _index(text: str, pages: list[str]) -> str:
         "| 0 | done |\n"
         "| 1 | a fault of vastmax itself, with a traceback: please report it |\n"
         "| 2 | bad input, a file that cannot be read or written, a full disk: one line says which and what to do |\n"
+        "| 3 | `compare`: methods failed, each named in one line; the results of the others are there |\n"
         "| 130 | interrupted by Ctrl-C: one line says what was kept |\n"
+        "| 143 | ended by SIGTERM: likewise |\n"
     )
 
 

@@ -118,6 +118,15 @@ def _adaptive_importance(record: dict[str, Any]) -> str:
     )
 
 
+def _target_sampling(record: dict[str, Any]) -> str:
+    group = _group(_read("sampling_proposals"), "target-partition")
+    return (
+        f"Here, V = 349,000 and |V′| = {group['words']:,}: {_milliseconds(group, 'target-sampling')} CPU-ms a step, "
+        f"{_milliseconds(group, 'full softmax')} with PyTorch's full softmax in the same run: "
+        f"{_ratio(group, 'target sampling: full softmax')} times fewer. {SETTING}"
+    )
+
+
 MEASURED: dict[str, Callable[[dict[str, Any]], str]] = {
     "softmax": _softmax,
     "hierarchical-softmax": _in_turn("hierarchical", "huffman, V = 100000", "huffman: full softmax / step"),
@@ -127,6 +136,7 @@ MEASURED: dict[str, Callable[[dict[str, Any]], str]] = {
     "cnn-softmax": _cnn_softmax,
     "importance-sampling": _importance,
     "adaptive-importance-sampling": _adaptive_importance,
+    "target-sampling": _target_sampling,
     **{
         name: _in_turn("sampled", name, f"{name}: full softmax / step", SAMPLED)
         for name in ("sampled-softmax", "nce", "negative-sampling")
@@ -136,17 +146,16 @@ MEASURED: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def fixed_ngrams(record: dict[str, Any]) -> str:
-    """Trainings by proposal and batch size, then what proposals are worth to one exactly trained model."""
+    """Trainings by proposal and batch size."""
     settings = record["settings"]
     lines = [
         "| proposal | N | ESS | ESS < 10 or J < 0 | gap to the exact loss | validation perplexity | CPU-seconds |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in record["results"]:
-        last = row["epochs"][-1]
-        figures = "– | – | –"
-        if "ess_mean" in last:
-            figures = f"{last['ess_mean']:.0f} | {100 * last['fallback_share']:.1f} % | {last['gap']:+.3f}"
+        figures, found = "– | – | –", row["held_out"]
+        if found is not None:
+            figures = f"{found['ess_mean']:.0f} | {100 * found['fallback_share']:.1f} % | {found['gap']:+.3f}"
         lines.append(
             f"| {row['case']} | {row['batch_size']:,} | {figures} | {row['valid_perplexity']:.0f} "
             f"| {row['training_cpu_seconds']:.0f} |"
@@ -158,28 +167,5 @@ def fixed_ngrams(record: dict[str, Any]) -> str:
         "alone makes the difference; ESS, what a guard would have caught, and the gap are means on held-out text "
         f"after the last epoch. Bigram: λ = {settings['bigram'][0]:g}; trigram: {settings['trigram'][0]:g} of bigrams "
         f"and {settings['trigram'][1]:g} of trigrams; late: from the middle of training on.",
-        "",
-        *_by_sharing(record),
     ]
     return "\n".join(lines)
-
-
-def _by_sharing(record: dict[str, Any]) -> list[str]:
-    """ESS of each proposal for the model trained exactly, by how many contexts share the draws."""
-    (exact,) = (
-        row
-        for row in record["results"]
-        if row["case"] == "exact softmax" and row["batch_size"] == min(record["settings"]["batch_sizes"])
-    )
-    last = exact["epochs"][-1]["by_sharing"]
-    shared = sorted({row["shared_by"] for row in last})
-    lines = [
-        "ESS of the same proposals for one model, the exactly trained one, by how many contexts share the draws:",
-        "",
-        f"| proposal | {' | '.join(f'{n:,}' for n in shared)} |",
-        "|---|" + "---|" * len(shared),
-    ]
-    for proposal in dict.fromkeys(row["proposal"] for row in last):
-        sizes = {row["shared_by"]: row["ess_mean"] for row in last if row["proposal"] == proposal}
-        lines.append(f"| {proposal} | {' | '.join(f'{sizes[n]:.0f}' for n in shared)} |")
-    return lines

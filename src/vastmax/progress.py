@@ -19,6 +19,9 @@ SECONDS_BETWEEN_LINES = 5.0
 BAR_REFRESHES_PER_SECOND = 4.0
 """How often `Bar` is redrawn: each redraw takes time that training could have had."""
 
+_LEAST_BAR = 15
+"""Columns that a narrow terminal leaves between a phase's name and its details: a short bar, the percentage, spaces."""
+
 
 class Progress(Protocol):
     """What long work reports to. Phases follow each other; `done` and `total` are in `unit`s."""
@@ -71,7 +74,8 @@ class _Phase:
     def details(self, *, over: bool = False) -> list[str]:
         """Speed, readings, and the time left or, when the phase is over, the time it took: what is known of them."""
         elapsed, done = self.elapsed_seconds, self.done - self.done_before
-        parts = [describe_speed(done / elapsed, self.unit)] if done > 0 and elapsed > 0 else []
+        timed = self.unit.startswith("s ")  # as "s of training": they pass at no speed worth telling
+        parts = [describe_speed(done / elapsed, self.unit)] if done > 0 and elapsed > 0 and not timed else []
         parts += [describe_reading(name, value) for name, value in self.readings.items()]
         if over:
             parts.append(f"took {describe_seconds(elapsed)}")
@@ -135,6 +139,7 @@ class Bar:
         self._phase: _Phase | None = None
         self._display: RichProgress | None = None
         self._task: TaskID | None = None
+        self._names_width = 0
 
     def __enter__(self) -> Self:
         return self
@@ -153,6 +158,7 @@ class Bar:
             self._display = _rich_display(self._stream)
             self._display.start()
         self._task = self._display.add_task(phase, total=total, details="")
+        self._names_width = max(self._names_width, len(phase))
         self._display.update(self._task, completed=done)
 
     def update(self, done: float, **readings: float | str) -> None:
@@ -177,6 +183,10 @@ class Bar:
         parts = self._phase.details(over=over)
         if not self._phase.total:
             parts.insert(0, self._phase.amount())
+        assert self._display is not None
+        room = self._display.console.width - self._names_width - _LEAST_BAR
+        while len(parts) > 1 and len(", ".join(parts)) > room:
+            del parts[-2]  # the last one is the time left
         return ", ".join(parts)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import pty
-import shutil
 import subprocess
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ import pytest
 
 import vastmax
 from vastmax.cli.embed import embed
-from vastmax.text import builtin
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
@@ -201,29 +198,6 @@ def test_vocab_keeps_the_words(invoke: Invoke, corpus_file: Path, tmp_path: Path
     vocabulary = vastmax.Vocabulary.load(kept)
     assert min(vocabulary.counts) >= 100
     assert "the" in vocabulary
-
-
-def test_demo_in_a_fresh_folder(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    library = tmp_path / "library"  # a part of the real one; all of it is read when the README's commands are run
-    for package in ("email", "json", "logging", "http"):
-        shutil.copytree(Path(sysconfig.get_path("stdlib")) / package, library / package)
-    monkeypatch.setattr(builtin.sysconfig, "get_path", lambda _: str(library))
-    folder = tmp_path / "out" / "deep"
-    ran = invoke("demo", "-o", folder, "--epochs", 2)
-    assert ran.code == 0, ran.err
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "map.html",
-        "map.png",
-        "python-docs.txt",
-        "vectors.safetensors",
-    ]
-    for text in ("unigram entropy", "words used alike", "analogies", "map.html", "map.png", "vastmax neighbours"):
-        assert text in ran.out
-    assert "words/s" in ran.err
-    following = [line.split() for line in ran.out.splitlines() if line.startswith("  vastmax ") and "YOUR" not in line]
-    assert [words[1] for words in following] == ["neighbours", "analogy", "vocab"]
-    for _, *command in following:
-        assert invoke(*command).code == 0, command
 
 
 def test_words_that_the_terminal_cannot_show_are_escaped(shell: Invoke, vectors_file: Path) -> None:

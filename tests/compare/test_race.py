@@ -111,11 +111,15 @@ def test_a_method_that_dies_does_not_lose_the_others(race_here: RunRace, monkeyp
 
 
 def test_each_method_runs_in_a_process_of_its_own(chain: Chain, tmp_path: Path) -> None:
-    # cutoffs that do not fit the text: found out in the process, and told by it
-    settings = settings_of("adaptive", "softmax", method_options={"adaptive": {"cutoffs": [500]}})
+    # An option of the wrong kind: an error that nobody has foreseen.
+    settings = settings_of("adaptive", "softmax", method_options={"adaptive": {"cutoffs": "abc"}})
     race = run_race(chain.text, settings, tmp_path / "race")
     assert [method.status for method in race.methods] == ["failed", "finished"]
-    assert "cutoffs" in str(race.methods[0].error)
+    assert str(race.methods[0].error).startswith("ValueError: invalid literal")
+    told = (tmp_path / "race" / "runs" / "adaptive" / "error.txt").read_text()
+    assert told.startswith("Traceback (most recent call last):")
+    assert str(race.methods[0].error) in told
+    assert not (tmp_path / "race" / "runs" / "softmax" / "error.txt").exists()
     found = race.methods[1]
     assert found.nats is not None
     assert found.nats - chain.validation_nats < 1.0
@@ -156,7 +160,7 @@ def test_a_process_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_folders_that_cannot_hold_a_race(race_here: RunRace, tmp_path: Path, chain: Chain) -> None:
     settings = settings_of("softmax")
-    with pytest.raises(InputError, match="race holds no race to go on with"):
+    with pytest.raises(InputError, match=r"race holds no race \(report.json is missing\)"):
         race_here(settings, resume=True)
     race_here(settings, stop=lambda: True)
     with pytest.raises(InputError, match=r"already holds a race; go on with it \(--resume\)"):

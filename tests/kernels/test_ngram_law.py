@@ -31,7 +31,9 @@ def table(dense: np.ndarray) -> NGrams:
 def test_laws_and_responsibilities(seed: int, vocab_size: int, density: float, num_words: int) -> None:
     """Rows are read where they are short beside the wanted words, and searched where they are long."""
     rng = np.random.default_rng(seed)
-    dense = rng.integers(1, 9, size=(ROWS, vocab_size)) * (rng.random((ROWS, vocab_size)) < density)
+    dense = rng.choice([1, 2, 8, 254, 255, 256, 70_000], size=(ROWS, vocab_size)) * (
+        rng.random((ROWS, vocab_size)) < density
+    )
     dense[:, 0] += 1  # no context without words
     law = dense / dense.sum(axis=1, keepdims=True)
     rows = rng.integers(0, ROWS, size=5)
@@ -47,7 +49,7 @@ def test_laws_and_responsibilities(seed: int, vocab_size: int, density: float, n
     num_noise = int(is_noise.sum())
     share, unigram = rng.random(5).astype(np.float32), (0.01 + rng.random(num_noise)).astype(np.float32)
     example_row = rng.integers(-1, 5, size=EXAMPLES)
-    weight = rng.random((EXAMPLES, num_noise)).astype(np.float32)
+    weight = rng.random((EXAMPLES, num_noise + seed % 3)).astype(np.float32)[:, :num_noise]
     claimed = np.zeros(5)
     row_responsibilities(laws, share, unigram, example_row, weight, claimed=claimed)
     expected = np.zeros(5)
@@ -80,6 +82,7 @@ def test_bad_arguments_are_refused() -> None:
         (1, np.ones(1, np.float32), "for each example and noise word"),
         (2, np.ones(4, np.int64), "an example's row is out of range"),
         (3, np.ones((3, 2), np.float32), "for each example and noise word"),
+        (3, np.ones((2, 4), np.float32).T, "rows of weights that are contiguous"),
     ]:
         arguments = [*good]
         arguments[place] = wrong

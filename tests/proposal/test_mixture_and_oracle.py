@@ -64,8 +64,13 @@ def test_a_part_that_sizes_itself_brings_all_it_has() -> None:
     assert both.holds_target
     assert not both.sizes_itself
     assert Mixture([InBatch(COUNTS)]).sizes_itself
-    with pytest.raises(NotImplementedError):
+    assert not both.has_log_prob
+    with pytest.raises(InputError, match=r"how many words InBatch brings .* such as Unigram"):
         both.log_prob(target)
+    with pytest.raises(
+        InputError, match=r"Mixture knows its probabilities in a step only: .* all of them in one mixture"
+    ):
+        Mixture([both, Uniform(V)])
 
 
 def test_a_mixture_trains_and_corrects() -> None:
@@ -128,3 +133,12 @@ def test_the_oracle_wants_the_hidden_vectors() -> None:
         head(hidden, target)
     with pytest.raises(InputError, match="no target may be ignored"):
         head(hidden, target, context={"hidden": hidden})
+
+
+def test_a_law_that_is_known_in_a_step_only_is_no_law_to_correct_by() -> None:
+    """Said when the head is built, not after training, when likelihoods are asked for."""
+    layer = Dense(4, V)
+    with pytest.raises(InputError, match=r"log Q, which Oracle knows in a step only: take NCE or SampledSoftmax"):
+        Head(layer, NegativeSampling(Oracle(layer), 5))
+    with pytest.raises(InputError, match=r"Oracle knows its probabilities in a step only.* such as Unigram"):
+        Oracle(layer).log_prob(torch.tensor([0]))

@@ -194,12 +194,20 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_vectors_from_before(corp
         ({"batch_size": 0}, "batch_size is 0; expected a whole number from 1"),
         ({"partition_size": 0}, "partition_size is 0"),
         ({"dense_rate": -1.0}, "dense_rate is -1.0; expected a finite number of at least 0"),
+        ({"device": "abacus"}, r"device is 'abacus', which PyTorch cannot use here \(.*\); take 'cpu'"),
         ({"alpha": 0.0}, "alpha is 0; expected a learning rate above 0, such as 0.1"),
     ],
 )
 def test_bad_options_are_refused_before_the_text_is_read(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         train_word_model("no-such-file", **options)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("recipe", ["nce", "adaptive", "target-sampling"])
+def test_a_gpu_learns_the_same(corpus: Corpus, recipe: str) -> None:
+    options = {"objective": recipe, "objective_options": options_for(recipe), "epochs": 2, "device": "cuda"}
+    assert contrast(train_word_model(corpus, **options, **SMALL)) > 0.4
 
 
 def test_a_text_without_windows_is_refused() -> None:

@@ -13,12 +13,15 @@ from matplotlib.figure import Figure
 from figures.style import METHOD, OTHER, QUIET, THIRD, label, panels, short, short_ticks
 from figures.tiny_model import D, Model, text, train
 from vastmax import RECIPES, Head
+from vastmax.distribution.ngrams import NGrams
 from vastmax.objective import ImportanceSampling, SampledSoftmax
 from vastmax.output import Dense
-from vastmax.proposal import Noise, Proposal, Unigram, partitions
+from vastmax.proposal import AdaptiveBigram, NGram, Noise, Proposal, Unigram, partitions
 
 RECORDS = Path(__file__).resolve().parents[2] / "benchmarks" / "records"
 VOCAB_SIZE = 2_000
+DRAWS = 256
+LIFTS = {"unigram": (4, 10), "bigram": (4, -11), "trigram": (4, -11), "adaptive bigram": (4, -11)}
 
 
 def record(name: str) -> dict[str, Any]:
@@ -71,33 +74,56 @@ def importance_figure(numbers: dict[str, Any]) -> Figure:
 
 
 def adaptive_numbers() -> dict[str, Any]:
-    """From the record: ESS of the proposals for one model as it is trained, and the λ learned, by bin."""
-    found = record("fixed_ngrams")
-    (exact,) = (r for r in found["results"] if r["case"] == "exact softmax" and r["batch_size"] == SMALL_BATCH)
-    (learned,) = (r for r in found["results"] if r["case"] == "adaptive bigram" and r["batch_size"] == SMALL_BATCH)
-    curves: dict[str, list[float]] = {}
-    for epoch in exact["epochs"]:
-        for row in epoch["by_sharing"]:
-            if row["shared_by"] == 1:
-                curves.setdefault(row["proposal"], []).append(row["ess_mean"])
-    return {"ess": curves, "lambda": learned["lambda_by_bin"], "K": found["settings"]["num_samples"]}
+    """What proposals are worth to one trained model by how many contexts share the draws; λ before and after."""
+    data = text(VOCAB_SIZE)
+    counts, ids = data.counts, data.train[:, -1].numpy()
+    pairs, triples = (NGrams.from_ids(ids, [0, ids.size], len(counts), order) for order in (2, 3))
+
+    def build() -> Head:
+        objective = ImportanceSampling(AdaptiveBigram(counts, pairs), 0, DRAWS, block_size=DRAWS)
+        return Head(Dense(D, len(counts)), objective)
+
+    model = train(build, data, 1_500)
+    learned = model.head.objective.proposal
+    assert isinstance(learned, AdaptiveBigram)
+    proposals = {
+        "unigram": Unigram(counts),
+        "bigram": NGram(counts, [pairs], [0.9]),
+        "trigram": NGram(counts, [pairs, triples], [0.4, 0.5]),
+        "adaptive bigram": learned,
+    }
+    sharing = [1, 4, 16, 64, 256]
+    sizes = {
+        name: [_mean_size(model, proposal, data.valid[: max(96, 2 * n)], n) for n in sharing]
+        for name, proposal in proposals.items()
+    }
+    return {"K": DRAWS, "shared_by": sharing, "ess": sizes, "lambda": learned.bin_weights.tolist()}
 
 
-SMALL_BATCH = 64
+def _mean_size(model: Model, proposal: Proposal, window: torch.Tensor, num_contexts: int) -> float:
+    """The mean effective sample size of held-out examples, so many sharing the draws."""
+    head = model.head.with_objective(ImportanceSampling(proposal, 0, DRAWS, block_size=DRAWS)).eval()
+    generator, found = torch.Generator().manual_seed(0), []
+    for part in window.split(num_contexts):
+        with torch.no_grad():
+            hidden = model.hidden(part)
+        context = {"previous_word_id": part[:, -2], "second_previous_word_id": part[:, -3]}
+        found.append(head.diagnose(hidden, part[:, -1], context=context, generator=generator)["ess_mean"])
+    return float(np.mean(found))
 
 
 def adaptive_figure(numbers: dict[str, Any]) -> Figure:
     """Draw `adaptive_numbers`."""
     figure, (ess, weight) = panels()
     colours = {"unigram": QUIET, "bigram": OTHER, "trigram": THIRD, "adaptive bigram": METHOD}
+    x = numbers["shared_by"]
     for name, values in numbers["ess"].items():
-        epochs = np.arange(1, len(values) + 1)
-        ess.plot(epochs, values, "o-", color=colours[name], linewidth=2.6 if name == "adaptive bigram" else 1.8)
-        lift = {"unigram": 5, "adaptive bigram": -5}.get(name, 0)  # these two end close together
-        label(ess, epochs[-1], values[-1], name, colours[name], xytext=(9, lift), bbox=None)
-    ess.set(xlabel="epochs of exact training", ylim=(0, None), xlim=(0.8, len(epochs) + 1.1))
-    ess.set_xticks(epochs)
-    ess.set_title(f"Effective sample size of K = {numbers['K']}, one context")
+        ess.plot(x, values, "o-", color=colours[name], linewidth=2.6 if name == "adaptive bigram" else 1.8)
+        label(ess, x[0], values[0], name, colours[name], xytext=LIFTS[name], bbox=None)
+    ess.set(xscale="log", xlabel="contexts that share the draws", ylim=(0, None))
+    ess.set_xticks(x, [str(n) for n in x])
+    ess.tick_params(axis="x", which="minor", bottom=False)
+    ess.set_title(f"Effective sample size of K = {numbers['K']}")
     bins = np.arange(len(numbers["lambda"]))
     weight.bar(bins, numbers["lambda"], color=METHOD, alpha=0.75, width=0.7)
     weight.axhline(0.5, color=QUIET, linewidth=1.2, linestyle=(0, (4, 2)))
@@ -205,7 +231,7 @@ def sampled_numbers(*, repeats: int = 300) -> dict[str, Any]:
     unique, again = Unigram(counts, unique=True), Unigram(counts)
     ways = {
         "unique draws, corrected": SampledSoftmax(unique, 1),
-        "draws again, corrected": SampledSoftmax(again, 1),
+        "with replacement, corrected": SampledSoftmax(again, 1),
         "no correction": SampledSoftmax(Uncorrected(unique), 1),
     }
     sizes = [8, 32, 128, 512, 1_000]

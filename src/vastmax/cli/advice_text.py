@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import textwrap
 from collections.abc import Iterable
 
-from vastmax.cli.output import print_table
+from vastmax.cli.output import print_heading, print_table, print_text
 from vastmax.compare.advice import Advice, Measurement, Reasoned
 from vastmax.compare.advice.costs import describe_bytes
-
-_WIDEST_TEXT = 100
-"""Columns of running text: longer lines are hard to read, whatever the terminal."""
 
 
 def print_advice(advice: Advice) -> None:
@@ -65,7 +59,7 @@ def _print_costs(advice: Advice) -> None:
         for cost in sorted(advice.costs, key=lambda cost: cost.step_seconds)
     ]
     print_table(title, columns, rows, key="cost")
-    _print_text(
+    print_text(
         "step: forward, backward and optimiser for the whole batch; gain: the softmax's step over it; a score: log p "
         "of one given word, * raw and so not normalised; best word: of one context, by exact search, ~ if the model is "
         "as sure as the unigrams, less if it is surer; memory: parameters, optimiser state and gradient."
@@ -84,25 +78,25 @@ def _print_measurement(advice: Advice, measurement: Measurement) -> None:
         rows.append([timing.method, _duration(expected), _duration(timing.seconds), f"{off:.2f}", scaled])
     title = f"steps timed on {measurement.machine.name}, beside what was foreseen"
     print_table(title, ["method", "foreseen", "timed", "ratio", "words"], rows, key="timed")
-    _print_text(measurement.verdict())
+    print_text(measurement.verdict())
     if any(timing.seconds is not None and timing.examples < advice.batch_size for timing in measurement.timings):
-        _print_text("Where a number of words stands beside, so many were timed, and the time scaled up to the batch.")
+        print_text("Where a number of words stands beside, so many were timed, and the time scaled up to the batch.")
     for line in left_out:
-        _print_text(line)
+        print_text(line)
 
 
 def _print_choice(advice: Advice) -> None:
     choice = advice.choice
-    _print_heading(f"Take ({_PURPOSES[advice.purpose]}; a {choice.size} vocabulary for this width and batch)")
+    print_heading(f"Take ({_PURPOSES[advice.purpose]}; a {choice.size} vocabulary for this width and batch)")
     if not choice.take:
-        _print_text("Nothing fits into the memory allowed: allow more, or leave out rare words (--min-count).")
+        print_text("Nothing fits into the memory allowed: allow more, or leave out rare words (--min-count).")
     _print_reasoned(choice.take, numbered=True)
     if choice.avoid:
-        _print_heading("Avoid")
+        print_heading("Avoid")
         _print_reasoned(choice.avoid, numbered=False)
-    _print_heading("Remember")
+    print_heading("Remember")
     for note in choice.notes:
-        _print_text(note, bullet="- ")
+        print_text(note, bullet="- ")
 
 
 _PURPOSES = {
@@ -115,30 +109,7 @@ _PURPOSES = {
 
 def _print_reasoned(reasoned: Iterable[Reasoned], *, numbered: bool) -> None:
     for number, each in enumerate(reasoned, start=1):
-        _print_text(f"{each.method}: {each.why}", bullet=f"{number}. " if numbered else "- ")
-
-
-def _print_heading(text: str) -> None:
-    print(f"\n{text}" if not sys.stdout.isatty() else f"\n  {text}")
-
-
-def _print_text(text: str, *, bullet: str = "") -> None:
-    """Wrapped on a terminal, in line with the tables; one line elsewhere."""
-    if not sys.stdout.isatty():
-        print(bullet + text)
-        return
-    columns = min(_WIDEST_TEXT, shutil.get_terminal_size().columns)
-    margin = "  "
-    print(
-        textwrap.fill(
-            text,
-            width=columns,
-            initial_indent=margin + bullet,
-            subsequent_indent=margin + " " * len(bullet),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    )
+        print_text(f"{each.method}: {each.why}", bullet=f"{number}. " if numbered else "- ")
 
 
 def _duration(seconds: float) -> str:

@@ -13,15 +13,15 @@ import typer
 
 from vastmax.cli.corpus_options import (
     Column,
-    CorpusSources,
     DecodingErrors,
     Errors,
     Lowercase,
     MaxFinalVocab,
+    OptionalCorpusSources,
     UseCache,
     open_corpus,
 )
-from vastmax.cli.failure import StoppedError, complain
+from vastmax.cli.failure import EXIT_BAD_INPUT, StoppedError, complain
 from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
 from vastmax.cli.lm.training_options import (
@@ -42,27 +42,25 @@ from vastmax.cli.lm.training_options import (
     Valid,
     WarmupSteps,
 )
-from vastmax.cli.output import check_output_file, print_json, print_table
+from vastmax.cli.output import check_output_file
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
-    from vastmax.compare.results import MethodResult, Race
+    from vastmax.compare.results import Race
     from vastmax.compare.settings import RaceSettings
     from vastmax.text import Corpus
 
 EXIT_METHOD_FAILED = 3
 """The race was run to its end, and some of its methods failed."""
 
-YARDSTICK = "softmax"
-
 
 def compare(
     context: typer.Context,
-    corpus: CorpusSources,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the race.", show_default=False)
     ],
+    corpus: OptionalCorpusSources = None,
     methods: Annotated[
         str | None,
         typer.Option(
@@ -119,6 +117,12 @@ def compare(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="With --resume: run the methods that failed once more.")
     ] = False,
+    report_only: Annotated[
+        bool,
+        typer.Option(
+            "--report-only", help="Run nothing: write the report of the race in DIR anew. CORPUS is not needed."
+        ),
+    ] = False,
     lowercase: Lowercase = False,
     errors: Errors = DecodingErrors.STRICT,
     column: Column = None,
@@ -127,8 +131,8 @@ def compare(
 ) -> None:
     """Race output methods against each other on your text: same encoder, same start, same batches, same budget.
 
-    Perplexity is exact and normalised for every method. DIR holds report.json and a run for each method, for
-    vastmax lm. The exit code is 3 if the race was run to its end and a method failed; the others' results are there.
+    Perplexity is exact and normalised for every method. DIR holds report.html, to look at, report.json, for programs,
+    and a run for each method, for vastmax lm. The exit code is 3 if a method failed; the others' results are there.
 
     \b
     Examples:
@@ -137,8 +141,17 @@ def compare(
       vastmax compare train.txt --valid valid.txt --methods all --epochs 1 --tune 5 -o race
       vastmax compare corpus.txt --methods nce --method-option nce.num_samples=25 --epochs 2 -o race
       vastmax compare corpus.txt -o race --resume
+      vastmax compare --report-only -o race
     """
     require_torch()
+    if report_only:
+        if corpus:
+            raise InputError("--report-only runs nothing and reads no CORPUS; leave one of them out")
+        _report_only(output, as_json=as_json)
+        return
+    if not corpus:
+        raise InputError("CORPUS is missing: give the text to race on")
+    from vastmax.cli.race_text import print_race
     from vastmax.compare.folder import REPORT, RaceFolder, check_same_settings
     from vastmax.compare.race import run_race
     from vastmax.compare.settings import DEFAULT_METHODS, DEFAULT_MINUTES, RaceSettings
@@ -153,8 +166,10 @@ def compare(
         raise InputError("--minutes-each and --epochs are two budgets; give one of them")
     if retry_failed and not resume:
         raise InputError("--retry-failed is about a race that was run; give --resume, too")
+    if minutes_each is None and epochs is None:
+        minutes_each = DEFAULT_MINUTES
     training = LanguageModelSettings(
-        minutes=(minutes_each or DEFAULT_MINUTES) if epochs is None else None,
+        minutes=minutes_each,
         epochs=1 if epochs is None else epochs,
         num_streams=streams,
         stretch=stretch,
@@ -219,13 +234,45 @@ def compare(
                 stop=stop,
                 progress=progress,
             )
+    page = _written_report(race, output)
+    if race.finished or race.complete:
+        print_race(race, page, as_json=as_json)
     if not race.complete:
         verb = "terminated" if stop.exit_code == 143 else "interrupted"
         raise StoppedError(f"{verb}; {output} holds what was found so far; go on with: {command}", stop.exit_code)
-    _print(race, as_json=as_json)
+    _exit_by(race, page)
+
+
+def _report_only(output: Path, *, as_json: bool) -> None:
+    from vastmax.cli.race_text import print_race
+    from vastmax.compare.folder import RaceFolder
+
+    race = RaceFolder(output).read()
+    page = _written_report(race, output)
+    print_race(race, page, as_json=as_json)
+    _exit_by(race, page)
+
+
+def _written_report(race: Race, output: Path) -> Path | None:
+    """The page, or None where it cannot be written: what the race has found is worth more than the page."""
+    from vastmax.compare.folder import REPORT
+    from vastmax.compare.report import write_report
+
+    try:
+        return write_report(race, output)[0]
+    except (InputError, OSError) as error:
+        again = shlex.join(["vastmax", "compare", "--report-only", "-o", str(output)])
+        complain(f"the report could not be written: {error}; {output / REPORT} holds the results; try: {again}")
+        return None
+
+
+def _exit_by(race: Race, page: Path | None) -> None:
+    """Name the methods that failed; leave with the exit code for what went wrong, if anything did."""
     failed = [method for method in race.methods if method.status == "failed"]
     for method in failed:
         complain(f"{method.method} failed: {method.error}")
+    if page is None:
+        raise typer.Exit(EXIT_BAD_INPUT)
     if failed:
         raise typer.Exit(EXIT_METHOD_FAILED)
 
@@ -272,40 +319,3 @@ def _told_how(output: Path, command: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise StoppedError(f"interrupted at once; {output} keeps what was saved; go on with: {command}") from None
-
-
-def _print(race: Race, *, as_json: bool) -> None:
-    if as_json:
-        print_json(race.to_json())
-        return
-    goal = _goal(race)
-    yardstick = next((method for method in race.finished if method.method == YARDSTICK), None)
-    columns = ["method", "perplexity", "words/s", f"against {YARDSTICK}", "measured words/s", "parameters", "memory"]
-    columns.insert(4, "time to it" if goal is None else f"time to {goal:,.1f}")
-    print_table("race", columns, [_row(method, yardstick, goal) for method in race.methods])
-
-
-def _goal(race: Race) -> float | None:
-    """The perplexity whose time is shown: what the yardstick ended with, else what all have reached."""
-    ends = {method.method: method.curve[-1].perplexity for method in race.finished}
-    return ends.get(YARDSTICK, max(ends.values(), default=None))
-
-
-def _row(method: MethodResult, yardstick: MethodResult | None, goal: float | None) -> list[str]:
-    if method.status != "finished":
-        return [method.method, method.status, "", "", "", "", "", ""]
-    from vastmax.progress import describe_seconds
-
-    speed, base = method.training_words_per_second, yardstick and yardstick.training_words_per_second
-    seconds = None if goal is None else method.seconds_to(goal)
-    measured = method.evaluation_words_per_second
-    return [
-        method.method,
-        f"{method.perplexity:,.1f}" + ("" if method.normalised else " (a bound)"),
-        f"{speed:,.0f}" if speed else "–",
-        f"{speed / base:.1f}×" if speed and base else "–",
-        "–" if seconds is None else describe_seconds(seconds),
-        f"{measured:,.0f}" if measured else "–",
-        f"{method.parameters:,}",
-        "–" if method.peak_bytes is None else f"{method.peak_bytes / 1e6:,.0f} MB",
-    ]

@@ -19,15 +19,15 @@ class DecodingErrors(StrEnum):
     REPLACE = "replace"
 
 
-CorpusSources = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="CORPUS",
-        show_default=False,
-        help="Text files, one sentence or paragraph a line, words apart by white space; .gz .bz2 .xz .zst are "
-        "unpacked; Parquet and Arrow files with --column; a quoted glob; - reads standard input.",
-    ),
-]
+_SOURCES = typer.Argument(
+    metavar="CORPUS",
+    show_default=False,
+    help="Text files, one sentence or paragraph a line, words apart by white space; .gz .bz2 .xz .zst are "
+    "unpacked; Parquet and Arrow files with --column; a quoted glob; - reads standard input.",
+)
+CorpusSources = Annotated[list[str], _SOURCES]
+OptionalCorpusSources = Annotated[list[str] | None, _SOURCES]
+"""For a command that can also do something without text; it says itself when text is missing."""
 Lowercase = Annotated[bool, typer.Option("--lowercase", help="Turn words to lower case.")]
 Errors = Annotated[
     DecodingErrors,

@@ -1,20 +1,28 @@
-"""`vastmax demo`: the main job, start to end, on a text that every Python carries."""
+"""`vastmax demo`: the main jobs, start to end, on a text that every Python carries."""
 
 from __future__ import annotations
 
+import math
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vastmax.cli.failure import StoppedError
-from vastmax.cli.output import check_output_file
+from vastmax.cli.demo_race import NO_TORCH, SECONDS_EACH, can_race, make_room, race_on, show_race
+from vastmax.cli.failure import StoppedError, complain
+from vastmax.cli.output import check_output_file, print_json
+from vastmax.cli.vectors_argument import AsJson
 from vastmax.cli.vocab import print_facts
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
     from vastmax.embedding import WordVectors
     from vastmax.progress import Progress
+
+RACE = "race"
+"""The folder of the race, in that of the demo."""
 
 EPOCHS = 20
 """More than the default: the text is small, and its rarer words are met a few times only."""
@@ -47,28 +55,39 @@ def demo(
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the text, the vectors and the map go.")
     ] = Path("demo-output"),
     epochs: Annotated[int, typer.Option(metavar="INT", help="How often the text is read.")] = EPOCHS,
+    race_seconds: Annotated[
+        float, typer.Option(metavar="FLOAT", help="Training of each output method in the race; 0: no race.")
+    ] = SECONDS_EACH,
     threads: Annotated[int | None, typer.Option(metavar="INT", help="Threads.  [default: one a core]")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Train on the documentation inside Python: no download.
+    """Train on the documentation inside Python, in about two minutes: no download.
 
     Collects the language reference, docstrings and comments of the running Python's standard library (about 0.7
     million words), trains word vectors on them, shows what they have learned, and draws two maps of the
-    frequent words: a page to search and wander about in, and a picture.
+    frequent words: a page to search and wander about in, and a picture. With PyTorch it then races five output methods
+    for language models on the same text, and writes the report of it.
 
     \b
     Examples:
       vastmax demo
       vastmax demo -o /tmp/demo --threads 1
+      vastmax demo --race-seconds 0
     """
     from vastmax.embedding import draw_map, train_embeddings
     from vastmax.progress import console_progress
     from vastmax.text import Corpus
 
+    if not 0 <= race_seconds < math.inf:
+        raise InputError(f"--race-seconds is {race_seconds:g}; expected a number of seconds, 0 for no race")
     text_file, vectors_file, page_file, picture_file = (
         output / name for name in ("python-docs.txt", "vectors.safetensors", "map.html", "map.png")
     )
     _make_folder(output)
     check_output_file(vectors_file)
+    races = race_seconds > 0 and can_race()
+    if races:
+        make_room(output / RACE)
     try:
         with console_progress() as progress:
             _write_text(text_file, progress)
@@ -80,32 +99,64 @@ def demo(
             on_picture = draw_map(vectors, picture_file, num_words=PICTURE_WORDS, skip=skip, title=MAP_TITLE)
     except KeyboardInterrupt:
         raise StoppedError(f"interrupted; what was finished by then is in {output}") from None
+    written = {
+        text_file: "the text, a paragraph a line",
+        vectors_file: f"{len(vectors):,} words × {vectors.vector_size}",
+        page_file: f"a map of {len(on_page):,} frequent words, for a browser",
+        picture_file: f"the same as a picture, {len(on_picture):,} words",
+    }
+    if not as_json:  # while the race is run
+        print_facts(corpus.vocabulary.facts())
+        _show(vectors)
+        sys.stdout.flush()
+    race = None
+    if races:
+        race, report = race_on(corpus, output / RACE, seconds_each=race_seconds, threads=threads)
+        written[report[0]] = "the report of the race, for a browser"
+    elif race_seconds > 0:
+        complain(NO_TORCH)
+    if as_json:
+        print_json(
+            {
+                "written": [str(path) for path in written],
+                "facts": asdict(corpus.vocabulary.facts()),
+                "training": vectors.training,
+                "neighbours": {word: vectors.most_similar(word, topn=NEIGHBOURS_SHOWN) for word in _shown(vectors)},
+                "race": None if race is None else race.to_json(),
+            }
+        )
+        return
+    if race is not None:
+        show_race(race)
+    print("\nwritten")
+    for path, what in written.items():
+        print(f"  {path}  {what}")
+    _say_what_next(vectors, vectors_file, text_file, race=race is not None)
 
-    print_facts(corpus.vocabulary.facts())
-    _show(vectors)
-    print(f"""
-written
-  {text_file}  the text, a paragraph a line
-  {vectors_file}  {len(vectors):,} words × {vectors.vector_size}
-  {page_file}  a map of {len(on_page):,} frequent words, for a browser
-  {picture_file}  the same as a picture, {len(on_picture):,} words
 
-next""")
+def _say_what_next(vectors: WordVectors, vectors_file: Path, text_file: Path, *, race: bool) -> None:
+    print("\nnext")
     curious = [word for word in (*WORDS_TO_ASK_FOR, *vectors) if word in vectors][: len(WORDS_TO_ASK_FOR)]
     print(f"  vastmax neighbours {vectors_file} {' '.join(curious)}")
     for question in _answerable(vectors)[-1:]:
         print(f"  vastmax analogy {vectors_file} {' '.join(question)}")
     print(f"  vastmax vocab {text_file}\n  vastmax embed YOUR-TEXT.txt -o vectors.safetensors")
+    if race:
+        print("  vastmax compare YOUR-TEXT.txt -o race")
 
 
 def _show(vectors: WordVectors) -> None:
     print("\nwords used alike")
-    for word in [word for word in WORDS_TO_LOOK_AT if word in vectors][:WORDS_SHOWN]:
+    for word in _shown(vectors):
         print(f"  {word:<10} {', '.join(near for near, _ in vectors.most_similar(word, topn=NEIGHBOURS_SHOWN))}")
     print("\nanalogies")
     for a, b, c in _answerable(vectors)[:ANALOGIES_SHOWN]:
         answers = ", ".join(word for word, _ in vectors.analogy(a, b, c, topn=3))
         print(f"  {a} is to {b} as {c} is to  {answers}")
+
+
+def _shown(vectors: WordVectors) -> list[str]:
+    return [word for word in WORDS_TO_LOOK_AT if word in vectors][:WORDS_SHOWN]
 
 
 def _answerable(vectors: WordVectors) -> list[tuple[str, str, str]]:

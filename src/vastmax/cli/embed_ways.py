@@ -66,8 +66,8 @@ class RecipeWay:
             objective_options=parsed_options(RECIPES[objective].build, assignments, of=objective),
             **options,
         )
+        checked_device(settings.device)
         self.settings = checked(settings)
-        checked_device(self.settings.device)
         self.checkpoints = WordModelCheckpoints
 
     def train(self, text: Corpus, checkpoints: Any, progress: Progress) -> WordVectors:

@@ -1,17 +1,22 @@
-"""Where results go: a check that the place can be written before hours are spent; tables for people and for pipes."""
+"""Where results go: a check that the place can be written before hours are spent; tables and text."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vastmax.atomic import replacing
+
+_WIDEST_TEXT = 100
+"""Columns of running text: longer lines are hard to read, whatever the terminal."""
 
 
 def prepare_streams() -> None:
@@ -63,6 +68,30 @@ def print_table(
     for row in shown:
         table.add_row(*(Text(cell) for cell in row))
     Console(file=sys.stdout).print(table)
+
+
+def print_heading(text: str) -> None:
+    """A line with an empty one before it."""
+    print(f"\n{text}" if not sys.stdout.isatty() else f"\n  {text}")
+
+
+def print_text(text: str, *, bullet: str = "") -> None:
+    """Wrapped on a terminal, in line with the tables; one line elsewhere."""
+    if not sys.stdout.isatty():
+        print(bullet + text)
+        return
+    columns = min(_WIDEST_TEXT, shutil.get_terminal_size().columns)
+    margin = "  "
+    print(
+        textwrap.fill(
+            text,
+            width=columns,
+            initial_indent=margin + bullet,
+            subsequent_indent=margin + " " * len(bullet),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def _finite(value: Any) -> Any:

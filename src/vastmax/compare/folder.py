@@ -19,6 +19,7 @@ from vastmax.text import Vocabulary
 
 REPORT = "report.json"
 RUNS = "runs"
+ERRORS = "error.txt"
 _TEXT = "text"
 _DIGESTS = ("sha256", "validation_sha256", "vocabulary_sha256")
 
@@ -27,11 +28,13 @@ _DIGESTS = ("sha256", "validation_sha256", "vocabulary_sha256")
 class RaceFolder:
     """A folder with these files.
 
-    ==================  ================================================================================================
-    `report.json`       the `Race` so far, written anew after each measurement
-    `runs/METHOD/`      a `RunFolder` for each method, with its model when it has finished
-    `text/`             ids and vocabulary for the methods' processes; removed at the end
-    ==================  ================================================================================================
+    =====================  =============================================================================================
+    `report.json`          the `Race` so far, written anew after each measurement
+    `report.html`, *.png   what `write_report` makes of it
+    `runs/METHOD/`         a `RunFolder` for each method, with its model when it has finished
+    `.../error.txt`        in it, of a method that failed: what its process wrote to standard error, tracebacks too
+    `text/`                ids and vocabulary for the methods' processes; removed at the end
+    =====================  =============================================================================================
 
     Attributes:
         path: of the folder.
@@ -71,7 +74,7 @@ class RaceFolder:
             data = json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
-                f"{self.path} holds no race to go on with ({REPORT} is missing); leave --resume out"
+                f"{self.path} holds no race ({REPORT} is missing); give the folder that one was begun in"
             ) from None
         except ValueError:
             raise InputError(f"{path} is damaged: it is no JSON") from None
@@ -88,6 +91,12 @@ class RaceFolder:
     def run_path(self, method: str) -> Path:
         """Of the method's run folder."""
         return self.path / RUNS / method
+
+    def keep_errors(self, method: str, errors: str) -> None:
+        """Keep what the method's process wrote to standard error, if anything: its last words are in the `Race`."""
+        if errors.strip():
+            self.run_path(method).mkdir(parents=True, exist_ok=True)
+            (self.run_path(method) / ERRORS).write_text(errors, encoding="utf-8", errors="backslashreplace")
 
     def forget_run(self, method: str) -> None:
         """The method starts anew."""

@@ -42,7 +42,8 @@ class ContestantProcess:
         path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
             # -P: a file named random.py in the user's folder is none of ours.
-            [sys.executable, "-P", "-m", "vastmax.compare.child"],
+            # faulthandler: one that crashes in native code says where.
+            [sys.executable, "-P", "-X", "faulthandler", "-m", "vastmax.compare.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -69,7 +70,8 @@ class ContestantProcess:
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(SECONDS_TO_SAVE)
         finally:
-            self._process.kill()  # which does nothing to one that has ended
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)  # with all that it has started
             self._process.wait()
             self._reader.join()
             for stream in (self._process.stdin, self._process.stdout, self._errors):

@@ -130,7 +130,7 @@ class _Running:
             after = sum(later.status in ("waiting", "running") for later in self._race.methods[number + 1 :])
             self._standing.begin(number, method.method, after)
             self._run_method(number, replace(method, status="running"))
-            self._standing.end()
+            self._standing.end(_last_readings(self._race.methods[number]))
         return self._race
 
     def _run_method(self, number: int, before: MethodResult) -> None:
@@ -143,20 +143,21 @@ class _Running:
             "save_minutes": self._save_minutes,
         }
         over: str | None = None
-        perplexity: dict[str, float] = {}
+        readings: dict[str, float | str] = {}
         with ContestantProcess(job) as process:
             for message in process.messages(self._stop):
                 if "result" in message:
                     result = MethodResult.from_json(message["result"])
                     self._found(number, result)
-                    if result.curve:
-                        perplexity = {"perplexity": result.curve[-1].perplexity}
+                    readings = _last_readings(result)
                 elif "over" in message:
                     over = message["over"]
                 else:
-                    self._standing.update(message.pop("done"), {**message, **perplexity})
+                    self._standing.update(message.pop("done"), {**readings, **message})
             if over is None and not self._stop():
                 self._found(number, replace(self._race.methods[number], status="failed", error=process.why_it_died()))
+            if self._race.methods[number].status == "failed":
+                self._place.keep_errors(before.method, process.errors())
 
     def _found(self, number: int, result: MethodResult) -> None:
         """Keep what is known of a method."""
@@ -164,3 +165,13 @@ class _Running:
         methods[number] = result
         self._race = replace(self._race, methods=tuple(methods))
         self._place.write(self._race)
+
+
+def _last_readings(method: MethodResult) -> dict[str, float | str]:
+    """What is worth showing beside its name."""
+    if method.status == "failed":
+        return {"status": "failed"}
+    if not method.curve:
+        return {}
+    perplexity = method.curve[-1].perplexity
+    return {"perplexity": f"{perplexity:,.0f}" if perplexity >= 100 else f"{perplexity:.1f}"}

@@ -97,7 +97,8 @@ class RaceSettings:
     def budget(self) -> str:
         """Of each method, in words."""
         if self.training.minutes is not None:
-            return f"{self.training.minutes:g} {'processor ' if self.processor_time else ''}minutes"
+            unit = "processor minute" if self.processor_time else "minute"
+            return f"{self.training.minutes:g} {unit}{'s' if self.training.minutes != 1 else ''}"
         return f"{self.training.epochs} epoch{'s' if self.training.epochs > 1 else ''}"
 
     @property

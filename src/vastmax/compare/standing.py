@@ -49,16 +49,18 @@ class Standing:
             self._first = done, self._clock()
             self._progress.begin(self._phase, self._total, self._unit, done=done * total)
         left = self._left_of_method(done)
-        shown = dict(readings)
+        shown: dict[str, float | str] = {}
         if left is not None:
             each = sum(self._took) / len(self._took) if self._took else self._whole(done, left)
-            shown["whole_race"] = f"{describe_seconds(left + self._after * each)} left"
-        self._progress.update(done * total, **shown)
+            shown["race"] = f"{describe_seconds(left + self._after * each)} left"
+        self._done = done
+        self._progress.update(done * total, **shown, **readings)
 
-    def end(self) -> None:
-        """The method under way is over."""
+    def end(self, readings: Mapping[str, float | str]) -> None:
+        """The method under way is over, or was stopped; `readings` stay beside it."""
         if self._first is None:
             return
+        self._progress.update(self._done * (self._total or 1.0), **readings)
         if self._first[0] < 0.5:  # the rest of one that was resumed says little of the others
             self._took.append(self._clock() - self._began)
         self._progress.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,11 @@ class NGrams:
         """(E,) the count of each entry."""
         counts: NDArray[np.int64] = np.diff(self.cumulative)
         return counts
+
+    @cached_property
+    def small_counts(self) -> NDArray[np.uint8]:
+        """(E,) the count of each entry, 255 where it is that or more: what a kernel can read without waiting for it."""
+        return np.minimum(self.counts, 255).astype(np.uint8)
 
     @classmethod
     def from_ids(cls, ids: ArrayLike, sentence_offsets: ArrayLike, vocab_size: int, order: int = 2) -> NGrams:

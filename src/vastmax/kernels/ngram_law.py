@@ -36,6 +36,7 @@ def row_laws(
         ngrams.offsets,
         ngrams.word_ids,
         ngrams.cumulative,
+        ngrams.small_counts,
         ngrams.vocab_size,
         rows,
         row_weight,
@@ -55,7 +56,7 @@ def row_responsibilities(
         share: (P,) float32 λ.
         unigram: (K,) float32.
         example_row: (N,) int64 in [0, P), or −1 for none.
-        weight: (N, K) float32.
+        weight: (N, K) float32; its rows, each contiguous, may be parts of wider ones.
         claimed: (P,) float64, added to.
 
     Raises:

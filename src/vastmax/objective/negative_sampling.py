@@ -35,7 +35,8 @@ class NegativeSampling(Objective):
         shared: one set of noise for the batch, whose scores are one matrix product; False draws K words an example.
 
     Raises:
-        InputError: K < 1; an unknown `exclude`; unique draws with shared=False.
+        InputError: K < 1; an unknown `exclude`; unique draws with shared=False. When a head is built, a proposal that
+            knows log Q in a step only, such as `Oracle`: likelihoods could not be corrected by it.
 
     Cost: as NCE.
 
@@ -71,6 +72,15 @@ class NegativeSampling(Objective):
     def needs(self) -> frozenset[str]:
         """See `Objective.needs`."""
         return self.proposal.needs | ({WINDOW} if self.exclude == "window" else set())
+
+    def check(self, output: Output) -> None:
+        """See `Objective.check`."""
+        super().check(output)
+        if not self.proposal.has_log_prob:
+            raise InputError(
+                f"NegativeSampling corrects likelihoods by log Q, which {type(self.proposal).__name__} knows in a step "
+                "only: take NCE or SampledSoftmax, or a proposal with a fixed law, such as Unigram"
+            )
 
     def score_correction(self, word_ids: Tensor) -> Tensor:
         """Log Q, up to a constant; for unique draws the log of the inclusion probability."""

@@ -107,7 +107,7 @@ class AdaptiveBigram(NGramProposal):
             share.cpu(),
             unigram.cpu(),
             table.example_row,
-            weight.to("cpu", torch.float32).contiguous(),
+            weight.to("cpu", torch.float32),
             claimed=claimed,
         )
         logit = self.table("logit")

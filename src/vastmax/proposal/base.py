@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vastmax.errors import InputError
+
 Context = Mapping[str, Any]
 """What a proposal may need to know beside the target, by name: previous word ids, a partition id, …"""
 
@@ -81,8 +83,20 @@ class Proposal(nn.Module, ABC):
         """
 
     def log_prob(self, word_ids: Tensor) -> Tensor:
-        """log Q(w), the shape of `word_ids`; where Q depends on the context, of its average."""
-        raise NotImplementedError(f"{type(self).__name__} has no context-free probabilities")
+        """log Q(w), the shape of `word_ids`; where Q depends on the context, of its average.
+
+        Raises:
+            InputError: the proposal knows Q in a step only: see `has_log_prob`.
+        """
+        raise InputError(
+            f"{type(self).__name__} knows its probabilities in a step only, and they were asked for apart from one: "
+            "take a proposal with a fixed law, such as Unigram, or give the class a log_prob"
+        )
+
+    @property
+    def has_log_prob(self) -> bool:
+        """Whether `log_prob` can be asked."""
+        return type(self).log_prob is not Proposal.log_prob
 
     def log_expected_count(self, word_ids: Tensor, num_samples: int) -> Tensor:
         """Log of how often a word is to be expected among `num_samples` draws, the shape of `word_ids`: log(K·Q(w))."""

@@ -26,8 +26,8 @@ class Mixture(Proposal):
             if left out.
 
     Raises:
-        InputError: proposals of unique draws, of different vocabularies, or that need a context; other numbers of
-            weights, or weights that are not positive.
+        InputError: proposals of unique draws, of different vocabularies, that need a context or have no `log_prob`;
+            other numbers of weights, or weights that are not positive.
 
     Cost: the sum of its parts.
 
@@ -52,6 +52,11 @@ class Mixture(Proposal):
                 raise InputError(f"{name} draws unique words, which cannot be mixed: take unique=False")
             if proposal.needs:
                 raise InputError(f"the law of {name} depends on {sorted(proposal.needs)}: only fixed ones can be mixed")
+            if not proposal.has_log_prob:
+                raise InputError(
+                    f"{name} knows its probabilities in a step only: mix proposals with a fixed law, such as Unigram, "
+                    "all of them in one mixture"
+                )
         sizes = {proposal.vocab_size for proposal in proposals}
         if len(sizes) > 1:
             raise InputError(f"the proposals draw from {sorted(map(str, sizes))} words; expected the same vocabulary")
@@ -104,15 +109,28 @@ class Mixture(Proposal):
         )
 
     def log_prob(self, word_ids: Tensor) -> Tensor:
-        """log of the weighted mean of the laws."""
-        if any(proposal.sizes_itself for proposal in self._parts()):
-            raise NotImplementedError("how much a proposal that sizes itself brings is known in a step only")
+        """log of the weighted mean of the laws.
+
+        Raises:
+            InputError: a proposal among them sizes itself.
+        """
+        if not self.has_log_prob:
+            names = ", ".join(type(p).__name__ for p in self._parts() if p.sizes_itself)
+            raise InputError(
+                f"how many words {names} brings to the mixture is known in a step only, and probabilities were asked "
+                "for apart from one: mix proposals that draw as many words as they are told to, such as Unigram"
+            )
         total = math.fsum(self.weights)
         laws = [
             proposal.log_prob(word_ids) + math.log(w / total)
             for proposal, w in zip(self._parts(), self.weights, strict=True)
         ]
         return torch.stack(laws).logsumexp(0)
+
+    @property
+    def has_log_prob(self) -> bool:
+        """See `Proposal.has_log_prob`."""
+        return not any(proposal.sizes_itself for proposal in self._parts())
 
     def _parts(self) -> list[Proposal]:
         return [proposal for proposal in self.proposals if isinstance(proposal, Proposal)]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from vastmax.embedding.settings import CheckedCommonSettings, CommonSettings, checked_common, one_of, real, whole
 from vastmax.errors import InputError
 from vastmax.proposal.target_partition import PARTITION
@@ -89,5 +91,14 @@ def checked(settings: WordModelSettings) -> CheckedWordModelSettings:
         batch_size=whole("batch_size", settings.batch_size, 1, 1 << 24),
         dense_rate=real("dense_rate", settings.dense_rate, 0.0, float("inf")),
         partition_size=whole("partition_size", settings.partition_size, 1, None),
-        device=settings.device,
+        device=_usable_device(settings.device),
     )
+
+
+def _usable_device(name: str) -> str:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        why = str(error).partition("\n")[0]
+        raise InputError(f"device is {name!r}, which PyTorch cannot use here ({why}); take 'cpu'") from None
+    return name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 from vastmax.compare.report.comparison import Comparison
@@ -19,7 +20,7 @@ from vastmax.compare.report.tables import (
     trials_table,
 )
 from vastmax.compare.report.tree_picture import tree_picture
-from vastmax.compare.report.wording import band_names, digits, percent, ratio, seconds, size
+from vastmax.compare.report.wording import band_names, digits, listed, percent, ratio, seconds, size
 from vastmax.compare.results import MethodResult, Race
 from vastmax.html_page import filled, json_in_html, source
 
@@ -77,8 +78,10 @@ def _colours() -> str:
 
 
 def _sources(race: Race) -> str:
+    """The names of the files; where they lie is told at the end of the page."""
     sources = race.text.get("sources") or ()
-    return ", ".join(map(str, sources)) if isinstance(sources, list | tuple) else str(sources)
+    named = sources if isinstance(sources, list | tuple) else [sources]
+    return listed([Path(str(source)).name or str(source) for source in named]) or "a text"
 
 
 def _overline(race: Race) -> str:

@@ -144,7 +144,8 @@ def _nobody(race: Race) -> str:
 
 
 def _text(comparison: Comparison, chosen: MethodResult) -> str:
-    text = f"It came to perplexity {digits(comparison.perplexity(chosen))} in {seconds(comparison.equal_seconds)} of training"
+    perplexity, time = digits(comparison.perplexity(chosen)), seconds(comparison.equal_seconds)
+    text = f"It came to perplexity {perplexity} in {time} of training"
     softmax = comparison.yardstick
     if softmax is None or len(comparison.contenders) == 1:
         return f"{text}."

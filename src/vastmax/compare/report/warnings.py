@@ -7,7 +7,7 @@ import math
 from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.wording import digits, listed, percent
 
-STILL_FALLING_NATS = math.log(1.05)
+STILL_FALLING_NATS = -math.log(0.95)
 """In the last fifth of the time: a race that ended there ended too early to tell."""
 
 LARGEST_ERROR = 0.02

@@ -7,10 +7,14 @@
 namespace vastmax {
 
 // Row r has the columns column[offset[r] .. offset[r + 1]), ascending, and the counts that are the steps of `cumulative`.
+// `small_count` has them once more, up to `not_small`, which stands for that and more: the few entries that are wanted
+// lie far apart, and a byte an entry is soon read where sixteen are waited for.
 struct CountRows {
+    static constexpr uint8_t not_small = 255;
     const int64_t *offset;
     const int32_t *column;
     const int64_t *cumulative;
+    const uint8_t *small_count;
     int64_t rows, columns;
 };
 
@@ -26,9 +30,9 @@ struct RowLaws {
 RowLaws row_laws(const CountRows &counts, const int64_t *row, const float *row_weight, int64_t count,
                  const int64_t *wanted, const int32_t *noise_of, int64_t num_wanted, double *mean);
 
-// claimed[r] = the sum, over the examples of row r and its entries, of weight[example, noise] * share * probability /
-// (share * probability + (1 - share) * unigram[noise]).
+// claimed[r] += the sum, over the examples of row r and its entries, of weight[example * weight_step + noise] * share *
+// probability / (share * probability + (1 - share) * unigram[noise]).
 void row_responsibilities(const RowLaws &laws, const float *share, const float *unigram, const int64_t *example_row,
-                          const float *weight, int64_t examples, int64_t noise_words, double *claimed);
+                          const float *weight, int64_t weight_step, int64_t examples, double *claimed);
 
 } // namespace vastmax

@@ -5,7 +5,7 @@ const LEADER = 31; // pixels from the end of the axis to the name of a line
 function paintLines(svg, width, { series, across, up, reference = null }) {
   const narrow = width < NARROW_CHART;
   const height = narrow ? 330 : Math.min(Math.max(width * 0.55, 400), 540);
-  const frame = { left: narrow ? 44 : 56, right: width - (narrow ? 12 : LEADER + widestName(svg, series) + 2), top: 34, bottom: height - 46 };
+  const frame = { left: narrow ? 44 : 56, right: width - (narrow ? 20 : LEADER + widestName(svg, series) + 2), top: 34, bottom: height - 46 };
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const horizontal = across.scale(frame.left + (across.inset ?? 0), frame.right - (across.inset ?? 0));
   const vertical = up.scale(frame.bottom, frame.top);
@@ -76,7 +76,7 @@ function learningChart(place) {
       })),
     })).filter(({ points }) => points.length > 0);
     const values = series.flatMap(({ points }) => points.map(({ x }) => x));
-    const last = Math.max(...values, 0), first = log.across ? Math.min(...values, last) : 0;
+    const last = Math.max(...values), first = log.across ? Math.min(...values) : 0;
     const { low, high } = perplexities(series.map(({ method, points }) => [method, points[points.length - 1].y]));
     return paintLines(svg, width, {
       series,
@@ -123,7 +123,7 @@ function bandsChart(place) {
     const fair = series.filter(({ method }) => method.normalised);
     const values = (fair.length > 0 ? fair : series).flatMap(({ points }) => points.map(({ y }) => y));
     if (asRatio) values.push(1);
-    const low = Math.min(...values, asRatio ? 1 : Infinity), high = Math.max(...values, 0);
+    const low = Math.min(...values), high = Math.max(...values);
     return paintLines(svg, width, {
       series,
       across: {

@@ -4,7 +4,7 @@ function sortBy(table, column, header) {
   const falling = header.getAttribute("aria-sort") === "ascending";
   for (const other of table.tHead.querySelectorAll("[aria-sort]")) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", falling ? "descending" : "ascending");
-  const rows = [...body.rows].map(row => ({ row, value: row.cells[column].dataset.value ?? "" }));
+  const rows = [...body.rows].map(row => ({ row, value: row.cells[column]?.dataset.value ?? "" }));
   rows.sort((one, other) => {
     if (one.value === "" || other.value === "") return (one.value === "") - (other.value === ""); // no figure: last
     const [a, b] = [Number(one.value), Number(other.value)];

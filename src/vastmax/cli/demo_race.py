@@ -1,0 +1,105 @@
+"""The second half of `vastmax demo`: a race of a few output methods on the same text, and the report of it."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vastmax.cli.failure import StoppedError
+from vastmax.cli.lm.stopping import StopSignals
+from vastmax.errors import InputError
+
+if TYPE_CHECKING:
+    from vastmax.compare.results import Race
+    from vastmax.text import Corpus
+
+METHODS = ("softmax", "hierarchical-softmax", "adaptive", "sampled-softmax", "nce")
+"""The yardstick, the two exact ways that are used most, and the two sampled ones."""
+
+SECONDS_EACH = 10.0
+"""Of training: five methods, with what it takes to start and to measure them, are over a minute."""
+
+# The cheapest encoder, so that what differs between the methods is nearly all that takes time; small steps, so that the
+# softmax makes some hundred of them.
+ENCODER = "log-bilinear"
+HIDDEN_SIZE = 128
+STREAMS = STRETCH = 16
+WARMUP_STEPS = 10
+POINTS = 8
+CURVE_WORDS = 5_000
+
+NO_TORCH = (
+    "the race of output methods is left out: it needs PyTorch, which is not installed: pip install 'vastmax[torch]'"
+)
+
+
+def can_race() -> bool:
+    """Whether PyTorch is there."""
+    return find_spec("torch") is not None
+
+
+def make_room(folder: Path) -> None:
+    """Remove the race of an earlier demo; raise InputError if anything else is in its place."""
+    from vastmax.compare.folder import REPORT, RaceFolder
+
+    if (folder / REPORT).exists():
+        try:
+            RaceFolder(folder).read()
+        except InputError as error:
+            raise InputError(f"{folder} is left as it is: {error}. Remove it, or give another folder with -o") from None
+        shutil.rmtree(folder)
+    RaceFolder(folder).check_free()
+
+
+def race_on(corpus: Corpus, folder: Path, *, seconds_each: float, threads: int | None) -> tuple[Race, list[Path]]:
+    """Run the race in `folder`, which is free; its results, and the files of the report, the page first.
+
+    Raises:
+        StoppedError: on Ctrl-C, the results so far being kept.
+    """
+    from vastmax.compare.race import run_race
+    from vastmax.compare.report import write_report
+    from vastmax.compare.settings import RaceSettings
+    from vastmax.language_model import LanguageModelSettings, training_text
+    from vastmax.progress import console_progress
+
+    settings = RaceSettings(
+        methods=METHODS,
+        encoder=ENCODER,
+        hidden_size=HIDDEN_SIZE,
+        training=LanguageModelSettings(
+            minutes=seconds_each / 60, num_streams=STREAMS, stretch=STRETCH, warmup_steps=WARMUP_STEPS
+        ),
+        points=POINTS,
+        curve_words=CURVE_WORDS,
+        threads=threads,
+    )
+    with console_progress() as progress, StopSignals() as stop:
+        race = run_race(
+            training_text(corpus),
+            settings,
+            folder,
+            facts={"sources": ["the documentation inside Python"]},
+            stop=stop,
+            progress=progress,
+        )
+    if not race.complete:
+        raise StoppedError(f"interrupted; what was finished by then is in {folder.parent}", stop.exit_code)
+    return race, write_report(race, folder)
+
+
+def show_race(race: Race) -> None:
+    """What each method came to, and what follows from it."""
+    from vastmax.compare.report.recommendation import recommend
+
+    print(f"\noutput methods, each trained for {60 * race.settings['training']['minutes']:g} seconds")
+    for method in race.methods:
+        perplexity, speed = method.perplexity, method.training_words_per_second
+        if perplexity is None or speed is None:
+            print(f"  {method.method:<22} {method.status}: {method.error}")
+        else:
+            print(f"  {method.method:<22} perplexity {perplexity:6,.0f}, {speed:9,.0f} words/s in training")
+    advice = recommend(race)
+    print(f"  {advice.headline}. {advice.text}")
