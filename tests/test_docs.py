@@ -90,3 +90,9 @@ def test_the_curves_are_drawn_from_the_present_records() -> None:
         [sys.executable, str(ROOT / "tools" / "option_curves.py"), "--check"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_pictures_of_papers_show_the_present_records() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "paper_plots.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -42,7 +42,7 @@ def sentences(count: int, seed: int) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def texts() -> Any:
-    from study import Texts
+    from texts import Texts
 
     return Texts.of(sentences(400, 0), sentences(40, 1), sentences(40, 2))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,22 @@ def test_the_bar_shows_speed_readings_and_gives_the_cursor_back(monkeypatch: pyt
     assert re.search(r"words/s, loss 0\.25, took \d", text)
     assert "100%" in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_the_bar_leaves_readings_out_where_the_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("vastmax.progress.BAR_REFRESHES_PER_SECOND", 1000.0)
+    stream = Terminal()
+    with console_progress(stream) as bar:
+        bar.begin("a phase of twenty-nine places", 60, "s of training")
+        bar.update(20, race="3 min 20 s left", perplexity="1,234", loss=6.789)
+        time.sleep(0.05)
+        bar.end()
+    text = stream.getvalue()
+    assert "…" not in text
+    assert "race 3 min 20 s left, took" in text
+    assert "s of training/s" not in text
 
 
 def test_the_bar_is_for_terminals_that_can_move_their_cursor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "guides" / "phrases.md",
     ROOT / "docs" / "guides" / "options.md",
+    ROOT / "docs" / "guides" / "language-models.md",
     ROOT / "docs" / "reproductions.md",
     *sorted((ROOT / "docs" / "concepts" / "methods").glob("*.md")),
 )

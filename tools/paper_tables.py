@@ -119,7 +119,7 @@ def _claims(claims: list[dict[str, Any]]) -> list[str]:
     lines = ["| expected | found | |", "|---|---|---|"]
     for claim in claims:
         found = claim["found"]
-        text = " → ".join(f"{x:.1f}" for x in found) if isinstance(found, list) else f"{found:.3g}"
+        text = " → ".join(f"{x:.1f}" for x in found) if isinstance(found, list) else f"{found:.4g}"
         lines.append(f"| {claim['claim']}: {claim['target']} | {text} | {'yes' if claim['met'] else '**no**'} |")
     return lines
 

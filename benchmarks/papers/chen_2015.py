@@ -17,7 +17,8 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: time is counted, not waited for
 
-from study import Run, Texts, penn_treebank, run_study, study_parser, with_seed  # isort: skip
+from study import Run, run_study, study_parser, with_seed  # isort: skip
+from texts import Texts, penn_treebank  # isort: skip
 
 import numpy as np
 

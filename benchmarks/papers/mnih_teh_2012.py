@@ -19,16 +19,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: time 
 import torch
 from study import (
     Run,
-    Texts,
     kept,
     main_runs,
-    penn_treebank,
     rate_trial,
     run_study,
     study_parser,
     trainer_step,
     with_seed,
 )  # isort: skip
+
+from texts import Texts, penn_treebank  # isort: skip
 
 from harness import write_record
 from in_turn import Claim, local, time_in_turn
@@ -96,6 +96,8 @@ def variants_of(texts: Texts, settings: LanguageModelSettings) -> list[Run]:
         noise = noise_of(texts, power)
         return model_of(texts, NCE(noise, num_samples, log_normaliser, hidden_size=HIDDEN_SIZE, shared=shared))
 
+    half = replace(settings, stretch=max(settings.stretch // 2, 1))
+
     def with_unigram_bias() -> LanguageModel:
         model = nce()
         with torch.no_grad():
@@ -103,10 +105,11 @@ def variants_of(texts: Texts, settings: LanguageModelSettings) -> list[Run]:
         return model
 
     changes: dict[str, tuple[str, Callable[[], LanguageModel], LanguageModelSettings]] = {
-        "half-batch": ("512 examples a step", nce, replace(settings, stretch=max(settings.stretch // 2, 1))),
+        "half-batch": ("512 examples a step", nce, half),
         "longer": ("4 epochs at half the rate", nce, replace(settings, epochs=4, table_rate=TABLE_RATE / 2)),
         "unclipped": ("gradients not clipped", nce, replace(settings, max_norm=None)),
         "bias": ("biases begin at log Q, not at −log V", with_unigram_bias, settings),
+        "bias-half-batch": ("biases begin at log Q, 512 examples a step", with_unigram_bias, half),
         "power": ("Q ∝ count^0.75", lambda: nce(power=0.75), settings),
         "learned": ("log Z learned, linear in h, not 0", lambda: nce(learned=True), settings),
         "shared": ("1,024 words shared by the batch", lambda: nce(num_samples=1024, shared=True), settings),

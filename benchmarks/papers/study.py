@@ -19,67 +19,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from texts import Texts  # isort: skip - which finds the modules beside this folder
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness import SCRATCH, corpora
+from harness import SCRATCH
 from vastmax.atomic import replacing
 from vastmax.errors import InputError
-from vastmax.language_model import (
-    SENTENCE_END,
-    LanguageModel,
-    LanguageModelSettings,
-    Progressed,
-    Trainer,
-    language_vocabulary,
-    perplexity,
-    text_of,
-)
+from vastmax.language_model import LanguageModel, LanguageModelSettings, Progressed, Trainer, perplexity
 from vastmax.progress import Lines
-from vastmax.text import Corpus, Vocabulary
 
 SAVE_SECONDS = 60.0
 """How often a run is saved: what a kill may cost."""
-
-
-@dataclass(frozen=True)
-class Texts:
-    """A corpus in three parts, as ids of the words of the first."""
-
-    vocabulary: Vocabulary
-    training: NDArray[np.int32]
-    validation: NDArray[np.int32]
-    test: NDArray[np.int32]
-
-    @classmethod
-    def of(cls, training: Any, validation: Any, test: Any, *, min_count: int = 1) -> Texts:
-        """From files, or anything else that `Corpus` reads."""
-        corpora_ = [Corpus(part, cache=False) for part in (training, validation, test)]
-        vocabulary = language_vocabulary(corpora_[0], min_count=min_count)
-        return cls(vocabulary, *(text_of(corpus, vocabulary) for corpus in corpora_))
-
-    @property
-    def first_id(self) -> int:
-        """What is read before a text begins."""
-        return self.vocabulary.id(SENTENCE_END)
-
-    def facts(self) -> dict[str, int]:
-        """Sizes, for a record."""
-        return {
-            "vocabulary_size": len(self.vocabulary),
-            "training_words": self.training.size,
-            "validation_words": self.validation.size,
-            "test_words": self.test.size,
-        }
-
-
-def penn_treebank() -> Texts:
-    """The text of both papers, as Mikolov prepared it."""
-    folder = corpora() / "ptb"
-    return Texts.of(*(str(folder / f"ptb.{part}.txt") for part in ("train", "valid", "test")))
 
 
 @dataclass(frozen=True)
