@@ -143,7 +143,11 @@ def main() -> None:
     parser.add_argument("--png", type=Path, help="a folder for PNGs of them, for looking at")
     arguments = parser.parse_args()
     for name, (numbers_of, _) in PLOTS.items():
-        numbers = numbers_of(json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8")))
+        record = RECORDS / f"{name}.json"
+        if not record.exists():
+            print(f"{name} has not been measured yet: no picture of it", file=sys.stderr)
+            continue
+        numbers = numbers_of(json.loads(record.read_text(encoding="utf-8")))
         if not arguments.check:
             draw(name, numbers, arguments.png)
         elif not picture(name).exists() or not picture(name).read_text(encoding="utf-8").endswith(mark(numbers)):

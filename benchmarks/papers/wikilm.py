@@ -102,6 +102,7 @@ def main() -> None:
             options.folder,
             facts={"sources": ["wikilm.train.txt.xz"], "validation_sources": ["wikilm.valid.txt.xz"]},
             resume=(options.folder / REPORT).exists(),
+            retry_failed=True,
             save_minutes=2.0,
             stop=stop,
             progress=Lines(),
