@@ -28,8 +28,8 @@ def read_counts(source: str) -> Vocabulary | None:
     """The vocabulary that `source` holds: saved by `Vocabulary.save`, or ``word TAB count`` lines; None: it is text.
 
     The first line decides; but counts under a heading, or before their words, are refused: as text, numbers would be
-    words. Lines of counts come in any order, and may be compressed like any text; a word's own tabs and line ends cannot
-    be told, so they must not be there.
+    words. Lines of counts come in any order, and may be compressed like any text; a word's own tabs and line ends
+    cannot be told, so they must not be there.
 
     Args:
         source: a path, or ``-`` for standard input, of which nothing is lost when the answer is None.
