@@ -152,7 +152,7 @@ def test_methods_that_fail_are_named_and_have_an_exit_code(
         (["--resume"], "race holds no race (report.json is missing)"),
         (["--report-only"], "--report-only runs nothing and reads no CORPUS"),
         (["--held-out", "0"], "a race needs validation text"),
-        (["--checkpoint-minutes", "0"], "save_minutes is 0"),
+        (["--checkpoint-minutes", "0"], "--checkpoint-minutes is 0"),
     ],
 )
 def test_options_that_cannot_be(

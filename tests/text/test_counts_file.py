@@ -70,6 +70,33 @@ def test_all_else_is_text(tmp_path: Path, content: bytes) -> None:
     assert read_counts(str(tmp_path / "text")) is None
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("word\tcount\ncat\t3\nthe\t9\n", "line 1: a heading above words and counts"),
+        ("      3 cat\n   1000 the\n", "the counts come before their words"),
+        ("3\tcat\r\n9\tthe", "the counts come before their words"),
+    ],
+)
+def test_counts_in_another_shape_are_not_read_as_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, says: str
+) -> None:
+    more = "".join(f"{9 + number} word{number}\n" for number in range(1_000)) if says.startswith("the") else ""
+    for text in (content, f"{content.rstrip()}\n{more}"):
+        (tmp_path / "counts.txt").write_bytes(text.encode())
+        with pytest.raises(InputError, match=says):
+            read_counts(str(tmp_path / "counts.txt"))
+    monkeypatch.setattr(sys, "stdin", _Stdin(content.encode()))
+    with pytest.raises(InputError, match=says):
+        read_counts("-")
+
+
+def test_text_that_begins_with_a_number_or_has_columns_is_text(tmp_path: Path) -> None:
+    for content in ("3 cats\nsat on the mat\n", "text\tlabel\na good film\t1\nbad\t0\n", "3 cats"):
+        (tmp_path / "text").write_text(content, encoding="utf-8")
+        assert read_counts(str(tmp_path / "text")) is None
+
+
 @pytest.mark.parametrize("name", ["missing", ".", "*.txt", "nul\0"])
 def test_what_is_no_file_is_left_to_the_corpus(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

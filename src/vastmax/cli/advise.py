@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from vastmax.progress import Progress
 
 
+DEFAULT_SECONDS = 60.0
+
+
 class Purpose(StrEnum):
     """What the model is for."""
 
@@ -59,7 +62,9 @@ def advise(
     measure: Annotated[
         bool, typer.Option("--measure", help="Time every method's step on this machine, too (needs PyTorch).")
     ] = False,
-    seconds: Annotated[float, typer.Option(metavar="FLOAT", help="For --measure: about so long in all.")] = 60.0,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="FLOAT", help="For --measure: about so long in all.  [default: 60]")
+    ] = None,
     threads: Annotated[int | None, typer.Option(metavar="INT", help="For --measure.  [default: one a core]")] = None,
     min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 1,
     max_final_vocab: MaxFinalVocab = None,
@@ -71,8 +76,8 @@ def advise(
 ) -> None:
     """Say what each output method would cost for these words, which to take, and why.
 
-    From the counts alone, in seconds: entropy, path lengths, cut-offs, the expected cost of every method, and the three
-    that suit best. Perplexity cannot be told from counts: `vastmax compare` measures it.
+    From the counts alone, in seconds: entropy, path lengths, cut-offs, the expected cost of every method, and those
+    that suit best, three at most. Perplexity cannot be told from counts: `vastmax compare` measures it.
 
     \b
     Examples:
@@ -86,9 +91,10 @@ def advise(
 
     if memory is not None and not (memory > 0 and math.isfinite(memory)):
         raise InputError(f"--memory is {memory:g}; expected gigabytes, more than 0")
+    for name, value in (("--seconds", seconds), ("--threads", threads)):
+        if value is not None and not measure:
+            raise InputError(f"{name} is for --measure; add that, or leave {name} out")
     if threads is not None:
-        if not measure:
-            raise InputError("--threads is for --measure; add that, or leave --threads out")
         _set_threads(threads)
     if batch < 1:
         raise InputError(f"--batch is {batch}; expected at least 1")
@@ -107,7 +113,7 @@ def advise(
             purpose=purpose.value,
             memory_bytes=None if memory is None else max(1, round(memory * 1e9)),
             measure=measure,
-            measure_seconds=seconds,
+            measure_seconds=DEFAULT_SECONDS if seconds is None else seconds,
             progress=progress,
         )
     if as_json:

@@ -166,6 +166,8 @@ def compare(
         raise InputError("--minutes-each and --epochs are two budgets; give one of them")
     if retry_failed and not resume:
         raise InputError("--retry-failed is about a race that was run; give --resume, too")
+    if not checkpoint_minutes > 0:
+        raise InputError(f"--checkpoint-minutes is {checkpoint_minutes:g}; expected above 0")
     if minutes_each is None and epochs is None:
         minutes_each = DEFAULT_MINUTES
     training = LanguageModelSettings(

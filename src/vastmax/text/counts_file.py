@@ -15,30 +15,35 @@ from vastmax.text.vocabulary import Vocabulary
 STDIN = "-"
 
 _HEAD_BYTES = 4096
-"""What is looked at to tell a list of counts from text: its first line, or as much of it."""
+"""What is looked at to tell a list of counts from text."""
 
 _COUNT_LINE = re.compile(rb"[^\t\r\n]+\t[ ]*[-+]?\d+(\.\d*)?[ ]*\r?")
+_HEADING = re.compile(rb"[^\t\r\n]+\t[^\t\r\n]+\r?")
+_WORD_COUNT = re.compile(rb"\S+\t\d+\r?")
+_COUNT_WORD = re.compile(rb"[ ]*\d+[ \t]\S+\r?")
 _VOCABULARY_LINE = re.compile(rb'\{"format": *"vastmax vocabulary"')
 
 
 def read_counts(source: str) -> Vocabulary | None:
     """The vocabulary that `source` holds: saved by `Vocabulary.save`, or ``word TAB count`` lines; None: it is text.
 
-    The first line decides. Lines of counts come in any order, and may be compressed like any text; a word's own tabs
-    and line ends cannot be told, so they must not be there.
+    The first line decides; but counts under a heading, or before their words, are refused: as text, numbers would be
+    words. Lines of counts come in any order, and may be compressed like any text; a word's own tabs and line ends
+    cannot be told, so they must not be there.
 
     Args:
         source: a path, or ``-`` for standard input, of which nothing is lost when the answer is None.
 
     Raises:
-        InputError: a file that begins as counts and goes on otherwise: the line, and what is wrong with it.
+        InputError: a file that begins as counts and goes on otherwise: the line, and what is wrong with it; a heading,
+            or counts before their words.
     """
     if source == STDIN:
         if sys.stdin is None:
             return None  # Corpus says what is missing
         stream = sys.stdin.buffer
         peek = getattr(stream, "peek", None)
-        if peek is None or not _is_counts(_first_line([peek(_HEAD_BYTES)], "standard input")):
+        if peek is None or not _is_counts(_head([peek(_HEAD_BYTES)], "standard input"), "standard input"):
             return None
         return _from_lines(_lines(_chunks_of(stream), "standard input"), "standard input")
     path = Path(source)
@@ -46,10 +51,10 @@ def read_counts(source: str) -> Vocabulary | None:
         return None  # a glob, a pipe, a folder, or nothing: Corpus knows what to say
     try:
         with open(path, "rb") as file:
-            first = _first_line(_chunks_of(file), source)
-            if _VOCABULARY_LINE.match(first):
+            head = _head(_chunks_of(file), source)
+            if _VOCABULARY_LINE.match(head):
                 return Vocabulary.load(path)
-            if not _is_counts(first):
+            if not _is_counts(head, source):
                 return None
             file.seek(0)
             return _from_lines(_lines(_chunks_of(file), source), source)
@@ -57,8 +62,22 @@ def read_counts(source: str) -> Vocabulary | None:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from None
 
 
-def _is_counts(line: bytes) -> bool:
-    return _COUNT_LINE.fullmatch(line) is not None
+def _is_counts(head: bytes, name: str) -> bool:
+    *lines, rest = head.split(b"\n")
+    if len(head) < _HEAD_BYTES and rest:
+        lines.append(rest)  # a last line without its end; a longer head may have cut it
+    first = lines[0] if lines else rest
+    if _COUNT_LINE.fullmatch(first):
+        return True
+    if len(lines) > 1 and all(_COUNT_WORD.fullmatch(line) for line in lines):
+        raise InputError(
+            f"{name}: the counts come before their words; expected a word, a tab and its count on each line"
+        )
+    if len(lines) > 1 and _HEADING.fullmatch(first) and all(_WORD_COUNT.fullmatch(line) for line in lines[1:]):
+        raise InputError(
+            f"{name}, line 1: a heading above words and counts; expected a word, a tab and its count: remove the line"
+        )
+    return False
 
 
 def _chunks_of(file: IO[bytes]) -> Iterator[bytes]:
@@ -66,17 +85,17 @@ def _chunks_of(file: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _first_line(chunks: Iterable[bytes], name: str) -> bytes:
-    """The first line without its end, or as much of it as is needed to know that it is none of ours."""
+def _head(chunks: Iterable[bytes], name: str) -> bytes:
+    """The beginning: as much as is needed to know whether it is counts."""
     try:
         head = b""
         for chunk in text_chunks(chunks, name):
             head += bytes(chunk)
-            if b"\n" in head or len(head) >= _HEAD_BYTES:
+            if len(head) >= _HEAD_BYTES:
                 break
     except InputError:  # damaged, or no more than its first bytes: as text it gets its own message
         return b""
-    return head.split(b"\n", 1)[0]
+    return head[:_HEAD_BYTES]
 
 
 def _lines(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:

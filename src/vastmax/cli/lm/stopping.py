@@ -5,10 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Self
 
 from vastmax.cli.failure import EXIT_INTERRUPTED
+
+SECONDS_OF_ONE_SIGTERM = 1.0
+"""timeout(1) sends SIGTERM to its command and then to the whole group: a second one so soon is still the first."""
 
 
 class StopSignals:
@@ -22,6 +26,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self._heard_at = 0.0
         self._before: list[tuple[int, object]] = []
 
     def __call__(self) -> bool:
@@ -46,8 +51,9 @@ class StopSignals:
 
     def _heard(self, number: int, _: FrameType | None) -> None:
         if self.number is None:
-            self.number = number
+            self.number, self._heard_at = number, time.monotonic()
         elif number == signal.SIGTERM:
-            sys.exit(128 + number)
+            if self.number != number or time.monotonic() - self._heard_at >= SECONDS_OF_ONE_SIGTERM:
+                sys.exit(128 + number)
         else:
             raise KeyboardInterrupt

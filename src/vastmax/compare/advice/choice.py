@@ -22,6 +22,9 @@ LARGE_GAIN = 12.0
 
 MUCH_CHEAPER = 2.0
 
+ALIKE = 1.5
+"""Steps nearer than this factor cost about the same."""
+
 NUM_CHOSEN = 3
 
 
@@ -67,12 +70,17 @@ class _Case:
     def too_large(self, method: str) -> bool:
         return self.memory_bytes is not None and self.costs[method].training_bytes > self.memory_bytes
 
+    def pays(self, method: str) -> bool:
+        """Whether it is any use: where likelihoods count, nothing that is dearer than the softmax betters it."""
+        dearer = self.costs[method].gain <= 1 / ALIKE
+        return self.purpose != "train" or not dearer or self.too_large(YARDSTICK)
+
     def faster(self, method: str) -> str:
         """`a step is 41 times cheaper than the softmax's`."""
         gain = self.costs[method].gain
-        if gain >= 1.5:
+        if gain >= ALIKE:
             return f"a step is {_times(gain)} cheaper than the softmax's"
-        if gain > 1 / 1.5:
+        if gain > 1 / ALIKE:
             return "a step costs about what the softmax's does"
         return f"a step is {_times(1 / gain)} dearer than the softmax's"
 
@@ -97,7 +105,7 @@ def choose(costs: Sequence[MethodCost], purpose: Purpose, *, spelled: bool, memo
         memory_bytes: what the output layer may take in training; None: anything.
     """
     case = _Case(costs, purpose, spelled=spelled, memory_bytes=memory_bytes)
-    wanted = [name for name in _ORDER[purpose][case.size] if not case.too_large(name)]
+    wanted = [name for name in _ORDER[purpose][case.size] if case.pays(name) and not case.too_large(name)]
     if memory_bytes is not None and spelled:  # spelling takes the place of a table of vectors
         wanted += [name for name in ("cnn-softmax", "char-lstm") if name not in wanted and not case.too_large(name)]
     take = tuple(Reasoned(name, _for(case, name)) for name in wanted[:NUM_CHOSEN])
