@@ -231,7 +231,7 @@ def test_size_decides_what_to_train() -> None:
     assert "softmax" in {reasoned.method for reasoned in large.choice.avoid}
 
 
-@pytest.mark.parametrize("options", [{"batch_size": 1}, {"hidden_size": 10**8}])
+@pytest.mark.parametrize("options", [{"hidden_size": 128, "batch_size": 1}, {"hidden_size": 10**8}])
 def test_what_is_dearer_than_the_softmax_is_not_advised_where_likelihoods_count(options: dict[str, Any]) -> None:
     advice = advise(zipf(300), **options)
     assert advice.choice.take[0].method == "softmax"
