@@ -44,3 +44,20 @@ def test_time_to_a_perplexity_lies_on_the_line_between_points() -> None:
     assert method.seconds_to(24) is None
     assert method.training_words_per_second == 50.0
     assert method.evaluation_words_per_second is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("nats", "abc"), ("training_words", None), ("curve", [{"nats": 1}]), ("rates", 3), ("point", None)],
+)
+def test_fields_of_another_kind_are_refused(field: str, value: object) -> None:
+    data = _race().to_json()
+    method = data["methods"][0]
+    if field == "point":
+        method["curve"][0]["nats"] = None
+    else:
+        method[field] = value
+    with pytest.raises(TypeError):
+        Race.from_json(data)
+    with pytest.raises(TypeError, match="text is 1"):
+        Race.from_json({**_race().to_json(), "text": 1})

@@ -77,11 +77,11 @@ class RaceFolder:
                 f"{self.path} holds no race ({REPORT} is missing); give the folder that one was begun in"
             ) from None
         except ValueError:
-            raise InputError(f"{path} is damaged: it is no JSON") from None
+            raise InputError(f"{path} is damaged: it is no JSON; run the comparison again") from None
         try:
             return Race.from_json(data)
         except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is damaged: {error!r}") from None
+            raise InputError(f"{path} is damaged ({error}); run the comparison again") from None
 
     def write(self, race: Race) -> None:
         """Keep what was found."""

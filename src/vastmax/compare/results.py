@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from vastmax.errors import InputError
 
@@ -115,12 +116,16 @@ class MethodResult:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MethodResult:
-        """What `to_json` gave."""
+        """What `to_json` gave.
+
+        Raises:
+            KeyError, TypeError: a field is missing, or is of another kind.
+        """
         fields = {name: data[name] for name in cls.__dataclass_fields__}
-        fields["curve"] = tuple(Point(**point) for point in data["curve"])
-        fields["bands"] = tuple(Band(**band) for band in data["bands"])
+        fields["curve"] = tuple(_checked(Point(**point)) for point in data["curve"])
+        fields["bands"] = tuple(_checked(Band(**band)) for band in data["bands"])
         fields["trials"] = tuple(data["trials"])
-        return cls(**fields)
+        return _checked(cls(**fields))
 
     @property
     def perplexity(self) -> float | None:
@@ -214,4 +219,28 @@ class Race:
                 "run the comparison again"
             )
         methods = tuple(MethodResult.from_json(method) for method in data["methods"])
-        return cls(data["text"], data["settings"], data["machine"], methods, data["tree"])
+        return _checked(cls(data["text"], data["settings"], data["machine"], methods, data["tree"]))
+
+
+_Read = TypeVar("_Read")
+
+
+def _checked(read: _Read) -> _Read:
+    """`read`, a dataclass made of JSON; a TypeError that names the field unless all are of their kinds."""
+    for name, hint in get_type_hints(type(read)).items():
+        value, kinds = getattr(read, name), _kinds(hint)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise TypeError(f"{name} is {value!r}")
+    return read
+
+
+def _kinds(hint: Any) -> tuple[type, ...]:
+    """What a value of this type is in JSON, or was made of it."""
+    origin = get_origin(hint)
+    if origin is types.UnionType:
+        return tuple(kind for part in get_args(hint) for kind in _kinds(part))
+    if origin is Literal:
+        return (str,)
+    if origin is not None:
+        return (origin,)
+    return (int, float) if hint is float else (hint,)
