@@ -29,7 +29,7 @@ from vastmax.errors import InputError
 OBJECTIVE_HELP = (
     "negative-sampling: a word is told from noise words. hierarchical-softmax: it is found in a Huffman tree. "
     "negative-sampling+hierarchical-softmax: both. These have native kernels. nce, sampled-softmax, softmax and the "
-    "other methods of vastmax lm train go through PyTorch, some hundred times as slowly."
+    "other methods of vastmax lm train go through PyTorch, far more slowly."
 )
 
 NATIVE_ONLY = ("cbow_gradient", "negative", "ns_exponent", "exclude", "start_from")

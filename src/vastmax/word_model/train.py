@@ -54,7 +54,7 @@ def train_word_model(
     another loss that takes its place. The word vectors are the encoder's table.
 
     For negative sampling and hierarchical softmax over a Huffman tree use `train_embeddings`: its native kernels are
-    some hundred times as fast. This function takes the same text, words, subsampling and windows, so that vectors
+    far faster. This function takes the same text, words, subsampling and windows, so that vectors
     differ by what they were trained with and by nothing else.
 
     Args:
