@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,7 @@ def train(rank: int, folder: str) -> None:
             optimiser.step()
         torch.save(model.state_dict(), f"{folder}/{sampled}-{rank}.pt")
     dist.destroy_process_group()
+    os._exit(0)  # a thread of gloo's that is still at work while the interpreter shuts down would abort the process
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:

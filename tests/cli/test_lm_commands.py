@@ -11,6 +11,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -41,6 +42,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory, corpus_file: Path) -> Path
         run([str(part) for part in (*arguments, *SMALL, "--epochs", 3, "--table-rate", 0.3, "-o", folder)])
     assert not stopped.value.code
     return folder
+
+
+def test_processes_of_torchrun_train_together(corpus_file: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python")
+    vastmax = (sys.executable, "-c", "from vastmax.cli.main import run; run()")
+    ran = subprocess.run(
+        [*torchrun, *vastmax, "lm", "train", *map(str, (corpus_file, *SMALL, "--epochs", 1, "-o", run))],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("validation perplexity") == 1  # one of them speaks
+    assert (run / "model.safetensors").exists()
 
 
 def test_training_says_what_it_did_and_leaves_a_run(invoke: Invoke, corpus_file: Path, tmp_path: Path) -> None:

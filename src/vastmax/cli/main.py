@@ -77,9 +77,21 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     prepare_streams()
     _tidy_up_when_terminated()
-    sys.exit(
-        exit_code_of(lambda: _invoke(arguments), debug=lambda: os.environ.get("VASTMAX_DEBUG", "") not in ("", "0"))
-    )
+    code = exit_code_of(lambda: _invoke(arguments), debug=lambda: os.environ.get("VASTMAX_DEBUG", "") not in ("", "0"))
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        _leave_at_once(code)
+    sys.exit(code)
+
+
+def _leave_at_once(code: int) -> NoReturn:
+    """End a process of torchrun's without Python's shutdown.
+
+    DistributedDataParallel keeps the threads of gloo alive, and one that is still letting go of its last message while
+    the interpreter shuts down aborts the process: a finished training would be reported as failed.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _tidy_up_when_terminated() -> None:
