@@ -18,6 +18,7 @@ from vastmax.distribution.entropy import (
     entropy_bits,
     information_bits,
     perplexity_from_bits,
+    perplexity_from_nats,
 )
 from vastmax.errors import InputError
 
@@ -76,3 +77,9 @@ def test_bad_counts_are_named(counts: object, message: str) -> None:
 def test_bad_perplexity() -> None:
     with pytest.raises(InputError, match="perplexity 0: a number above 0"):
         bits_from_perplexity(0)
+
+
+def test_a_model_that_diverged_has_a_perplexity() -> None:
+    assert perplexity_from_nats(math.log(24.2)) == pytest.approx(24.2)
+    assert math.isfinite(perplexity_from_nats(1e4)) and math.isfinite(perplexity_from_nats(math.inf))
+    assert math.isnan(perplexity_from_nats(math.nan))
