@@ -81,5 +81,6 @@ def test_bad_perplexity() -> None:
 
 def test_a_model_that_diverged_has_a_perplexity() -> None:
     assert perplexity_from_nats(math.log(24.2)) == pytest.approx(24.2)
-    assert math.isfinite(perplexity_from_nats(1e4)) and math.isfinite(perplexity_from_nats(math.inf))
+    assert math.isfinite(perplexity_from_nats(1e4))
+    assert math.isfinite(perplexity_from_nats(math.inf))
     assert math.isnan(perplexity_from_nats(math.nan))
