@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import pkgutil
-from importlib import import_module
-
 import pytest
 import torch
 
@@ -34,12 +30,3 @@ def test_the_guide_builds_every_recipe_that_needs_counts_only() -> None:
     for name, recipe in RECIPES.items():
         if not recipe.needs and name not in ("softmax", "sampled-softmax"):
             assert f'"{name}": Head(' in text, name
-
-
-@pytest.mark.parametrize("room", ["objective", "proposal", "output"])
-def test_examples_in_docstrings(room: str) -> None:
-    package = import_module(f"vastmax.{room}")
-    for info in pkgutil.iter_modules(package.__path__):
-        module = import_module(f"vastmax.{room}.{info.name}")
-        result = doctest.testmod(module)
-        assert result.failed == 0, module.__name__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 from fractions import Fraction
 
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vastmax.distribution import entropy
 from vastmax.distribution.entropy import (
     bits_from_perplexity,
     bits_per_word,
@@ -23,10 +21,6 @@ from vastmax.distribution.entropy import (
 from vastmax.errors import InputError
 
 counts_lists = st.lists(st.integers(0, 10**12), min_size=1, max_size=50).filter(any)
-
-
-def test_examples_in_the_documentation() -> None:
-    assert doctest.testmod(entropy).failed == 0
 
 
 @given(counts_lists)

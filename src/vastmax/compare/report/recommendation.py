@@ -106,6 +106,12 @@ def recommend(race: Race) -> Recommendation:
        - find the best word with, a tree's search included.
        And the one with the fewest parameters, of those that beat the unigrams; within 5 % the lower perplexity.
     5. What speaks against trusting any of it are `warnings_of` the race.
+
+    Args:
+        race: finished or not.
+
+    Returns:
+        What to take and why; a `method` of None where nothing can be compared yet.
     """
     comparison = Comparison.of(race)
     warnings = warnings_of(comparison)
