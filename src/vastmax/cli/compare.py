@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,26 +23,9 @@ from vastmax.cli.corpus_options import (
     open_corpus,
 )
 from vastmax.cli.failure import EXIT_BAD_INPUT, StoppedError, complain
+from vastmax.cli.lm import training_options as options
 from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
-from vastmax.cli.lm.training_options import (
-    DenseRate,
-    EncoderName,
-    EncoderOption,
-    FinalShare,
-    HeldOut,
-    HiddenSize,
-    MaxNorm,
-    MinCount,
-    PartitionSize,
-    Seed,
-    Streams,
-    Stretch,
-    TableRate,
-    Threads,
-    Valid,
-    WarmupSteps,
-)
 from vastmax.cli.output import check_output_file
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
@@ -49,7 +33,6 @@ from vastmax.errors import InputError
 if TYPE_CHECKING:
     from vastmax.compare.results import Race
     from vastmax.compare.settings import RaceSettings
-    from vastmax.text import Corpus
 
 EXIT_METHOD_FAILED = 3
 """The race was run to its end, and some of its methods failed."""
@@ -68,7 +51,7 @@ def compare(
             help="Which methods run.  [default: softmax,hierarchical-softmax,two-level,adaptive,sampled-softmax,nce]",
         ),
     ] = None,
-    encoder: EncoderName = "lstm",
+    encoder: options.EncoderName = "lstm",
     minutes_each: Annotated[
         float | None, typer.Option(metavar="FLOAT", help="Training of each method.  [default: 3]")
     ] = None,
@@ -80,12 +63,12 @@ def compare(
         typer.Option(metavar="INT", help="Short trials in which each method looks for its learning rates; 0: none."),
     ] = 0,
     trial_share: Annotated[float, typer.Option(metavar="FLOAT", help="What a trial takes, in budgets.")] = 0.1,
-    valid: Valid = None,
-    held_out: HeldOut = 0.05,
-    min_count: MinCount = 2,
+    valid: options.Valid = None,
+    held_out: options.HeldOut = 0.05,
+    min_count: options.MinCount = 2,
     max_final_vocab: MaxFinalVocab = None,
-    hidden_size: HiddenSize = 256,
-    encoder_option: EncoderOption = None,
+    hidden_size: options.HiddenSize = 256,
+    encoder_option: options.EncoderOption = None,
     method_option: Annotated[
         list[str] | None,
         typer.Option(metavar="METHOD.NAME=VALUE", help="Such as nce.num_samples=64; may be given several times."),
@@ -94,17 +77,17 @@ def compare(
     curve_words: Annotated[
         int, typer.Option(metavar="INT", help="Validation words for that; at the end all of them are read.")
     ] = 20_000,
-    streams: Streams = 32,
-    stretch: Stretch = 32,
-    table_rate: TableRate = 0.1,
-    dense_rate: DenseRate = 2e-3,
-    warmup_steps: WarmupSteps = 100,
-    final_share: FinalShare = 0.1,
-    max_norm: MaxNorm = 1.0,
-    partition_size: PartitionSize = 4096,
-    seed: Seed = 1,
+    streams: options.Streams = 32,
+    stretch: options.Stretch = 32,
+    table_rate: options.TableRate = 0.1,
+    dense_rate: options.DenseRate = 2e-3,
+    warmup_steps: options.WarmupSteps = 100,
+    final_share: options.FinalShare = 0.1,
+    max_norm: options.MaxNorm = 1.0,
+    partition_size: options.PartitionSize = 4096,
+    seed: options.Seed = 1,
     device: Device = None,
-    threads: Threads = None,
+    threads: options.Threads = None,
     checkpoint_minutes: Annotated[
         float, typer.Option(metavar="FLOAT", help="Save the method under way so often; also on Ctrl-C.")
     ] = 10.0,
@@ -210,12 +193,7 @@ def compare(
 
     command = shlex.join(["vastmax", *context.obj, *([] if resume else ["--resume"])])
     with console_progress() as progress:
-
-        def read(sources: list[str]) -> Corpus:
-            return open_corpus(
-                sources, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
-            )
-
+        read = partial(open_corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress)
         text = training_text(
             read(corpus),
             read(valid) if valid else None,
