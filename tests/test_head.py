@@ -14,8 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from vastmax.errors import InputError
 from vastmax.head import Head
 from vastmax.objective import NCE, CrossEntropy, NegativeSampling, Objective, SampledSoftmax, SelfNormalised
-from vastmax.output import Dense, Output
+from vastmax.output import Dense, Given, Hierarchical, Output
 from vastmax.proposal import LogUniform, Uniform, Unigram
+from vastmax.tree import balanced
 
 V, D = 20, 5
 
@@ -133,6 +134,24 @@ def test_with_objective_keeps_the_parameters() -> None:
     assert plain.output.bias.eq(0).all()
     assert not head.eval().with_objective(CrossEntropy()).training
     assert head.output.state_dict().keys() == {"weight", "bias"}
+
+
+def test_counts_set_biases_or_are_refused() -> None:
+    counts = range(V, 0, -1)
+    set_before = Dense(D, V)
+    set_before.initialise_bias(-1.0)
+    for output, name in (
+        (Hierarchical(D, balanced(V)), "Hierarchical"),
+        (Dense(D, V, bias=False), "Dense"),
+        (set_before, "Dense"),
+        (Given(nn.Embedding(V, D), D, V), "Given"),
+    ):
+        with pytest.raises(InputError, match=f"counts set the biases of a flat layer, and {name} has none here"):
+            Head(output, counts=counts)
+    assert set_before.bias.eq(-1).all()
+    with pytest.raises(InputError, match=f"counts are of {V + 1} words, the output layer has {V}"):
+        Head(Dense(D, V), counts=range(V + 1))
+    assert Head(Dense(D, V), counts=counts).output.bias.diff().lt(0).all()
 
 
 def test_the_layer_says_which_gradients_it_will_get() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from contract import HeadContract
+from contract import D, HeadContract, V, zipf_words
 from vastmax.errors import InputError
 from vastmax.head import Head
 from vastmax.recipes import RECIPES, Recipe
@@ -25,6 +26,18 @@ def test_entries_describe_themselves(recipe: Recipe) -> None:
     assert recipe.summary
     assert recipe.source[-4:].isdigit(), "a source ends with its year"
     assert all(need in ("words", "corpus") or need.startswith("context:") for need in recipe.needs)
+
+
+def test_what_is_untrained_predicts_the_unigrams(recipe: Recipe) -> None:
+    """So that methods raced against each other start alike; at h = 0 only biases count."""
+    words = zipf_words(V)
+    head = recipe(D, words)
+    log_prob = head.log_prob(torch.zeros(1, D))[0].detach().double()
+    law = torch.from_numpy(words.counts / words.counts.sum())
+    if recipe.name == "char-lstm":
+        assert not torch.allclose(log_prob.exp(), law, rtol=0.5), "then it needs no exception here"
+    else:
+        torch.testing.assert_close(log_prob.exp(), law, rtol=1e-4, atol=0)
 
 
 def test_words_are_asked_for() -> None:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from vastmax.distribution.counts import Counts, log_unigram
 from vastmax.eager import eager
 from vastmax.errors import InputError
 from vastmax.examples import Examples, checked_context, checked_hidden
@@ -28,9 +29,13 @@ class Head(nn.Module):
     Args:
         output: the layer. A bias that is still zero everywhere is set to the objective's `initial_bias`.
         objective: `CrossEntropy()` if not given.
+        counts: (V,) word counts, for flat layers: the biases start where the untrained layer predicts their law, zeros
+            raised to the smallest positive count. None: where it predicts all words alike. A `Hierarchical` layer takes
+            counts itself.
 
     Raises:
-        InputError: a pair that cannot work: a sampled objective with a factored layer, or a proposal of another V.
+        InputError: a pair that cannot work: a sampled objective with a factored layer, or a proposal of another V;
+            counts of another V, or for a layer without biases that are still zero.
 
     Example:
         >>> import torch
@@ -48,12 +53,17 @@ class Head(nn.Module):
     output: Output
     objective: Objective
 
-    def __init__(self, output: Output, objective: Objective | None = None) -> None:
+    def __init__(self, output: Output, objective: Objective | None = None, *, counts: Counts | None = None) -> None:
         super().__init__()
         self._assemble(output, CrossEntropy() if objective is None else objective)
-        bias = self.objective.initial_bias(output.vocab_size)
-        if bias is not None and isinstance(output, FlatOutput):
-            output.initialise_bias(bias)
+        known = None if counts is None else self._log_unigram(counts)
+        bias = self.objective.initial_bias(output.vocab_size, known)
+        begun = bias is not None and isinstance(output, FlatOutput) and output.initialise_bias(bias)
+        if counts is not None and not begun:
+            raise InputError(
+                f"counts set the biases of a flat layer, and {type(output).__name__} has none here that are still "
+                "zero: leave them out"
+            )
 
     def _assemble(self, output: Output, objective: Objective) -> None:
         objective.check(output)
@@ -270,6 +280,13 @@ class Head(nn.Module):
             ignore_index=ignore_index,
             several=several,
         )
+
+    def _log_unigram(self, counts: Counts) -> Tensor:
+        logs = torch.from_numpy(log_unigram(counts))
+        if len(logs) != self.vocab_size:
+            raise InputError(f"counts are of {len(logs)} words, the output layer has {self.vocab_size}")
+        parameter = self._parameter()
+        return logs if parameter is None else logs.to(parameter.device)
 
     def _check_weighting(self, weight: Tensor | None, label_smoothing: float) -> None:
         if not 0.0 <= label_smoothing <= 1.0:

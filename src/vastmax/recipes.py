@@ -103,7 +103,7 @@ def _vocab_size(vocabulary: Any) -> int:
 )
 def softmax(hidden_size: int, vocabulary: Any) -> Head:
     """Dense × CrossEntropy."""
-    return Head(Dense(hidden_size, _vocab_size(vocabulary)), CrossEntropy())
+    return Head(Dense(hidden_size, _vocab_size(vocabulary)), CrossEntropy(), counts=vocabulary)
 
 
 @recipe(
@@ -144,7 +144,8 @@ def differentiated(
     block_widths: Sequence[int] | None = None,
 ) -> Head:
     """Differentiated × CrossEntropy."""
-    return Head(Differentiated(hidden_size, counts_array(vocabulary), block_sizes, block_widths), CrossEntropy())
+    output = Differentiated(hidden_size, counts_array(vocabulary), block_sizes, block_widths)
+    return Head(output, CrossEntropy(), counts=vocabulary)
 
 
 @recipe(
@@ -174,7 +175,8 @@ def cnn_softmax(
 ) -> Head:
     """CharCNN × SampledSoftmax over unique draws from Unigram(power)."""
     noise = Unigram(vocabulary, power, unique=True)
-    return Head(CharCNN(hidden_size, vocabulary.words, correction_size), SampledSoftmax(noise, num_samples))
+    output = CharCNN(hidden_size, vocabulary.words, correction_size)
+    return Head(output, SampledSoftmax(noise, num_samples), counts=vocabulary)
 
 
 @recipe(
@@ -205,7 +207,8 @@ def importance_sampling(
 ) -> Head:
     """Dense × ImportanceSampling over draws from Unigram(power)."""
     noise = Unigram(vocabulary, power)
-    return Head(Dense(hidden_size, noise.vocab_size), ImportanceSampling(noise, min_ess, max_samples))
+    objective = ImportanceSampling(noise, min_ess, max_samples)
+    return Head(Dense(hidden_size, noise.vocab_size), objective, counts=vocabulary)
 
 
 @recipe(
@@ -222,7 +225,8 @@ def adaptive_importance_sampling(
     encoded = corpus.encode_with(corpus.vocabulary) if hasattr(corpus, "encode_with") else corpus
     counts = encoded.vocabulary.counts
     noise = AdaptiveBigram(counts, NGrams.from_blocks(encoded.blocks(), len(counts)))
-    return Head(Dense(hidden_size, noise.vocab_size), ImportanceSampling(noise, min_ess, max_samples))
+    objective = ImportanceSampling(noise, min_ess, max_samples)
+    return Head(Dense(hidden_size, noise.vocab_size), objective, counts=counts)
 
 
 @recipe(
@@ -234,7 +238,7 @@ def adaptive_importance_sampling(
 def target_sampling(hidden_size: int, vocabulary: Any) -> Head:
     """Dense × SampledSoftmax over TargetPartition; `proposal.partitions` gives each batch its partition."""
     noise = TargetPartition(_vocab_size(vocabulary))
-    return Head(Dense(hidden_size, noise.vocab_size), SampledSoftmax(noise))
+    return Head(Dense(hidden_size, noise.vocab_size), SampledSoftmax(noise), counts=vocabulary)
 
 
 @recipe(
@@ -247,7 +251,7 @@ def sampled_softmax(
 ) -> Head:
     """Dense × SampledSoftmax over unique draws from Unigram(power)."""
     noise = Unigram(vocabulary, power, unique=True)
-    return Head(Dense(hidden_size, noise.vocab_size), SampledSoftmax(noise, num_samples))
+    return Head(Dense(hidden_size, noise.vocab_size), SampledSoftmax(noise, num_samples), counts=vocabulary)
 
 
 @recipe(
@@ -266,7 +270,7 @@ def nce(
     """Dense × NCE over draws from Unigram(power), shared by the batch."""
     noise = Unigram(vocabulary, power)
     objective = NCE(noise, num_samples, log_normaliser, hidden_size=hidden_size)
-    return Head(Dense(hidden_size, noise.vocab_size), objective)
+    return Head(Dense(hidden_size, noise.vocab_size), objective, counts=vocabulary)
 
 
 @recipe(
@@ -279,7 +283,7 @@ def negative_sampling(
 ) -> Head:
     """Dense × NegativeSampling over draws from Unigram(power), shared by the batch."""
     noise = Unigram(vocabulary, power)
-    return Head(Dense(hidden_size, noise.vocab_size), NegativeSampling(noise, num_samples))
+    return Head(Dense(hidden_size, noise.vocab_size), NegativeSampling(noise, num_samples), counts=vocabulary)
 
 
 @recipe(
@@ -289,7 +293,7 @@ def negative_sampling(
 )
 def self_normalised(hidden_size: int, vocabulary: Any, *, alpha: float = 0.1) -> Head:
     """Dense × SelfNormalised."""
-    return Head(Dense(hidden_size, _vocab_size(vocabulary)), SelfNormalised(alpha))
+    return Head(Dense(hidden_size, _vocab_size(vocabulary)), SelfNormalised(alpha), counts=vocabulary)
 
 
 @recipe(
@@ -301,4 +305,5 @@ def infrequent_normalisation(
     hidden_size: int, vocabulary: Any, *, alpha: float = 0.1, fraction: float = 0.1, penalty: Penalty = "likelihood"
 ) -> Head:
     """Dense × SelfNormalised with a fraction below 1."""
-    return Head(Dense(hidden_size, _vocab_size(vocabulary)), SelfNormalised(alpha, fraction, penalty=penalty))
+    objective = SelfNormalised(alpha, fraction, penalty=penalty)
+    return Head(Dense(hidden_size, _vocab_size(vocabulary)), objective, counts=vocabulary)

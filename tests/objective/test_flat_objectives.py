@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import reference_heads as reference
 from vastmax.errors import InputError
+from vastmax.head import Head
 from vastmax.objective import NCE, CrossEntropy, NegativeSampling, Objective, SampledSoftmax, SelfNormalised
 from vastmax.output import Dense
 from vastmax.proposal import LogUniform, Noise, Proposal, Uniform, Unigram
@@ -421,6 +422,34 @@ def test_where_biases_start() -> None:
         assert objective.initial_bias(V) == pytest.approx(bias)
     assert CrossEntropy().initial_bias(V) is None
     assert SampledSoftmax(Uniform(V), 5).initial_bias(V) is None
+
+
+@pytest.mark.parametrize(
+    ("objective", "log_normaliser"),
+    [
+        (CrossEntropy(), 0.0),
+        (SampledSoftmax(Unigram(range(1, V + 1), unique=True), 5), 0.0),
+        (NCE(Unigram(range(1, V + 1)), 5), 0.0),
+        (NCE(Uniform(V), 5, 2.0), 2.0),
+        (NCE(Uniform(V), 5, "scalar"), 0.0),
+        (SelfNormalised(), 0.0),
+        (NegativeSampling(Unigram(range(1, V + 1), 0.75), 5), 0.0),
+        (NegativeSampling(Unigram(range(1, V + 1), 0.75, unique=True), 5), 0.0),
+    ],
+)
+def test_where_biases_start_with_counts(objective: Any, log_normaliser: float) -> None:
+    """What is predicted at h = 0 is the law of the counts, and what the objective makes of the scores adds up."""
+    counts = torch.arange(V, 0.0, -1.0)
+    counts[-1] = 0.0  # counts as the 2 before it
+    law = counts.clamp(min=2.0).double()
+    head = Head(Dense(D, V, dtype=F64), objective, counts=counts)
+    assert isinstance(head.output, Dense)
+    hidden = torch.zeros(1, D, dtype=F64)
+    torch.testing.assert_close(head.log_prob(hidden)[0].exp(), law / law.sum(), rtol=1e-5, atol=0)
+    bias = head.output.get_parameter("bias").detach()
+    correction = objective.score_correction(torch.arange(V))
+    total = (bias if correction is None else bias + correction).logsumexp(0)
+    assert float(total) == pytest.approx(log_normaliser, abs=1e-5)
 
 
 def test_what_normalises_itself() -> None:

@@ -280,11 +280,11 @@ def test_tied_weights_get_both_gradients() -> None:
 
 def test_a_bias_that_was_set_is_left_alone() -> None:
     layer = Dense(4, 9)
-    layer.initialise_bias(-2.0)
+    assert layer.initialise_bias(-2.0)
     assert layer.bias.eq(-2).all()
-    layer.initialise_bias(-3.0)
+    assert not layer.initialise_bias(torch.arange(9.0))
     assert layer.bias.eq(-2).all()
-    Dense(4, 9, bias=False).initialise_bias(1.0)
+    assert not Dense(4, 9, bias=False).initialise_bias(1.0)
 
 
 def test_bad_sizes_are_refused() -> None:

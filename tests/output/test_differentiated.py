@@ -230,7 +230,14 @@ def test_bias_is_initialised_once() -> None:
     assert torch.equal(output.get_parameter("bias_1"), torch.full((2,), -1.5))
     output.initialise_bias(7.0)
     assert torch.equal(output.get_parameter("bias_0"), torch.full((1,), -1.5))
-    Differentiated(5, [3, 2, 1], [1, 2], [3, 2], bias=False).initialise_bias(1.0)
+    assert not Differentiated(5, [3, 2, 1], [1, 2], [3, 2], bias=False).initialise_bias(1.0)
+
+
+def test_biases_of_words_go_to_their_ranks() -> None:
+    output = Differentiated(5, [1, 3, 2], [1, 2], [3, 2])
+    assert output.initialise_bias(torch.tensor([-1.0, -3.0, -2.0], dtype=torch.float64))
+    assert output.get_parameter("bias_0").tolist() == [-3]
+    assert output.get_parameter("bias_1").tolist() == [-2, -1]
 
 
 def test_state_dict_round_trip_and_deepcopy() -> None:

@@ -22,10 +22,11 @@ from vastmax.cli.corpus_options import (
     UseCache,
     open_corpus,
 )
-from vastmax.cli.failure import EXIT_BAD_INPUT, StoppedError, complain
+from vastmax.cli.failure import EXIT_BAD_INPUT, StoppedError, complain, stopped_at_once
 from vastmax.cli.lm import training_options as options
 from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
+from vastmax.cli.option_names import as_typed
 from vastmax.cli.output import check_output_file
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
@@ -130,7 +131,7 @@ def compare(
     if report_only:
         if corpus:
             raise InputError("--report-only runs nothing and reads no CORPUS; leave one of them out")
-        _report_only(output, as_json=as_json)
+        _report_only(context, output, as_json=as_json)
         return
     if not corpus:
         raise InputError("CORPUS is missing: give the text to race on")
@@ -141,7 +142,7 @@ def compare(
     from vastmax.encoder.registry import ENCODERS
     from vastmax.language_model import LanguageModelSettings, ModelConfig
     from vastmax.language_model.options import parsed_options
-    from vastmax.language_model.text import training_text
+    from vastmax.language_model.text import check_text_options, training_text
     from vastmax.progress import console_progress
     from vastmax.recipes import RECIPES
 
@@ -151,6 +152,11 @@ def compare(
         raise InputError("--retry-failed is about a race that was run; give --resume, too")
     if not checkpoint_minutes > 0:
         raise InputError(f"--checkpoint-minutes is {checkpoint_minutes:g}; expected above 0")
+    check_text_options(held_out=held_out, min_count=min_count, max_size=max_final_vocab)
+    if held_out == 0 and not valid:
+        raise InputError(
+            "--held-out is 0 and --valid is not given, but a race needs text to measure on; give one of them"
+        )
     if minutes_each is None and epochs is None:
         minutes_each = DEFAULT_MINUTES
     training = LanguageModelSettings(
@@ -220,17 +226,17 @@ def compare(
     if not race.complete:
         verb = "terminated" if stop.exit_code == 143 else "interrupted"
         raise StoppedError(f"{verb}; {output} holds what was found so far; go on with: {command}", stop.exit_code)
-    _exit_by(race, page)
+    _exit_by(context, race, page)
 
 
-def _report_only(output: Path, *, as_json: bool) -> None:
+def _report_only(context: typer.Context, output: Path, *, as_json: bool) -> None:
     from vastmax.cli.race_text import print_race
     from vastmax.compare.folder import RaceFolder
 
     race = RaceFolder(output).read()
     page = _written_report(race, output)
     print_race(race, page, as_json=as_json)
-    _exit_by(race, page)
+    _exit_by(context, race, page)
 
 
 def _written_report(race: Race, output: Path) -> Path | None:
@@ -246,11 +252,11 @@ def _written_report(race: Race, output: Path) -> Path | None:
         return None
 
 
-def _exit_by(race: Race, page: Path | None) -> None:
+def _exit_by(context: typer.Context, race: Race, page: Path | None) -> None:
     """Name the methods that failed; leave with the exit code for what went wrong, if anything did."""
     failed = [method for method in race.methods if method.status == "failed"]
     for method in failed:
-        complain(f"{method.method} failed: {method.error}")
+        complain(as_typed(f"{method.method} failed: {method.error}", context))
     if page is None:
         raise typer.Exit(EXIT_BAD_INPUT)
     if failed:
@@ -297,5 +303,5 @@ def _told_how(output: Path, command: str) -> Iterator[None]:
     """Say what is kept when somebody cannot wait until the method under way has saved."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise StoppedError(f"interrupted at once; {output} keeps what was saved; go on with: {command}") from None
+    except (KeyboardInterrupt, SystemExit) as told:
+        raise stopped_at_once(told, f"{output} keeps what was saved; go on with: {command}") from None

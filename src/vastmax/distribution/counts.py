@@ -57,3 +57,10 @@ def floored_counts(counts: Counts, *, name: str = "counts") -> NDArray[np.float6
     array = counts_array(counts, name=name)
     floored: NDArray[np.float64] = np.maximum(array, array[array > 0].min())
     return floored
+
+
+def log_unigram(counts: Counts, *, name: str = "counts") -> NDArray[np.float64]:
+    """(V,) logs of the words' shares of `floored_counts`."""
+    floored = floored_counts(counts, name=name)
+    logs: NDArray[np.float64] = np.log(floored) - np.log(floored.sum())
+    return logs

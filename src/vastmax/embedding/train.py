@@ -209,8 +209,11 @@ def _trained_vocabulary(types: Vocabulary, settings: CheckedCommonSettings, star
     else:
         vocabulary = merged_vocabulary(types, start, settings).without(settings.stop_words)
     if len(vocabulary) < 2:
-        raise InputError(
-            f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. "
-            f"Give more text, or a min_count below {settings.min_count}"
-        )
+        if settings.max_final_vocab == 1:
+            fix = "a max_final_vocab above 1"
+        elif len(types) > 1:
+            fix = f"more text, or a min_count below {settings.min_count}"
+        else:
+            fix = "more text"
+        raise InputError(f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. Give {fix}")
     return vocabulary

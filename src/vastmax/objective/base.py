@@ -86,9 +86,18 @@ class Objective(nn.Module, ABC):
         if proposal.shared_only and not self.shared:
             raise InputError(f"{noise} draws noise for the whole batch: give {name} shared=True")
 
-    def initial_bias(self, vocab_size: int) -> float | None:
-        """The bias a fresh layer starts from, so that Z is about 1 at step 0; None when it does not matter."""
-        return None
+    def initial_bias(self, vocab_size: int, log_unigram: Tensor | None = None) -> float | Tensor | None:
+        """The biases a fresh layer starts from; None when they do not matter.
+
+        Args:
+            vocab_size: V.
+            log_unigram: (V,) logs of the words' shares of the text, where they are known: the untrained layer then
+                predicts these. Where they are not, it predicts no word rather than another.
+
+        Returns:
+            of all words, or (V,); so that Z is about what training drives it to, if that is anything.
+        """
+        return log_unigram
 
     def score_correction(self, word_ids: Tensor) -> Tensor | None:
         """What is to be added to trained scores s(w) so that their softmax estimates p(w | h); None for nothing."""

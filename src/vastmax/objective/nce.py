@@ -83,9 +83,9 @@ class NCE(Objective):
         kind = "learned" if self.fixed_log_normaliser is None else self.fixed_log_normaliser
         return f"num_samples={self.num_samples}, log_normaliser={kind}, shared={self.shared}"
 
-    def initial_bias(self, vocab_size: int) -> float:
-        """c − log V, so that Z ≈ e^c at step 0."""
-        return (self.fixed_log_normaliser or 0.0) - math.log(vocab_size)
+    def initial_bias(self, vocab_size: int, log_unigram: Tensor | None = None) -> float | Tensor:
+        """c + log unigram or c − log V, so that Z ≈ e^c at step 0; see `Objective.initial_bias`."""
+        return (self.fixed_log_normaliser or 0.0) + (-math.log(vocab_size) if log_unigram is None else log_unigram)
 
     def forward(
         self,

@@ -86,9 +86,14 @@ class NegativeSampling(Objective):
         """Log Q, up to a constant; for unique draws the log of the inclusion probability."""
         return self.proposal.log_expected_count(word_ids, self.num_samples)
 
-    def initial_bias(self, vocab_size: int) -> float:
-        """−log K: where e^{s} = p/(K·Q) starts when the model knows no better than p = Q."""
-        return -math.log(self.num_samples)
+    def initial_bias(self, vocab_size: int, log_unigram: Tensor | None = None) -> float | Tensor:
+        """Log p/(K·Q), where training drives scores to, of p = the unigram law, or −log K, of p = Q.
+
+        See `Objective.initial_bias`.
+        """
+        if log_unigram is None:
+            return -math.log(self.num_samples)
+        return log_unigram - self.score_correction(torch.arange(vocab_size, device=log_unigram.device))
 
     def forward(
         self,

@@ -69,9 +69,9 @@ class SelfNormalised(Objective):
         """Options."""
         return f"alpha={self.alpha}, fraction={self.fraction}, penalty={self.penalty!r}"
 
-    def initial_bias(self, vocab_size: int) -> float:
-        """−log V, so that Z ≈ 1 at step 0."""
-        return -math.log(vocab_size)
+    def initial_bias(self, vocab_size: int, log_unigram: Tensor | None = None) -> float | Tensor:
+        """Log unigram or −log V, so that Z ≈ 1 at step 0; see `Objective.initial_bias`."""
+        return -math.log(vocab_size) if log_unigram is None else log_unigram
 
     def forward(
         self,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from vastmax.distribution.counts import log_unigram
 from vastmax.distribution.cutoffs import (
     DEFAULT_COST,
     DIV_VALUE,
@@ -46,7 +47,7 @@ class Adaptive(Output):
         cutoffs: [c_1, …, c_J], strictly ascending in [1, V); [] for one plain softmax; None to choose them by
             `vastmax.distribution.cutoffs.best_cutoffs`.
         div_value: by how much each cluster is narrower than the one before it, ≥ 1.
-        bias: whether words have a bias.
+        bias: whether words have a bias; it starts where the untrained layer predicts the law of the counts.
         batch_size: the batch for which cut-offs are chosen; without effect when they are given.
         cost: the device's constants for that choice; `measure_product_cost` measures them.
         device: of the parameters.
@@ -114,6 +115,8 @@ class Adaptive(Output):
                     "pass fewer cutoffs or a smaller div_value"
                 )
             self.clusters.append(_Cluster(hidden_size, width, stop - start, bias, device, dtype))
+        if bias:
+            self._begin_at_unigrams(counts)
 
     @classmethod
     def from_torch(cls, layer: nn.AdaptiveLogSoftmaxWithLoss) -> Adaptive:
@@ -147,6 +150,15 @@ class Adaptive(Output):
                 named[f"clusters.{i}.bias"] = torch.zeros_like(cluster.bias)
         ours.load_state_dict(named)
         return ours
+
+    @torch.no_grad()
+    def _begin_at_unigrams(self, counts: Any) -> None:
+        by_rank = torch.from_numpy(log_unigram(counts))[self.order.word_id.cpu()]
+        shortlist, *tails = by_rank.tensor_split(self.cutoffs)
+        entries = [tail.logsumexp(0, keepdim=True) for tail in tails]
+        self.head.get_parameter("bias").copy_(torch.cat([shortlist, *entries]))
+        for cluster, tail, entry in zip(self._tail(), tails, entries, strict=True):
+            cluster.get_parameter("bias").copy_(tail - entry)
 
     def extra_repr(self) -> str:
         """Sizes and options."""

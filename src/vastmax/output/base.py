@@ -147,8 +147,12 @@ class FlatOutput(Output):
         """Σ_w weight_w·s(w), (N,), `weight` (V,) or all ones; scores being linear, no (N, V) is needed."""
 
     @abstractmethod
-    def initialise_bias(self, value: float) -> None:
-        """Set every bias to `value` if nobody has set them yet (all are zero); without biases do nothing."""
+    def initialise_bias(self, value: float | Tensor) -> bool:
+        """Set the biases to `value`, a number or (V,) in id order, if there are any and all are zero still.
+
+        Returns:
+            whether that was so.
+        """
 
     def shifted(self, shift: Tensor) -> Self:
         """The same layer, sharing its parameters, with `shift` (V,) added to its scores.

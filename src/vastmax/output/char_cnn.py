@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from vastmax.characters.convolution import CharacterCNN
 from vastmax.errors import InputError
 from vastmax.output.base import NoiseStep
+from vastmax.output.first_biases import set_if_zero
 from vastmax.output.frozen_table import FrozenTable
 from vastmax.output.linear_exact import spans
 from vastmax.output.linear_rows import LinearRows
@@ -111,10 +112,9 @@ class CharCNN(RowSparse, FrozenTable):  # type: ignore[misc]
             f"sparse_gradients={self.sparse_gradients}"
         )
 
-    def initialise_bias(self, value: float) -> None:
+    def initialise_bias(self, value: float | Tensor) -> bool:
         """See `FlatOutput.initialise_bias`."""
-        if self.bias is not None and not self.bias.any():
-            nn.init.constant_(self.bias, value)
+        return self.bias is not None and set_if_zero([self.bias], [value])
 
     def select(self, word_ids: Tensor) -> LinearRows:
         """See `FlatOutput.select`."""

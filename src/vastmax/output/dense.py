@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vastmax.errors import InputError
 from vastmax.output.base import NoiseStep, Rows
+from vastmax.output.first_biases import set_if_zero
 from vastmax.output.linear_rows import LinearRows
 from vastmax.output.native_noise_loss import native_noise_loss
 from vastmax.output.rows import RowSparse, gather_rows
@@ -99,10 +100,9 @@ class Dense(RowSparse, TableOutput):
             f"sparse_gradients={self.sparse_gradients}"
         )
 
-    def initialise_bias(self, value: float) -> None:
+    def initialise_bias(self, value: float | Tensor) -> bool:
         """See `FlatOutput.initialise_bias`."""
-        if self.bias is not None and not self.bias.any():
-            nn.init.constant_(self.bias, value)
+        return self.bias is not None and set_if_zero([self.bias], [value])
 
     def select(self, word_ids: Tensor) -> Rows:
         """See `FlatOutput.select`."""

@@ -16,6 +16,7 @@ from vastmax.errors import InputError
 from vastmax.output.base import FlatOutput, Rows, Search
 from vastmax.output.count_order import CountOrder
 from vastmax.output.differentiated_rows import BlockRows, DifferentiatedRows
+from vastmax.output.first_biases import set_if_zero
 from vastmax.output.linear_exact import linear_exact, spans, tile_shape
 from vastmax.output.precision import product_dtype, score_dtype
 from vastmax.output.rows import RowSparse, gather_rows
@@ -108,13 +109,12 @@ class Differentiated(RowSparse, FlatOutput):
             f"sparse_gradients={self.sparse_gradients}"
         )
 
-    def initialise_bias(self, value: float) -> None:
+    def initialise_bias(self, value: float | Tensor) -> bool:
         """See `FlatOutput.initialise_bias`."""
-        biases = [self._parameters[f"bias_{k}"] for k in range(len(self.block_sizes))]
-        if not any(bias is not None and bias.any() for bias in biases):
-            for bias in biases:
-                if bias is not None:
-                    nn.init.constant_(bias, value)
+        biases = [block.bias for block in self._blocks(shifted=False) if block.bias is not None]
+        if isinstance(value, Tensor):
+            return set_if_zero(biases, value[self.order.word_id].split(self.block_sizes))
+        return set_if_zero(biases, [value] * len(biases))
 
     def select(self, word_ids: Tensor) -> Rows:
         """See `FlatOutput.select`."""

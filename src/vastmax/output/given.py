@@ -79,8 +79,9 @@ class Given(FrozenTable):
         """Sizes and options."""
         return f"{self.hidden_size}, {self.vocab_size}, temperature={self.temperature}, cosine={self.cosine}"
 
-    def initialise_bias(self, value: float) -> None:
+    def initialise_bias(self, value: float | Tensor) -> bool:
         """See `FlatOutput.initialise_bias`: there is none."""
+        return False
 
     def select(self, word_ids: Tensor) -> Rows:
         """See `FlatOutput.select`."""

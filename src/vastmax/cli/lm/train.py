@@ -22,7 +22,7 @@ from vastmax.cli.corpus_options import (
     UseCache,
     open_corpus,
 )
-from vastmax.cli.failure import StoppedError
+from vastmax.cli.failure import StoppedError, stopped_at_once
 from vastmax.cli.lm import training_options as options
 from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
@@ -109,6 +109,7 @@ def train(
     from vastmax.language_model.log import check_tensorboard
     from vastmax.language_model.options import parsed_options
     from vastmax.language_model.run_folder import CONFIG, RunFolder
+    from vastmax.language_model.text import check_text_options, training_text
     from vastmax.progress import console_progress
     from vastmax.recipes import RECIPES
 
@@ -136,6 +137,7 @@ def train(
         partition_size=partition_size,
         seed=seed,
     )
+    check_text_options(held_out=held_out, min_count=min_count, max_size=max_final_vocab)
     if tensorboard:
         check_tensorboard()
     if threads is not None:
@@ -153,7 +155,6 @@ def train(
     with _team(chosen_device) as leads, console_progress() as shown:
         progress = shown if leads else None
         from vastmax.language_model.run import train_run
-        from vastmax.language_model.text import training_text
         from vastmax.progress import Silent
 
         read = partial(
@@ -217,8 +218,9 @@ def _told_how(folder: RunFolder, command: str) -> Iterator[None]:
         yield
     except TrainingFailedError as error:
         raise InputError(f"{error}; {folder.path} keeps what was saved before") from error
-    except KeyboardInterrupt:
-        raise StoppedError(f"interrupted at once; {folder.path} keeps what was saved; go on with: {command}") from None
+    except (KeyboardInterrupt, SystemExit) as told:
+        kept = f"{folder.path} keeps what was saved; go on with: {command}"
+        raise stopped_at_once(told, kept) from None
 
 
 def _print(folder: RunFolder, trainer: Trainer, *, as_json: bool) -> None:

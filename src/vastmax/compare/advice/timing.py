@@ -170,6 +170,8 @@ class _Bench:
             narrow = _narrow(recipe, source)
             if narrow is not None:
                 self._dense = self._dense or Dense(self.hidden_size, self.words.vocab_size)
+                with torch.no_grad():  # how much noise importance sampling draws depends on them
+                    self._dense.get_parameter("bias").copy_(narrow.output.get_parameter("bias"))
                 return Head(self._dense, narrow.objective)
         gc.collect()
         return recipe(self.hidden_size, source)

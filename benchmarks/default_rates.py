@@ -1,0 +1,189 @@
+"""What the default learning rate of tables is to be, and where the biases of output layers are to begin.
+
+    python benchmarks/default_rates.py [--folder FOLDER] [--runs NAME …] [--list]
+
+An LSTM language model with the settings of `vastmax lm train`, but smaller, so that a run takes under a minute of one
+thread. Its biases begin level (all words alike) or at the unigram law; its tables are trained at several rates. What is
+done is kept, and not done again. $VASTMAX_DATA holds ptb/ and wikilm.*.txt.xz. About twenty-five CPU-minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import lzma
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: time is counted, not waited for
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+sys.path.insert(0, str(Path(__file__).resolve().parent / "papers"))
+
+from study import Run, run_study, study_parser  # isort: skip - which sets threads before torch is imported
+from texts import Texts, penn_treebank  # isort: skip
+
+import torch
+
+from harness import corpora, write_record
+from vastmax.distribution.counts import log_unigram
+from vastmax.language_model import LanguageModel, LanguageModelSettings, ModelConfig
+from vastmax.output import Adaptive, Dense
+from vastmax.text import Vocabulary
+
+NAME = "default_rates"
+QUESTION = "Which rate of tables, and which biases at the start, suit all methods best?"
+RATES = (0.03, 0.1, 0.3, 1.0)
+HELD_OUT_WORDS = 30_000
+"""Of the validation and the test text, from their beginnings: an exact evaluation costs a flat layer seconds."""
+WIKI_SENTENCES = {"train": 40_000, "valid": 1_000, "test": 1_000}
+HIDDEN_SIZE = 64
+LEVEL, UNIGRAM = "level", "unigram"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run.
+
+    Attributes:
+        text: of `TEXTS`.
+        method: of `RECIPES`.
+        start: of the biases: `LEVEL` or `UNIGRAM`; a tree's begin at the unigram law in any case.
+        rate: of tables.
+        epochs: over which the rates fall.
+        hidden_size: D.
+        seed: of parameters and training.
+    """
+
+    text: str
+    method: str
+    start: str
+    rate: float
+    epochs: int = 1
+    hidden_size: int = HIDDEN_SIZE
+    seed: int = 1
+
+    @property
+    def name(self) -> str:
+        """Of its files: what differs from the usual comes last."""
+        rest = [
+            f"{name}{value}"
+            for name, value, usual in (("e", self.epochs, 1), ("d", self.hidden_size, HIDDEN_SIZE), ("s", self.seed, 1))
+            if value != usual
+        ]
+        return "-".join([self.method, self.start, f"{self.rate:g}", *rest])
+
+    def run(self, texts: Texts) -> Run:
+        """To be done by the study."""
+        settings = LanguageModelSettings(epochs=self.epochs, table_rate=self.rate, seed=self.seed)
+        return Run(self.name, asdict(self), lambda: self.build(texts.vocabulary), settings)
+
+    def build(self, vocabulary: Vocabulary) -> LanguageModel:
+        """The model of `vastmax lm train`, with the biases that the case wants, whatever the library's are."""
+        model = ModelConfig("lstm", self.method, self.hidden_size, seed=self.seed).build(vocabulary)
+        if self.method != "hierarchical-softmax":
+            set_biases(model, self.start, vocabulary)
+        return model
+
+
+def cases(seed: int) -> Iterator[Case]:
+    """All runs, those that decide first."""
+
+    def case(text: str, method: str, start: str, rate: float, **rest: Any) -> Case:
+        return Case(text, method, start, rate, seed=seed, **rest)
+
+    cheap = {
+        "hierarchical-softmax": (UNIGRAM,),
+        "sampled-softmax": (LEVEL, UNIGRAM),
+        "nce": (LEVEL, UNIGRAM),
+        "adaptive": (LEVEL, UNIGRAM),
+    }
+    for method, starts in cheap.items():
+        yield from (case("ptb", method, start, rate) for start in starts for rate in RATES)
+    for method, starts in cheap.items():
+        yield from (case("wikilm", method, UNIGRAM, rate) for rate in (0.1, 0.3, 1.0))
+        yield from (case("wikilm", method, start, 0.3) for start in starts if start != UNIGRAM)
+    # What a short training of a small model likes need not suit a longer one of a larger.
+    yield from (case("ptb", "hierarchical-softmax", UNIGRAM, rate, epochs=5) for rate in (0.1, 0.3, 1.0))
+    yield from (case("ptb", "sampled-softmax", UNIGRAM, rate, hidden_size=256) for rate in (0.1, 0.3, 1.0))
+    yield from (case("ptb", "sampled-softmax", UNIGRAM, rate, epochs=5) for rate in (0.3, 1.0))
+    for method in ("importance-sampling", "infrequent-normalisation", "negative-sampling"):
+        yield from (case("ptb", method, start, 0.3) for start in (LEVEL, UNIGRAM))
+    yield from (case("ptb", "softmax", start, rate) for rate in (0.3, 0.1) for start in (LEVEL, UNIGRAM))
+    yield case("ptb", "softmax", UNIGRAM, 1.0)
+
+
+def set_biases(model: LanguageModel, start: str, vocabulary: Vocabulary) -> None:
+    """Let the biases of a layer with one a word begin somewhere."""
+    output, objective = model.head.output, model.head.objective
+    law = torch.from_numpy(log_unigram(vocabulary.counts))
+    begin = objective.initial_bias(len(law), law if start == UNIGRAM else None)
+    values = torch.zeros_like(law) + (0.0 if begin is None else begin)
+    with torch.no_grad():
+        if isinstance(output, Dense):
+            output.get_parameter("bias").copy_(values)
+            return
+        assert isinstance(output, Adaptive)
+        shortlist, *tails = values[output.order.word_id].tensor_split(output.cutoffs)
+        entries = [tail.logsumexp(0, keepdim=True) if start == UNIGRAM else tail[:1] for tail in tails]
+        output.head.get_parameter("bias").copy_(torch.cat([shortlist, *entries]))
+        for cluster, tail in zip(output.clusters, tails, strict=True):
+            cluster.get_parameter("bias").copy_(tail)
+
+
+def wikilm() -> Texts:
+    """The beginning of each part; words seen once count as unknown, as in `vastmax lm train`."""
+
+    def sentences(part: str) -> list[list[str]]:
+        with lzma.open(corpora() / f"wikilm.{part}.txt.xz", "rt", encoding="utf-8") as lines:
+            return [line.split() for line in islice(lines, WIKI_SENTENCES[part])]
+
+    return Texts.of(*(sentences(part) for part in ("train", "valid", "test")), min_count=2)
+
+
+TEXTS: dict[str, Callable[[], Texts]] = {"ptb": penn_treebank, "wikilm": wikilm}
+
+
+def beginnings(texts: Texts) -> Texts:
+    """With less to evaluate on."""
+    return replace(texts, validation=texts.validation[:HELD_OUT_WORDS], test=texts.test[:HELD_OUT_WORDS])
+
+
+def unigram_perplexity(texts: Texts) -> float:
+    """Of the validation text: what a model that begins at the unigram law starts from."""
+    return math.exp(-log_unigram(texts.vocabulary.counts)[texts.validation].mean())
+
+
+def of_text(text: str, options: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
+    """The text's facts and what its runs found, None if some are still to be done."""
+    texts = beginnings(TEXTS[text]())
+    runs = [case.run(texts) for case in cases(options.seed) if case.text == text]
+    names = {run.name for run in runs}
+    wanted = None if options.runs is None else [name for name in options.runs if name in names]
+    facts = {**texts.facts(), "unigram_perplexity": unigram_perplexity(texts)}
+    own = argparse.Namespace(**{**vars(options), "folder": options.folder / text, "runs": wanted})
+    return facts, run_study(runs, texts, own) if wanted != [] else None
+
+
+def main() -> None:
+    options = study_parser(NAME, __doc__).parse_args()
+    found = {text: of_text(text, options) for text in TEXTS}
+    results = [results for _, results in found.values()]
+    if any(result is None for result in results):
+        return
+    write_record(
+        NAME,
+        QUESTION,
+        {
+            "texts": {text: facts for text, (facts, _) in found.items()},
+            "runs": [run for result in results for run in result or ()],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
