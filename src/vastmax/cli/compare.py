@@ -96,7 +96,7 @@ def compare(
     ] = 20_000,
     streams: Streams = 32,
     stretch: Stretch = 32,
-    table_rate: TableRate = 0.1,
+    table_rate: TableRate = 0.3,
     dense_rate: DenseRate = 2e-3,
     warmup_steps: WarmupSteps = 100,
     final_share: FinalShare = 0.1,

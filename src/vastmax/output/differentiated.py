@@ -113,7 +113,7 @@ class Differentiated(RowSparse, FlatOutput):
         """See `FlatOutput.initialise_bias`."""
         biases = [block.bias for block in self._blocks(shifted=False) if block.bias is not None]
         if isinstance(value, Tensor):
-            return set_if_zero(biases, value[self.order.word_id].split(self.block_sizes))
+            return set_if_zero(biases, torch.split(value[self.order.word_id], self.block_sizes))
         return set_if_zero(biases, [value] * len(biases))
 
     def select(self, word_ids: Tensor) -> Rows:

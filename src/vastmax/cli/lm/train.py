@@ -79,7 +79,7 @@ def train(
     streams: Streams = 32,
     stretch: Stretch = 32,
     accumulation: Annotated[int, typer.Option(metavar="INT", help="Stretches that make up one step.")] = 1,
-    table_rate: TableRate = 0.1,
+    table_rate: TableRate = 0.3,
     dense_rate: DenseRate = 2e-3,
     weight_decay: WeightDecay = 0.0,
     warmup_steps: WarmupSteps = 100,
