@@ -14,6 +14,7 @@ from typing import Any
 
 from method_tables import fixed_ngrams, measured
 from paper_tables import TABLES as PAPER_TABLES
+from rate_tables import TABLES as RATE_TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "benchmarks" / "records"
@@ -170,6 +171,7 @@ TABLES = {
     "phrases": phrases,
     "two_towers": two_towers,
     **PAPER_TABLES,
+    **RATE_TABLES,
 }
 
 

@@ -40,7 +40,7 @@ class LanguageModelSettings:
     num_streams: int = 32
     stretch: int = 32
     accumulation: int = 1
-    table_rate: float = 0.1
+    table_rate: float = 0.3
     dense_rate: float = 2e-3
     weight_decay: float = 0.0
     warmup_steps: int = 100

@@ -15,7 +15,7 @@ from vastmax.proposal.target_partition import PARTITION
 from vastmax.recipes import RECIPES
 
 DEFAULT_ALPHA = 0.1
-"""Of row-wise Adagrad, for every recipe: it brings steps of any size to this one, as in language models."""
+"""Of row-wise Adagrad, for every recipe: it brings steps of any size to this one."""
 
 _NOT_FOR_WORDS = "context:previous_word_id"
 

@@ -1,0 +1,38 @@
+"""The table of docs/guides/language-models.md on learning rates and first biases, from its record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_TEXTS = {"ptb": "Penn Treebank", "wikilm": "Wikipedia"}
+_ALIKE = ("text", "hidden_size", "epochs", "method", "start")
+
+
+def default_rates(record: dict[str, Any]) -> str:
+    """Perplexity of every run: a row for all that differ in the rate alone."""
+    rates = sorted({run["facts"]["rate"] for run in record["runs"]})
+    rows: dict[tuple[Any, ...], dict[float, float]] = {}
+    for run in record["runs"]:
+        key = tuple(run["facts"][name] for name in _ALIKE)
+        rows.setdefault(key, {})[run["facts"]["rate"]] = run["best_validation_perplexity"]
+    order = list(_TEXTS), sorted({key[1] for key in rows}), sorted({key[2] for key in rows})
+    places = {key: [values.index(part) for values, part in zip(order, key[:3], strict=True)] for key in rows}
+    lines = [
+        "| text | D | epochs | method | biases begin | " + " | ".join(f"{rate:g}" for rate in rates) + " |",
+        "|---" * (5 + len(rates)) + "|",
+    ]
+    for key in sorted(rows, key=places.__getitem__):
+        text, hidden_size, epochs, method, start = key
+        found = [f"{rows[key][rate]:.0f}" if rate in rows[key] else "" for rate in rates]
+        lines.append(f"| {_TEXTS[text]} | {hidden_size} | {epochs} | {method} | {start} | {' | '.join(found)} |")
+    sizes = [
+        f"{_TEXTS[text]}: {facts['training_words']:,} words to train on, {facts['vocabulary_size']:,} different ones, "
+        f"unigram perplexity {facts['unigram_perplexity']:,.0f}"
+        for text, facts in record["texts"].items()
+    ]
+    seconds = [run["training_cpu_seconds"] for run in record["runs"]]
+    lines += ["", f"{'. '.join(sizes)}. {len(seconds)} runs of {min(seconds):.0f} to {max(seconds):.0f} CPU-seconds."]
+    return "\n".join(lines)
+
+
+TABLES = {"default_rates": default_rates}
