@@ -78,27 +78,15 @@ def compare(
     curve_words: Annotated[
         int, typer.Option(metavar="INT", help="Validation words for that; at the end all of them are read.")
     ] = 20_000,
-<<<<<<< HEAD
     streams: options.Streams = 32,
     stretch: options.Stretch = 32,
-    table_rate: options.TableRate = 0.1,
+    table_rate: options.TableRate = 0.3,
     dense_rate: options.DenseRate = 2e-3,
     warmup_steps: options.WarmupSteps = 100,
     final_share: options.FinalShare = 0.1,
     max_norm: options.MaxNorm = 1.0,
     partition_size: options.PartitionSize = 4096,
     seed: options.Seed = 1,
-=======
-    streams: Streams = 32,
-    stretch: Stretch = 32,
-    table_rate: TableRate = 0.3,
-    dense_rate: DenseRate = 2e-3,
-    warmup_steps: WarmupSteps = 100,
-    final_share: FinalShare = 0.1,
-    max_norm: MaxNorm = 1.0,
-    partition_size: PartitionSize = 4096,
-    seed: Seed = 1,
->>>>>>> f31d3b4
     device: Device = None,
     threads: options.Threads = None,
     checkpoint_minutes: Annotated[

@@ -60,21 +60,12 @@ def train(
     streams: options.Streams = 32,
     stretch: options.Stretch = 32,
     accumulation: Annotated[int, typer.Option(metavar="INT", help="Stretches that make up one step.")] = 1,
-<<<<<<< HEAD
-    table_rate: options.TableRate = 0.1,
+    table_rate: options.TableRate = 0.3,
     dense_rate: options.DenseRate = 2e-3,
     weight_decay: options.WeightDecay = 0.0,
     warmup_steps: options.WarmupSteps = 100,
     final_share: options.FinalShare = 0.1,
     max_norm: options.MaxNorm = 1.0,
-=======
-    table_rate: TableRate = 0.3,
-    dense_rate: DenseRate = 2e-3,
-    weight_decay: WeightDecay = 0.0,
-    warmup_steps: WarmupSteps = 100,
-    final_share: FinalShare = 0.1,
-    max_norm: MaxNorm = 1.0,
->>>>>>> f31d3b4
     precision: Annotated[
         str, typer.Option(metavar="float32|bfloat16|float16", help="Of products; float16 on GPUs only.")
     ] = "float32",
