@@ -171,7 +171,9 @@ def compare(
         raise InputError(f"--checkpoint-minutes is {checkpoint_minutes:g}; expected above 0")
     check_text_options(held_out=held_out, min_count=min_count, max_size=max_final_vocab)
     if held_out == 0 and not valid:
-        raise InputError("--held-out is 0 and --valid is not given, but a race needs text to measure on; give one of them")
+        raise InputError(
+            "--held-out is 0 and --valid is not given, but a race needs text to measure on; give one of them"
+        )
     if minutes_each is None and epochs is None:
         minutes_each = DEFAULT_MINUTES
     training = LanguageModelSettings(

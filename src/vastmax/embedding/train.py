@@ -210,7 +210,5 @@ def trained_vocabulary(
             fix = f"more text, or a min_count below {settings.min_count}"
         else:
             fix = "more text"
-        raise InputError(
-            f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. Give {fix}"
-        )
+        raise InputError(f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. Give {fix}")
     return vocabulary
