@@ -229,7 +229,7 @@ def test_a_loss_that_is_no_number_keeps_what_was_saved(
 
     monkeypatch.setattr(LanguageModel, "forward", failing)
     ran = invoke("lm", "train", corpus_file, *SMALL, "--epochs", 2, "-o", tmp_path / "run")
-    assert "the loss was nan at step 101; try rates below table_rate=0.1 and dense_rate=0.002" in ran.refused()
+    assert "the loss was nan at step 101; try rates below --table-rate 0.1 and --dense-rate 0.002" in ran.refused()
     assert ran.refused().endswith("run keeps what was saved before")
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["trainer"]
     assert state["progressed"]["epoch"] == 1
@@ -281,7 +281,7 @@ def test_a_stopped_run_goes_on_with_the_same_options_only(
     assert ran.code == 130
     assert "holds the run up to step 1; go on with: vastmax lm train" in ran.err
     assert "is written at the end of the first epoch" in invoke("lm", "next", tmp_path / "run", "the").refused()
-    assert "dense_rate was 0.002, now 0.1" in invoke(*arguments, "--resume", "--dense-rate", 0.1).refused()
+    assert "--dense-rate was 0.002, now 0.1" in invoke(*arguments, "--resume", "--dense-rate", 0.1).refused()
     assert "method was sampled-softmax, now nce" in invoke(*arguments, "--resume", "--method", "nce").refused()
     assert "another text" in invoke(*arguments, "--resume", "--held-out", 0.5).refused()
     ran = invoke(*arguments, "--resume", "--json")
