@@ -29,7 +29,7 @@ needs_a_plain_user = pytest.mark.skipif(
         (b"word word word word word word\n" * 3, "word"),
         (b"\x7fELF\x02\x01\x01\x00\x00\x00" * 50, "byte"),
         (b"good words here\nbut caf\xe9 too\n" * 5, "byte 23"),
-        (b"all words differ here\n", "min_count"),
+        (b"all words differ here\n", "--min-count 5"),
     ],
     ids=["empty", "blank", "one-word", "binary", "latin-1", "rare"],
 )

@@ -185,7 +185,7 @@ def test_folders_that_cannot_be(invoke: Invoke, corpus_file: Path, race: Path, t
     ran = invoke("compare", corpus_file, *RACE, "-o", race)
     assert "already holds a race; go on with it (--resume)" in ran.refused()
     ran = invoke("compare", corpus_file, *RACE, "--epochs", 2, "-o", race, "--resume")
-    assert "cannot go on with other settings: training.epochs was 1, now 2" in ran.refused()
+    assert "cannot go on with other settings: --epochs was 1, now 2" in ran.refused()
     assert (race / "report.json").read_bytes() == before
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter").write_text("dear reader")

@@ -281,7 +281,7 @@ def test_a_stopped_run_goes_on_with_the_same_options_only(
     assert ran.code == 130
     assert "holds the run up to step 1; go on with: vastmax lm train" in ran.err
     assert "is written at the end of the first epoch" in invoke("lm", "next", tmp_path / "run", "the").refused()
-    assert "dense_rate was 0.002, now 0.1" in invoke(*arguments, "--resume", "--dense-rate", 0.1).refused()
+    assert "--dense-rate was 0.002, now 0.1" in invoke(*arguments, "--resume", "--dense-rate", 0.1).refused()
     assert "method was sampled-softmax, now nce" in invoke(*arguments, "--resume", "--method", "nce").refused()
     assert "another text" in invoke(*arguments, "--resume", "--held-out", 0.5).refused()
     ran = invoke(*arguments, "--resume", "--json")

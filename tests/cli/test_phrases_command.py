@@ -110,7 +110,7 @@ def test_embed_warns_in_one_line_each_and_goes_on(invoke: Invoke, text: Path, tm
     warned = [line for line in ran.err.splitlines() if line.startswith("vastmax: warning: ")]
     assert ran.code == 0
     assert [line.split(" is ")[0] for line in warned] == [
-        "vastmax: warning: vector_size",
-        "vastmax: warning: window",
+        "vastmax: warning: --vector-size",
+        "vastmax: warning: --window",
     ]
     assert "warning" not in invoke("embed", text, "-o", tmp_path / "v.vec", *SMALL).err

@@ -142,7 +142,7 @@ def test_a_run_is_neither_overwritten_nor_resumed_by_mistake(
     complaint = invoke(*options).refused()
     assert f"go on with: vastmax embed {text} -o {tmp_path}/v.safetensors" in complaint
     assert f"--resume (or start anew: rm {checkpoint})" in complaint
-    assert "was begun with window=5 (now 4)" in invoke(*options, "--resume", "--window", 4).refused()
+    assert "was begun with --window 5 (now 4)" in invoke(*options, "--resume", "--window", 4).refused()
     assert "exclude each other" in invoke(*options, "--resume", "--no-checkpoint").refused()
     assert "start without --resume" in invoke(*options, "--resume", "--checkpoint", tmp_path / "other").refused()
     other = tmp_path / "other.txt"
@@ -211,5 +211,5 @@ def test_vectors_go_on_with_new_text(invoke: Invoke, corpus_file: Path, vectors_
     np.testing.assert_array_equal(after["paint"], before["paint"])
     assert ran.json["words"] == len(before) + 2
     assert (
-        "give vector_size=16" in invoke("embed", more, "-o", tmp_path / "w.bin", "--start-from", vectors_file).refused()
+        "give --vector-size 16" in invoke("embed", more, "-o", tmp_path / "w.bin", "--start-from", vectors_file).refused()
     )

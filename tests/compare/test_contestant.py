@@ -83,6 +83,18 @@ def test_stopped_anywhere_and_resumed_is_as_never_stopped(chain: Chain, tmp_path
     ]
 
 
+def test_without_its_checkpoint_a_run_begins_anew(chain: Chain, tmp_path: Path) -> None:
+    """Killed before it could save, or the file was deleted: what it told of before is not told twice."""
+    settings = settings_of("softmax", trials=1, trial_share=0.1)
+    whole = Run(chain, settings, tmp_path / "whole")(MethodResult("softmax", "running"))
+    told = Run(chain, settings, tmp_path / "parts")(MethodResult("softmax", "running"), stop=after(40))
+    assert len(told.trials) == 1
+    assert len(told.curve) > 1
+    (tmp_path / "parts" / "checkpoint.pt").unlink()
+    again = Run(chain, settings, tmp_path / "parts")(told)
+    assert without_times(again.to_json()) == without_times(whole.to_json())
+
+
 def after(times: int) -> Callable[[], bool]:
     """Says yes when asked for so many times, once."""
     asked = itertools.count(1)

@@ -24,6 +24,11 @@ class Findings:
         self._memory = PeakMemory(device)
         self._tell = tell
 
+    def forget_training(self) -> None:
+        """The training begins anew, at the rates that were found."""
+        before = self.result
+        self.result = MethodResult(before.method, before.status, rates=before.rates, trials=before.trials)
+
     def add(self, **changed: Any) -> None:
         """Change fields of the result, see how much memory was needed, and tell."""
         grown = self._memory.grown_bytes()

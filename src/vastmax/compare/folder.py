@@ -143,10 +143,23 @@ def resumed(begun: Race, now: Race) -> Race:
     """
     check_same_settings(begun, now.settings)
     if any(begun.text.get(name) != now.text[name] for name in _DIGESTS):
-        raise InputError(f"cannot go on with another text: the race was begun with {begun.text.get('sources')}")
+        raise InputError(
+            f"cannot go on with another text: the race was begun with {_described(begun.text)}; this is "
+            f"{_described(now.text)}: give the same files in the same case, and the same held_out, min_count and "
+            "max_size"
+        )
     known = {method.method for method in begun.methods}
     further = tuple(method for method in now.methods if method.method not in known)
     return replace(now, methods=(*begun.methods, *further))
+
+
+def _described(text: Mapping[str, Any]) -> str:
+    sources = text.get("sources")
+    files = ", ".join(sources) if isinstance(sources, list | tuple) else sources or "a text"
+    return (
+        f"{files}, {text.get('training_words')} words to train on, {text.get('validation_words')} to measure on, "
+        f"{text.get('vocabulary_size')} different ones"
+    )
 
 
 def _concerning(settings: Mapping[str, Any], methods: Collection[str]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class MeasuredRun:
             if folder.path.exists():  # left by a process that was killed before it had anything to save
                 shutil.rmtree(folder.path)
             folder.create()
+            findings.forget_training()  # that process may have told of measurements
         self._log = Log(folder.path / LOG, resume=None if saved is None else saved["log"])
         self._trainer = Trainer(
             self._model,

@@ -212,15 +212,20 @@ def _team(device: str) -> Iterator[bool]:
 @contextmanager
 def _told_how(folder: RunFolder, command: str) -> Iterator[None]:
     """Say what is kept when training cannot go on, or is interrupted before it could save."""
+    from vastmax.language_model.run_folder import CHECKPOINT
     from vastmax.language_model.train import TrainingFailedError
 
+    kept = f"{folder.path} keeps what was saved; go on with: {command}"
     try:
         yield
     except TrainingFailedError as error:
         raise InputError(f"{error}; {folder.path} keeps what was saved before") from error
     except (KeyboardInterrupt, SystemExit) as told:
-        kept = f"{folder.path} keeps what was saved; go on with: {command}"
         raise stopped_at_once(told, kept) from None
+    except OSError as error:  # a full disk, for one
+        if not (folder.path / CHECKPOINT).exists():
+            raise
+        raise OSError(error.errno, f"{error.strerror or error}; {kept}", error.filename) from error
 
 
 def _print(folder: RunFolder, trainer: Trainer, *, as_json: bool) -> None:
