@@ -7,12 +7,31 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+PUBLIC_ROOMS = [
+    "characters",
+    "compare",
+    "embedding",
+    "encoder",
+    "language_model",
+    "objective",
+    "optim",
+    "output",
+    "proposal",
+    "text",
+    "tree",
+    "word_model",
+]
+
+# Constants and types that are described where they are used.
+NOT_DESCRIBED = {"encoder.ENCODERS", "encoder.State", "language_model.SENTENCE_END", "language_model.UNKNOWN"}
 
 
 @pytest.fixture
@@ -96,3 +115,11 @@ def test_the_pictures_of_papers_show_the_present_records() -> None:
     command = [sys.executable, str(ROOT / "tools" / "paper_plots.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("room", PUBLIC_ROOMS)
+def test_every_public_name_is_in_the_reference(room: str) -> None:
+    reference = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
+    described = set(re.findall(r"^::: vastmax\.(\S+)$", reference, re.MULTILINE))
+    public = {f"{room}.{name}" for name in import_module(f"vastmax.{room}").__all__}
+    assert sorted(public - described - NOT_DESCRIBED) == []

@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from page_programs import DOCS
 from vastmax.text import builtin
 
-GUIDES = Path(__file__).resolve().parents[1] / "docs" / "guides"
 ROW = re.compile(r"^\| `(.+)` \| `(.+)` \|$", re.MULTILINE)
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    text = (GUIDES / page).read_text(encoding="utf-8")
+    text = (DOCS / page).read_text(encoding="utf-8")
     return re.findall(r"^```(sh|python)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def table(page: str, name: str) -> list[tuple[str, str]]:
-    text = (GUIDES / page).read_text(encoding="utf-8")
+    text = (DOCS / page).read_text(encoding="utf-8")
     marked = re.search(rf"<!-- table: {name} -->\n(.*?)<!-- /table -->", text, re.DOTALL)
     assert marked is not None
     rows = ROW.findall(marked[1])
@@ -50,9 +50,9 @@ def test_your_own_text_runs_in_order(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VASTMAX_CACHE", vastmax_on_path["VASTMAX_CACHE"])
     namespace: dict[str, Any] = {}
-    for language, block in blocks("your-own-text.md"):
+    for language, block in blocks("guides/your-own-text.md"):
         if language == "python":
-            run_python(block, "your-own-text.md", namespace)
+            run_python(block, "guides/your-own-text.md", namespace)
             continue
         done = subprocess.run(["sh", "-ec", block], env=vastmax_on_path, capture_output=True, text=True)
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
@@ -70,8 +70,8 @@ def gensim_guide(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("gensim")
     namespace: dict[str, Any] = {"folder": folder}
     with contextlib.chdir(folder):
-        for _, block in blocks("coming-from-gensim.md"):
-            run_python(block, "coming-from-gensim.md", namespace)
+        for _, block in blocks("guides/coming-from-gensim.md"):
+            run_python(block, "guides/coming-from-gensim.md", namespace)
     return namespace
 
 
@@ -86,7 +86,7 @@ def agree(one: Any, other: Any) -> bool:
     return bool(one == pytest.approx(other, abs=1e-5))
 
 
-@pytest.mark.parametrize(("gensim", "vastmax"), table("coming-from-gensim.md", "training"))
+@pytest.mark.parametrize(("gensim", "vastmax"), table("guides/coming-from-gensim.md", "training"))
 def test_training_takes_the_same_options(gensim_guide: dict[str, Any], gensim: str, vastmax: str) -> None:
     with contextlib.chdir(gensim_guide["folder"]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -99,7 +99,7 @@ def test_training_takes_the_same_options(gensim_guide: dict[str, Any], gensim: s
         assert (model.alpha, model.min_alpha) == (vectors.training["alpha"], vectors.training["min_alpha"])
 
 
-@pytest.mark.parametrize(("gensim", "vastmax"), table("coming-from-gensim.md", "vectors"))
+@pytest.mark.parametrize(("gensim", "vastmax"), table("guides/coming-from-gensim.md", "vectors"))
 def test_both_sides_give_the_same(gensim_guide: dict[str, Any], gensim: str, vastmax: str) -> None:
     with contextlib.chdir(gensim_guide["folder"]), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # gensim calls what it has declared to be old
@@ -109,7 +109,7 @@ def test_both_sides_give_the_same(gensim_guide: dict[str, Any], gensim: str, vas
 def test_files_go_both_ways(gensim_guide: dict[str, Any]) -> None:
     compared = 0
     with contextlib.chdir(gensim_guide["folder"]):
-        for gensim, vastmax in table("coming-from-gensim.md", "files"):
+        for gensim, vastmax in table("guides/coming-from-gensim.md", "files"):
             one, other = eval(gensim, gensim_guide), eval(vastmax, gensim_guide)
             if one is not None:
                 assert agree(one, other), gensim

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 
+from page_programs import run_programs
 from vastmax.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,11 +65,7 @@ def test_a_page_names_every_option(name: str) -> None:
 def test_the_code_of_a_page_runs(name: str) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    namespace: dict[str, Any] = {}
-    blocks = re.findall(r"^```python\n(.*?)^```$", page(name), re.MULTILINE | re.DOTALL)
-    assert blocks
-    for block in blocks:
-        exec(compile(block, f"{name}.md", "exec"), namespace)
+    run_programs(f"concepts/methods/{name}.md")
 
 
 def test_the_table_of_recipes_is_the_registry() -> None:

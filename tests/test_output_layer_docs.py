@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
-import pkgutil
-import re
-from importlib import import_module
-from pathlib import Path
-from typing import Any
-
 import pytest
 import torch
 
+from page_programs import DOCS, run_programs
 from vastmax.recipes import RECIPES
-
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 @pytest.mark.parametrize(
@@ -24,16 +16,13 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
         "concepts/sampling.md",
         "guides/replace-an-output-layer.md",
         "guides/recommenders.md",
+        "guides/optimisers.md",
         "guides/read-the-report.md",
     ],
 )
 def test_the_code_of_a_page_runs(page: str) -> None:
     torch.set_num_threads(1)
-    namespace: dict[str, Any] = {}
-    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert blocks
-    for block in blocks:
-        exec(compile(block, page, "exec"), namespace)
+    run_programs(page)
 
 
 def test_the_guide_builds_every_recipe_that_needs_counts_only() -> None:
@@ -41,12 +30,3 @@ def test_the_guide_builds_every_recipe_that_needs_counts_only() -> None:
     for name, recipe in RECIPES.items():
         if not recipe.needs and name not in ("softmax", "sampled-softmax"):
             assert f'"{name}": Head(' in text, name
-
-
-@pytest.mark.parametrize("room", ["objective", "proposal", "output"])
-def test_examples_in_docstrings(room: str) -> None:
-    package = import_module(f"vastmax.{room}")
-    for info in pkgutil.iter_modules(package.__path__):
-        module = import_module(f"vastmax.{room}.{info.name}")
-        result = doctest.testmod(module)
-        assert result.failed == 0, module.__name__

@@ -44,9 +44,9 @@ class Run:
         facts: what tells it from the others, for the record and the page.
         build: the model, in the state to start from; drawn after `torch.manual_seed(settings.seed)`.
         settings: of its training; `minutes` are CPU-minutes.
-        tried_rates: values of `table_rate`, each tried for `trial_minutes` before; the run has the best of them. None:
-            it has that of the settings.
-        trial_minutes: see `tried_rates`.
+        tried_rates: values of `table_rate`: the whole run is done with each, and the best one on the validation text
+            counts. A rate that is best after a short trial is too high for a long one, all the more the faster the
+            method reads. None: the rate is that of the settings.
     """
 
     name: str
@@ -54,12 +54,10 @@ class Run:
     build: Callable[[], LanguageModel]
     settings: LanguageModelSettings
     tried_rates: tuple[float, ...] = ()
-    trial_minutes: float = 1.0
 
     def trials(self) -> list[Run]:
-        """Short runs of the same model, to find its learning rate."""
-        short = replace(self.settings, minutes=self.trial_minutes)
-        return [rate_trial(self, short, rate) for rate in self.tried_rates]
+        """The run with each of the rates."""
+        return [rate_trial(self, self.settings, rate) for rate in self.tried_rates]
 
 
 @dataclass
@@ -95,20 +93,17 @@ class Store:
         return found
 
     def do(self, run: Run, texts: Texts) -> dict[str, Any] | None:
-        """Do what is left of a run, its trials first; None if it was stopped before the end."""
+        """Do what is left of a run, with each of its rates; None if it was stopped before the end."""
         trials = []
         for trial in run.trials():
             found = self.result(trial) or self.do(trial, texts)
             if found is None:
                 return None
             trials.append(found)
-        if trials:
-            run = replace(run, settings=replace(run.settings, table_rate=_best(trials)["settings"]["table_rate"]))
-        result = self._train(run, texts)
+        result = _best(trials, run) if trials else self._train(run, texts)
         if result is None:
             return None
         with replacing(self.result_file(run.name)) as beside:
-            result = {**result, "trials": trials, "reached": _reached([result, *trials])}
             beside.write_text(json.dumps(result, indent=1) + "\n")
         self.checkpoint_file(run.name).unlink(missing_ok=True)
         return result
@@ -126,15 +121,17 @@ class Store:
         return training.result()
 
 
-def _best(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return min(results, key=lambda result: float(result["best_validation_perplexity"]))
-
-
-def _reached(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What a method came to within its time: it need not use all of it, where a short training does better."""
-    best = _best(results)
-    names = ("name", "epochs", "training_cpu_seconds", "best_validation_perplexity", "test_perplexity")
-    return {name: best[name] for name in names}
+def _best(trials: Sequence[dict[str, Any]], run: Run) -> dict[str, Any]:
+    """The result of a run: that of its best rate, and what the others came to."""
+    best = min(trials, key=lambda result: float(result["best_validation_perplexity"]))
+    rates = [
+        {
+            "table_rate": trial["settings"]["table_rate"],
+            **{name: trial[name] for name in ("best_validation_perplexity", "test_perplexity")},
+        }
+        for trial in trials
+    ]
+    return {**best, "name": run.name, "facts": run.facts, "rates": rates}
 
 
 class _Training:

@@ -28,6 +28,7 @@ _HOME = {
 }
 _ROOMS = (
     "characters",
+    "compare",
     "distribution",
     "embedding",
     "encoder",
@@ -37,6 +38,7 @@ _ROOMS = (
     "objective",
     "optim",
     "output",
+    "progress",
     "proposal",
     "text",
     "tree",

@@ -72,6 +72,7 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {}
+"""All recipes by name; each is called as `RECIPES[name](hidden_size, vocabulary)`, or by its `build` with options."""
 
 # Noise words a step, shared by the batch. With fewer, the gathers and draws of a step weigh as much as its products.
 DEFAULT_NUM_SAMPLES = 1024

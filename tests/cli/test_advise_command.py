@@ -118,7 +118,7 @@ def test_nothing_is_wider_than_the_terminal(counts_file: Path, vastmax_on_path: 
         (b"one\t5\n", "1 word"),
         (b"cat\t3\ndog\t-1\n", "line 2: the count of 'dog' is -1"),
         (b"cat\t-3\n", "line 1: the count of 'cat' is -3"),
-        (b"cat\t0\ndog\t0\n", "no word reaches min_count=1"),
+        (b"cat\t0\ndog\t0\n", "no word reaches --min-count 1"),
         (b"\x7fELF\x02\x01\x01\x00\x00\x00" * 50, "byte"),
     ],
     ids=["empty", "one-word", "one-count", "negative", "negative-first", "zeros", "binary"],
@@ -131,10 +131,18 @@ def test_files_that_say_nothing(invoke: Invoke, tmp_path: Path, content: bytes, 
     assert ran.out == ""
 
 
+def test_counts_among_several_files_are_no_text(invoke: Invoke, tmp_path: Path) -> None:
+    text, counts = tmp_path / "text.txt", tmp_path / "counts.txt"
+    text.write_text("a cat and a dog\n")
+    counts.write_text("cat\t3\ndog\t1\n")
+    assert "counts.txt holds words and counts, which are given alone" in invoke("advise", text, counts).refused()
+    assert invoke("advise", text, text).code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--hidden-size", "0"], "hidden_size is 0"),
+        (["--hidden-size", "0"], "--hidden-size is 0"),
         (["--batch", "0"], "--batch is 0"),
         (["--memory", "-1"], "--memory is -1"),
         (["--memory", "nan"], "--memory is nan"),
@@ -142,7 +150,7 @@ def test_files_that_say_nothing(invoke: Invoke, tmp_path: Path, content: bytes, 
         (["--threads", "2"], "--threads is for --measure"),
         (["--seconds", "5"], "--seconds is for --measure"),
         (["--measure", "--threads", "0"], "--threads is 0"),
-        (["--measure", "--seconds", "0"], "measure_seconds is 0"),
+        (["--measure", "--seconds", "0"], "--seconds is 0"),
         (["--lowercase"], "--lowercase is for text"),
         (["--column", "text"], "--column is for text"),
         (["--min-count", "1000000"], "no word reaches"),

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from vastmax.cli.failure import exit_code_of, stopped_at_once
 from vastmax.cli.lm import stopping
 from vastmax.cli.lm.stopping import StopSignals
 
@@ -48,3 +49,36 @@ def test_a_second_signal_does_not_wait(
         with pytest.raises(stops):
             _send(second)
         assert stop()
+
+
+def test_what_this_process_was_started_to_ignore_it_ignores() -> None:
+    """A shell lets its background jobs ignore Ctrl-C, which is for what runs in front."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with StopSignals() as stop:
+            _send(signal.SIGINT)
+            assert not stop()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("told", "says", "code"),
+    [
+        (KeyboardInterrupt(), "interrupted at once; all is well", 130),
+        (SystemExit(143), "terminated at once; all is well", 143),
+    ],
+)
+def test_a_second_signal_leaves_a_line(told: KeyboardInterrupt | SystemExit, says: str, code: int) -> None:
+    error = stopped_at_once(told, "all is well")
+    assert (str(error), error.code) == (says, code)
+
+
+def test_sigterm_outside_of_training_leaves_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def told_to_go() -> None:
+        raise SystemExit(143)
+
+    with pytest.raises(SystemExit, match="143"):
+        exit_code_of(told_to_go, debug=lambda: False)
+    assert capsys.readouterr().err == "vastmax: terminated; nothing was written\n"

@@ -20,7 +20,7 @@ from vastmax.compare.advice import DEVELOPMENT_MACHINE, PURPOSES, Advice, Machin
 from vastmax.compare.advice import work as counted
 from vastmax.compare.advice.choice import LARGE_GAIN, SMALL_GAIN, choose
 from vastmax.compare.advice.costs import describe_bytes, predicted_costs
-from vastmax.compare.advice.published import PUBLISHED
+from vastmax.compare.advice.quality import QUALITY
 from vastmax.compare.advice.words import Words, expected_distinct, tries_for
 from vastmax.compare.advice.work import METHOD_WORK, Setting
 from vastmax.distribution import huffman_expected_bits
@@ -61,7 +61,7 @@ def words(corpus: Corpus) -> Words:
 
 def test_every_recipe_has_a_cost_and_a_line_of_what_is_published() -> None:
     assert list(METHOD_WORK) == list(RECIPES)
-    assert list(PUBLISHED) == list(RECIPES)
+    assert list(QUALITY) == list(RECIPES)
 
 
 def test_what_is_assumed_of_the_recipes_is_what_they_start_from() -> None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+
+from page_programs import DOCS, run_programs
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "guides" / "advise.md"
+PAGE = DOCS / "guides" / "advise.md"
 
 
 def test_the_code_of_the_page_runs() -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 1
-    namespace: dict[str, Any] = {}
-    exec(compile(blocks[0], PAGE.name, "exec"), namespace)
-    assert namespace["best"].why
+    assert run_programs("guides/advise.md")["best"].why
 
 
 def test_the_figures_of_the_page_are_those_of_the_record() -> None:

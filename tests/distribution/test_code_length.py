@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import heapq
 import math
 
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vastmax.distribution import code_length
 from vastmax.distribution.code_length import (
     balanced_depths,
     balanced_expected_bits,
@@ -23,10 +21,6 @@ from vastmax.distribution.entropy import entropy_bits
 from vastmax.errors import InputError
 
 counts_lists = st.lists(st.integers(0, 10**9), min_size=1, max_size=60).filter(any)
-
-
-def test_examples_in_the_documentation() -> None:
-    assert doctest.testmod(code_length).failed == 0
 
 
 @given(st.integers(1, 3000))

@@ -105,7 +105,7 @@ def test_only_distances_matter_to_a_transformer() -> None:
 
 
 def test_dropout_is_for_training_only() -> None:
-    for encoder in (LSTM(V, D, dropout=0.5), Transformer(V, D, dropout=0.5), FeedForward(V, D, dropout=0.5)):
+    for encoder in (kind(V, D, dropout=0.5) for kind in (LSTM, Transformer, FeedForward, LogBilinear)):
         word_ids = torch.randint(V, (1, 5))
         assert not torch.equal(encoder(word_ids)[0], encoder(word_ids)[0])
         encoder.eval()

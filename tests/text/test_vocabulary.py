@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vastmax.errors import InputError, UnknownWordError
-from vastmax.text import Vocabulary, vocabulary
+from vastmax.text import Vocabulary
 from vastmax.text.words import Words
 
 count_tables = st.dictionaries(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6),
@@ -22,10 +21,6 @@ count_tables = st.dictionaries(st.text(alphabet=st.characters(exclude_categories
 @pytest.fixture
 def small() -> Vocabulary:
     return Vocabulary.from_counts([("b", 3), ("the", 9), ("a", 3), ("rare", 1), ("once", 1)])
-
-
-def test_examples_in_the_documentation() -> None:
-    assert doctest.testmod(vocabulary).failed == 0
 
 
 def test_ids_follow_counts_and_ties_keep_their_order(small: Vocabulary) -> None:

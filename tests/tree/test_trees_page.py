@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from page_programs import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "concepts" / "trees.md").read_text(encoding="utf-8")
@@ -19,10 +20,8 @@ def record(name: str) -> Any:
 
 
 def test_the_programs_run(tmp_path: Path) -> None:
-    programs = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert len(programs) == 4
     printed = []
-    for program in programs:
+    for program in programs("concepts/trees.md"):
         command = [sys.executable, "-W", "error", "-c", program]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "any-objective.md"
+from page_programs import run_programs
 
 
 def test_the_python_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,10 +14,6 @@ def test_the_python_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("VASTMAX_CACHE", str(tmp_path / "cache"))
     lines = ["the server and the client are words of a text", "a client asks the server for a text"] * 20
     Path("corpus.txt").write_text("\n".join(lines), encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
-    namespace: dict[str, Any] = {}
-    for block in blocks:
-        exec(compile(block, PAGE.name, "exec"), namespace)
+    namespace = run_programs("guides/any-objective.md")
     assert "server" in namespace["vectors"]
     assert namespace["loss"].isfinite()

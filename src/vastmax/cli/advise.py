@@ -130,6 +130,12 @@ def _source(
     """The vocabulary of a file of counts, or the text in the ids of its vocabulary."""
     from vastmax.text.counts_file import read_counts
 
+    if len(given) > 1:
+        for name in given:
+            if read_counts(name) is not None:
+                raise InputError(
+                    f"{name} holds words and counts, which are given alone; give that one file, or only text"
+                )
     counted = read_counts(given[0]) if len(given) == 1 else None
     if counted is not None:
         set_without_use = [name for name in ("lowercase", "column") if read[name]]

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,27 +22,11 @@ from vastmax.cli.corpus_options import (
     UseCache,
     open_corpus,
 )
-from vastmax.cli.failure import EXIT_BAD_INPUT, StoppedError, complain
+from vastmax.cli.failure import EXIT_BAD_INPUT, StoppedError, complain, stopped_at_once
+from vastmax.cli.lm import training_options as options
 from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
-from vastmax.cli.lm.training_options import (
-    DenseRate,
-    EncoderName,
-    EncoderOption,
-    FinalShare,
-    HeldOut,
-    HiddenSize,
-    MaxNorm,
-    MinCount,
-    PartitionSize,
-    Seed,
-    Streams,
-    Stretch,
-    TableRate,
-    Threads,
-    Valid,
-    WarmupSteps,
-)
+from vastmax.cli.option_names import as_typed
 from vastmax.cli.output import check_output_file
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
@@ -49,7 +34,6 @@ from vastmax.errors import InputError
 if TYPE_CHECKING:
     from vastmax.compare.results import Race
     from vastmax.compare.settings import RaceSettings
-    from vastmax.text import Corpus
 
 EXIT_METHOD_FAILED = 3
 """The race was run to its end, and some of its methods failed."""
@@ -68,7 +52,7 @@ def compare(
             help="Which methods run.  [default: softmax,hierarchical-softmax,two-level,adaptive,sampled-softmax,nce]",
         ),
     ] = None,
-    encoder: EncoderName = "lstm",
+    encoder: options.EncoderName = "lstm",
     minutes_each: Annotated[
         float | None, typer.Option(metavar="FLOAT", help="Training of each method.  [default: 3]")
     ] = None,
@@ -80,12 +64,12 @@ def compare(
         typer.Option(metavar="INT", help="Short trials in which each method looks for its learning rates; 0: none."),
     ] = 0,
     trial_share: Annotated[float, typer.Option(metavar="FLOAT", help="What a trial takes, in budgets.")] = 0.1,
-    valid: Valid = None,
-    held_out: HeldOut = 0.05,
-    min_count: MinCount = 2,
+    valid: options.Valid = None,
+    held_out: options.HeldOut = 0.05,
+    min_count: options.MinCount = 2,
     max_final_vocab: MaxFinalVocab = None,
-    hidden_size: HiddenSize = 256,
-    encoder_option: EncoderOption = None,
+    hidden_size: options.HiddenSize = 256,
+    encoder_option: options.EncoderOption = None,
     method_option: Annotated[
         list[str] | None,
         typer.Option(metavar="METHOD.NAME=VALUE", help="Such as nce.num_samples=64; may be given several times."),
@@ -94,17 +78,17 @@ def compare(
     curve_words: Annotated[
         int, typer.Option(metavar="INT", help="Validation words for that; at the end all of them are read.")
     ] = 20_000,
-    streams: Streams = 32,
-    stretch: Stretch = 32,
-    table_rate: TableRate = 0.3,
-    dense_rate: DenseRate = 2e-3,
-    warmup_steps: WarmupSteps = 100,
-    final_share: FinalShare = 0.1,
-    max_norm: MaxNorm = 1.0,
-    partition_size: PartitionSize = 4096,
-    seed: Seed = 1,
+    streams: options.Streams = 32,
+    stretch: options.Stretch = 32,
+    table_rate: options.TableRate = 0.3,
+    dense_rate: options.DenseRate = 2e-3,
+    warmup_steps: options.WarmupSteps = 100,
+    final_share: options.FinalShare = 0.1,
+    max_norm: options.MaxNorm = 1.0,
+    partition_size: options.PartitionSize = 4096,
+    seed: options.Seed = 1,
     device: Device = None,
-    threads: Threads = None,
+    threads: options.Threads = None,
     checkpoint_minutes: Annotated[
         float, typer.Option(metavar="FLOAT", help="Save the method under way so often; also on Ctrl-C.")
     ] = 10.0,
@@ -147,7 +131,7 @@ def compare(
     if report_only:
         if corpus:
             raise InputError("--report-only runs nothing and reads no CORPUS; leave one of them out")
-        _report_only(output, as_json=as_json)
+        _report_only(context, output, as_json=as_json)
         return
     if not corpus:
         raise InputError("CORPUS is missing: give the text to race on")
@@ -158,7 +142,7 @@ def compare(
     from vastmax.encoder.registry import ENCODERS
     from vastmax.language_model import LanguageModelSettings, ModelConfig
     from vastmax.language_model.options import parsed_options
-    from vastmax.language_model.text import training_text
+    from vastmax.language_model.text import check_text_options, training_text
     from vastmax.progress import console_progress
     from vastmax.recipes import RECIPES
 
@@ -168,6 +152,11 @@ def compare(
         raise InputError("--retry-failed is about a race that was run; give --resume, too")
     if not checkpoint_minutes > 0:
         raise InputError(f"--checkpoint-minutes is {checkpoint_minutes:g}; expected above 0")
+    check_text_options(held_out=held_out, min_count=min_count, max_size=max_final_vocab)
+    if held_out == 0 and not valid:
+        raise InputError(
+            "--held-out is 0 and --valid is not given, but a race needs text to measure on; give one of them"
+        )
     if minutes_each is None and epochs is None:
         minutes_each = DEFAULT_MINUTES
     training = LanguageModelSettings(
@@ -210,12 +199,7 @@ def compare(
 
     command = shlex.join(["vastmax", *context.obj, *([] if resume else ["--resume"])])
     with console_progress() as progress:
-
-        def read(sources: list[str]) -> Corpus:
-            return open_corpus(
-                sources, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
-            )
-
+        read = partial(open_corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress)
         text = training_text(
             read(corpus),
             read(valid) if valid else None,
@@ -242,17 +226,17 @@ def compare(
     if not race.complete:
         verb = "terminated" if stop.exit_code == 143 else "interrupted"
         raise StoppedError(f"{verb}; {output} holds what was found so far; go on with: {command}", stop.exit_code)
-    _exit_by(race, page)
+    _exit_by(context, race, page)
 
 
-def _report_only(output: Path, *, as_json: bool) -> None:
+def _report_only(context: typer.Context, output: Path, *, as_json: bool) -> None:
     from vastmax.cli.race_text import print_race
     from vastmax.compare.folder import RaceFolder
 
     race = RaceFolder(output).read()
     page = _written_report(race, output)
     print_race(race, page, as_json=as_json)
-    _exit_by(race, page)
+    _exit_by(context, race, page)
 
 
 def _written_report(race: Race, output: Path) -> Path | None:
@@ -268,11 +252,11 @@ def _written_report(race: Race, output: Path) -> Path | None:
         return None
 
 
-def _exit_by(race: Race, page: Path | None) -> None:
+def _exit_by(context: typer.Context, race: Race, page: Path | None) -> None:
     """Name the methods that failed; leave with the exit code for what went wrong, if anything did."""
     failed = [method for method in race.methods if method.status == "failed"]
     for method in failed:
-        complain(f"{method.method} failed: {method.error}")
+        complain(as_typed(f"{method.method} failed: {method.error}", context))
     if page is None:
         raise typer.Exit(EXIT_BAD_INPUT)
     if failed:
@@ -319,5 +303,5 @@ def _told_how(output: Path, command: str) -> Iterator[None]:
     """Say what is kept when somebody cannot wait until the method under way has saved."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise StoppedError(f"interrupted at once; {output} keeps what was saved; go on with: {command}") from None
+    except (KeyboardInterrupt, SystemExit) as told:
+        raise stopped_at_once(told, f"{output} keeps what was saved; go on with: {command}") from None

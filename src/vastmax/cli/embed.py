@@ -19,8 +19,9 @@ from vastmax.cli.corpus_options import (
     open_corpus,
 )
 from vastmax.cli.embed_ways import NativeWay, RecipeWay, Way
-from vastmax.cli.failure import warnings_in_one_line
+from vastmax.cli.failure import complain, warnings_in_one_line
 from vastmax.cli.given import was_given
+from vastmax.cli.option_names import as_typed
 from vastmax.cli.output import check_output_file, print_json
 from vastmax.cli.resuming import CheckpointMinutes, CheckpointPath, NoCheckpoint, Resume, Resuming
 from vastmax.cli.vectors_argument import FormatOption
@@ -190,6 +191,10 @@ def embed(
         off=no_checkpoint,
         arguments=context.obj,
     )
+
+    def advise(line: str) -> None:
+        complain(f"warning: {as_typed(line, context)}")
+
     with resuming.told_how(), warnings_in_one_line():
         try:
             with console_progress() as progress:
@@ -198,7 +203,7 @@ def embed(
                 )
                 if phrases:
                     text = find_phrases(text, passes=phrases, progress=progress).apply(text, progress=progress)
-                vectors = way.train(text, resuming.checkpoints, progress)
+                vectors = way.train(text, resuming.checkpoints, advise, progress)
         except DivergenceError as error:
             if error.word_vectors is None:
                 raise

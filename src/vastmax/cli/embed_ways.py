@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vastmax.cli.failure import EXIT_INTERRUPTED, complain
+from vastmax.cli.failure import EXIT_INTERRUPTED
 from vastmax.cli.lm.model_argument import checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
 from vastmax.errors import InputError
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from vastmax.progress import Progress
     from vastmax.text import Corpus
 
+Advise = Callable[[str], object]
+"""Told what about the settings wastes time or hurts."""
+
 
 class Way(Protocol):
     """Settings that were checked, and what trains by them."""
@@ -23,7 +26,7 @@ class Way(Protocol):
     settings: Any
     checkpoints: Any  # the class of them
 
-    def train(self, text: Corpus, checkpoints: Any, progress: Progress) -> WordVectors:
+    def train(self, text: Corpus, checkpoints: Any, advise: Advise, progress: Progress) -> WordVectors:
         """The vectors; KeyboardInterrupt or SystemExit when it was told to stop, after it has saved."""
 
 
@@ -39,11 +42,11 @@ class NativeWay:
         self.checkpoints = Checkpoints
         self._start = None if start_from is None else WordVectors.load(start_from)
 
-    def train(self, text: Corpus, checkpoints: Any, progress: Progress) -> WordVectors:
+    def train(self, text: Corpus, checkpoints: Any, advise: Advise, progress: Progress) -> WordVectors:
         """See `Way.train`."""
         from vastmax.embedding.train import train
 
-        return train(text, self.settings, start=self._start, checkpoints=checkpoints, advise=_advise, progress=progress)
+        return train(text, self.settings, start=self._start, checkpoints=checkpoints, advise=advise, progress=progress)
 
 
 class RecipeWay:
@@ -70,16 +73,12 @@ class RecipeWay:
         self.settings = checked(settings)
         self.checkpoints = WordModelCheckpoints
 
-    def train(self, text: Corpus, checkpoints: Any, progress: Progress) -> WordVectors:
+    def train(self, text: Corpus, checkpoints: Any, advise: Advise, progress: Progress) -> WordVectors:
         """See `Way.train`."""
         from vastmax.word_model.train import train
 
         with StopSignals() as stop:
-            run = train(text, self.settings, checkpoints=checkpoints, advise=_advise, progress=progress, stop=stop)
+            run = train(text, self.settings, checkpoints=checkpoints, advise=advise, progress=progress, stop=stop)
         if not run.finished:
             raise KeyboardInterrupt if stop.exit_code == EXIT_INTERRUPTED else SystemExit(stop.exit_code)
         return run.word_vectors()
-
-
-def _advise(line: str) -> None:
-    complain(f"warning: {line}")

@@ -16,6 +16,7 @@ from vastmax.errors import InputError
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
+EXIT_TERMINATED = 143  # 128 + SIGTERM
 
 # click's UsageError. typer used to depend on click and now carries a copy of its own; this finds either.
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
@@ -29,6 +30,13 @@ class StoppedError(Exception):
         self.code = code
 
 
+def stopped_at_once(told: KeyboardInterrupt | SystemExit, kept: str) -> StoppedError:
+    """The error for a second signal, which does not wait until the state is saved; `kept` says what there is."""
+    if isinstance(told, SystemExit) and told.code == EXIT_TERMINATED:
+        return StoppedError(f"terminated at once; {kept}", EXIT_TERMINATED)
+    return StoppedError(f"interrupted at once; {kept}")
+
+
 def exit_code_of(command: Callable[[], int | None], *, debug: Callable[[], bool]) -> int:
     """Run `command`; a failure that the user can mend becomes one line on stderr, and a traceback before it in debug.
 
@@ -40,6 +48,10 @@ def exit_code_of(command: Callable[[], int | None], *, debug: Callable[[], bool]
     except BrokenPipeError:
         _forget_stdout()  # the reader has what it wanted: nothing to say
         return EXIT_BROKEN_PIPE
+    except SystemExit as told:
+        if told.code == EXIT_TERMINATED:
+            complain("terminated; nothing was written")
+        raise
     except (KeyboardInterrupt, StoppedError, _UsageError, InputError, MemoryError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None:
             _forget_stdout()  # it may be stdout that cannot be written, and Python would complain once more at its exit

@@ -23,6 +23,7 @@ from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
 from vastmax.cli.lm import lm
 from vastmax.cli.map import map_
 from vastmax.cli.neighbours import neighbours
+from vastmax.cli.option_names import Command
 from vastmax.cli.output import prepare_streams
 from vastmax.cli.phrases import phrases
 from vastmax.cli.tree import tree
@@ -36,8 +37,8 @@ app = typer.Typer(
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
 for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree, advise, compare):
-    app.command()(_command)
-app.command("map")(map_)  # a function of that name would hide Python's own
+    app.command(cls=Command)(_command)
+app.command("map", cls=Command)(map_)  # a function of that name would hide Python's own
 app.add_typer(lm)
 
 

@@ -6,12 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vastmax.cli.output import print_heading, print_json, print_table, print_text
+from vastmax.compare.literature import YARDSTICK
 from vastmax.compare.report import Recommendation, recommend
+from vastmax.compare.report.wording import NOTHING
 from vastmax.compare.results import MethodResult, Race
 from vastmax.progress import describe_seconds
-
-YARDSTICK = "softmax"
-NOTHING = "–"
 
 
 def print_race(race: Race, page: Path | None, *, as_json: bool) -> None:

@@ -67,7 +67,7 @@ class RaceFolder:
         """The race in the folder.
 
         Raises:
-            InputError: there is none, or it is damaged.
+            InputError: there is none, or it cannot be read, is damaged, or is of another version of vastmax.
         """
         path = self.path / REPORT
         try:
@@ -76,6 +76,8 @@ class RaceFolder:
             raise InputError(
                 f"{self.path} holds no race ({REPORT} is missing); give the folder that one was begun in"
             ) from None
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from None
         except ValueError:
             raise InputError(f"{path} is damaged: it is no JSON; run the comparison again") from None
         try:

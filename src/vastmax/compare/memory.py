@@ -17,9 +17,12 @@ class PeakMemory:
     """By how much the memory of this process, or of its GPU, has grown at most since this was made."""
 
     def __init__(self, device: str) -> None:
-        self._on_gpu = torch.device(device).type == "cuda"
-        if self._on_gpu:
-            torch.cuda.reset_peak_memory_stats(device)
+        of = torch.device(device)
+        self._gpu = of if of.type == "cuda" else None
+        self._before: int | None
+        if self._gpu is not None:
+            torch.cuda.reset_peak_memory_stats(self._gpu)
+            self._before = torch.cuda.memory_allocated(self._gpu)
             return
         with suppress(OSError):  # then the peak so far counts as where we began
             _FORGET.write_text(_FORGET_THE_PEAK)
@@ -27,9 +30,7 @@ class PeakMemory:
 
     def grown_bytes(self) -> int | None:
         """None where the system does not tell."""
-        if self._on_gpu:
-            return torch.cuda.max_memory_allocated()
-        now = _peak_bytes()
+        now = _peak_bytes() if self._gpu is None else torch.cuda.max_memory_allocated(self._gpu)
         return None if now is None or self._before is None else now - self._before
 
 

@@ -55,8 +55,15 @@ def run_race(
             `complete`. So is the state when the race is interrupted by an exception, such as KeyboardInterrupt.
         progress: told how far the race has come.
 
+    Returns:
+        What was found of every method, as `report.json` in the folder holds it; `write_report` makes a page of it.
+
     Raises:
         InputError: no validation text, a folder that cannot be used, or a race that does not fit.
+
+    Cost: for each method its budget (`RaceSettings.expected_seconds` in all, where that is time), `points` + 1
+    measurements of `curve_words` words, one exact evaluation of the whole validation text, and some seconds to start
+    its process. No method's model is in this process's memory.
     """
     if text.validation is None:
         raise InputError("a race needs validation text to measure the methods on; give some, or hold an end out")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.errors import InputError
 
 FORMAT = 1
@@ -37,7 +38,7 @@ class Point:
     @property
     def perplexity(self) -> float:
         """exp(nats)."""
-        return math.exp(min(self.nats, 700.0))
+        return perplexity_from_nats(self.nats)
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class MethodResult:
     @property
     def perplexity(self) -> float | None:
         """exp(nats) of the whole validation text, at the end."""
-        return None if self.nats is None else math.exp(min(self.nats, 700.0))
+        return None if self.nats is None else perplexity_from_nats(self.nats)
 
     @property
     def training_words_per_second(self) -> float | None:

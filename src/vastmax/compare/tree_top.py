@@ -29,9 +29,9 @@ def tree_top(tree: Tree, counts: npt.ArrayLike, *, depth: int = DEPTH) -> dict[s
 
     Example:
         >>> from vastmax import tree
-        >>> top = tree_top(tree.huffman([2, 1, 1]).with_words(["a", "b", "c"]), [2, 1, 1], depth=1)
+        >>> top = tree_top(tree.huffman([5, 3, 2]).with_words(["a", "b", "c"]), [5, 3, 2], depth=1)
         >>> [(child["words"], child["share"], child["size"]) for child in top["children"]]
-        [(['a'], 0.5, 1), (['b', 'c'], 0.5, 2)]
+        [(['b', 'c'], 0.5, 2), (['a'], 0.5, 1)]
     """
     mass = (tree.word_weights(counts) / np.diff(tree.word_offsets))[tree.leaf_words]
     share, size = tree.edge_sums(mass / mass.sum()), tree.edge_sums(np.ones(tree.num_leaves))

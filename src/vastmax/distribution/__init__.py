@@ -15,6 +15,7 @@ from vastmax.distribution.entropy import (
     entropy_bits,
     information_bits,
     perplexity_from_bits,
+    perplexity_from_nats,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "huffman_merges",
     "information_bits",
     "perplexity_from_bits",
+    "perplexity_from_nats",
 ]

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from vastmax.distribution.counts import Counts, check_counts
 from vastmax.errors import InputError
 
+_LARGEST_EXPONENT = 700.0
+
 
 def entropy_bits(counts: Counts) -> float:
     """Entropy of the unigram law in bits a word: H = −Σ_w p(w) log2 p(w), with p = counts / sum(counts).
@@ -48,6 +50,17 @@ def perplexity_from_bits(bits: float) -> float:
     572
     """
     return math.pow(2.0, bits)
+
+
+def perplexity_from_nats(nats: float) -> float:
+    """Perplexity of a model that spends `nats` a word: e^nats, or e^700 beyond it, near the largest float64.
+
+    A model that has diverged so has a figure too, and no OverflowError; infinite nats included. NaN stays NaN.
+
+    >>> round(perplexity_from_nats(4.0), 1)
+    54.6
+    """
+    return math.exp(min(nats, _LARGEST_EXPONENT))
 
 
 def bits_from_perplexity(perplexity: float) -> float:

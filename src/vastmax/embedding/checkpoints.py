@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from numbers import Real
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from vastmax.atomic import part_of
 from vastmax.embedding.checkpoint_file import CheckpointFile
@@ -26,8 +26,6 @@ MOST_SHARE = 0.05
 
 SLOW_BYTES_PER_SECOND = 200e6
 """How fast the first one is thought to be written, before it is known."""
-
-NO_CHECKPOINT = "resume is True, but there is no checkpoint to go on from; give checkpoint=PATH, too"
 
 Clock = Callable[[], float]
 
@@ -85,6 +83,21 @@ class CheckpointsOf(ABC, Generic[File]):
         self._clock = clock
         self._saved_at = clock()
         self._took = 0.0
+
+    @classmethod
+    def asked_for(
+        cls, path: str | os.PathLike[str] | None, settings: CheckedCommonSettings, *, minutes: float, resume: bool
+    ) -> Self | None:
+        """The checkpoint that the arguments of a call ask for; None: no path, and nothing is saved.
+
+        Raises:
+            InputError: resume without a path, or as above.
+        """
+        if path is not None:
+            return cls(path, settings, minutes=minutes, resume=resume)
+        if resume:
+            raise InputError("resume is True, but there is no checkpoint to go on from; give checkpoint=PATH, too")
+        return None
 
     @abstractmethod
     def read(self, path: Path) -> File:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from vastmax.embedding.advice import advice
-from vastmax.embedding.checkpoints import DEFAULT_MINUTES, NO_CHECKPOINT, Checkpoints
+from vastmax.embedding.checkpoints import DEFAULT_MINUTES, Checkpoints
 from vastmax.embedding.report import EpochCallback
 from vastmax.embedding.run import TrainingRun
 from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings, TrainingSettings, checked
@@ -144,17 +144,11 @@ def train_embeddings(
             seed=seed,
         )
     )
-    if checkpoint is None:
-        if resume:
-            raise InputError(NO_CHECKPOINT)
-        checkpoints = None
-    else:
-        checkpoints = Checkpoints(checkpoint, settings, minutes=checkpoint_minutes, resume=resume)
     return train(
         corpus,
         settings,
         start=start,
-        checkpoints=checkpoints,
+        checkpoints=Checkpoints.asked_for(checkpoint, settings, minutes=checkpoint_minutes, resume=resume),
         callbacks=callbacks,
         advise=advise,
         progress=progress,
@@ -176,11 +170,7 @@ def train(
     callbacks = checked_callbacks(callbacks)
     if start is not None:
         require_startable(start, settings)
-    text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
-    vocabulary = trained_vocabulary(text.vocabulary, settings, start)
-    if advise is not None:
-        for line in advice(text, vocabulary, settings):
-            advise(line)
+    text, vocabulary = text_and_words(corpus, settings, start=start, advise=advise, progress=progress)
     run = TrainingRun(text, vocabulary, settings, checkpoints=checkpoints, start=start)
     run.train(callbacks, progress)
     return run.word_vectors()
@@ -194,9 +184,24 @@ def checked_callbacks(callbacks: object) -> tuple[EpochCallback, ...]:
     return given
 
 
-def trained_vocabulary(
-    types: Vocabulary, settings: CheckedCommonSettings, start: WordVectors | None = None
-) -> Vocabulary:
+def text_and_words(
+    corpus: object,
+    settings: CheckedCommonSettings,
+    *,
+    start: WordVectors | None = None,
+    advise: Callable[[str], object] | None,
+    progress: Progress,
+) -> tuple[Corpus, Vocabulary]:
+    """The text, read where it was not yet, and its words that get vectors; `advise` is told what would go wrong."""
+    text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
+    vocabulary = _trained_vocabulary(text.vocabulary, settings, start)
+    if advise is not None:
+        for line in advice(text, vocabulary, settings):
+            advise(line)
+    return text, vocabulary
+
+
+def _trained_vocabulary(types: Vocabulary, settings: CheckedCommonSettings, start: WordVectors | None) -> Vocabulary:
     """Return the words that get vectors; at least two, since one word has no other to be told from."""
     if start is None:
         types = types.without(settings.stop_words)
@@ -204,8 +209,11 @@ def trained_vocabulary(
     else:
         vocabulary = merged_vocabulary(types, start, settings).without(settings.stop_words)
     if len(vocabulary) < 2:
-        raise InputError(
-            f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. "
-            f"Give more text, or a min_count below {settings.min_count}"
-        )
+        if settings.max_final_vocab == 1:
+            fix = "a max_final_vocab above 1"
+        elif len(types) > 1:
+            fix = f"more text, or a min_count below {settings.min_count}"
+        else:
+            fix = "more text"
+        raise InputError(f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. Give {fix}")
     return vocabulary

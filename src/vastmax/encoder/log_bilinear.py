@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vastmax.encoder.base import WindowEncoder, check_sizes
+from vastmax.encoder.base import WindowEncoder, check_share, check_sizes
 
 
 class LogBilinear(WindowEncoder):
@@ -17,12 +17,13 @@ class LogBilinear(WindowEncoder):
         vocab_size: V, words that may be read.
         hidden_size: D, of word vectors and hidden vectors.
         context_size: how many words back it looks.
+        dropout: share of the numbers of h dropped, in training.
         padding_id: the word that stands before the text begins, such as the end of a sentence.
         sparse_gradients: row-sparse gradients for the word vectors; False where they are tied to a layer that gives
             dense ones.
 
     Raises:
-        InputError: sizes below 1.
+        InputError: sizes below 1, dropout not in [0, 1).
 
     Cost: context_size·D multiply-adds a word.
 
@@ -38,17 +39,21 @@ class LogBilinear(WindowEncoder):
         hidden_size: int,
         *,
         context_size: int = 2,
+        dropout: float = 0.0,
         padding_id: int = 0,
         sparse_gradients: bool = True,
     ) -> None:
         super().__init__()
         check_sizes(vocab_size=vocab_size, hidden_size=hidden_size, context_size=context_size)
+        check_share("dropout", dropout)
         self.vocab_size, self.hidden_size = vocab_size, hidden_size
         self.context_size, self.padding_id = context_size, padding_id
         self.embedding = nn.Embedding(vocab_size, hidden_size, sparse=sparse_gradients)
         nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(hidden_size))
         self.place = nn.Parameter(torch.full((context_size, hidden_size), 1 / context_size))
+        self.dropout = nn.Dropout(dropout)
 
     def encode(self, windows: Tensor) -> Tensor:
         """See `WindowEncoder.encode`."""
-        return (windows * self.place).sum(dim=2)  # as an einsum it would be D products of tiny matrices
+        hidden: Tensor = (windows * self.place).sum(dim=2)  # as an einsum it would be D products of tiny matrices
+        return self.dropout(hidden)

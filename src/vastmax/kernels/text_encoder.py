@@ -17,7 +17,8 @@ MAX_WORD_BYTES: int = _native.MAX_WORD_BYTES
 _NUL_BYTE, _INVALID_UTF8, _LONG_WORD, _TOO_MANY_WORDS = 1, 2, 3, 4
 
 TOO_LONG_FIX = (
-    "is this text separated by spaces? If not, pass a tokenizer; errors='replace' turns such a word into U+FFFD"
+    "is this text separated by spaces? If not, separate its words, or pass a tokenizer; errors='replace' turns such a "
+    "word into U+FFFD"
 )
 
 
@@ -102,7 +103,7 @@ class TextEncoder:
         if problem == _INVALID_UTF8:
             raise InputError(
                 f"{at} is not valid UTF-8: convert the file (iconv -t UTF-8), or pass errors='replace' "
-                "(--errors replace) to read such bytes as U+FFFD"
+                "to read such bytes as U+FFFD"
             )
         if problem == _LONG_WORD:
             raise InputError(

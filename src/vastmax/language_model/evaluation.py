@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.streams import IGNORED, Streams
 from vastmax.language_model.text import SENTENCE_END
@@ -42,7 +43,7 @@ class Perplexity:
     @property
     def perplexity(self) -> float:
         """exp(nats)."""
-        return math.exp(self.nats)
+        return perplexity_from_nats(self.nats)
 
     @property
     def bits_per_word(self) -> float:
@@ -123,7 +124,7 @@ def perplexity(
                 nats.index_add_(0, band_of[wanted], loss)
                 words.index_add_(0, band_of[wanted], torch.ones_like(wanted))
                 done = int(words.sum())
-                progress.update(done, perplexity=math.exp(min(float(nats.sum()) / done, 700.0)))
+                progress.update(done, perplexity=perplexity_from_nats(float(nats.sum()) / done))
     finally:
         progress.end()
         model.train(was_training)

@@ -6,11 +6,11 @@ import csv
 import importlib
 import importlib.util
 import io
-import math
 from pathlib import Path
 from typing import Any
 
 from vastmax.atomic import replacing
+from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.errors import InputError
 from vastmax.language_model.train import Progressed
 
@@ -74,7 +74,7 @@ class Log:
         figures = {
             "loss": self._sum / self._steps if self._steps else None,
             "validation_nats": nats,
-            "validation_perplexity": None if nats is None else math.exp(min(nats, 700.0)),
+            "validation_perplexity": None if nats is None else perplexity_from_nats(nats),
         }
         self._sum, self._steps = 0.0, 0
         line = io.StringIO()

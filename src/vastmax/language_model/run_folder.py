@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from vastmax.errors import InputError
 from vastmax.language_model.config import ModelConfig
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.settings import LanguageModelSettings
+from vastmax.language_model.state_file import DamagedStateError, read_state, write_state
 from vastmax.text import Vocabulary
 
 _FORMAT = "vastmax language model"
@@ -121,8 +120,7 @@ class RunFolder:
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Keep what resuming needs."""
-        with replacing(self.path / CHECKPOINT, again_and_again=True) as beside:
-            torch.save(state, beside)
+        write_state(self.path / CHECKPOINT, state)
 
     def load_checkpoint(self) -> dict[str, Any]:
         """What `save_checkpoint` kept, on the CPU.
@@ -133,13 +131,10 @@ class RunFolder:
         path = self.path / CHECKPOINT
         if not path.exists():
             raise InputError(f"{self.path} holds no checkpoint to go on from; start anew in another folder")
-        with open(path, "rb"):  # a file that may not be read is an OSError that names it
-            pass
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError):
-            raise InputError(f"{path} is damaged; start anew in another folder") from None
-        return state
+            return read_state(path)
+        except DamagedStateError as error:
+            raise InputError(f"{path} is damaged ({error}); start anew in another folder") from None
 
     def save_model(self, model: nn.Module) -> None:
         """Keep the parameters."""

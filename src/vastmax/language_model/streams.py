@@ -67,11 +67,13 @@ class Streams:
     def stretches(self, first: int) -> Iterator[Stretch]:
         """The stretches from number `first` on: where a resumed run goes on."""
         begin = np.arange(self.num_streams)[:, None] * self.length
+        length_of_last = self._text.size - int(begin[-1, 0])  # the others are whole
         for number in range(first, len(self)):
-            within = np.arange(number * self.stretch, min((number + 1) * self.stretch, self.length))
-            place = begin + within
-            target = self._text[np.minimum(place, self._text.size - 1)].astype(np.int64)
-            target[place >= self._text.size] = IGNORED
-            before = self._text[np.clip(place - 1, 0, self._text.size - 1)].astype(np.int64)
-            before[place == 0] = self._first_id
-            yield Stretch(torch.from_numpy(before), torch.from_numpy(target))
+            start, end = number * self.stretch, min((number + 1) * self.stretch, self.length)
+            # One more word than is read: what is a target in one place is read in the next.
+            words = self._text.take(begin + np.arange(start - 1, end), mode="clip").astype(np.int64)
+            if start == 0:
+                words[0, 0] = self._first_id
+            target = words[:, 1:].copy()
+            target[-1, max(length_of_last - start, 0) :] = IGNORED
+            yield Stretch(torch.from_numpy(words[:, :-1].copy()), torch.from_numpy(target))

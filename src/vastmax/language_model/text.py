@@ -36,7 +36,7 @@ def language_vocabulary(
         num_sentences: of the corpus, from its beginning, that the model is to be trained on; all if None.
 
     Raises:
-        InputError: no word is frequent enough, max_size below 3, or the text itself holds the word `SENTENCE_END`.
+        InputError: no word is frequent enough, min_count below 1, max_size below 3, or the text itself holds the word `SENTENCE_END`.
 
     Example:
         >>> vocabulary = language_vocabulary(Corpus([["a", "cat"], ["a", "dog"], ["a"]]), min_count=2)
@@ -46,8 +46,7 @@ def language_vocabulary(
     if num_sentences is None:
         num_sentences = corpus.num_sentences
     types = corpus.vocabulary if num_sentences == corpus.num_sentences else _types_of(corpus, num_sentences)
-    if max_size is not None and max_size < 3:
-        raise InputError(f"max_size is {max_size}; expected at least 3: {SENTENCE_END}, {UNKNOWN} and one word")
+    _check_words(min_count, max_size)
     if SENTENCE_END in types:
         raise InputError(f"the text holds {SENTENCE_END!r}, the word that is put at the ends of its lines; remove it")
     words = types.truncate(min_count=min_count, max_size=None if max_size is None else max_size - 1, unknown=UNKNOWN)
@@ -155,6 +154,26 @@ class TrainingText:
         return {"sha256": hashlib.sha256(self.training.data).hexdigest(), "validation_sha256": validation}
 
 
+def check_text_options(*, held_out: float, min_count: int, max_size: int | None) -> None:
+    """Raise InputError for what `training_text` cannot use, before there is a text.
+
+    Args:
+        held_out: expected from 0 to below 1.
+        min_count: expected at least 1.
+        max_size: expected at least 3, if not None.
+    """
+    if not 0 <= held_out < 1:
+        raise InputError(f"held_out is {held_out}; expected a share from 0 to below 1")
+    _check_words(min_count, max_size)
+
+
+def _check_words(min_count: int, max_size: int | None) -> None:
+    if min_count < 1:
+        raise InputError(f"min_count is {min_count}; expected at least 1")
+    if max_size is not None and max_size < 3:
+        raise InputError(f"max_size is {max_size}; expected at least 3: {SENTENCE_END}, {UNKNOWN} and one word")
+
+
 def training_text(
     corpus: Corpus,
     validation: Corpus | None = None,
@@ -173,8 +192,9 @@ def training_text(
         max_size: see `language_vocabulary`.
 
     Raises:
-        InputError: no end can be held out, or every word of the validation text is unknown.
+        InputError: see `check_text_options`; no end can be held out, or every word of the validation text is unknown.
     """
+    check_text_options(held_out=held_out, min_count=min_count, max_size=max_size)
     if validation is not None or held_out == 0:
         vocabulary = language_vocabulary(corpus, min_count=min_count, max_size=max_size)
         tested = None if validation is None else known_text_of(validation, vocabulary)

@@ -122,7 +122,7 @@ class Encoding:
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}: byte {offset + error.start} is not valid UTF-8: convert the file (iconv -t UTF-8), or pass "
-                "errors='replace' (--errors replace) to read such bytes as U+FFFD"
+                "errors='replace' to read such bytes as U+FFFD"
             ) from None
         self.add_sentence(tokenizer(text), f"{where}, from the tokenizer")
 

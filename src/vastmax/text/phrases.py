@@ -206,7 +206,7 @@ def find_phrases(
 
     Example:
         >>> corpus = Corpus([["new", "york", "is", "new"], ["in", "new", "york", "city"]] * 10)
-        >>> phrases = find_phrases(corpus, threshold=2)
+        >>> phrases = find_phrases(corpus, threshold=1.5)  # "new york" scores (20 − 5)·80 / (30·20) = 2
         >>> phrases.join(["in", "new", "york"])
         ['in', 'new_york']
     """

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from vastmax.atomic import replacing
 from vastmax.embedding.checkpoint_file import require_same_settings, require_same_text
 from vastmax.embedding.checkpoints import CheckpointsOf
 from vastmax.embedding.fingerprint import fingerprint
 from vastmax.embedding.settings import CheckedCommonSettings
 from vastmax.errors import InputError
+from vastmax.language_model.state_file import DamagedStateError, read_state, write_state
 from vastmax.text import Corpus, Vocabulary
 
 VERSION = 1
@@ -39,8 +36,7 @@ class Snapshot:
             "text": self.text,
             "state": self.state,
         }
-        with replacing(path, again_and_again=True) as beside:
-            torch.save(record, beside)
+        write_state(path, record)
 
 
 class WordModelCheckpoint:
@@ -58,9 +54,9 @@ class WordModelCheckpoint:
         if not path.is_file():
             raise InputError(f"there is no checkpoint {path} to go on from; start without resume, or name another")
         try:
-            record = torch.load(path, map_location="cpu", weights_only=True)
+            record = read_state(path)
             version = record["version"] if record["format"] == _FORMAT else None
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError):
+        except (DamagedStateError, KeyError):
             version = None
         if version != VERSION:
             what = "damaged, or none of this objective" if version is None else f"of version {version}, not {VERSION}"

@@ -20,11 +20,17 @@ _ENCODERS: dict[str, type[SkipGram | CBOW]] = {"skipgram": SkipGram, "cbow": CBO
 
 
 class WordModel(nn.Module):
-    """p(word | the words that predict it), as skip-gram or CBOW has them.
+    """p(word | the words that predict it), as skip-gram or CBOW has them: the head's, at the encoder's hidden vector.
 
     Args:
-        encoder: `SkipGram` or `CBOW`; its table holds the word vectors.
-        head: of the same sizes.
+        encoder: `SkipGram` or `CBOW`; its table (V, D) holds the word vectors.
+        head: over the same V words, for hidden vectors of the same width D.
+
+    Example:
+        >>> model = WordModel(SkipGram(5, 8), RECIPES["softmax"](8, [5, 4, 3, 2, 1]))
+        >>> loss = model(torch.tensor([0, 1, 4]), torch.tensor([1, 2, 0]))
+        >>> tuple(model.word_vectors.shape), tuple(model.output_vectors.shape)
+        ((5, 8), (5, 8))
     """
 
     def __init__(self, encoder: WordEncoder, head: Head) -> None:
@@ -49,7 +55,17 @@ class WordModel(nn.Module):
         context: dict[str, Any] | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """The mean loss of the head, in nats a prediction: of `target` (N,) by centres (N,) or windows (N, M)."""
+        """The mean loss of the head, in nats a prediction.
+
+        Args:
+            word_ids: what predicts: centres (N,) for skip-gram, or windows (N, M), padded with −1, for CBOW.
+            target: (N,) ids of the words predicted.
+            context: what the objective needs to know beside it, by name; see `Head.forward`.
+            generator: where noise comes from; None: PyTorch's own.
+
+        Returns:
+            A scalar that can be differentiated; in eval mode the exact mean of −log p.
+        """
         loss: Tensor = self.head(self.encoder(word_ids), target, context=context, generator=generator)
         return loss
 

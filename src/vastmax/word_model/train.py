@@ -7,13 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from vastmax.embedding import WordVectors
-from vastmax.embedding.advice import advice
-from vastmax.embedding.checkpoints import DEFAULT_MINUTES, NO_CHECKPOINT
+from vastmax.embedding.checkpoints import DEFAULT_MINUTES
 from vastmax.embedding.report import EpochCallback
-from vastmax.embedding.train import checked_callbacks, trained_vocabulary
-from vastmax.errors import InputError
+from vastmax.embedding.train import checked_callbacks, text_and_words
 from vastmax.progress import Progress, Silent
-from vastmax.text import Corpus
 from vastmax.word_model.checkpoint import WordModelCheckpoints
 from vastmax.word_model.run import WordModelRun
 from vastmax.word_model.settings import CheckedWordModelSettings, WordModelSettings, checked
@@ -114,11 +111,7 @@ def train_word_model(
             device=device,
         )
     )
-    checkpoints = None
-    if checkpoint is not None:
-        checkpoints = WordModelCheckpoints(checkpoint, settings, minutes=checkpoint_minutes, resume=resume)
-    elif resume:
-        raise InputError(NO_CHECKPOINT)
+    checkpoints = WordModelCheckpoints.asked_for(checkpoint, settings, minutes=checkpoint_minutes, resume=resume)
     run = train(corpus, settings, checkpoints=checkpoints, callbacks=callbacks, advise=advise, progress=progress)
     return run.word_vectors()
 
@@ -136,11 +129,7 @@ def train(
     """Do what `train_word_model` does, with checked settings; `stop`, asked after each step, may cut it short."""
     progress = progress or Silent()
     called = checked_callbacks(callbacks)
-    text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
-    vocabulary = trained_vocabulary(text.vocabulary, settings)
-    if advise is not None:
-        for line in advice(text, vocabulary, settings):
-            advise(line)
+    text, vocabulary = text_and_words(corpus, settings, advise=advise, progress=progress)
     run = WordModelRun(text, vocabulary, settings, checkpoints=checkpoints)
     run.train(called, progress, stop or (lambda: False))
     return run

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vastmax.compare.literature import LITERATURE
 from vastmax.compare.report.families import FAMILIES, OTHER, looks_of
-from vastmax.compare.report.literature import LITERATURE
 from vastmax.compare.report.recommendation import SIMPLEST_FIRST
 from vastmax.recipes import RECIPES
 

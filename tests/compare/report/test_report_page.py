@@ -242,12 +242,12 @@ def test_a_report_is_made_again_from_its_figures(tmp_path: Path) -> None:
 
 
 def test_figures_that_are_missing_or_damaged_are_an_error_of_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no report\.json in .*; give the folder"):
+    with pytest.raises(InputError, match=r"holds no race \(report\.json is missing\); give the folder"):
         report_from(tmp_path)
     path = tmp_path / "report.json"
     for damaged in ("{", "[]", '{"format": 1}', '{"format": 1, "methods": [{}]}', "\x00"):
         path.write_text(damaged)
-        with pytest.raises(InputError, match=r"report\.json is damaged .*; run the comparison again") as raised:
+        with pytest.raises(InputError, match=r"report\.json is damaged.*; run the comparison again") as raised:
             report_from(tmp_path)
         assert "\n" not in str(raised.value)
     path.write_text('{"format": 0}')

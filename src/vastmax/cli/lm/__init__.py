@@ -9,6 +9,7 @@ from vastmax.cli.lm.next import next_word
 from vastmax.cli.lm.perplexity import perplexity
 from vastmax.cli.lm.score import score
 from vastmax.cli.lm.train import train
+from vastmax.cli.option_names import Command
 
 lm = typer.Typer(
     name="lm",
@@ -24,8 +25,8 @@ lm = typer.Typer(
       vastmax lm next run "the cat sat on the"
     """,
 )
-lm.command("train")(train)
-lm.command("perplexity")(perplexity)
-lm.command("score")(score)
-lm.command("next")(next_word)
-lm.command("generate")(generate)
+lm.command("train", cls=Command)(train)
+lm.command("perplexity", cls=Command)(perplexity)
+lm.command("score", cls=Command)(score)
+lm.command("next", cls=Command)(next_word)
+lm.command("generate", cls=Command)(generate)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,6 +43,7 @@ def perplexity(
     """
     folder, model = open_model(run, device)
 
+    from vastmax.distribution.entropy import perplexity_from_nats
     from vastmax.language_model.evaluation import perplexity as measure
     from vastmax.language_model.text import SENTENCE_END, known_text_of
     from vastmax.progress import console_progress
@@ -72,7 +72,11 @@ def perplexity(
     print_table("perplexity", ["", ""], _rows(found, normalised=normalised))
     ends = [first for first, *_ in found.bands[1:]]
     bands = [
-        [f"{first:,} to {end - 1:,}" if end else f"{first:,} and beyond", f"{words:,}", f"{math.exp(nats):,.1f}"]
+        [
+            f"{first:,} to {end - 1:,}" if end else f"{first:,} and beyond",
+            f"{words:,}",
+            f"{perplexity_from_nats(nats):,.1f}",
+        ]
         for (first, words, nats), end in zip(found.bands, [*ends, None], strict=True)
     ]
     print_table("by rank of the word", ["ranks", "words", "perplexity"], bands)

@@ -40,7 +40,9 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = [(number, signal.signal(number, self._heard)) for number in self._SIGNALS]
+            # What this process was started to ignore, as a shell does with the Ctrl-C of its background jobs, it ignores.
+            heard = [number for number in self._SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = [(number, signal.signal(number, self._heard)) for number in heard]
         return self
 
     def __exit__(

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,29 +22,10 @@ from vastmax.cli.corpus_options import (
     UseCache,
     open_corpus,
 )
-from vastmax.cli.failure import StoppedError
+from vastmax.cli.failure import StoppedError, stopped_at_once
+from vastmax.cli.lm import training_options as options
 from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
-from vastmax.cli.lm.training_options import (
-    CheckpointMinutes,
-    DenseRate,
-    EncoderName,
-    EncoderOption,
-    FinalShare,
-    HeldOut,
-    HiddenSize,
-    MaxNorm,
-    MinCount,
-    PartitionSize,
-    Seed,
-    Streams,
-    Stretch,
-    TableRate,
-    Threads,
-    Valid,
-    WarmupSteps,
-    WeightDecay,
-)
 from vastmax.cli.output import check_output_file, print_json
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
@@ -51,7 +33,6 @@ from vastmax.errors import InputError
 if TYPE_CHECKING:
     from vastmax.language_model.run_folder import RunFolder
     from vastmax.language_model.train import Trainer
-    from vastmax.text import Corpus
 
 
 def train(
@@ -60,42 +41,42 @@ def train(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="RUN", help="The folder of the run.", show_default=False)
     ],
-    encoder: EncoderName = "lstm",
+    encoder: options.EncoderName = "lstm",
     method: Annotated[
         str, typer.Option(metavar="NAME", help="What predicts: softmax, sampled-softmax, nce, adaptive, and others.")
     ] = "sampled-softmax",
-    hidden_size: HiddenSize = 256,
-    encoder_option: EncoderOption = None,
+    hidden_size: options.HiddenSize = 256,
+    encoder_option: options.EncoderOption = None,
     method_option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Such as num_samples=64; may be given several times.")
     ] = None,
     tied: Annotated[bool, typer.Option("--tied", help="Words read and words predicted share their vectors.")] = False,
-    valid: Valid = None,
-    held_out: HeldOut = 0.05,
-    min_count: MinCount = 2,
+    valid: options.Valid = None,
+    held_out: options.HeldOut = 0.05,
+    min_count: options.MinCount = 2,
     max_final_vocab: MaxFinalVocab = None,
     epochs: Annotated[int, typer.Option(metavar="INT", help="How often the text is read.")] = 5,
     minutes: Annotated[float | None, typer.Option(metavar="FLOAT", help="Train for so long, not by epochs.")] = None,
-    streams: Streams = 32,
-    stretch: Stretch = 32,
+    streams: options.Streams = 32,
+    stretch: options.Stretch = 32,
     accumulation: Annotated[int, typer.Option(metavar="INT", help="Stretches that make up one step.")] = 1,
-    table_rate: TableRate = 0.3,
-    dense_rate: DenseRate = 2e-3,
-    weight_decay: WeightDecay = 0.0,
-    warmup_steps: WarmupSteps = 100,
-    final_share: FinalShare = 0.1,
-    max_norm: MaxNorm = 1.0,
+    table_rate: options.TableRate = 0.3,
+    dense_rate: options.DenseRate = 2e-3,
+    weight_decay: options.WeightDecay = 0.0,
+    warmup_steps: options.WarmupSteps = 100,
+    final_share: options.FinalShare = 0.1,
+    max_norm: options.MaxNorm = 1.0,
     precision: Annotated[
         str, typer.Option(metavar="float32|bfloat16|float16", help="Of products; float16 on GPUs only.")
     ] = "float32",
     patience: Annotated[
         int | None, typer.Option(metavar="INT", help="Stop after so many epochs without a better perplexity.")
     ] = None,
-    partition_size: PartitionSize = 4096,
-    seed: Seed = 1,
+    partition_size: options.PartitionSize = 4096,
+    seed: options.Seed = 1,
     device: Device = None,
-    threads: Threads = None,
-    checkpoint_minutes: CheckpointMinutes = 10.0,
+    threads: options.Threads = None,
+    checkpoint_minutes: options.CheckpointMinutes = 10.0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in RUN, with the same text and options.")
     ] = False,
@@ -128,6 +109,7 @@ def train(
     from vastmax.language_model.log import check_tensorboard
     from vastmax.language_model.options import parsed_options
     from vastmax.language_model.run_folder import CONFIG, RunFolder
+    from vastmax.language_model.text import check_text_options, training_text
     from vastmax.progress import console_progress
     from vastmax.recipes import RECIPES
 
@@ -155,6 +137,7 @@ def train(
         partition_size=partition_size,
         seed=seed,
     )
+    check_text_options(held_out=held_out, min_count=min_count, max_size=max_final_vocab)
     if tensorboard:
         check_tensorboard()
     if threads is not None:
@@ -172,14 +155,11 @@ def train(
     with _team(chosen_device) as leads, console_progress() as shown:
         progress = shown if leads else None
         from vastmax.language_model.run import train_run
-        from vastmax.language_model.text import training_text
         from vastmax.progress import Silent
 
-        def read(sources: list[str]) -> Corpus:
-            return open_corpus(
-                sources, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress or Silent()
-            )
-
+        read = partial(
+            open_corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress or Silent()
+        )
         text = training_text(
             read(corpus),
             read(valid) if valid else None,
@@ -238,17 +218,19 @@ def _told_how(folder: RunFolder, command: str) -> Iterator[None]:
         yield
     except TrainingFailedError as error:
         raise InputError(f"{error}; {folder.path} keeps what was saved before") from error
-    except KeyboardInterrupt:
-        raise StoppedError(f"interrupted at once; {folder.path} keeps what was saved; go on with: {command}") from None
+    except (KeyboardInterrupt, SystemExit) as told:
+        kept = f"{folder.path} keeps what was saved; go on with: {command}"
+        raise stopped_at_once(told, kept) from None
 
 
 def _print(folder: RunFolder, trainer: Trainer, *, as_json: bool) -> None:
     import math
 
+    from vastmax.distribution.entropy import perplexity_from_nats
     from vastmax.progress import describe_seconds
 
     progressed = trainer.progressed
-    best = None if math.isinf(progressed.best_nats) else math.exp(min(progressed.best_nats, 700.0))
+    best = None if math.isinf(progressed.best_nats) else perplexity_from_nats(progressed.best_nats)
     if as_json:
         print_json(
             {

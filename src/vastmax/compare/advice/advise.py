@@ -11,9 +11,10 @@ from vastmax.compare.advice.choice import PURPOSES, Choice, Purpose, choose
 from vastmax.compare.advice.costs import MethodCost, predicted_costs, with_timings
 from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE, Machine
 from vastmax.compare.advice.measurement import Measurement
-from vastmax.compare.advice.published import PUBLISHED
+from vastmax.compare.advice.quality import QUALITY
 from vastmax.compare.advice.words import Cut, Words
 from vastmax.compare.advice.work import METHOD_WORK, Setting
+from vastmax.compare.literature import PUBLISHED
 from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
 from vastmax.text.facts import CorpusFacts
@@ -64,7 +65,8 @@ class Advice:
         """As plain data, with what has been published of each method beside its cost."""
         plain: dict[str, Any] = asdict(self)
         for cost in plain["costs"]:
-            cost["published"] = asdict(PUBLISHED[cost["method"]])
+            method = cost["method"]
+            cost["published"] = {**asdict(QUALITY[method]), "speed": PUBLISHED[method].speed_ups}
         if self.measurement is not None:
             plain["measurement"]["verdict"] = self.measurement.verdict()
         return plain

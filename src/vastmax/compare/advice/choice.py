@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from vastmax.compare.advice.costs import YARDSTICK, MethodCost, describe_bytes
-from vastmax.compare.advice.published import PUBLISHED
+from vastmax.compare.advice.costs import MethodCost, describe_bytes
+from vastmax.compare.advice.quality import QUALITY
 from vastmax.compare.advice.words import ASSUMED_LETTERS
+from vastmax.compare.literature import YARDSTICK
 
 Purpose = Literal["train", "score", "best-word", "vectors"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
@@ -139,13 +140,13 @@ _ORDER: dict[Purpose, dict[str, tuple[str, ...]]] = {
 def _for(case: _Case, method: str) -> str:
     """Cost first, then what it gives, then what it is known to cost in quality."""
     parts = [_GOOD_FOR.get((case.purpose, method), _GIVES[method])(case)]
-    published = PUBLISHED[method].against_softmax()
+    published = QUALITY[method].against_softmax()
     if case.purpose == "vectors":
         return ". ".join(parts) + "."
     if published is not None and method != YARDSTICK:
         parts.append(f"Published perplexities at V = 10k / 100k / 800k: {published} (Chen 2015)")
     elif method != YARDSTICK:
-        parts.append(f"Published: {PUBLISHED[method].quality}")
+        parts.append(f"Published: {QUALITY[method].quality}")
     return ". ".join(parts) + "."
 
 
@@ -258,19 +259,19 @@ def _warnings(case: _Case) -> Iterator[tuple[str, str]]:
         yield (
             "hierarchical-softmax",
             "for so few words its speed buys little, and it is the worst of all there but NCE: "
-            f"{PUBLISHED['hierarchical-softmax'].against_softmax()} (Chen 2015)",
+            f"{QUALITY['hierarchical-softmax'].against_softmax()} (Chen 2015)",
         )
     if case.purpose != "vectors":
         yield "negative-sampling", "it learns vectors, not likelihoods: its own scores are no model of text"
     if case.size != "large" and case.purpose != "vectors":
-        yield "nce", f"the worst for vocabularies of such a size: {PUBLISHED['nce'].against_softmax()} (Chen 2015)"
+        yield "nce", f"the worst for vocabularies of such a size: {QUALITY['nce'].against_softmax()} (Chen 2015)"
     yield (
         "importance-sampling",
         "the figure above is that of an untrained model: as it gets sharper than the unigrams, more and more examples "
         "want further draws or the exact loss; sampled-softmax needs no such guard",
     )
     if cost["char-lstm"].gain < MUCH_CHEAPER * case.gain and not case.memory_bytes:
-        yield "char-lstm", f"{case.faster('char-lstm')}, and {PUBLISHED['char-lstm'].quality}"
+        yield "char-lstm", f"{case.faster('char-lstm')}, and {QUALITY['char-lstm'].quality}"
     if cost["two-level"].step_seconds > cost["hierarchical-softmax"].step_seconds * MUCH_CHEAPER:
         slower = cost["two-level"].step_seconds / cost["hierarchical-softmax"].step_seconds
         yield (

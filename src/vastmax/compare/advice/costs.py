@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from vastmax.compare.advice.machine import Machine
 from vastmax.compare.advice.work import METHOD_WORK, MethodWork, Setting
-
-YARDSTICK = "softmax"
+from vastmax.compare.literature import YARDSTICK
 
 
 @dataclass(frozen=True)

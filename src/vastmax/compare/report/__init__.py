@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from vastmax.atomic import replacing
+from vastmax.compare.folder import RaceFolder
 from vastmax.compare.report.recommendation import Choice, Recommendation, recommend
 from vastmax.compare.results import Race
-from vastmax.errors import InputError
 
-__all__ = ["PAGE", "RESULTS", "Choice", "Recommendation", "recommend", "report_from", "write_report"]
+__all__ = ["PAGE", "Choice", "Recommendation", "recommend", "report_from", "write_report"]
 
 PAGE = "report.html"
-RESULTS = "report.json"
-"""What the race writes, and the report is made from."""
 
 
 def write_report(race: Race, folder: str | os.PathLike[str]) -> list[Path]:
@@ -50,18 +47,6 @@ def report_from(folder: str | os.PathLike[str]) -> Race:
     Raises:
         InputError: there is none, or it is damaged, or of another format.
     """
-    path = Path(folder) / RESULTS
-    try:
-        race = Race.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise InputError(
-            f"no {RESULTS} in {os.fspath(folder)}; give the folder that vastmax compare wrote to"
-        ) from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); run the comparison again") from error
+    race = RaceFolder(Path(folder)).read()
     write_report(race, folder)
     return race

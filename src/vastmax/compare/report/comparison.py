@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from vastmax.compare.literature import YARDSTICK
 from vastmax.compare.results import MethodResult, Race
-
-YARDSTICK = "softmax"
-"""The method that ratios are taken to."""
+from vastmax.distribution.entropy import perplexity_from_nats
 
 DEVIATION_NATS = 2.5
 """Of −log p between the words of a text, for how far a perplexity may be off: 1.9 to 2.5 in four models of one text."""
@@ -77,7 +76,7 @@ class Comparison:
 
     def perplexity(self, method: MethodResult) -> float:
         """Of a contender, after the training time that all had."""
-        return math.exp(min(self.nats(method), 700.0))
+        return perplexity_from_nats(self.nats(method))
 
     def speed_up(self, method: MethodResult) -> float | None:
         """Training words a second over the softmax's."""

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from vastmax.compare.literature import CAVEAT, CITATION
 from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.families import FAMILIES, OTHER, looks_of
-from vastmax.compare.report.literature import CAVEAT, CITATION
 from vastmax.compare.report.recommendation import Recommendation, recommend
 from vastmax.compare.report.tables import (
     facts_list,
@@ -22,6 +22,7 @@ from vastmax.compare.report.tables import (
 from vastmax.compare.report.tree_picture import tree_picture
 from vastmax.compare.report.wording import band_names, digits, listed, percent, ratio, seconds, size
 from vastmax.compare.results import MethodResult, Race
+from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.html_page import filled, json_in_html, source
 
 PACKAGE = "vastmax.compare.report"
@@ -273,7 +274,7 @@ def _bands(method: MethodResult, softmax: MethodResult | None, ranks: list[int])
 
 
 def _perplexity(nats: float | None) -> float | None:
-    return None if nats is None or not math.isfinite(nats) else math.exp(min(nats, 700.0))
+    return None if nats is None or not math.isfinite(nats) else perplexity_from_nats(nats)
 
 
 def _finite(value: float | None) -> float | None:

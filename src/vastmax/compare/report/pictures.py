@@ -13,6 +13,7 @@ from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.families import Look, looks_of
 from vastmax.compare.report.wording import band_names, digits
 from vastmax.compare.results import MethodResult, Race
+from vastmax.distribution.entropy import perplexity_from_nats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,7 +102,7 @@ def _bands(axes: Axes, comparison: Comparison, looks: dict[str, Look]) -> bool:
     ranks = sorted({band.first_rank for method in drawn for band in method.bands})
     for method in sorted(drawn, key=lambda method: method.nats or 0.0):
         places = [ranks.index(band.first_rank) for band in method.bands]
-        _line(axes, looks, method, places, [math.exp(min(band.nats, 700.0)) for band in method.bands])
+        _line(axes, looks, method, places, [perplexity_from_nats(band.nats) for band in method.bands])
     axes.set(yscale="log", xlabel="words by frequency (rank)", ylabel="validation perplexity")
     axes.set_xticks(range(len(ranks)), band_names(ranks))
     _finish(axes, "Rare words against frequent ones")

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vastmax.compare.report.comparison import YARDSTICK, Comparison
-from vastmax.compare.report.literature import PUBLISHED
+from vastmax.compare.literature import PUBLISHED, YARDSTICK
+from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.warnings import warnings_of
 from vastmax.compare.report.wording import band_name, digits, listed, percent, ratio, seconds
 from vastmax.compare.results import Band, MethodResult, Race
+from vastmax.distribution.entropy import perplexity_from_nats
 
 SIMPLEST_FIRST = (
     YARDSTICK,
@@ -105,6 +106,12 @@ def recommend(race: Race) -> Recommendation:
        - find the best word with, a tree's search included.
        And the one with the fewest parameters, of those that beat the unigrams; within 5 % the lower perplexity.
     5. What speaks against trusting any of it are `warnings_of` the race.
+
+    Args:
+        race: finished or not.
+
+    Returns:
+        What to take and why; a `method` of None where nothing can be compared yet.
     """
     comparison = Comparison.of(race)
     warnings = warnings_of(comparison)
@@ -236,7 +243,7 @@ def _rarest(method: MethodResult, softmax: MethodResult) -> tuple[tuple[int, int
         if other is not None and min(band.words, other.words) >= _BAND_WORDS:
             place = edges.index(band.first_rank)
             ends = edges[place + 1] if place + 1 < len(edges) else None
-            return (band.first_rank, ends), math.exp(min(band.nats - other.nats, 700.0))
+            return (band.first_rank, ends), perplexity_from_nats(band.nats - other.nats)
     return None
 
 

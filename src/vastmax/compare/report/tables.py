@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vastmax.compare.literature import PUBLISHED, Published
 from vastmax.compare.report.comparison import Comparison
-from vastmax.compare.report.literature import PUBLISHED, Published
 from vastmax.compare.report.wording import NOTHING, digits, percent, ratio, seconds, size
 from vastmax.compare.results import MethodResult
+from vastmax.distribution.entropy import perplexity_from_nats
 
 NICE_LEADS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 """First digits of the perplexities that a table asks the time to."""
@@ -220,7 +221,7 @@ MEASURED: tuple[tuple[str, str, Callable[[Comparison, MethodResult], Cell]], ...
 
 
 def _exp(nats: float | None) -> float | None:
-    return None if nats is None else math.exp(min(nats, 700.0))
+    return None if nats is None else perplexity_from_nats(nats)
 
 
 def measured_table(comparison: Comparison, chosen: str | None) -> str:

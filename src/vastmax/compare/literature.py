@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+YARDSTICK = "softmax"
+"""The method that ratios are taken to."""
+
 Cheaper = Literal["yes", "no", "with search", "if Z ≈ 1", "candidate list"]
 """Than the plain softmax; the others say on what condition."""
 
-Comparison = Literal["very good", "good", "bad to good", "bad", "very bad", "very poor"]
+Grade = Literal["very good", "good", "bad to good", "bad", "very bad", "very poor"]
 """How well a method predicted, in the survey's words."""
 
 
@@ -38,9 +41,15 @@ class Published:
     speed_up_chen: str | None = None
     speed_up_paper: str | None = None
     speed_up_source: str | None = None
-    small_vocabulary: Comparison | None = None
-    large_vocabulary: Comparison | None = None
+    small_vocabulary: Grade | None = None
+    large_vocabulary: Grade | None = None
     parameters: str | None = None
+
+    @property
+    def speed_ups(self) -> str | None:
+        """`25×, Chen et al. 2015; 50–100×, as quoted by Ruder 2016`: each with its source."""
+        sourced = ((self.speed_up_chen, "Chen et al. 2015"), (self.speed_up_paper, self.speed_up_source))
+        return "; ".join(f"{speed_up}, {source}" for speed_up, source in sourced if speed_up is not None) or None
 
 
 LITERATURE: tuple[Published, ...] = (
