@@ -191,7 +191,8 @@ def test_folders_that_cannot_hold_a_race(race_here: RunRace, tmp_path: Path, cha
         ({"points": 0}, "points is 0; expected a whole number of at least 1"),
         ({"trials": -1}, "trials is -1; expected a whole number of at least 0"),
         ({"trial_share": 1.5}, "trial_share is 1.5; expected above 0 and at most 1"),
-        ({"threads": 0}, "threads is 0; expected at least 1"),
+        ({"threads": 0}, "threads is 0; expected a whole number of at least 1"),
+        ({"threads": 1.5}, "threads is 1.5; expected a whole number of at least 1"),
         ({"patience": 2}, "patience would give methods budgets of their own"),
     ],
 )

@@ -19,6 +19,7 @@ from vastmax.language_model.settings import LanguageModelSettings
 from vastmax.language_model.streams import IGNORED, Streams
 from vastmax.language_model.text import SENTENCE_END, TrainingText
 from vastmax.language_model.train import TrainingFailedError
+from vastmax.progress import Silent
 from vastmax.proposal.target_partition import PARTITION, Partition
 
 SAMPLE_PIECES = 16
@@ -130,22 +131,16 @@ def sample_of(text: NDArray[np.int32], num_words: int) -> tuple[NDArray[np.int32
     return text[(first[:, None] + np.arange(length)).ravel()], SAMPLE_PIECES
 
 
-class _Heed:
+class _Heed(Silent):
     """A progress that nobody looks at, and that stops the work when told."""
 
     def __init__(self, stop: Callable[[], bool]) -> None:
         self._stop = stop
 
-    def begin(self, phase: str, total: float | None, unit: str, done: float = 0.0) -> None:
-        """Do nothing."""
-
     def update(self, done: float, **readings: float | str) -> None:
         """Stop if told."""
         if self._stop():
             raise StoppedError
-
-    def end(self) -> None:
-        """Do nothing."""
 
 
 def _finite(nats: float) -> float:

@@ -79,14 +79,14 @@ class RaceSettings:
                 raise InputError(
                     f"there are options for {name!r}, which does not run; expected {', '.join(self.methods)}"
                 )
-        for name, least in (("trials", 0), ("points", 1), ("curve_words", 1)):
+        for name, least in (("trials", 0), ("points", 1), ("curve_words", 1), ("threads", 1)):
             value = getattr(self, name)
+            if name == "threads" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise InputError(f"{name} is {value!r}; expected a whole number of at least {least}")
         if not 0 < self.trial_share <= 1:
             raise InputError(f"trial_share is {self.trial_share}; expected above 0 and at most 1")
-        if self.threads is not None and self.threads < 1:
-            raise InputError(f"threads is {self.threads}; expected at least 1")
         if self.training.patience is not None:
             raise InputError("patience would give methods budgets of their own; leave it out")
         # An encoder that cannot be built would fail every method, one after the other.

@@ -55,5 +55,6 @@ class LogBilinear(WindowEncoder):
 
     def encode(self, windows: Tensor) -> Tensor:
         """See `WindowEncoder.encode`."""
-        hidden: Tensor = (windows * self.place).sum(dim=2)  # as an einsum it would be D products of tiny matrices
-        return self.dropout(hidden)
+        summed = (windows * self.place).sum(dim=2)  # as an einsum it would be D products of tiny matrices
+        hidden: Tensor = self.dropout(summed)
+        return hidden

@@ -49,6 +49,7 @@ class CheckedWordModelSettings(CheckedCommonSettings):
     device: str
 
     weight_decay = 0.0
+    """What `optimizers_for` asks settings for, and vectors have never had."""
 
     @property
     def table_rate(self) -> float:

@@ -115,10 +115,9 @@ def batches(windows: Windows, model: str, batch_size: int, random: np.random.Gen
 
 def _window_batch(windows: Windows, positions: Ids) -> Batch:
     num = windows.num_contexts[positions]
-    place, context = windows.contexts(positions)
+    _, context = windows.contexts(positions)
     word_ids = np.full((positions.size, int(num.max())), PADDING)
     word_ids[np.arange(word_ids.shape[1]) < num[:, None]] = context  # row by row, as `contexts` has them
-    assert place.size == context.size
     return Batch(word_ids, windows.word_ids[positions])
 
 

@@ -87,7 +87,7 @@ class _Case:
 
     def score_against(self, method: str) -> str:
         ratio = self.costs[YARDSTICK].score_seconds / self.costs[method].score_seconds
-        return f"scoring a given word is {_times(ratio)} cheaper" if ratio >= 1.5 else "scoring a word is as dear"
+        return f"scoring a given word is {_times(ratio)} cheaper" if ratio >= ALIKE else "scoring a word is as dear"
 
     def best_against(self, method: str) -> str:
         """`40 times cheaper than the softmax's scan`."""
@@ -153,7 +153,7 @@ def _for(case: _Case, method: str) -> str:
 _GIVES: dict[str, Callable[[_Case], str]] = {
     "softmax": lambda case: (
         f"Exact, with nothing to tune, and here no more than {_times(case.gain)} as dear as a sampled step"
-        if case.gain >= 1.5
+        if case.gain >= ALIKE
         else "Exact, with nothing to tune, and here no dearer than a sampled step"
     ),
     "sampled-softmax": lambda case: (
