@@ -229,7 +229,7 @@ def test_a_loss_that_is_no_number_keeps_what_was_saved(
 
     monkeypatch.setattr(LanguageModel, "forward", failing)
     ran = invoke("lm", "train", corpus_file, *SMALL, "--epochs", 2, "-o", tmp_path / "run")
-    assert "the loss was nan at step 101; try rates below table_rate=0.3 and dense_rate=0.002" in ran.refused()
+    assert "the loss was nan at step 101; try rates below --table-rate 0.3 and --dense-rate 0.002" in ran.refused()
     assert ran.refused().endswith("run keeps what was saved before")
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["trainer"]
     assert state["progressed"]["epoch"] == 1

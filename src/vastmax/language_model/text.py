@@ -36,7 +36,8 @@ def language_vocabulary(
         num_sentences: of the corpus, from its beginning, that the model is to be trained on; all if None.
 
     Raises:
-        InputError: no word is frequent enough, min_count below 1, max_size below 3, or the text itself holds the word `SENTENCE_END`.
+        InputError: no word is frequent enough, min_count below 1, max_size below 3, or the text itself holds the word
+            `SENTENCE_END`.
 
     Example:
         >>> vocabulary = language_vocabulary(Corpus([["a", "cat"], ["a", "dog"], ["a"]]), min_count=2)

@@ -40,7 +40,7 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            # What this process was started to ignore, as a shell does with the Ctrl-C of its background jobs, it ignores.
+            # What this process was started to ignore it ignores, as the Ctrl-C of a shell's background jobs.
             heard = [number for number in self._SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
             self._before = [(number, signal.signal(number, self._heard)) for number in heard]
         return self
