@@ -211,5 +211,6 @@ def test_vectors_go_on_with_new_text(invoke: Invoke, corpus_file: Path, vectors_
     np.testing.assert_array_equal(after["paint"], before["paint"])
     assert ran.json["words"] == len(before) + 2
     assert (
-        "give --vector-size 16" in invoke("embed", more, "-o", tmp_path / "w.bin", "--start-from", vectors_file).refused()
+        "give --vector-size 16"
+        in invoke("embed", more, "-o", tmp_path / "w.bin", "--start-from", vectors_file).refused()
     )
