@@ -92,7 +92,7 @@ def test_a_source_that_may_not_be_read(invoke: Invoke, corpus_file: Path, tmp_pa
 )
 def test_options_out_of_range(invoke: Invoke, corpus_file: Path, tmp_path: Path, option: str, value: object) -> None:
     complaint = invoke("embed", corpus_file, "-o", tmp_path / "v.safetensors", option, value).refused()
-    assert option.strip("-").replace("-", "_") in complaint
+    assert f"{option} is " in complaint
     assert str(value) in complaint
     assert list(tmp_path.iterdir()) == []
 
