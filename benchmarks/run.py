@@ -27,7 +27,7 @@ MEASUREMENTS = {
     "fixed_ngrams": "fixed bigrams and trigrams as proposals, against unigrams (a quarter of an hour)",
     "two_towers": "recommendation on Gowalla: the softmax over all items against sampled ones (about an hour)",
     "loop_overhead": "the share of the training loop in a step of a language model (a minute)",
-    "default_rates": "learning rates of tables, and where biases begin (twenty-five CPU-minutes)",
+    "default_rates": "learning rates of tables, and where biases begin (eighteen CPU-minutes)",
     "papers/mnih_teh_2012": "noise-contrastive estimation against maximum likelihood (fifteen CPU-minutes)",
     "papers/chen_2015": "ten ways to train a feed-forward model at equal time (fifteen CPU-minutes)",
     "papers/wikilm": "six methods with 87,000 words, ten CPU-minutes each (over an hour)",

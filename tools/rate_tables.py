@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _TEXTS = {"ptb": "Penn Treebank", "wikilm": "Wikipedia"}
-_ALIKE = ("text", "hidden_size", "epochs", "method", "start")
+_ALIKE = ("text", "epochs", "method", "start")
 
 
 def default_rates(record: dict[str, Any]) -> str:
@@ -15,16 +15,15 @@ def default_rates(record: dict[str, Any]) -> str:
     for run in record["runs"]:
         key = tuple(run["facts"][name] for name in _ALIKE)
         rows.setdefault(key, {})[run["facts"]["rate"]] = run["best_validation_perplexity"]
-    order = list(_TEXTS), sorted({key[1] for key in rows}), sorted({key[2] for key in rows})
-    places = {key: [values.index(part) for values, part in zip(order, key[:3], strict=True)] for key in rows}
+    methods = [key[2] for key in rows]
     lines = [
-        "| text | D | epochs | method | biases begin | " + " | ".join(f"{rate:g}" for rate in rates) + " |",
-        "|---" * (5 + len(rates)) + "|",
+        "| text | epochs | method | biases begin | " + " | ".join(f"{rate:g}" for rate in rates) + " |",
+        "|---" * (4 + len(rates)) + "|",
     ]
-    for key in sorted(rows, key=places.__getitem__):
-        text, hidden_size, epochs, method, start = key
+    for key in sorted(rows, key=lambda key: (list(_TEXTS).index(key[0]), key[1], methods.index(key[2]), key[3])):
+        text, epochs, method, start = key
         found = [f"{rows[key][rate]:.0f}" if rate in rows[key] else "" for rate in rates]
-        lines.append(f"| {_TEXTS[text]} | {hidden_size} | {epochs} | {method} | {start} | {' | '.join(found)} |")
+        lines.append(f"| {_TEXTS[text]} | {epochs} | {method} | {start} | {' | '.join(found)} |")
     sizes = [
         f"{_TEXTS[text]}: {facts['training_words']:,} words to train on, {facts['vocabulary_size']:,} different ones, "
         f"unigram perplexity {facts['unigram_perplexity']:,.0f}"

@@ -283,7 +283,8 @@ def negative_sampling(
 ) -> Head:
     """Dense × NegativeSampling over draws from Unigram(power), shared by the batch."""
     noise = Unigram(vocabulary, power)
-    return Head(Dense(hidden_size, noise.vocab_size), NegativeSampling(noise, num_samples), counts=vocabulary)
+    # Its biases begin where it predicts the law of its noise, which is as good a start: benchmarks/default_rates.py.
+    return Head(Dense(hidden_size, noise.vocab_size), NegativeSampling(noise, num_samples))
 
 
 @recipe(
