@@ -24,6 +24,9 @@ PUBLISHED_CHEN = {
 """Test perplexities on Penn Treebank of Chen, Grangier & Auli (2015), table 2; HSM is their best clustering."""
 
 
+CHEN_VARIANTS = ("softmax-long", "target-sampling-others", "nce-own")
+"""Runs of the same study that tell why a method of the paper stands where it does."""
+
 _TRIED = {"ml": "maximum likelihood", "nce-unigram-25": "NCE-25"}
 
 

@@ -248,7 +248,7 @@ def test_too_large_for_this_machine(invoke: Invoke, corpus_file: Path, tmp_path:
 def test_divergence_at_once_leaves_nothing(invoke: Invoke, corpus_file: Path, tmp_path: Path) -> None:
     options = ("--vector-size", "16", "--threads", "1", "--alpha", "1e30")
     complaint = invoke("embed", corpus_file, "-o", tmp_path / "v.safetensors", *options).refused()
-    assert "try alpha=" in complaint
+    assert "--alpha was 1e+30: try --alpha 0." in complaint
     assert list(tmp_path.iterdir()) == []
 
 
@@ -263,7 +263,7 @@ def test_divergence_later_keeps_the_last_good_epoch(
     monkeypatch.setattr("vastmax.embedding.train.train", diverge)
     output = tmp_path / "v.safetensors"
     ran = invoke("embed", corpus_file, "-o", output, "--json")
-    assert ran.refused().endswith(f"try alpha=0.01; the kept vectors are in {output}")
+    assert ran.refused().endswith(f"try --alpha 0.01; the kept vectors are in {output}")
     assert ran.out == ""
     np.testing.assert_array_equal(vastmax.WordVectors.load(output).vectors, good.vectors)
 

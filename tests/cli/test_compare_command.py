@@ -151,7 +151,6 @@ def test_methods_that_fail_are_named_and_have_an_exit_code(
         (["--retry-failed"], "--retry-failed is about a race that was run"),
         (["--resume"], "race holds no race (report.json is missing)"),
         (["--report-only"], "--report-only runs nothing and reads no CORPUS"),
-        (["--held-out", "0"], "a race needs validation text"),
         (["--checkpoint-minutes", "0"], "--checkpoint-minutes is 0"),
         (["--min-count", "0"], "--min-count is 0; expected at least 1"),
         (["--max-final-vocab", "2"], "--max-final-vocab is 2; expected at least 3"),

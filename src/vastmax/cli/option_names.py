@@ -64,7 +64,7 @@ _NOT_WITHIN = r"(?<![\w./'-])"
 """A path, a longer name, something quoted."""
 
 _NOT_GOING_ON = r"(?![./-]?\w|')"
-_CLAUSE = r"(?:^|(?<=[;:] ))"
+_CLAUSE = r"(?:^|(?<=[;:.] )|(?<= and ))"
 _OF = r"(?:training\.)?"
 """How a race speaks of the settings that its methods share."""
 
