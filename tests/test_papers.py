@@ -14,10 +14,6 @@ import pytest
 
 pytest.importorskip("torch", reason="language models need the extra `torch`")
 
-import torch
-
-from vastmax.proposal import Partition
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -93,24 +89,6 @@ def test_chen_and_others(texts: Any, tmp_path: Path) -> None:
     test = {result["name"]: result["test_perplexity"] for result in results}
     assert all(np.isfinite(perplexity) for perplexity in test.values())
     assert len(paper.claims(test)) == 3
-
-
-def test_chen_target_sampling_with_other_words_is_unbiased() -> None:
-    import chen_2015 as paper
-
-    proposal = paper.PartitionAndOthers(9)
-    target = torch.tensor([1, 4])
-    context = {"partition": Partition.of(torch.tensor([1, 4, 7]))}
-    generator = torch.Generator().manual_seed(0)
-    counts, expected = torch.zeros(9), torch.zeros(9)
-    draws = 4000
-    for _ in range(draws):
-        noise = proposal.draw(target, context=context, generator=generator)
-        assert noise.word_ids.tolist() == sorted({*noise.word_ids.tolist()})
-        counts[noise.word_ids] += 1
-        expected[noise.word_ids] = noise.log_expected_count.exp()
-    assert expected.tolist() == [1.0 if w in (1, 4, 7) else 0.5 for w in range(9)]  # 3 of 6 others
-    torch.testing.assert_close(counts / draws, expected, atol=0.04, rtol=0)
 
 
 def test_a_stopped_run_goes_on_to_the_same_end(texts: Any, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ are smaller than the paper's, which trained for days; still an hour and a half o
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -25,8 +24,6 @@ from study import Run, run_study, study_parser, with_seed  # isort: skip
 from texts import Texts, penn_treebank  # isort: skip
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from harness import write_record
 from vastmax import tree
@@ -36,7 +33,7 @@ from vastmax.head import Head
 from vastmax.language_model import SENTENCE_END, LanguageModel, LanguageModelSettings
 from vastmax.objective import NCE, SampledSoftmax, SelfNormalised
 from vastmax.output import Dense, Differentiated, Hierarchical
-from vastmax.proposal import Context, Noise, TargetPartition, Unigram
+from vastmax.proposal import TargetPartition, Unigram
 from vastmax.tree.two_levels import two_levels
 
 NAME = "paper_chen_2015"
@@ -56,40 +53,14 @@ OTHER_RATES = {
 """Where the best rate is not expected, or was not found, between those: few passes over the text want high ones."""
 LONGER = 3
 """How many times as long the softmax has in the variant that lets it make some of the passes of the fast methods."""
+OTHERS = 2500
+"""Words drawn beside the partition of target sampling, in the variant that has such."""
 NCE_SAMPLES = 1024
 """Shared by the batch."""
 OWN_SAMPLES = 25
 """Of each example, in the variant of NCE that has such."""
 ALPHA, FRACTION = 0.1, 0.1
 """Of infrequent normalisation: the weight of the penalty, and the share of examples that pay for it."""
-
-
-class PartitionAndOthers(TargetPartition):
-    """The words of the partition, and as many of the others, drawn anew for each step without replacement.
-
-    A word that is no target nearby is then pushed down, too, by as much on average as in the softmax over all words.
-    """
-
-    def draw(
-        self,
-        target: Tensor,
-        num_samples: int = 0,
-        *,
-        shared: bool = True,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Noise:
-        """See `Proposal.draw`."""
-        own = super().draw(target, num_samples, shared=shared, context=context, generator=generator)
-        is_other = torch.ones(self.vocab_size, dtype=torch.bool)
-        is_other[own.word_ids] = False
-        others = is_other.nonzero().flatten()
-        num_drawn = min(own.num_samples, others.shape[0])
-        drawn = others[torch.randperm(others.shape[0], generator=generator)[:num_drawn]]
-        log_share = math.log(num_drawn / others.shape[0]) if num_drawn else 0.0
-        word_ids, order = torch.cat([own.word_ids, drawn]).sort()
-        log_expected = torch.cat([own.log_expected_count, torch.full((num_drawn,), log_share)])[order]
-        return replace(own, word_ids=word_ids, log_expected_count=log_expected, num_samples=word_ids.shape[0])
 
 
 def clusterings(texts: Texts, seed: int) -> dict[str, Callable[[], tree.Tree]]:
@@ -146,8 +117,8 @@ def runs_of(texts: Texts, settings: LanguageModelSettings) -> list[Run]:
             lambda: Head(dense(), SampledSoftmax(TargetPartition(vocab_size))),
         ),
         "target-sampling-others": (
-            {"method": "target sampling, and as many other words", "partition_size": settings.partition_size},
-            lambda: Head(dense(), SampledSoftmax(PartitionAndOthers(vocab_size))),
+            {"method": f"target sampling, and {OTHERS:,} other words", "partition_size": settings.partition_size},
+            lambda: Head(dense(), SampledSoftmax(TargetPartition(vocab_size, num_others=OTHERS))),
         ),
         "nce": (
             {"method": "NCE", "K": NCE_SAMPLES, "shared": True},

@@ -4,7 +4,7 @@
 
 A log-bilinear model with two words of context and 100-d vectors, trained by maximum likelihood and by noise-contrastive
 estimation, each example with noise of its own, from the unigram law and the uniform one. Then the steps of all of them
-are timed in turn. $VASTMAX_DATA/ptb holds the text. About forty CPU-minutes.
+are timed in turn. $VASTMAX_DATA/ptb holds the text. About eighteen CPU-minutes.
 """
 
 from __future__ import annotations

@@ -235,9 +235,9 @@ def adaptive_importance_sampling(
     source="Jean et al. 2015",
     needs=frozenset({"context:partition"}),
 )
-def target_sampling(hidden_size: int, vocabulary: Any) -> Head:
+def target_sampling(hidden_size: int, vocabulary: Any, *, num_others: int = 0) -> Head:
     """Dense × SampledSoftmax over TargetPartition; `proposal.partitions` gives each batch its partition."""
-    noise = TargetPartition(_vocab_size(vocabulary))
+    noise = TargetPartition(_vocab_size(vocabulary), num_others)
     return Head(Dense(hidden_size, noise.vocab_size), SampledSoftmax(noise), counts=vocabulary)
 
 

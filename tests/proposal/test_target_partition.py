@@ -103,8 +103,53 @@ def test_what_cannot_be_is_refused() -> None:
         head(hidden, target)
     with pytest.raises(InputError, match="vocab_size is 0"):
         TargetPartition(0)
+    with pytest.raises(InputError, match="num_others is -1; expected 0 or more"):
+        TargetPartition(V, num_others=-1)
     with pytest.raises(InputError, match="limit is 0"):
         next(partitions([], 0, lambda batch: batch))
     for objective in (NCE(TargetPartition(V), 5), NegativeSampling(TargetPartition(V), 5)):
         with pytest.raises(InputError, match="that of TargetPartition always holds it"):
             Head(Dense(D, V), objective)
+
+
+def test_others_come_as_often_as_is_said() -> None:
+    proposal = TargetPartition(9, num_others=4)
+    target, context = torch.tensor([1, 4]), {"partition": Partition.of(torch.tensor([1, 4, 7]))}
+    generator = torch.Generator().manual_seed(0)
+    draws, counts, expected = 20_000, torch.zeros(9), torch.zeros(9)
+    for _ in range(draws):
+        noise = proposal.draw(target, context=context, generator=generator)
+        assert noise.word_ids.diff().min() > 0
+        counts[noise.word_ids] += 1
+        expected[noise.word_ids] = noise.log_expected_count.exp()
+    inclusion = 1 - (8 / 9) ** 4
+    torch.testing.assert_close(expected, torch.tensor([1.0 if w in (1, 4, 7) else inclusion for w in range(9)]))
+    torch.testing.assert_close(counts / draws, expected, atol=0.015, rtol=0)  # four deviations
+
+
+def test_others_make_z_that_of_the_vocabulary_on_average() -> None:
+    head, hidden, target = head_and_batch()
+    context = {"partition": Partition.of(target)}
+    head = Head(head.output, SampledSoftmax(TargetPartition(V, num_others=6)))
+    generator = torch.Generator().manual_seed(0)
+    scores = hidden @ head.output.weight.T + head.output.bias
+    target_scores = scores.gather(1, target[:, None]).squeeze(1)
+    z = torch.stack(
+        [
+            (head(hidden, target, context=context, generator=generator, reduction="none") + target_scores).exp()
+            for _ in range(4_000)
+        ]
+    ).detach()
+    exact = scores.exp().sum(1)
+    error = (z.mean(0) - exact).abs() / (z.std(0) / len(z) ** 0.5)
+    assert error.max() < 4
+    only = Head(head.output, SampledSoftmax(TargetPartition(V)))(hidden, target, context=context, reduction="none")
+    assert ((only + target_scores).exp() < exact).all()
+
+
+@pytest.mark.parametrize("words", [1, 2])
+def test_others_of_a_tiny_vocabulary(words: int) -> None:
+    proposal = TargetPartition(words, num_others=3)
+    noise = proposal.draw(torch.tensor([0]), context={"partition": Partition.of(torch.tensor([0]))})
+    assert noise.word_ids[0] == 0
+    assert noise.log_expected_count[0] == 0

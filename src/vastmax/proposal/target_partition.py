@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -83,18 +84,25 @@ def _with_partition(word_ids: Tensor, batches: list[_Batch]) -> Iterator[tuple[P
 
 
 class TargetPartition(Proposal):
-    """No draws: every word of the step's partition once, so that `SampledSoftmax` is the softmax over these words.
+    """Every word of the step's partition once: `SampledSoftmax` over them is the softmax over these words alone.
 
     The partition comes with each step as `context={"partition": …}`, from `partitions`. It holds all targets of its
     batches, so that each example's target stands among the words; over the whole vocabulary it would be the exact loss.
 
+    The words of no partition nearby are not pushed down, and so get too much probability over the whole vocabulary.
+    With `num_others` some of them stand beside the partition in each step: as many uniform draws from all words, each
+    distinct one of the others once. Their scores are corrected for how likely it was that they were drawn, so that on
+    average Z is that of the whole vocabulary.
+
     Args:
         vocab_size: V.
+        num_others: draws of other words a step; 0 for the method as published.
 
     Raises:
-        InputError: in a step, a target that is not in the partition, or a partition with words beyond V.
+        InputError: numbers below 1, or below 0; in a step, a target that is not in the partition, or a partition with
+            words beyond V.
 
-    Cost: one (N, D)×(D, |V′|) product forward and two backward.
+    Cost: one (N, D)×(D, |V′|) product forward and two backward, of the partition and the others.
 
     Example:
         >>> from vastmax import Head, objective, output
@@ -112,15 +120,18 @@ class TargetPartition(Proposal):
     sizes_itself = True
     holds_target = True
 
-    def __init__(self, vocab_size: int) -> None:
+    def __init__(self, vocab_size: int, num_others: int = 0) -> None:
         super().__init__()
         if vocab_size < 1:
             raise InputError(f"vocab_size is {vocab_size}; expected at least 1")
+        if num_others < 0:
+            raise InputError(f"num_others is {num_others}; expected 0 or more")
         self.vocab_size = vocab_size
+        self.num_others = num_others
 
     def extra_repr(self) -> str:
-        """Size."""
-        return f"{self.vocab_size}"
+        """Sizes."""
+        return f"{self.vocab_size}, num_others={self.num_others}"
 
     def draw(
         self,
@@ -131,7 +142,7 @@ class TargetPartition(Proposal):
         context: Context | None = None,
         generator: torch.Generator | None = None,
     ) -> Noise:
-        """See `Proposal.draw`; the words of `context["partition"]`, whatever `num_samples`."""
+        """See `Proposal.draw`; the words of `context["partition"]`, and the others, whatever `num_samples`."""
         assert context is not None  # the head's door checked it
         partition = context[PARTITION]
         if not isinstance(partition, Partition):
@@ -141,13 +152,32 @@ class TargetPartition(Proposal):
             )
         word_ids = partition.word_ids.to(target.device)
         self._check(word_ids, target)
+        log_expected_count = torch.zeros(word_ids.shape, device=target.device)
+        if self.num_others:
+            others = self._others(word_ids, generator)
+            log_drawn = torch.full(others.shape, self._log_drawn(), device=target.device)
+            word_ids, order = torch.cat([word_ids, others]).sort()
+            log_expected_count = torch.cat([log_expected_count, log_drawn])[order]
         return Noise(
             word_ids=word_ids,
-            log_expected_count=torch.zeros(word_ids.shape, device=target.device),
+            log_expected_count=log_expected_count,
             target_log_expected_count=torch.zeros(target.shape, device=target.device),
             num_samples=word_ids.shape[0],
             unique=True,
         )
+
+    def _others(self, word_ids: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Distinct draws that are not in the partition, ascending."""
+        device = word_ids.device
+        drawn = torch.randint(self.vocab_size, (self.num_others,), generator=generator, device=device).unique()
+        place = torch.searchsorted(word_ids, drawn).clamp_(max=word_ids.shape[0] - 1)
+        return drawn[word_ids.index_select(0, place) != drawn]
+
+    def _log_drawn(self) -> float:
+        """Log of the probability 1 − (1 − 1/V)^K that a word is among K uniform draws."""
+        if self.vocab_size == 1:
+            return 0.0
+        return math.log(-math.expm1(self.num_others * math.log1p(-1 / self.vocab_size)))
 
     def _check(self, word_ids: Tensor, target: Tensor) -> None:
         if word_ids.shape[0] == 0 or word_ids[0] < 0 or word_ids[-1] >= self.vocab_size:
