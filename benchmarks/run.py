@@ -29,7 +29,7 @@ MEASUREMENTS = {
     "loop_overhead": "the share of the training loop in a step of a language model (a minute)",
     "default_rates": "learning rates of tables, and where biases begin (eighteen CPU-minutes)",
     "papers/mnih_teh_2012": "noise-contrastive estimation against maximum likelihood (eighteen CPU-minutes)",
-    "papers/chen_2015": "ten ways to train a feed-forward model at equal time (an hour and a half of CPU time)",
+    "papers/chen_2015": "ten ways to train a feed-forward model at equal time (an hour and a quarter of CPU time)",
     "papers/wikilm": "six methods with 87,000 words, ten CPU-minutes each (over an hour)",
     "embedding_options": "what each option of training costs (a minute)",
     "embedding_options_quality": "what each option is worth (about ten minutes)",
