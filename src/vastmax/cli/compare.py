@@ -226,7 +226,7 @@ def compare(
     if not race.complete:
         verb = "terminated" if stop.exit_code == 143 else "interrupted"
         raise StoppedError(f"{verb}; {output} holds what was found so far; go on with: {command}", stop.exit_code)
-    _exit_by(context, race, page)
+    _exit_by(context, race, page, again=command if retry_failed else f"{command} --retry-failed")
 
 
 def _report_only(context: typer.Context, output: Path, *, as_json: bool) -> None:
@@ -252,11 +252,13 @@ def _written_report(race: Race, output: Path) -> Path | None:
         return None
 
 
-def _exit_by(context: typer.Context, race: Race, page: Path | None) -> None:
-    """Name the methods that failed; leave with the exit code for what went wrong, if anything did."""
+def _exit_by(context: typer.Context, race: Race, page: Path | None, *, again: str | None = None) -> None:
+    """Name the methods that failed, and how to run them `again`; leave with the exit code for what went wrong."""
     failed = [method for method in race.methods if method.status == "failed"]
     for method in failed:
         complain(as_typed(f"{method.method} failed: {method.error}", context))
+    if failed and again is not None:
+        complain(f"run what failed once more with: {again}")
     if page is None:
         raise typer.Exit(EXIT_BAD_INPUT)
     if failed:
