@@ -169,9 +169,10 @@ class TargetPartition(Proposal):
     def _others(self, word_ids: Tensor, generator: torch.Generator | None) -> Tensor:
         """Distinct draws that are not in the partition, ascending."""
         device = word_ids.device
-        drawn = torch.randint(self.vocab_size, (self.num_others,), generator=generator, device=device).unique()
+        drawn = torch.unique(torch.randint(self.vocab_size, (self.num_others,), generator=generator, device=device))
         place = torch.searchsorted(word_ids, drawn).clamp_(max=word_ids.shape[0] - 1)
-        return drawn[word_ids.index_select(0, place) != drawn]
+        others: Tensor = drawn[word_ids.index_select(0, place) != drawn]
+        return others
 
     def _log_drawn(self) -> float:
         """Log of the probability 1 − (1 − 1/V)^K that a word is among K uniform draws."""
