@@ -74,6 +74,7 @@ def test_every_word_is_a_target_once_after_the_word_before_it(size: int, num_str
     targets = np.concatenate([s.target.numpy() for s in stretches], axis=1)
     assert all(s.target.shape == s.word_ids.shape and s.target.shape[1] <= stretch for s in stretches)
     known = targets != IGNORED
+    assert [s.num_words for s in stretches] == [int((s.target != IGNORED).sum()) for s in stretches]
     assert np.array_equal(targets[known], text)  # row by row: the streams in order are the text
     assert np.array_equal(inputs[known], text - 1)
     assert known[:, 0].all()

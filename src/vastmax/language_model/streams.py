@@ -21,7 +21,12 @@ class Stretch(NamedTuple):
     """What a model reads in one step: (B, T) each."""
 
     word_ids: Tensor
-    target: Tensor  # the word after each; IGNORED beyond the end of a stream
+    target: Tensor  # the word after each; IGNORED beyond the end of the last stream, the only one that may be short
+
+    @property
+    def num_words(self) -> int:
+        """Targets that are words."""
+        return self.target.numel() - int((self.target[-1] == IGNORED).sum())
 
 
 class Streams:

@@ -22,7 +22,7 @@ from vastmax.errors import InputError
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.optimizers import optimizers_for
 from vastmax.language_model.settings import LanguageModelSettings
-from vastmax.language_model.streams import IGNORED, Streams, Stretch
+from vastmax.language_model.streams import Streams, Stretch
 from vastmax.language_model.team import Team
 from vastmax.optim import clip_grad_norm_
 from vastmax.progress import Progress, Silent, describe_seconds
@@ -174,13 +174,13 @@ class Trainer:
     def _step(self, stretches: Sequence[_Told]) -> bool:
         """One step of the optimisers; whether anybody asks to stop."""
         progressed, began = self.progressed, self._clock()
-        words = sum(int((stretch.target != IGNORED).sum()) for stretch, _ in stretches)
+        words = sum(stretch.num_words for stretch, _ in stretches)
         state, losses = self._state, []
         for number, (stretch, context) in enumerate(stretches):
             with self._sends_gradients(number + 1 == len(stretches)):
                 loss, state = self._backward(stretch, context, state, words)
             losses.append(loss)
-        value = float(torch.stack(losses).sum()) / words  # here a GPU is waited for, once a step
+        value = float(sum(losses)) / words  # here a GPU is waited for, once a step
         seconds = self._clock() - began
         value, seconds, stop = self.team.sums(
             value, seconds if self.team.leads else 0.0, float(self._stop()), device=self._device
