@@ -71,7 +71,7 @@ def test_what_is_assumed_of_the_recipes_is_what_they_start_from() -> None:
     assert LanguageModelSettings().partition_size == counted.DEFAULT_PARTITION_WORDS
     assert fraction == counted.NORMALISED_FRACTION
     assert sum(DEFAULT_FILTERS.values()) == counted._FILTERS
-    assert max(DEFAULT_FILTERS) == counted._WIDEST
+    assert sum(width * number for width, number in DEFAULT_FILTERS.items()) == counted._PATTERN_SYMBOLS
     assert symbol_size == counted._SYMBOL
     assert native_exact._FEWEST_EXAMPLES == counted._FEW_EXAMPLES
 

@@ -66,10 +66,10 @@ class Machine:
 
 DEVELOPMENT_MACHINE = Machine(
     name="one core of an AMD EPYC with AVX-512",
-    multiply_add=2.52e-11,
-    cell=7.82e-10,
-    scattered_byte=1.58e-10,
-    streamed_byte=9.29e-11,
-    operation=1.22e-05,
+    multiply_add=2.07e-11,
+    cell=7.62e-10,
+    scattered_byte=1.31e-10,
+    streamed_byte=6.46e-11,
+    operation=1.41e-05,
 )
 """Fitted by `benchmarks/advise.py` to steps of all methods in nine settings: see its record."""

@@ -23,7 +23,7 @@ NORMALISED_FRACTION = 0.1
 """What the recipes and `LanguageModelSettings` start from; a test holds them to it."""
 
 # The character models as they are built by default; see `vastmax.characters.convolution`.
-_FILTERS, _WIDEST, _SYMBOL = 256, 5, 16
+_FILTERS, _SYMBOL = 256, 16
 _PATTERN_SYMBOLS, _NUM_SYMBOLS = 840, 260  # of all patterns together; that have a vector
 _PREDICTED_SYMBOLS = 258
 
@@ -355,9 +355,11 @@ def _cnn_softmax(setting: Setting) -> MethodWork:
     symbols = float((in_play * (setting.words.letters + 2)).sum())
     plain = _sampled(setting, scored=setting.noise_words, touched=touched, draws=tries)
     correction = D // 8
-    network = symbols * _WIDEST * _SYMBOL * _FILTERS + touched * (2 * _FILTERS**2 + _FILTERS * D + correction * D)
-    activations = FLOAT_BYTES * (symbols * (_WIDEST * _SYMBOL + _FILTERS) + touched * 6 * _FILTERS)
-    spelling = Work(3 * network, streamed_bytes=8 * activations, operations=200.0)
+    # What each symbol adds to each pattern is worked out once; a word adds up those of its letters.
+    patterns = _NUM_SYMBOLS * _SYMBOL * _PATTERN_SYMBOLS
+    network = patterns + touched * (2 * _FILTERS**2 + _FILTERS * D + correction * D)
+    passes = FLOAT_BYTES * (symbols * _PATTERN_SYMBOLS + 8 * touched * 6 * _FILTERS)
+    spelling = Work(3 * network, streamed_bytes=passes, operations=200.0)
     of_network = _FILTERS * (2 * _FILTERS + D + 3.0) + (_PATTERN_SYMBOLS + _NUM_SYMBOLS) * _SYMBOL + correction * D
     rows = setting.V * (correction + 1.0)
     return MethodWork(
