@@ -57,7 +57,17 @@ class Run:
 
     def trials(self) -> list[Run]:
         """The run with each of the rates."""
-        return [rate_trial(self, self.settings, rate) for rate in self.tried_rates]
+        return [self.at_rate(rate) for rate in self.tried_rates]
+
+    def at_rate(self, rate: float) -> Run:
+        """The same run with this `table_rate` alone."""
+        return replace(
+            self,
+            name=f"rate-{self.name}-{rate:g}",
+            facts={**self.facts, "trial_of": self.name, "change": f"table_rate {rate:g}"},
+            settings=replace(self.settings, table_rate=rate),
+            tried_rates=(),
+        )
 
 
 @dataclass
@@ -285,17 +295,6 @@ def trainer_step(run: Run, texts: Texts) -> Callable[[], object]:
     torch.manual_seed(run.settings.seed)
     endless = replace(run.settings, epochs=1_000_000, minutes=None)
     return Trainer(run.build(), texts.training, endless, first_id=texts.first_id, stop=lambda: True).run
-
-
-def rate_trial(run: Run, settings: LanguageModelSettings, rate: float) -> Run:
-    """A short run of the same model, to find its learning rate: `settings` are those of a trial."""
-    return replace(
-        run,
-        name=f"rate-{run.name}-{rate:g}",
-        facts={**run.facts, "trial_of": run.name, "change": f"table_rate {rate:g}"},
-        settings=replace(settings, table_rate=rate),
-        tried_rates=(),
-    )
 
 
 def main_runs(runs: Sequence[Run]) -> list[Run]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -82,3 +84,19 @@ def test_sigterm_outside_of_training_leaves_a_line(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit, match="143"):
         exit_code_of(told_to_go, debug=lambda: False)
     assert capsys.readouterr().err == "vastmax: terminated; nothing was written\n"
+
+
+@pytest.mark.parametrize("under_torchrun", [True, False])
+def test_a_process_of_torchrun_leaves_without_a_shutdown(under_torchrun: bool) -> None:
+    program = "import atexit; atexit.register(print, 'shutdown'); from vastmax.cli.main import run; run(['--version'])"
+    environment = {name: value for name, value in os.environ.items() if name != "TORCHELASTIC_RUN_ID"}
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment, **({"TORCHELASTIC_RUN_ID": "one"} if under_torchrun else {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("vastmax ")
+    assert ("shutdown" in ran.stdout) is not under_torchrun

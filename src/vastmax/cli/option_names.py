@@ -51,7 +51,7 @@ def as_typed(message: str, context: typer.Context | Any) -> str:
     names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
     underscored = "|".join(name for name in names.split("|") if "_" in name)
     for pattern in (
-        rf"{_NOT_WITHIN}{_OF}(?P<name>{names})(?P<equals>=)(?P<quote>'?)(?P<value>[^\s']+)(?P=quote)",
+        rf"{_NOT_WITHIN}{_OF}(?P<name>{names})=(?P<quote>'?)(?P<value>[^\s']+)(?P=quote)",
         rf"{_CLAUSE}{_OF}(?P<name>{names})(?= (?:is|was) )",
         rf"{_NOT_WITHIN}{_OF}(?P<name>{underscored}){_NOT_GOING_ON}" if underscored else "",
     ):
