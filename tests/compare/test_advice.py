@@ -176,6 +176,19 @@ def test_the_constants_are_those_of_the_record_and_foresee_it_well() -> None:
     assert timed == set(RECIPES)
 
 
+def test_the_record_is_foreseen_by_the_work_that_is_counted_now(data_folder: Path) -> None:
+    record = json.loads((RECORDS / "advise.json").read_text())
+    vocabulary = Corpus(data_folder / "wikilm.train.txt.xz", cache=False).vocabulary
+    for number, (name, case) in enumerate(record["cases"].items()):
+        V, D = (int(part.partition("=")[2]) for part in name.split(", ")[:2])
+        kept = vocabulary.truncate(max_size=V)
+        words = Words(kept.counts, kept.words)
+        for step in case["steps"]:
+            work = METHOD_WORK[step["method"]](Setting(words, D, step["examples"])).train
+            recorded = list(record["predicted_over_timed"][step["method"]].values())[number]
+            assert DEVELOPMENT_MACHINE.seconds(work) / step["seconds"] == pytest.approx(recorded, rel=0.02)
+
+
 def test_steps_of_another_record_are_foreseen_too() -> None:
     """That record's steps took no part in the fit: another law of words, SGD, CPU-seconds of two threads."""
     groups = json.loads((RECORDS / "output_layers.json").read_text())["groups"]
