@@ -9,15 +9,16 @@ PIP    := PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR
           PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs clean requirements
+.PHONY: help demo test test-all check format bench docs clean requirements
 
 help:
-	@echo "make demo   train word vectors on the documentation inside Python, look at them (under a minute; two with PyTorch)"
-	@echo "make test   run the tests"
-	@echo "make check  formatting, lint, types"
-	@echo "make bench  the measurements behind every claim (see benchmarks/README.md for the data they want)"
-	@echo "make docs   build the documentation site into site/"
-	@echo "make clean  remove what make built"
+	@echo "make demo      train word vectors on the documentation inside Python, look at them (under a minute; two with PyTorch)"
+	@echo "make test      run the tests on all cores, but not the long ones (JOBS=1: one at a time)"
+	@echo "make test-all  run every test"
+	@echo "make check     formatting, lint, types"
+	@echo "make bench     the measurements behind every claim (see benchmarks/README.md for the data they want)"
+	@echo "make docs      build the documentation site into site/"
+	@echo "make clean     remove what make built"
 
 # Before anything is downloaded: say what is missing, and which package has it.
 requirements:
@@ -37,8 +38,15 @@ $(VENV)/.developer: $(NATIVE) | requirements $(BIN)/python
 demo: $(VENV)/.user
 	$(BIN)/vastmax demo
 
+# A worker per core; one that has run out of tests takes some from another.
+JOBS ?= logical
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+
 test: $(VENV)/.developer
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.developer
+	$(PYTEST)
 
 check: $(VENV)/.developer
 	$(BIN)/ruff format --check .

@@ -5,10 +5,38 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+_slow_tests_left_out: dict[str, int] = {}  # by file
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        if "not slow" in item.config.option.markexpr and item.get_closest_marker("slow") is not None:
+            file = item.nodeid.partition("::")[0]
+            _slow_tests_left_out[file] = _slow_tests_left_out.get(file, 0) + 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # a process of several: the one that reports knows what it is told
+        session.config.workeroutput["slow_tests_left_out"] = _slow_tests_left_out
+
+
+@pytest.hookimpl(optionalhook=True)  # a hook of pytest-xdist
+def pytest_testnodedown(node: Any) -> None:
+    _slow_tests_left_out.update(getattr(node, "workeroutput", {}).get("slow_tests_left_out", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _slow_tests_left_out:
+        files = ", ".join(f"{name} ({count})" for name, count in sorted(_slow_tests_left_out.items()))
+        count = sum(_slow_tests_left_out.values())
+        terminalreporter.section("left out")
+        terminalreporter.write_line(f"{count} slow tests, which `make test-all` runs: {files}")
 
 
 @pytest.fixture(scope="session", autouse=True)
