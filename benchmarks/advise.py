@@ -46,7 +46,7 @@ CASES = {
 def case_view(name: str) -> tuple[Any, Any, int, int]:
     """The text with the vocabulary of a case, its words, D and N."""
     from vastmax import Corpus
-    from vastmax.compare.advice.words import Words
+    from vastmax.methods.words import Words
 
     V, D, N = CASES[name]
     corpus = Corpus(corpora() / "wikilm.train.txt.xz")
@@ -60,11 +60,11 @@ def time_case(name: str, seconds: float) -> list[dict[str, Any]]:
 
     from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE
     from vastmax.compare.advice.timing import time_methods
-    from vastmax.compare.advice.work import METHOD_WORK
+    from vastmax.methods import RECIPES
 
     torch.set_num_threads(THREADS)
     view, words, D, N = case_view(name)
-    timings = time_methods(view, words, D, N, DEVELOPMENT_MACHINE, methods=list(METHOD_WORK), budget_seconds=seconds)
+    timings = time_methods(view, words, D, N, DEVELOPMENT_MACHINE, methods=list(RECIPES), budget_seconds=seconds)
     assert not any(timing.left_out for timing in timings), timings
     return [
         {
@@ -80,13 +80,14 @@ def time_case(name: str, seconds: float) -> list[dict[str, Any]]:
 def fit(cases: dict[str, Any]) -> dict[str, Any]:
     """The constants for all cases, and how far off they are: by case, and for each method over the cases."""
     from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE
-    from vastmax.compare.advice.work import METHOD_WORK, Setting, Work
+    from vastmax.methods import RECIPES
+    from vastmax.methods.work import Setting, Work
 
     rows: list[tuple[str, str, Work, float]] = []
     for name, case in cases.items():
         _, words, D, _ = case_view(name)
         for step in case["steps"]:
-            work = METHOD_WORK[step["method"]](Setting(words, D, step["examples"])).train
+            work = RECIPES[step["method"]].work(Setting(words, D, step["examples"])).train
             rows.append((name, step["method"], work, step["seconds"]))
     fitted = DEVELOPMENT_MACHINE.fitted(
         [(work, seconds) for *_, work, seconds in rows], name=DEVELOPMENT_MACHINE.name, firmness=1e-6

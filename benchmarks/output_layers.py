@@ -55,7 +55,7 @@ def rates(result: dict[str, Any], floors: dict[str, dict[str, int]]) -> dict[str
 def sampled(options: argparse.Namespace) -> dict[str, Any]:
     """SampledSoftmax, NCE, NegativeSampling against their bare products and the full softmax, V = 100k."""
     from output_steps import D, K, bare_products_step, full_softmax_step, head_step, zipf_batches, zipf_counts
-    from vastmax.recipes import RECIPES
+    from vastmax.methods import RECIPES
 
     V = 100_000
     counts, batches = zipf_counts(V), zipf_batches(V)

@@ -7,6 +7,7 @@ CUDA.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,10 @@ from torch import Tensor, nn
 
 from vastmax.errors import InputError
 from vastmax.head import Head
+from vastmax.methods import Method
+from vastmax.methods.parts import softmax_work
 from vastmax.proposal import Partition
 from vastmax.proposal.fixed import FixedProposal
-from vastmax.recipes import Recipe
 
 D = 8
 V = 37
@@ -48,6 +50,22 @@ def zipf_words(vocab_size: int) -> Words:
     return Words([f"w{chr(97 + i % 26)}{i}" for i in range(vocab_size)], counts)
 
 
+def own_method(name: str, build: Callable[..., Head], needs: frozenset[str] = frozenset()) -> Method:
+    """Return a method that is in no registry, around a function that builds heads."""
+    return Method(
+        name=name,
+        title=name,
+        summary=f"{name}, of one's own",
+        source="Anybody 2026",
+        family="all words",
+        family_rank=99,
+        build=build,
+        work=softmax_work,
+        complexity=99,
+        needs=needs,
+    )
+
+
 class HeadContract:
     """The suite. Heads are float64 unless a test is about dtypes, so that equalities can be tight."""
 
@@ -60,7 +78,7 @@ class HeadContract:
         torch.manual_seed(20240607)
         torch.set_num_threads(1)  # these are small products: more threads only wait for each other
 
-    def build(self, recipe: Recipe, device: str, *, vocab_size: int = V, dtype: torch.dtype = torch.float64) -> Head:
+    def build(self, recipe: Method, device: str, *, vocab_size: int = V, dtype: torch.dtype = torch.float64) -> Head:
         return self.scatter(recipe(D, zipf_words(vocab_size))).to(device=device, dtype=dtype)
 
     def scatter(self, head: Head) -> Head:
@@ -71,7 +89,7 @@ class HeadContract:
                 parameter.add_(0.5 * min(1, D / width) ** 0.5 * torch.randn_like(parameter))
         return head
 
-    def context(self, recipe: Recipe, leading: tuple[int, ...], device: str, vocab_size: int = V) -> Any:
+    def context(self, recipe: Method, leading: tuple[int, ...], device: str, vocab_size: int = V) -> Any:
         """Word ids, one an example, for whatever a recipe needs that is no word ids by its nature."""
         names = [need.removeprefix("context:") for need in recipe.needs if need.startswith("context:")]
         context: dict[str, Any] = {name: torch.randint(vocab_size, leading, device=device) for name in names}
@@ -83,7 +101,7 @@ class HeadContract:
         hidden = torch.randn(*leading, D, device=device, dtype=dtype, requires_grad=True)
         return hidden, torch.randint(V, leading, device=device)
 
-    def loss(self, head: Head, hidden: Tensor, target: Tensor, recipe: Recipe, seed: int = 1, **options: Any) -> Tensor:
+    def loss(self, head: Head, hidden: Tensor, target: Tensor, recipe: Method, seed: int = 1, **options: Any) -> Tensor:
         options.setdefault("context", self.context(recipe, tuple(hidden.shape[:-1]), hidden.device.type))
         options.setdefault("generator", torch.Generator(device=hidden.device).manual_seed(seed))
         learned = {name: value.clone() for name, value in head.objective.state_dict().items()}
@@ -93,7 +111,7 @@ class HeadContract:
 
     # --- as nn.CrossEntropyLoss does -------------------------------------------------------------------------------
 
-    def test_any_leading_dimensions(self, recipe: Recipe, device: str) -> None:
+    def test_any_leading_dimensions(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device)
         hidden, target = self.batch(2, 3, device=device)
         context = self.context(recipe, (2, 3), device)
@@ -107,7 +125,7 @@ class HeadContract:
         single = head.eval()(hidden[0, 0], target[0, 0])
         torch.testing.assert_close(single, head(hidden, target, reduction="none")[0, 0])
 
-    def test_reductions_agree(self, recipe: Recipe, device: str) -> None:
+    def test_reductions_agree(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device)
         hidden, target = self.batch(11, device=device)
         context = self.context(recipe, (11,), device)
@@ -118,7 +136,7 @@ class HeadContract:
         torch.testing.assert_close(total / 11, mean)
 
     @pytest.mark.parametrize("ignore_index", [-100, 3])
-    def test_ignored_targets_take_no_part(self, recipe: Recipe, device: str, ignore_index: int) -> None:
+    def test_ignored_targets_take_no_part(self, recipe: Method, device: str, ignore_index: int) -> None:
         head = self.build(recipe, device)
         hidden, target = self.batch(9, device=device)
         target[target == ignore_index] = 4
@@ -137,7 +155,7 @@ class HeadContract:
             head(hidden, target, ignore_index=ignore_index), head(hidden[kept], target[kept], ignore_index=ignore_index)
         )
 
-    def test_several_targets_share_an_example(self, recipe: Recipe, device: str) -> None:
+    def test_several_targets_share_an_example(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device)
         hidden, _ = self.batch(3, device=device)
         target = torch.tensor([[4, 7, 9], [1, -100, -100], [5, 2, -100]], device=device)
@@ -152,7 +170,7 @@ class HeadContract:
         torch.testing.assert_close(head(hidden, target, reduction="none"), expected)
         torch.testing.assert_close(head(hidden, target), expected.mean())
 
-    def test_nothing_to_learn_from(self, recipe: Recipe, device: str) -> None:
+    def test_nothing_to_learn_from(self, recipe: Method, device: str) -> None:
         """No examples, or none that count: the loss is 0, and so is every gradient."""
         head = self.build(recipe, device)
         hidden, target = self.batch(4, device=device)
@@ -169,7 +187,7 @@ class HeadContract:
         assert head.log_prob(hidden[:0]).shape == (0, V)
         assert head.log_prob(hidden[:0], target[:0]).shape == (0,)
 
-    def test_memory_layout_changes_nothing(self, recipe: Recipe, device: str) -> None:
+    def test_memory_layout_changes_nothing(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device)
         hidden = torch.randn(D, 6, 2, device=device, dtype=torch.float64).permute(2, 1, 0)
         target = torch.randint(V, (6, 2), device=device).T
@@ -186,7 +204,7 @@ class HeadContract:
     # --- numbers ---------------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-    def test_dtypes(self, recipe: Recipe, device: str, dtype: torch.dtype) -> None:
+    def test_dtypes(self, recipe: Method, device: str, dtype: torch.dtype) -> None:
         precise = self.build(recipe, device)
         head = copy.deepcopy(precise).to(dtype)
         hidden, target = self.batch(16, device=device)
@@ -210,7 +228,7 @@ class HeadContract:
         )
 
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-    def test_autocast(self, recipe: Recipe, device: str, dtype: torch.dtype) -> None:
+    def test_autocast(self, recipe: Method, device: str, dtype: torch.dtype) -> None:
         head = self.build(recipe, device, dtype=torch.float32)
         hidden, target = self.batch(16, device=device, dtype=torch.float32)
         context = self.context(recipe, (16,), device)
@@ -230,7 +248,7 @@ class HeadContract:
             assert head.eval()(hidden, target).sub(reference).abs() < 10
             assert head.topk(hidden, 2)[0].isfinite().all()
 
-    def test_probabilities_sum_to_one(self, recipe: Recipe, device: str) -> None:
+    def test_probabilities_sum_to_one(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device)
         hidden, target = self.batch(2, 3, device=device)
         log_prob = head.log_prob(hidden)
@@ -242,7 +260,7 @@ class HeadContract:
         torch.testing.assert_close(head.eval()(hidden, target, reduction="none"), -of_target)
 
     @pytest.mark.parametrize("vocab_size", [1, 2, 3])
-    def test_tiny_vocabularies(self, recipe: Recipe, device: str, vocab_size: int) -> None:
+    def test_tiny_vocabularies(self, recipe: Method, device: str, vocab_size: int) -> None:
         head = self.build(recipe, device, vocab_size=vocab_size)
         hidden = torch.randn(5, D, device=device, dtype=torch.float64, requires_grad=True)
         target = torch.randint(vocab_size, (5,), device=device)
@@ -258,7 +276,7 @@ class HeadContract:
         assert word_ids.sort(dim=1).values.equal(torch.arange(vocab_size, device=device).expand(5, -1))
         assert (head.sample(hidden) < vocab_size).all()
 
-    def test_learns(self, recipe: Recipe, device: str) -> None:
+    def test_learns(self, recipe: Method, device: str) -> None:
         """Plain SGD on the training loss brings the exact loss down."""
         head = recipe(D, zipf_words(V)).to(device)
         words = torch.randn(V, D, device=device)
@@ -277,7 +295,7 @@ class HeadContract:
     # --- queries ---------------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("k", [1, 5, V])
-    def test_topk_is_brute_force(self, recipe: Recipe, device: str, k: int) -> None:
+    def test_topk_is_brute_force(self, recipe: Method, device: str, k: int) -> None:
         head = self.build(recipe, device)
         hidden, _ = self.batch(3, 4, device=device)
         expected = head.log_prob(hidden).topk(k, dim=-1)
@@ -285,7 +303,7 @@ class HeadContract:
         assert word_ids.equal(expected.indices)
         torch.testing.assert_close(log_prob, expected.values)
 
-    def test_samples_follow_the_distribution(self, recipe: Recipe, device: str) -> None:
+    def test_samples_follow_the_distribution(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device)
         hidden, _ = self.batch(1, device=device)
         draws = 20_000
@@ -303,14 +321,14 @@ class HeadContract:
 
     # --- life of a module ------------------------------------------------------------------------------------------
 
-    def test_state_dict_round_trip(self, recipe: Recipe, device: str) -> None:
+    def test_state_dict_round_trip(self, recipe: Method, device: str) -> None:
         head, other = self.build(recipe, device), self.build(recipe, device)
         hidden, _ = self.batch(4, device=device)
         assert not torch.allclose(head.log_prob(hidden), other.log_prob(hidden))
         other.load_state_dict(head.state_dict())
         torch.testing.assert_close(head.log_prob(hidden), other.log_prob(hidden))
 
-    def test_deepcopy_is_independent(self, recipe: Recipe, device: str) -> None:
+    def test_deepcopy_is_independent(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device)
         hidden, target = self.batch(4, device=device)
         twin = copy.deepcopy(head)
@@ -321,7 +339,7 @@ class HeadContract:
         self.loss(twin, hidden, target, recipe).backward()
         assert all(parameter.grad is None for parameter in head.parameters())
 
-    def test_noise_is_reproducible(self, recipe: Recipe, device: str) -> None:
+    def test_noise_is_reproducible(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device)
         hidden, target = self.batch(12, device=device)
         context = self.context(recipe, (12,), device)
@@ -347,7 +365,7 @@ class HeadContract:
     @pytest.mark.filterwarnings(
         "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"
     )  # PyTorch's own
-    def test_compiled_model_computes_the_same(self, recipe: Recipe, device: str) -> None:
+    def test_compiled_model_computes_the_same(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device, dtype=torch.float32)
         encoder = nn.Linear(D, D).to(device)
         hidden, target = self.batch(6, device=device, dtype=torch.float32)
@@ -373,7 +391,7 @@ class HeadContract:
         for mine, theirs in zip(step(torch.compile(model, backend="aot_eager")), plain, strict=True):
             torch.testing.assert_close(mine, theirs)
 
-    def test_diagnosis(self, recipe: Recipe, device: str) -> None:
+    def test_diagnosis(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device)
         hidden, target = self.batch(8, device=device)
         figures = head.diagnose(hidden, target, context=self.context(recipe, (8,), device))
@@ -384,7 +402,7 @@ class HeadContract:
 
     # --- bad input -------------------------------------------------------------------------------------------------
 
-    def test_bad_input_is_refused_in_words(self, recipe: Recipe, device: str) -> None:
+    def test_bad_input_is_refused_in_words(self, recipe: Method, device: str) -> None:
         head = self.build(recipe, device)
         hidden, target = self.batch(2, 3, device=device)
         hidden = hidden.detach()

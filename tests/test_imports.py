@@ -35,7 +35,8 @@ _WITH_TORCH = {
     "eager": set(),
     "examples": {"output", "proposal", *_BELOW_HEAD},
     "head": {"eager", "examples", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
-    "recipes": {"head", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
+    "methods": {"head", "output", "objective", "proposal", *_BELOW_HEAD},
+    "recipes": {"methods"},
     "search": _BELOW_HEAD,
     "encoder": {"characters", "embedding", *_BELOW_HEAD},
 }

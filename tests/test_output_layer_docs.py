@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from page_programs import DOCS, run_programs
-from vastmax.recipes import RECIPES
+from vastmax.methods import RECIPES
 
 
 @pytest.mark.parametrize(

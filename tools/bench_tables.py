@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from method_tables import fixed_ngrams, measured
+from method_tables import REGISTRY_TABLES, fixed_ngrams, measured
 from paper_tables import TABLES as PAPER_TABLES
 from rate_tables import TABLES as RATE_TABLES
 
@@ -179,6 +179,8 @@ def with_tables(text: str) -> str:
     """Return the text with every marked table written anew from its record."""
 
     def table(match: re.Match[str]) -> str:
+        if match["name"] in REGISTRY_TABLES:
+            return f"{match[1]}{REGISTRY_TABLES[match['name']]()}\n{match[4]}"
         record = json.loads((RECORDS / f"{match['name']}.json").read_text())
         of = () if match["of"] is None else (match["of"],)
         return f"{match[1]}{TABLES[match['name']](record, *of)}\n{match[4]}"

@@ -1,4 +1,4 @@
-"""The tables of docs/concepts/methods/ that come from benchmarks/records/; tools/bench_tables.py puts them in place."""
+"""The tables of docs/concepts/methods/, of the registry and of records; tools/bench_tables.py puts them in place."""
 
 from __future__ import annotations
 
@@ -7,12 +7,41 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vastmax.methods import RECIPES
+
 RECORDS = Path(__file__).resolve().parents[1] / "benchmarks" / "records"
 
 
 def measured(record: dict[str, Any], recipe: str) -> str:
     """What a step of a recipe cost here, from `output_layers` and the records beside it."""
     return MEASURED[recipe](record)
+
+
+def recipes_table(record: object = None) -> str:
+    """One row per method of the registry, linked to its page."""
+    rows = [f"| [`{name}`]({name}.md) | {method.summary} | {method.source} |" for name, method in RECIPES.items()]
+    return "\n".join(["| recipe | what it is | source |", "|---|---|---|", *rows])
+
+
+def published_table(record: object = None) -> str:
+    """What the literature claims of each method of the registry."""
+    names = (
+        "method", "Chen et al. 2015", "own paper", "cheaper training step", "cheaper to score a given word",
+        "cheaper to find the best word", "small V", "large V", "parameters",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    for name, method in RECIPES.items():
+        row = method.published
+        cells = (
+            row.speed_up_chen, row.speed_up_paper, row.cheaper_training, row.cheaper_scoring, row.cheaper_search,
+            row.small_vocabulary, row.large_vocabulary, row.parameters,
+        )  # fmt: skip
+        lines.append(f"| [{method.title}]({name}.md) | {' | '.join(cell or '–' for cell in cells)} |")
+    return "\n".join(lines)
+
+
+REGISTRY_TABLES = {"recipes": recipes_table, "published": published_table}
+"""Tables that come from `vastmax.methods`, not from a record."""
 
 
 def _group(record: dict[str, Any], group: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vastmax.embedding import WordVectors, train_embeddings
     from vastmax.head import Head
-    from vastmax.recipes import RECIPES
+    from vastmax.methods import RECIPES
     from vastmax.text import Corpus, Vocabulary
     from vastmax.word_model import train_word_model
 
@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Corpus": "vastmax.text",
     "Head": "vastmax.head",
-    "RECIPES": "vastmax.recipes",
+    "RECIPES": "vastmax.methods",
     "Vocabulary": "vastmax.text",
     "WordVectors": "vastmax.embedding",
     "train_embeddings": "vastmax.embedding",

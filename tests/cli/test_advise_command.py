@@ -16,7 +16,7 @@ import pytest
 
 from vastmax.cli.advise import Purpose
 from vastmax.compare.advice import PURPOSES
-from vastmax.recipes import RECIPES
+from vastmax.methods import RECIPES
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 

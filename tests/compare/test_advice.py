@@ -17,19 +17,19 @@ import torch
 
 from vastmax.characters.convolution import DEFAULT_FILTERS, CharacterCNN
 from vastmax.compare.advice import DEVELOPMENT_MACHINE, PURPOSES, Advice, Machine, Measurement, Timing, Work, advise
-from vastmax.compare.advice import work as counted
-from vastmax.compare.advice.choice import LARGE_GAIN, SMALL_GAIN, choose
-from vastmax.compare.advice.costs import describe_bytes, predicted_costs
-from vastmax.compare.advice.quality import QUALITY
-from vastmax.compare.advice.words import Words, expected_distinct, tries_for
-from vastmax.compare.advice.work import METHOD_WORK, Setting
+from vastmax.compare.advice.choice import choose
+from vastmax.compare.advice.costs import predicted_costs
 from vastmax.distribution import huffman_expected_bits
 from vastmax.errors import InputError
 from vastmax.language_model import LanguageModelSettings
 from vastmax.language_model.optimizers import optimizers_for
+from vastmax.methods import RECIPES, cnn_softmax, parts
+from vastmax.methods.case import LARGE_GAIN, SMALL_GAIN, describe_bytes
+from vastmax.methods.target_sampling import DEFAULT_PARTITION_WORDS
+from vastmax.methods.words import Words, expected_distinct, tries_for
+from vastmax.methods.work import Setting
 from vastmax.output import native_exact
 from vastmax.proposal import Partition
-from vastmax.recipes import DEFAULT_NUM_SAMPLES, RECIPES, infrequent_normalisation
 from vastmax.text import Corpus, Vocabulary
 from vastmax.tree import frequency_classes
 
@@ -59,21 +59,13 @@ def words(corpus: Corpus) -> Words:
 # --- the work is that of the code ----------------------------------------------------------------------------------
 
 
-def test_every_recipe_has_a_cost_and_a_line_of_what_is_published() -> None:
-    assert list(METHOD_WORK) == list(RECIPES)
-    assert list(QUALITY) == list(RECIPES)
-
-
 def test_what_is_assumed_of_the_recipes_is_what_they_start_from() -> None:
-    fraction = inspect.signature(infrequent_normalisation).parameters["fraction"].default
     symbol_size = inspect.signature(CharacterCNN).parameters["symbol_size"].default
-    assert counted.DEFAULT_NOISE_WORDS == DEFAULT_NUM_SAMPLES
-    assert LanguageModelSettings().partition_size == counted.DEFAULT_PARTITION_WORDS
-    assert fraction == counted.NORMALISED_FRACTION
-    assert sum(DEFAULT_FILTERS.values()) == counted._FILTERS
-    assert sum(width * number for width, number in DEFAULT_FILTERS.items()) == counted._PATTERN_SYMBOLS
-    assert symbol_size == counted._SYMBOL
-    assert native_exact._FEWEST_EXAMPLES == counted._FEW_EXAMPLES
+    assert LanguageModelSettings().partition_size == DEFAULT_PARTITION_WORDS
+    assert sum(DEFAULT_FILTERS.values()) == cnn_softmax.FILTERS
+    assert sum(width * number for width, number in DEFAULT_FILTERS.items()) == cnn_softmax.PATTERN_SYMBOLS
+    assert symbol_size == cnn_softmax.SYMBOL_SIZE
+    assert native_exact._FEWEST_EXAMPLES == parts.FEW_EXAMPLES
 
 
 @pytest.mark.parametrize("method", list(RECIPES))
@@ -81,7 +73,7 @@ def test_parameters_state_and_gradient_are_counted_as_they_are(method: str, corp
     torch.manual_seed(0)
     needs = RECIPES[method].needs
     head = RECIPES[method](D, corpus if "corpus" in needs else corpus.vocabulary)
-    work = METHOD_WORK[method](Setting(words, D, N))
+    work = RECIPES[method].work(Setting(words, D, N))
     parameters = list(head.output.parameters())
     assert work.parameters == sum(parameter.numel() for parameter in parameters)
     optimizers = [optimizer for optimizer, _ in optimizers_for(head, LanguageModelSettings(table_rate=1e-9))]
@@ -184,7 +176,7 @@ def test_the_record_is_foreseen_by_the_work_that_is_counted_now(data_folder: Pat
         kept = vocabulary.truncate(max_size=V)
         words = Words(kept.counts, kept.words)
         for step in case["steps"]:
-            work = METHOD_WORK[step["method"]](Setting(words, D, step["examples"])).train
+            work = RECIPES[step["method"]].work(Setting(words, D, step["examples"])).train
             recorded = list(record["predicted_over_timed"][step["method"]].values())[number]
             assert DEVELOPMENT_MACHINE.seconds(work) / step["seconds"] == pytest.approx(recorded, rel=0.02)
 
@@ -207,7 +199,7 @@ def test_steps_of_another_record_are_foreseen_too() -> None:
     off = {}
     for group, case, method, vocab_size in cases:
         timed = groups[group]["cases"][case]["cpu_seconds"]["median"]
-        step = METHOD_WORK[method](Setting(words[vocab_size], 256, 1024)).train
+        step = RECIPES[method].work(Setting(words[vocab_size], 256, 1024)).train
         off[case] = math.exp(abs(math.log(DEVELOPMENT_MACHINE.seconds(step) / timed)))
     assert max(off.values()) < 2, off
     assert sum(factor <= 1.5 for factor in off.values()) >= 7, off
@@ -287,7 +279,7 @@ def test_counts_vocabulary_and_corpus_give_the_same(corpus: Corpus) -> None:
     by_counts = advise(torch.from_numpy(corpus.vocabulary.counts.copy()), hidden_size=D)
     assert by_counts.cost("nce") == by_corpus.cost("nce")
     assert by_counts.cost("char-lstm") != by_corpus.cost("char-lstm")  # letters were assumed, and a note says so
-    assert any("letters a word were assumed" in note for note in by_counts.choice.notes)
+    assert any("letters per word were assumed" in note for note in by_counts.choice.notes)
 
 
 @pytest.mark.parametrize(

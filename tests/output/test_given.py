@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from contract import D, HeadContract, V
+from contract import D, HeadContract, V, own_method
 from vastmax.errors import InputError
 from vastmax.head import Head
+from vastmax.methods import Method
 from vastmax.objective import (
     NCE,
     CrossEntropy,
@@ -25,7 +26,6 @@ from vastmax.objective import (
 )
 from vastmax.output import Dense, Given
 from vastmax.proposal import InBatch, Uniform
-from vastmax.recipes import Recipe
 
 F64 = torch.float64
 
@@ -39,8 +39,8 @@ def given_head(hidden_size: int, words: Any) -> Head:
 
 class TestGivenKeepsTheContract(HeadContract):
     @pytest.fixture
-    def recipe(self) -> Recipe:
-        return Recipe("given", "", "", frozenset(), given_head)
+    def recipe(self) -> Method:
+        return own_method("given", given_head)
 
 
 def towers(*, cosine: bool, temperature: float = 0.3, sparse: bool = False) -> tuple[Given, nn.Linear]:

@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from contract import HeadContract
+from contract import HeadContract, own_method
 from reference_trees import log_probs
 from vastmax import tree
 from vastmax.head import Head
 from vastmax.kernels.targets import available_targets
+from vastmax.methods import Method
+from vastmax.methods.hierarchical_softmax import hierarchical_softmax
 from vastmax.output import several_leaves
 from vastmax.output.hierarchical import Hierarchical
-from vastmax.recipes import Recipe, hierarchical_softmax
 from vastmax.tree import Tree
 
 
@@ -177,5 +178,5 @@ class TestHead(HeadContract):
     """What every head must do, over a tree whose words have several leaves."""
 
     @pytest.fixture
-    def recipe(self) -> Recipe:
-        return Recipe("several leaves", "words with several leaves", "Mnih & Hinton 2008", frozenset(), overlapping)
+    def recipe(self) -> Method:
+        return own_method("several leaves", overlapping)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from vastmax.cli.output import print_heading, print_table, print_text
 from vastmax.compare.advice import Advice, Measurement, Reasoned
-from vastmax.compare.advice.costs import describe_bytes
+from vastmax.methods.case import describe_bytes
 
 
 def print_advice(advice: Advice) -> None:

@@ -143,8 +143,8 @@ def compare(
     from vastmax.language_model import LanguageModelSettings, ModelConfig
     from vastmax.language_model.options import parsed_options
     from vastmax.language_model.text import check_text_options, training_text
+    from vastmax.methods import RECIPES
     from vastmax.progress import console_progress
-    from vastmax.recipes import RECIPES
 
     if minutes_each is not None and epochs is not None:
         raise InputError("--minutes-each and --epochs are two budgets; give one of them")
@@ -272,7 +272,7 @@ def _names(methods: str) -> tuple[str, ...]:
 def _method_options(methods: Sequence[str], assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Options by method, from METHOD.NAME=VALUE."""
     from vastmax.language_model.options import parsed_options
-    from vastmax.recipes import RECIPES
+    from vastmax.methods import RECIPES
 
     by_method: dict[str, list[str]] = {}
     for assignment in assignments:

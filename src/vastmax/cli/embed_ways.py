@@ -57,7 +57,7 @@ class RecipeWay:
 
         require_torch(f"--objective {objective} (all but {', '.join(OBJECTIVES)})")
         from vastmax.language_model.options import parsed_options
-        from vastmax.recipes import RECIPES
+        from vastmax.methods import RECIPES
         from vastmax.word_model.checkpoint import WordModelCheckpoints
         from vastmax.word_model.settings import WordModelSettings, checked, trainable_recipes
 

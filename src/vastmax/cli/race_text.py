@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vastmax.cli.output import print_heading, print_json, print_table, print_text
-from vastmax.compare.literature import YARDSTICK
 from vastmax.compare.report import Recommendation, recommend
 from vastmax.compare.report.wording import NOTHING
 from vastmax.compare.results import MethodResult, Race
+from vastmax.methods.case import YARDSTICK
 from vastmax.progress import describe_seconds
 
 

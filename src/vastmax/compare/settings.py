@@ -13,9 +13,9 @@ from vastmax.encoder.registry import ENCODERS
 from vastmax.errors import InputError
 from vastmax.language_model.config import ModelConfig
 from vastmax.language_model.settings import LanguageModelSettings
-from vastmax.recipes import RECIPES
+from vastmax.methods import RECIPES
 
-DEFAULT_METHODS = ("softmax", "hierarchical-softmax", "two-level", "adaptive", "sampled-softmax", "nce")
+DEFAULT_METHODS = tuple(name for name, method in RECIPES.items() if method.in_default_race)
 """The yardstick, the exact methods and the sampled ones that a practitioner chooses between."""
 
 DEFAULT_MINUTES = 3.0

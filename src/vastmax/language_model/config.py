@@ -13,9 +13,9 @@ from vastmax.encoder.registry import ENCODERS
 from vastmax.errors import InputError
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.text import SENTENCE_END, EncodedText
+from vastmax.methods import RECIPES
 from vastmax.output.dense import Dense
 from vastmax.proposal.target_partition import PARTITION
-from vastmax.recipes import RECIPES
 from vastmax.text import Vocabulary
 
 _CONTEXTS = frozenset({"context:previous_word_id", f"context:{PARTITION}"})

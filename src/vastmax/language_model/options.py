@@ -65,7 +65,13 @@ def parsed_options(
 
 
 def _hints(build: Callable[..., Any]) -> dict[str, Any]:
-    return get_type_hints(build.__init__ if inspect.isclass(build) else build)
+    """Types of the keyword-only arguments; the others may name what is imported for type checking alone."""
+    function = build.__init__ if inspect.isclass(build) else build
+    options = {p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    annotated = types.SimpleNamespace(
+        __annotations__={name: hint for name, hint in function.__annotations__.items() if name in options}
+    )
+    return get_type_hints(annotated, globalns=function.__globals__)
 
 
 def _is_text(hint: Any) -> bool:

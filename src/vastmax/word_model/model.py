@@ -11,8 +11,8 @@ from vastmax.encoder.cbow import CBOW
 from vastmax.encoder.skip_gram import SkipGram
 from vastmax.encoder.word_encoder import WordEncoder
 from vastmax.head import Head
+from vastmax.methods import RECIPES
 from vastmax.output.dense import Dense
-from vastmax.recipes import RECIPES
 from vastmax.text import Vocabulary
 from vastmax.word_model.settings import CheckedWordModelSettings
 

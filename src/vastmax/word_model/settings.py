@@ -11,8 +11,8 @@ import torch
 
 from vastmax.embedding.settings import CheckedCommonSettings, CommonSettings, checked_common, one_of, real, whole
 from vastmax.errors import InputError
+from vastmax.methods import RECIPES
 from vastmax.proposal.target_partition import PARTITION
-from vastmax.recipes import RECIPES
 
 DEFAULT_ALPHA = 0.1
 """Of row-wise Adagrad, for every recipe: it brings steps of any size to this one."""

@@ -17,7 +17,7 @@ from vastmax.compare.report import report_from, write_report
 from vastmax.compare.report.page import page
 from vastmax.compare.results import MethodResult, Point, Race
 from vastmax.errors import InputError
-from vastmax.recipes import RECIPES
+from vastmax.methods import RECIPES
 
 VOID = {"meta", "link", "input", "br"}
 

@@ -110,8 +110,8 @@ def train(
     from vastmax.language_model.options import parsed_options
     from vastmax.language_model.run_folder import CONFIG, RunFolder
     from vastmax.language_model.text import check_text_options, training_text
+    from vastmax.methods import RECIPES
     from vastmax.progress import console_progress
-    from vastmax.recipes import RECIPES
 
     model = ModelConfig(encoder, method, hidden_size, tied=tied, seed=seed)
     kind = ENCODERS[encoder]

@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from vastmax.compare.advice.choice import PURPOSES, Choice, Purpose, choose
-from vastmax.compare.advice.costs import MethodCost, predicted_costs, with_timings
+from vastmax.compare.advice.choice import Choice, choose
+from vastmax.compare.advice.costs import predicted_costs, with_timings
 from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE, Machine
 from vastmax.compare.advice.measurement import Measurement
-from vastmax.compare.advice.quality import QUALITY
-from vastmax.compare.advice.words import Cut, Words
-from vastmax.compare.advice.work import METHOD_WORK, Setting
-from vastmax.compare.literature import PUBLISHED
 from vastmax.errors import InputError
+from vastmax.methods import RECIPES
+from vastmax.methods.case import PURPOSES, MethodCost, Purpose
+from vastmax.methods.words import Cut, Words
+from vastmax.methods.work import Setting
 from vastmax.progress import Progress, Silent
 from vastmax.text.facts import CorpusFacts
 
@@ -65,8 +65,12 @@ class Advice:
         """As plain data, with what has been published of each method beside its cost."""
         plain: dict[str, Any] = asdict(self)
         for cost in plain["costs"]:
-            method = cost["method"]
-            cost["published"] = {**asdict(QUALITY[method]), "speed": PUBLISHED[method].speed_ups}
+            published = RECIPES[cost["method"]].published
+            cost["published"] = {
+                "quality": published.quality,
+                "perplexities": published.perplexities,
+                "speed": published.speed_ups,
+            }
         if self.measurement is not None:
             plain["measurement"]["verdict"] = self.measurement.verdict()
         return plain
@@ -171,7 +175,7 @@ def _measured(
         setting.hidden_size,
         setting.batch_size,
         DEVELOPMENT_MACHINE,
-        methods=list(METHOD_WORK),
+        methods=list(RECIPES),
         budget_seconds=seconds,
         progress=progress,
     )

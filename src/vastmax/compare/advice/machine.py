@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from vastmax.compare.advice.work import Work
+from vastmax.methods.work import Work
 
 
 @dataclass(frozen=True)

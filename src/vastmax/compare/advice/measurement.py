@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from vastmax.compare.advice.costs import MethodCost
 from vastmax.compare.advice.machine import Machine
+from vastmax.methods.case import MethodCost
 
 NEAR = 1.5
 """A prediction within this factor is near enough to choose by: the methods lie factors of ten apart."""

@@ -14,16 +14,17 @@ import torch
 
 from vastmax.compare.advice.machine import Machine
 from vastmax.compare.advice.measurement import Timing
-from vastmax.compare.advice.words import Words
-from vastmax.compare.advice.work import DEFAULT_PARTITION_WORDS, METHOD_WORK, Setting
 from vastmax.distribution.counts import floored_counts
 from vastmax.head import Head
 from vastmax.language_model.optimizers import optimizers_for
 from vastmax.language_model.settings import LanguageModelSettings
+from vastmax.methods import RECIPES, Method
+from vastmax.methods.target_sampling import DEFAULT_PARTITION_WORDS
+from vastmax.methods.words import Words
+from vastmax.methods.work import Setting
 from vastmax.output.dense import Dense
 from vastmax.progress import Progress, Silent
 from vastmax.proposal.target_partition import Partition
-from vastmax.recipes import RECIPES
 
 MOST_STEPS = 15
 """Of one method: the median of as many is steady enough."""
@@ -75,7 +76,7 @@ def time_methods(
     progress.begin("timing each method's step", len(methods), "methods")
     # The long ones last: what the short ones leave of their share is theirs.
     by_length = sorted(
-        methods, key=lambda name: machine.seconds(METHOD_WORK[name](Setting(words, hidden_size, batch_size)).train)
+        methods, key=lambda name: machine.seconds(RECIPES[name].work(Setting(words, hidden_size, batch_size)).train)
     )
     for position, name in enumerate(by_length):
         progress.update(position, method=name)
@@ -90,7 +91,7 @@ def _time_method(bench: _Bench, name: str, batch_size: int, machine: Machine, sh
     lacking = bench.lacks(name)
     if lacking is not None:
         return Timing(name, left_out=lacking)
-    whole = METHOD_WORK[name](Setting(bench.words, bench.hidden_size, batch_size))
+    whole = RECIPES[name].work(Setting(bench.words, bench.hidden_size, batch_size))
     free = _free_bytes()
     if free is not None and whole.training_bytes > _SHARE_OF_MEMORY * free:
         return Timing(
@@ -112,7 +113,7 @@ def _time_method(bench: _Bench, name: str, batch_size: int, machine: Machine, sh
 
 
 def _train_seconds(bench: _Bench, name: str, examples: int, machine: Machine) -> float:
-    return machine.seconds(METHOD_WORK[name](Setting(bench.words, bench.hidden_size, examples)).train)
+    return machine.seconds(RECIPES[name].work(Setting(bench.words, bench.hidden_size, examples)).train)
 
 
 def _step_seconds(bench: _Bench, head: Head, name: str, examples: int, *, until: float) -> list[float]:
@@ -160,21 +161,23 @@ class _Bench:
 
     def head(self, name: str) -> Head:
         """The recipe's head. Layers that are a plain table share one: to fill it anew each time takes seconds."""
-        recipe = RECIPES[name]
+        method = RECIPES[name]
         source = self.source
         if hasattr(source, "vocabulary"):
-            source = _FewTokens(source) if "corpus" in recipe.needs else source.vocabulary
-        if "words" in recipe.needs:
+            source = _FewTokens(source) if "corpus" in method.needs else source.vocabulary
+        if method.dense:
+            return self._over_shared_table(method, source)
+        if "words" in method.needs:
             self._dense = None  # its memory is free for others; it comes before none of the sampled ones in time
-        if "words" not in recipe.needs:
-            narrow = _narrow(recipe, source)
-            if narrow is not None:
-                self._dense = self._dense or Dense(self.hidden_size, self.words.vocab_size)
-                with torch.no_grad():  # how much noise importance sampling draws depends on them
-                    self._dense.get_parameter("bias").copy_(narrow.output.get_parameter("bias"))
-                return Head(self._dense, narrow.objective)
         gc.collect()
-        return recipe(self.hidden_size, source)
+        return method(self.hidden_size, source)
+
+    def _over_shared_table(self, method: Method, source: Any) -> Head:
+        narrow = method(1, source)  # its objective serves any width
+        self._dense = self._dense or Dense(self.hidden_size, self.words.vocab_size)
+        with torch.no_grad():  # how much noise importance sampling draws depends on them
+            self._dense.get_parameter("bias").copy_(narrow.output.get_parameter("bias"))
+        return Head(self._dense, narrow.objective)
 
     def batches(self, name: str, examples: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, dict[str, Any] | None]]:
         """Hidden vectors, targets from the counts, and the context that the recipe needs."""
@@ -217,14 +220,6 @@ class _FewTokens:
             seen += len(ids)
             if seen >= _MOST_PAIRS:
                 return
-
-
-def _narrow(recipe: Any, source: Any) -> Head | None:
-    """The recipe's head at a width of 1, if its layer is a plain table: its objective serves any width."""
-    if recipe.name in ("adaptive", "differentiated", "hierarchical-softmax", "two-level"):
-        return None
-    head: Head = recipe(1, source)
-    return head if type(head.output) is Dense else None
 
 
 def _free_bytes() -> int | None:

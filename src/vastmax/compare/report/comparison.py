@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from vastmax.compare.literature import YARDSTICK
 from vastmax.compare.results import MethodResult, Race
 from vastmax.distribution.entropy import perplexity_from_nats
+from vastmax.methods.case import YARDSTICK
 
 DEVIATION_NATS = 2.5
 """Of −log p between the words of a text, for how far a perplexity may be off: 1.9 to 2.5 in four models of one text."""

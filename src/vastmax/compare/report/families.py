@@ -1,48 +1,39 @@
-"""How methods look in charts: a colour a family, a stroke and a mark a member, so that colour alone never decides."""
+"""How methods look in charts: a color per family, a stroke and a mark per member, so that color alone never decides."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+from vastmax.methods import FAMILIES, RECIPES
+
 Mark = Literal["circle", "square", "triangle", "diamond"]
 
 
 @dataclass(frozen=True)
-class Family:
-    """Methods that share an idea.
-
-    Attributes:
-        name: of the idea.
-        light: colour on white paper; readable as text there.
-        dark: colour on dark paper.
-        members: names in `RECIPES`, the best known first.
-    """
+class Ink:
+    """The color of a family: `light` on white paper, readable as text there, `dark` on dark paper."""
 
     name: str
     light: str
     dark: str
-    members: tuple[str, ...]
 
 
-FAMILIES: tuple[Family, ...] = (
-    # Colours found by a search for those that are farthest apart to every eye; see the test.
-    Family("all words", "#1f1b2e", "#f4f1fa", ("softmax",)),
-    Family("paths in a tree", "#135e9f", "#6f99fc", ("hierarchical-softmax", "two-level")),
-    Family("narrow vectors for rare words", "#02836d", "#45e6a0", ("adaptive", "differentiated")),
-    Family(
-        "a sum over samples",
-        "#ac594d",
-        "#d09150",
-        ("sampled-softmax", "target-sampling", "importance-sampling", "adaptive-importance-sampling"),
-    ),
-    Family("words told from noise", "#672a6d", "#e84694", ("nce", "negative-sampling")),
-    Family("log Z held near 0", "#7a5900", "#fcd01d", ("self-normalised", "infrequent-normalisation")),
-    Family("words from their letters", "#4f5247", "#b6b4b2", ("cnn-softmax", "char-lstm")),
-)
+_COLOURS = {
+    # Found by a search for those that are farthest apart to every eye; see the test.
+    "all words": ("#1f1b2e", "#f4f1fa"),
+    "paths in a tree": ("#135e9f", "#6f99fc"),
+    "narrow vectors for rare words": ("#02836d", "#45e6a0"),
+    "a sum over samples": ("#ac594d", "#d09150"),
+    "words told from noise": ("#672a6d", "#e84694"),
+    "log Z held near 0": ("#7a5900", "#fcd01d"),
+    "words from their letters": ("#4f5247", "#b6b4b2"),
+}
+INKS: tuple[Ink, ...] = tuple(Ink(family, *_COLOURS[family]) for family in FAMILIES)
+"""In the order of `FAMILIES`."""
 
-OTHER = Family("others", "#4b5a70", "#9fb0c8", ())
-"""Where methods go that no family names: recipes of one's own."""
+OTHER = Ink("others", "#4b5a70", "#9fb0c8")
+"""For methods of a race that are no longer known here."""
 
 MARKS: tuple[Mark, ...] = ("circle", "square", "triangle", "diamond")
 DASHES: tuple[tuple[int, ...], ...] = ((), (7, 3), (2, 3), (9, 3, 2, 3))
@@ -51,22 +42,23 @@ DASHES: tuple[tuple[int, ...], ...] = ((), (7, 3), (2, 3), (9, 3, 2, 3))
 
 @dataclass(frozen=True)
 class Look:
-    """Of one method: `family` counts `FAMILIES`, and `OTHER` after them."""
+    """How one method is drawn: `family` counts `FAMILIES`, and `OTHER` after them."""
 
     family: int
     mark: Mark
     dash: tuple[int, ...]
 
     def colour(self, *, dark: bool = False) -> str:
-        """Of its family."""
-        family = (*FAMILIES, OTHER)[self.family]
-        return family.dark if dark else family.light
+        """Return the color of its family."""
+        ink = (*INKS, OTHER)[self.family]
+        return ink.dark if dark else ink.light
 
 
 def looks_of(methods: list[str]) -> dict[str, Look]:
-    """How each method is drawn; a method of a family looks the same in every report."""
+    """Return how each method is drawn; a method of a family looks the same in every report."""
+    members = {family: [name for name, method in RECIPES.items() if method.family == family] for family in FAMILIES}
     looks, others = {}, 0
-    places = {name: (family, member) for family, of in enumerate(FAMILIES) for member, name in enumerate(of.members)}
+    places = {name: (family, member) for family, of in enumerate(FAMILIES) for member, name in enumerate(members[of])}
     for name in methods:
         if name not in places:
             places[name] = (len(FAMILIES), others)

@@ -8,11 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vastmax.compare.literature import CAVEAT, CITATION
 from vastmax.compare.report.comparison import Comparison
-from vastmax.compare.report.families import FAMILIES, OTHER, looks_of
+from vastmax.compare.report.families import INKS, OTHER, looks_of
 from vastmax.compare.report.recommendation import Recommendation, recommend
 from vastmax.compare.report.tables import (
+    CAVEAT,
+    CITATION,
     facts_list,
     literature_table,
     measured_table,
@@ -71,8 +72,8 @@ def _colours() -> str:
     """Of the families of methods, in both lights."""
 
     def rules(attribute: str) -> str:
-        pairs = enumerate((*FAMILIES, OTHER))
-        return "\n".join(f".family-{place} {{ --colour: {getattr(family, attribute)}; }}" for place, family in pairs)
+        pairs = enumerate((*INKS, OTHER))
+        return "\n".join(f".family-{place} {{ --colour: {getattr(ink, attribute)}; }}" for place, ink in pairs)
 
     dark = rules("dark")
     return f"{rules('light')}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"

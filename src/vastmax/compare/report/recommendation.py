@@ -6,35 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vastmax.compare.literature import PUBLISHED, YARDSTICK
 from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.warnings import warnings_of
 from vastmax.compare.report.wording import band_name, digits, listed, percent, ratio, seconds
 from vastmax.compare.results import Band, MethodResult, Race
 from vastmax.distribution.entropy import perplexity_from_nats
-
-SIMPLEST_FIRST = (
-    YARDSTICK,
-    # Exact, and nothing to choose but a tree or cut-offs, which are chosen by the counts.
-    "two-level",
-    "hierarchical-softmax",
-    "adaptive",
-    "differentiated",
-    # Exact, but for a penalty.
-    "self-normalised",
-    # Approximations: with few choices of one's own, then with more.
-    "sampled-softmax",
-    "nce",
-    "infrequent-normalisation",
-    "target-sampling",
-    "importance-sampling",
-    "adaptive-importance-sampling",
-    "negative-sampling",
-    # Networks of their own inside the output layer.
-    "cnn-softmax",
-    "char-lstm",
-)
-"""Which of two methods that are alike in perplexity is to be taken: the exact one, then the one with less to tune."""
+from vastmax.methods import RECIPES, Published
 
 SMALL_VOCABULARY = 5_000
 """Below it the products of the softmax are too small to be what training costs."""
@@ -50,9 +27,6 @@ ALIKE_IN_SIZE = 1.05
 RARE_WORDS_PRICE = 1.10
 """How much worse than the softmax rare words must be predicted to be worth a sentence."""
 _BAND_WORDS = 200  # a band with fewer words of the validation text says nothing
-
-_RAW_SCORES = frozenset({"nce", "self-normalised", "infrequent-normalisation"})
-"""Flat layers, of which a word's score is cheap if it may stand for log p."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +71,7 @@ def recommend(race: Race) -> Recommendation:
     1. Only methods that finished, whose probabilities sum to 1 and whose perplexity is a number are compared, each
        after the training time that all of them had (`Comparison.equal_seconds`).
     2. Perplexities within 2 %, or within twice the standard error of a difference if that is more, are tied; of tied
-       methods the first of `SIMPLEST_FIRST` wins.
+       methods the one with the lowest `Method.complexity` wins.
     3. With fewer than `SMALL_VOCABULARY` words the softmax wins, unless another's perplexity is lower by more than
        10 %.
     4. By purpose, the lowest perplexity (ties as above) of all, and of those that the literature calls cheaper to
@@ -171,8 +145,18 @@ def _best(comparison: Comparison, among: Sequence[MethodResult]) -> MethodResult
     return min(tied, key=lambda method: (_rank(method), comparison.nats(method)))
 
 
+_MOST_COMPLEX = 1_000
+
+
+def _published(method: MethodResult) -> Published:
+    """What the literature says; nothing of methods of one's own."""
+    return RECIPES[method.method].published if method.method in RECIPES else Published()
+
+
 def _rank(method: MethodResult) -> int:
-    return SIMPLEST_FIRST.index(method.method) if method.method in SIMPLEST_FIRST else len(SIMPLEST_FIRST)
+    """The exact method comes first, then the one with less to tune; methods of one's own come last."""
+    known = RECIPES.get(method.method)
+    return _MOST_COMPLEX if known is None else known.complexity
 
 
 def _why_best(comparison: Comparison, best: MethodResult) -> str:
@@ -214,10 +198,10 @@ def _speed(comparison: Comparison, chosen: MethodResult) -> list[str]:
 def _prices(comparison: Comparison, chosen: MethodResult) -> list[str]:
     """What the choice costs, so that nobody finds out later."""
     told = []
-    softmax, published = comparison.yardstick, PUBLISHED.get(chosen.method)
-    if published is not None and published.cheaper_scoring == "no" and chosen is not softmax:
+    softmax, published = comparison.yardstick, _published(chosen)
+    if published.cheaper_scoring == "no" and chosen is not softmax:
         told.append("It is cheaper in training alone: at test time it costs what the softmax does.")
-    if published is not None and published.cheaper_search == "with search":
+    if published.cheaper_search == "with search":
         told.append("The most probable word is found fast by searching its tree, not by scoring all words.")
     if softmax is None or chosen is softmax:
         return told
@@ -275,18 +259,18 @@ def _of_those(comparison: Comparison, purpose: str, fits: Callable[[Comparison, 
 
 
 def _scores_cheaply(comparison: Comparison, method: MethodResult) -> bool:
-    published = PUBLISHED.get(method.method)
-    if published is None or published.cheaper_scoring not in ("yes", "if Z ≈ 1"):
+    published = _published(method)
+    if published.cheaper_scoring not in ("yes", "if Z ≈ 1"):
         return False
-    if method.method in _RAW_SCORES:
+    if RECIPES[method.method].self_normalising:
         return method.diagnostics.get("log_normaliser_mean_abs", math.inf) <= DRIFT_ACCEPTED
     faster = comparison.evaluation_speed_up(method)
     return faster is None or faster > 1
 
 
 def _searches_cheaply(comparison: Comparison, method: MethodResult) -> bool:
-    published = PUBLISHED.get(method.method)
-    return published is not None and published.cheaper_search in ("yes", "with search")
+    published = _published(method)
+    return published.cheaper_search in ("yes", "with search")
 
 
 def _smallest(comparison: Comparison) -> Choice:

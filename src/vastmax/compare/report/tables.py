@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vastmax.compare.literature import PUBLISHED, Published
 from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.wording import NOTHING, digits, percent, ratio, seconds, size
 from vastmax.compare.results import MethodResult
 from vastmax.distribution.entropy import perplexity_from_nats
+from vastmax.methods import RECIPES, Published
 
 NICE_LEADS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 """First digits of the perplexities that a table asks the time to."""
@@ -44,6 +44,19 @@ class Cell:
         """The element."""
         value = "" if self.value is None else f' data-value="{html.escape(str(self.value))}"'
         return f"<td{value}>{self.shown}</td>"
+
+
+CITATION = (
+    "Speed-ups in training over the plain softmax: those of one harness from Chen, Grangier & Auli, “Strategies for "
+    "training large vocabulary neural language models” (2015); beside them those of the papers named, each measured "
+    "in its own way, some of them by counting operations. For two-level, adaptive and sampled softmax they are "
+    "computed from the training times of Grave et al. (2017) on text8 and on Europarl in German. The table goes back "
+    "to Ruder, “On word embeddings, part 2: Approximating the softmax” (2016)."
+)
+CAVEAT = (
+    "All with a grain of salt: programs of several decades, machines and degrees of care; and a GPU helps the plain "
+    "softmax more than the others."
+)
 
 
 def name_cell(method: str, *, chosen: bool = False) -> str:
@@ -88,14 +101,14 @@ def literature_table(comparison: Comparison, chosen: str | None) -> str:
     )
     head = f'<tr><th rowspan="2" scope="col">method</th>{first}</tr><tr>{second}</tr>'
     by_name = {method.method: method for method in comparison.race.methods}
-    order = [name for name in PUBLISHED if name in by_name] + [name for name in by_name if name not in PUBLISHED]
+    order = [name for name in RECIPES if name in by_name] + [name for name in by_name if name not in RECIPES]
     softmax = comparison.yardstick
     rows = [_literature_row(comparison, by_name[name], softmax, name == chosen) for name in order]
     return _table("What the literature says, and what was measured here", head, rows, "literature")
 
 
 def _literature_row(comparison: Comparison, method: MethodResult, softmax: MethodResult | None, chosen: bool) -> str:
-    published = PUBLISHED.get(method.method, Published(method.method, method.method))
+    published = RECIPES[method.method].published if method.method in RECIPES else Published()
     own = html.escape(published.speed_up_paper or NOTHING)
     if published.speed_up_source:
         own += f" <small>{html.escape(published.speed_up_source)}</small>"

@@ -1,0 +1,106 @@
+"""Hierarchical softmax: a word is a path of decisions down a tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vastmax import tree as trees
+from vastmax.distribution.counts import counts_array
+from vastmax.methods.case import Case, capital
+from vastmax.methods.method import Method, Published, WhenToTake
+from vastmax.methods.parts import rows_in_play
+from vastmax.methods.words import expected_distinct
+from vastmax.methods.work import FLOAT_BYTES, MethodWork, Setting, Work
+
+if TYPE_CHECKING:
+    from vastmax.head import Head
+
+
+def hierarchical_softmax(hidden_size: int, vocabulary: Any, *, tree: trees.Tree | None = None) -> Head:
+    """Build Hierarchical over a tree, a Huffman tree unless another is given, × CrossEntropy."""
+    from vastmax.head import Head
+    from vastmax.objective.cross_entropy import CrossEntropy
+    from vastmax.output.hierarchical import Hierarchical
+
+    counts = counts_array(vocabulary)
+    over = trees.huffman(counts) if tree is None else tree
+    return Head(Hierarchical(hidden_size, over, counts=counts), CrossEntropy())
+
+
+def _work(setting: Setting) -> MethodWork:
+    V, D, N = setting.V, setting.hidden_size, setting.batch_size
+    masses = setting.words.node_masses
+    decisions = N * float(masses.sum())  # each example passes a node with the node's mass
+    touched = float(expected_distinct(masses, N).sum())
+    forward = Work(decisions * D, decisions, scattered_bytes=FLOAT_BYTES * decisions * D, operations=15.0)
+    step = Work(3 * decisions * D, decisions, FLOAT_BYTES * decisions * D, operations=60.0)
+    # A node is unfolded only if all below it together are likelier than the best word.
+    unfolded = N * float((masses >= setting.words.law.max()).sum())
+    search = Work(unfolded * D, unfolded, scattered_bytes=FLOAT_BYTES * unfolded * D, operations=15.0)
+    return MethodWork(
+        step + rows_in_play(touched, D),
+        forward,
+        search,
+        parameters=(V - 1) * (D + 1.0),
+        state=2.0 * (V - 1),
+        gradient=touched * (D + 1.0),
+        best_of_unigrams=True,
+    )
+
+
+def _avoid(case: Case) -> str | None:
+    if case.size != "small" or case.purpose == "vectors":
+        return None
+    return (
+        "for so few words its speed buys little, and it is the worst of all there except NCE: "
+        f"{METHOD.published.against_softmax()} (Chen 2015)"
+    )
+
+
+METHOD = Method(
+    name="hierarchical-softmax",
+    title="hierarchical softmax",
+    summary="a word is a path of binary decisions, the frequent ones short: the cheapest exact step at any V; "
+    "a model of its own, as good as its tree",
+    source="Morin & Bengio 2005; Mikolov et al. 2013",
+    family="paths in a tree",
+    family_rank=1,
+    build=hierarchical_softmax,
+    work=_work,
+    complexity=12,
+    in_default_race=True,
+    published=Published(
+        quality="poor for a small V, the best of all for a large one; as good as its tree: on APNews 151 with a random "
+        "tree, 127 with a clustered one, 112 with four overlapping ones, 117 without a tree (Mnih & Hinton 2008)",
+        cheaper_training="yes",
+        cheaper_scoring="yes",
+        cheaper_search="with search",
+        speed_up_chen="25×",
+        speed_up_paper="50–100×",
+        speed_up_source="as quoted by Ruder 2016",
+        small_vocabulary="very poor",
+        large_vocabulary="very good",
+        parameters="100 %",
+        perplexities=(138.2, 57.1, 85.2),
+    ),
+    take=WhenToTake(
+        rank={"train": (None, None, 3), "score": (None, 1, 1), "best-word": (None, None, 2), "vectors": (2, 2, 2)},
+        why=lambda case: (
+            f"{capital(case.faster('hierarchical-softmax'))}, exact, and {case.score_against('hierarchical-softmax')}. "
+            "It is another model, as good as its tree: `vastmax tree --kind clustered` makes better ones than by "
+            "frequency"
+        ),
+        why_for={
+            "best-word": lambda case: (
+                "The search goes down the tree best first and leaves out what cannot win: "
+                f"{case.best_against('hierarchical-softmax')} for a model no surer than the unigrams; "
+                f"{case.faster('hierarchical-softmax')}"
+            ),
+            "vectors": lambda case: (
+                "A pair costs the decisions on the path to its word, few for frequent ones, and no noise is drawn. "
+                "`vastmax embed --objective hierarchical-softmax`"
+            ),
+        },
+        avoid=_avoid,
+    ),
+)
