@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 
-import vastmax.methods as room
 from vastmax.errors import InputError
 from vastmax.methods.method import FAMILIES, Method
 
-RECIPES: dict[str, Method] = {}
+
+class UnknownRecipeError(InputError, KeyError):
+    """A name that `RECIPES` does not hold."""
+
+
+class _Recipes(dict[str, Method]):
+    def __missing__(self, name: object) -> Method:
+        spelled = str(name).lower().replace("_", "-").replace(" ", "-")
+        near = get_close_matches(spelled, self, n=1)
+        hint = f"did you mean {near[0]!r}? There are" if near else "expected one of"
+        raise UnknownRecipeError(f"no recipe is called {name!r}; {hint} {', '.join(sorted(self))}")
+
+
+RECIPES: dict[str, Method] = _Recipes()
 """All methods by name, by family; each is called as `RECIPES[name](hidden_size, vocabulary)`, or by its `build` with
 options."""
 
@@ -31,7 +45,8 @@ def register(method: Method) -> None:
     RECIPES.update((each.name, each) for each in in_order)
 
 
-for _module in iter_modules(room.__path__):
-    _found = getattr(import_module(f"{room.__name__}.{_module.name}"), "METHOD", None)
+_ROOM = __name__.rpartition(".")[0]
+for _module in iter_modules(sys.modules[_ROOM].__path__):
+    _found = getattr(import_module(f"{_ROOM}.{_module.name}"), "METHOD", None)
     if _found is not None:
         register(_found)

@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from vastmax.text.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    from vastmax.text.corpus import Corpus
-
 BLOCK_TOKENS = 1 << 20
 """Tokens mapped at a time; a longer sentence is read whole."""
 
 _BLOCK_SENTENCES = 1 << 16
+
+
+class TokenStream(Protocol):
+    """Sentences of ids that can be read in pieces: a `Corpus`, or a text in memory."""
+
+    vocabulary: Vocabulary
+    num_sentences: int
+
+    def read_ids(self, start: int, stop: int) -> npt.NDArray[np.int32]:
+        """Return the ids of tokens start … stop."""
+
+    def read_offsets(self, start: int, stop: int) -> npt.NDArray[np.int64]:
+        """Return the first tokens of sentences start … stop."""
 
 
 class EncodedView:
@@ -28,7 +38,7 @@ class EncodedView:
     which nothing is left.
     """
 
-    def __init__(self, corpus: Corpus, vocabulary: Vocabulary) -> None:
+    def __init__(self, corpus: TokenStream, vocabulary: Vocabulary) -> None:
         self.corpus = corpus
         self.vocabulary = vocabulary
         self.id_map: npt.NDArray[np.int32] = vocabulary.map_words(corpus.vocabulary.words)
