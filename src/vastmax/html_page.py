@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
+
+from vastmax.strict_json import json_text
 
 
 def filled(package: str, template: str, parts: Mapping[str, str]) -> str:
@@ -34,4 +35,4 @@ def json_in_html(value: Any) -> str:
     Raises:
         ValueError: a number that JSON has no letters for, such as infinity.
     """
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return json_text(value, ascii_only=True, compact=True).replace("<", "\\u003c")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vastmax.atomic import replacing
+from vastmax.strict_json import json_text
 
 _WIDEST_TEXT = 100
 """Columns of running text: longer lines are hard to read, whatever the terminal."""
@@ -44,7 +44,7 @@ def check_output_file(path: Path) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout. Numbers that are not finite have no place in JSON and become null."""
-    print(json.dumps(_finite(value), ensure_ascii=False, indent=2, allow_nan=False))
+    print(json_text(value, indent=2))
 
 
 def print_table(
@@ -92,13 +92,3 @@ def print_text(text: str, *, bullet: str = "") -> None:
             break_on_hyphens=False,
         )
     )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not (abs(value) < float("inf")):
-        return None
-    return value

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vastmax.arguments import MOST_SEED, MOST_SIZE, Whole, check_fields
 from vastmax.encoder.registry import ENCODERS
 from vastmax.errors import InputError
 from vastmax.language_model.model import LanguageModel
@@ -54,6 +55,7 @@ class ModelConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        check_fields(self, {"hidden_size": Whole(1, MOST_SIZE), "seed": Whole(0, MOST_SEED)})
         for what, name, known in (("encoder", self.encoder, ENCODERS), ("method", self.method, RECIPES)):
             if name not in known:
                 raise InputError(f"{what} is {name!r}; expected {', '.join(known)}")

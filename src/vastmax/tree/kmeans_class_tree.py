@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.arguments import MOST_EPOCHS, MOST_SEED, whole
 from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
 from vastmax.tree.clustered_tree import with_lacking_words
@@ -65,10 +66,8 @@ def kmeans_classes(
     >>> t.path(0).nodes == t.path(2).nodes != t.path(1).nodes == t.path(3).nodes
     True
     """
-    if iterations < 1:
-        raise InputError(f"iterations is {iterations}; expected at least 1")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; give 0 or more")
+    whole("iterations", iterations, 1, MOST_EPOCHS)
+    whole("seed", seed, 0, MOST_SEED)
     rows = word_rows(vectors, words, counts)
     n = len(rows.vectors)
     C = max(1, round(n**0.5)) if num_classes is None else num_classes
