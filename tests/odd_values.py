@@ -13,7 +13,8 @@ import typer.main
 from vastmax.cli.main import app
 
 ODD_VALUES = (
-    "0", "-1", "nan", "inf", "1e308", str(10**20), str(2**31), "", "abc", "missing/file", "\x00", "-inf", "1e-320", "\x1b[31m",
+    *("0", "-1", "nan", "inf", "-inf", "1e308", "1e-320", str(10**20), str(2**31)),
+    *("", "abc", "missing/file", "\x00", "\x1b[31m"),
 )  # fmt: skip
 
 LINES = {
@@ -48,7 +49,7 @@ LINES = {
     "lm next": "lm next run cat",
     "lm generate": "lm generate run --max-words 5",
 }  # fmt: skip
-"""Command lines that work; each parameter is tried in the first line of its command unless `ELSEWHERE` says otherwise."""
+"""Command lines that work; each parameter is tried in its command's own unless `ELSEWHERE` says otherwise."""
 
 ELSEWHERE = {
     "embed": {

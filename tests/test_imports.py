@@ -13,14 +13,15 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "vastmax"
 
 # Which rooms a room may import. Rooms that do not exist yet are listed too: their walls are part of the plan.
-_EVERYWHERE = {"arguments", "atomic", "errors", "html_page", "machine_memory", "progress", "strict_json"}
+_EVERYWHERE = {"arguments", "atomic", "errors", "html_page", "machine_memory", "printable", "progress", "strict_json"}
 _NO_TORCH = {
     "arguments": {"errors"},
     "atomic": {"errors"},
     "errors": set(),
     "html_page": {"strict_json"},
     "machine_memory": {"errors"},
-    "progress": set(),
+    "printable": set(),
+    "progress": {"printable"},
     "strict_json": {"errors"},
     "distribution": _EVERYWHERE,
     "kernels": {"distribution", *_EVERYWHERE},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import math
 import re
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vastmax.errors import InputError
@@ -86,6 +85,7 @@ def test_half_a_character_is_escaped() -> None:
     assert parse_json(text.encode(), "x") == {"file": "caf\udce9.txt", "word": "é"}
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text()
                     | st.floats(allow_nan=False, allow_infinity=False),
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30))  # fmt: skip
@@ -97,11 +97,9 @@ def test_what_is_written_is_read_back(value: Any) -> None:
 def test_nobody_goes_past_the_door() -> None:
     """json.loads and its kin stand in strict_json.py alone."""
     past = [
-        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        str(path.relative_to(PACKAGE))
         for path in sorted(PACKAGE.rglob("*.py"))
         if path.name != "strict_json.py"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        and re.fullmatch(r"json(\..*)?", getattr(node, "module", None) or node.names[0].name)
+        and re.search(r"^\s*(import json\b|from json\b)", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert past == []

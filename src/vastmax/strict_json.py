@@ -29,8 +29,14 @@ _LEAST_WHOLE, _GREATEST_WHOLE = -(1 << 63), (1 << 64) - 1
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]|[^"\[\]{}]++', re.DOTALL)
 
 
-def read_json(path: str | os.PathLike[str], *, longest_bytes: int = LONGEST_BYTES, fix: str = "") -> Any:
+def read_json(
+    path: str | os.PathLike[str], *, name: str | None = None, longest_bytes: int = LONGEST_BYTES, fix: str = ""
+) -> Any:
     """Return what the JSON file holds.
+
+    Args:
+        path: of the file.
+        name, longest_bytes, fix: as in `parse_json`; the name is the path unless told otherwise.
 
     Raises:
         InputError: it holds no JSON, or goes beyond what the module says; the file and the place in it are named.
@@ -38,7 +44,7 @@ def read_json(path: str | os.PathLike[str], *, longest_bytes: int = LONGEST_BYTE
     """
     with open(path, "rb") as file:
         data = file.read(longest_bytes + 1)
-    return parse_json(data, os.fspath(path), longest_bytes=longest_bytes, fix=fix)
+    return parse_json(data, name or os.fspath(path), longest_bytes=longest_bytes, fix=fix)
 
 
 def parse_json(data: bytes | str, name: str, *, longest_bytes: int = LONGEST_BYTES, fix: str = "") -> Any:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import odd_values
 import pytest
+import typer
 
+import odd_values
 import vastmax.text.builtin
 from vastmax.cli.main import run as run_command
 
@@ -43,7 +44,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, corpus_file: Path, vectors_
 
 
 @pytest.fixture
-def place(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def place(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An own folder to be in, with the inputs, and with a small text in the place of what Python carries."""
     for name in inputs.iterdir():
         (tmp_path / name.name).symlink_to(name)
@@ -52,7 +53,7 @@ def place(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr("sys.stdin", io.StringIO("the cat\n"))
     monkeypatch.setattr(vastmax.text.builtin, "python_documentation", _few_words)
     monkeypatch.setattr("vastmax.compare.race.run_race", _no_race)
-    yield tmp_path
+    return tmp_path
 
 
 def _few_words(*_: object, **__: object) -> Iterator[list[str]]:
@@ -62,7 +63,7 @@ def _few_words(*_: object, **__: object) -> Iterator[list[str]]:
 
 def _no_race(*_: object, **__: object) -> None:
     """All checks are passed, and the methods' processes, each of which would import PyTorch, are not started."""
-    raise SystemExit(0)
+    raise typer.Exit
 
 
 def check(invoke: Invoke, place: Path, case: odd_values.OddCase) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import typer
 
 from vastmax.errors import InputError
+from vastmax.printable import printable
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -64,7 +65,7 @@ def exit_code_of(command: Callable[[], int | None], *, debug: Callable[[], bool]
 
 def complain(message: str) -> None:
     """One line on stderr, whatever the message holds."""
-    print(f"vastmax: {' '.join(message.split())}", file=sys.stderr)
+    print(f"vastmax: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
 @contextmanager

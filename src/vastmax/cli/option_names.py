@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
 
+from vastmax.arguments import shown
 from vastmax.errors import InputError
 
 OTHERWISE = {
@@ -15,6 +18,8 @@ OTHERWISE = {
     "max_size": "max_final_vocab",
     "measure_seconds": "seconds",
     "minutes": "minutes_each",
+    "num_classes": "classes",
+    "num_sentences": "sentences",
     "num_streams": "streams",
     "save_minutes": "checkpoint_minutes",
     "trials": "tune",
@@ -27,11 +32,52 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
+        _check_letters(ctx)
         try:
             return super().invoke(ctx)
         except InputError as error:
             error.args = (as_typed(str(error), ctx), *error.args[1:])
             raise
+        except OSError as error:
+            option = next((name for name, path in _paths(ctx) if error.filename and path == str(error.filename)), None)
+            if option is None:
+                raise
+            raise InputError(f"{option} {error.filename}: {error.strerror or error}") from error
+
+
+def _check_letters(context: Any) -> None:
+    """Refuse what no file can be called and no word contain: the NUL character, and no name at all."""
+    for name, value in _given(context):
+        if "\0" in value:
+            raise InputError(f"{name} is {shown(value)}; expected text without NUL characters")
+    typed = context.obj or ()
+    if any(word == "" or (word.startswith("--") and word.endswith("=")) for word in typed):
+        for name, path in _paths(context):
+            if path == os.curdir:  # what pathlib makes of no name
+                raise InputError(f"{name} is ''; expected the name of a file or folder")
+
+
+def _given(context: Any) -> Iterator[tuple[str, str]]:
+    """The texts on the command line, each with its option or, for an argument, what the help calls it."""
+    return ((name, os.fspath(value)) for name, value in _values(context) if isinstance(value, str | os.PathLike))
+
+
+def _paths(context: Any) -> Iterator[tuple[str, str]]:
+    """Those that name files."""
+    return ((name, os.fspath(value)) for name, value in _values(context) if isinstance(value, os.PathLike))
+
+
+def _values(context: Any) -> Iterator[tuple[str, Any]]:
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name)
+        for each in value if isinstance(value, list | tuple) else [value]:
+            yield _typed_name(parameter), each
+
+
+def _typed_name(parameter: Any) -> str:
+    if not parameter.opts[0].startswith("-"):
+        return str(parameter.metavar or parameter.name.upper())
+    return str(next((option for option in parameter.opts if option.startswith("--")), parameter.opts[0]))
 
 
 def as_typed(message: str, context: typer.Context | Any) -> str:
@@ -41,7 +87,7 @@ def as_typed(message: str, context: typer.Context | Any) -> str:
     `name=0`, and wherever it stands if it is written with an underscore, as no word of English is.
     """
     options = {
-        parameter.name: parameter.opts[-1] if parameter.opts[-1].startswith("--") else parameter.opts[0]
+        parameter.name: _typed_name(parameter)
         for parameter in context.command.params
         if parameter.opts[0].startswith("-")
     }
@@ -50,6 +96,10 @@ def as_typed(message: str, context: typer.Context | Any) -> str:
         return message
     names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
     underscored = "|".join(name for name in names.split("|") if "_" in name)
+    for name, path in _paths(context):
+        if name.startswith("-") and message.startswith(path) and name not in message:
+            message = f"{name} {message}"
+            break
     for pattern in (
         rf"{_NOT_WITHIN}{_OF}(?P<name>{names})=(?P<quote>'?)(?P<value>[^\s']+)(?P=quote)",
         rf"{_CLAUSE}{_OF}(?P<name>{names})(?= (?:is|was) )",

@@ -71,7 +71,7 @@ class RaceFolder:
         """
         path = self.path / REPORT
         try:
-            data = read_json(path, fix="; run the comparison again")
+            data = read_json(path, name=f"{path} is damaged: it", fix="; run the comparison again")
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 f"{self.path} holds no race ({REPORT} is missing); give the folder that one was begun in"

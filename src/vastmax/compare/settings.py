@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
-
 from vastmax.arguments import MOST_THREADS, Number, Whole, check_fields
 from vastmax.encoder.registry import ENCODERS
 from vastmax.errors import InputError
@@ -22,7 +20,7 @@ DEFAULT_METHODS = ("softmax", "hierarchical-softmax", "two-level", "adaptive", "
 DEFAULT_MINUTES = 3.0
 """Each: enough to tell the methods apart on a text of some million words, and a race of them within half an hour."""
 
-_BOUNDS = {
+_BOUNDS: dict[str, Whole | Number] = {
     "trials": Whole(0, 1_000),
     "trial_share": Number(0.0, 1.0, above=True),
     "points": Whole(1, 10_000),
@@ -92,8 +90,7 @@ class RaceSettings:
         if self.training.patience is not None:
             raise InputError("patience would give methods budgets of their own; leave it out")
         # An encoder that cannot be built would fail every method, one after the other.
-        with torch.random.fork_rng(devices=[]):
-            ENCODERS[self.encoder](3, self.hidden_size, self.encoder_options)
+        ENCODERS[self.encoder].require_memory(3, self.hidden_size, self.encoder_options)
 
     @property
     def budget(self) -> str:

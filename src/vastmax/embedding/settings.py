@@ -11,6 +11,7 @@ from typing import Any
 from vastmax.arguments import MOST_EPOCHS, MOST_RATE, MOST_SEED, MOST_THREADS, one_of, real, whole
 from vastmax.errors import InputError
 from vastmax.kernels.cores import usable_cores
+from vastmax.machine_memory import require_memory
 from vastmax.text import read_word_list
 
 MODELS = ("skipgram", "cbow")
@@ -171,6 +172,15 @@ def checked_common(settings: CommonSettings, usual_alpha: float) -> CheckedCommo
         min_alpha=real("min_alpha", min_alpha, 0.0, alpha, why="at most alpha"),
         threads=whole("threads", threads, 1, MOST_THREADS),
         seed=whole("seed", settings.seed, 0, MOST_SEED),
+    )
+
+
+def require_memory_for_vectors(vocab_size: int, vector_size: int) -> None:
+    """Raise InputError unless there is memory for the two (V, D) matrices that are trained."""
+    require_memory(
+        2 * vocab_size * vector_size * 4,  # float32
+        f"vector_size {vector_size:,} for {vocab_size:,} words",
+        "lower vector_size, or give a max_final_vocab",
     )
 
 

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from vastmax.encoder.base import Encoder
 from vastmax.encoder.feed_forward import FeedForward
 from vastmax.encoder.log_bilinear import LogBilinear
 from vastmax.encoder.lstm import LSTM
 from vastmax.encoder.transformer import Transformer
+from vastmax.machine_memory import require_memory
 
 _NOT_OPTIONS = frozenset({"padding_id", "sparse_gradients"})  # of the text, and of what the word vectors are tied to
 
@@ -37,6 +40,21 @@ class EncoderKind:
         """The names of what may be chosen beside the sizes."""
         parameters = inspect.signature(self.build).parameters.values()
         return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY) - _NOT_OPTIONS
+
+    def require_memory(self, vocab_size: int, hidden_size: int, options: Mapping[str, Any] | None = None) -> None:
+        """Raise InputError if the encoder alone needs more memory than there is. Nothing is allocated for it.
+
+        Raises:
+            InputError: also where the encoder refuses a size or an option.
+        """
+        with torch.device("meta"):
+            encoder = self(vocab_size, hidden_size, options)
+        needed = sum(parameter.numel() * parameter.element_size() for parameter in encoder.parameters())
+        require_memory(
+            needed,
+            f"hidden_size {hidden_size:,} with the encoder {self.name!r} and {vocab_size:,} words",
+            "lower hidden_size, or give a max_final_vocab",
+        )
 
     def __call__(
         self,

@@ -83,6 +83,7 @@ class ModelConfig:
             InputError: options that the encoder or the method refuses, or words that cannot be tied.
         """
         recipe = RECIPES[self.method]
+        ENCODERS[self.encoder].require_memory(len(vocabulary), self.hidden_size, self.encoder_options)
         source: Any = vocabulary
         if "corpus" in recipe.needs:
             source = EncodedText(np.zeros(0, dtype=np.int32) if text is None else text, vocabulary)

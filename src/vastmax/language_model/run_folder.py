@@ -168,7 +168,7 @@ class RunFolder:
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
-        config = read_json(path, fix="; the run is damaged: train anew")
+        config = read_json(path, name=f"{path} is damaged: it", fix="; train anew")
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder} is not the folder of a run: it holds no {CONFIG}; see vastmax lm train") from None
     if not isinstance(config, dict) or config.get("format") != _FORMAT:

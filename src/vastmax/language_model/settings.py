@@ -22,7 +22,7 @@ from vastmax.errors import InputError
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
-_BOUNDS = {
+_BOUNDS: dict[str, Whole | Number] = {
     "epochs": Whole(1, MOST_EPOCHS),
     "minutes": Number(0.0, MOST_MINUTES, above=True, optional=True),
     "num_streams": Whole(1, MOST_SIZE),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.arguments import whole
+from vastmax.arguments import MOST_COUNT, whole
 from vastmax.atomic import replacing
 from vastmax.errors import InputError, UnknownWordError
 from vastmax.strict_json import json_text, parse_json
@@ -298,4 +298,6 @@ def _whole_numbers(counts: npt.ArrayLike) -> npt.NDArray[np.int64]:
     whole = array.astype(np.int64)
     if whole.min() < 0:
         raise InputError(f"the count of word {int(whole.argmin())} is {whole.min()}: counts are not negative")
+    if whole.sum(dtype=np.float64) >= 2.0**62 and sum(whole.tolist()) > MOST_COUNT:
+        raise InputError(f"the counts add up to {sum(whole.tolist())}: at most 2^63 − 1 words were expected in all")
     return whole
