@@ -119,6 +119,8 @@ def odd_cases() -> Iterator[OddCase]:
             line = ELSEWHERE.get(name, {}).get(parameter.name, name)
             option = None if argument else max((o for o in parameter.opts), key=lambda o: o in LINES[line].split())
             for value in ODD_VALUES:
+                if argument and value.startswith("-"):
+                    continue  # an option, to whoever reads the command line
                 yield OddCase(line, parameter.name, option, place, value)
             place += argument
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -30,6 +30,17 @@ OTHERWISE = {
 class Command(TyperCommand):
     """A command whose errors name `--min-count 5` where the library, which is called from Python, says min_count=5."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line; what is refused is named as it was typed."""
+        typed = list(args)  # what reads them takes them away
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            value = _typed_value(typed, error.param)
+            if value is not None and value not in error.message:
+                error.message = f"{shown(value)}: {error.message}"
+            raise
+
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
         _check_letters(ctx)
@@ -43,6 +54,18 @@ class Command(TyperCommand):
             if option is None:
                 raise
             raise InputError(f"{option} {error.filename}: {error.strerror or error}") from error
+
+
+def _typed_value(words: Sequence[str], parameter: Any) -> str | None:
+    """What stands behind the option on the command line, the last time; None: an argument, or nothing."""
+    found = None
+    for option in getattr(parameter, "opts", ()):
+        for word, following in zip(words, [*words[1:], None], strict=True):
+            if word == option:
+                found = following
+            elif word.startswith(f"{option}=") and option.startswith("--"):
+                found = word.removeprefix(f"{option}=")
+    return found
 
 
 def _check_letters(context: Any) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
+
 from vastmax.arguments import MOST_THREADS, Number, Whole, check_fields
 from vastmax.encoder.registry import ENCODERS
 from vastmax.errors import InputError
@@ -91,6 +93,8 @@ class RaceSettings:
             raise InputError("patience would give methods budgets of their own; leave it out")
         # An encoder that cannot be built would fail every method, one after the other.
         ENCODERS[self.encoder].require_memory(3, self.hidden_size, self.encoder_options)
+        with torch.random.fork_rng(devices=[]):
+            ENCODERS[self.encoder](3, self.hidden_size, self.encoder_options)
 
     @property
     def budget(self) -> str:

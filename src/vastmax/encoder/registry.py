@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from vastmax.encoder.base import Encoder
 from vastmax.encoder.feed_forward import FeedForward
 from vastmax.encoder.log_bilinear import LogBilinear
@@ -28,12 +26,14 @@ class EncoderKind:
         summary: one line: what it looks at, and when to take it.
         source: where it was published.
         build: the class, with the encoder's options as keyword arguments.
+        mixes: whether it has, at the least, a matrix from vectors of words to hidden vectors.
     """
 
     name: str
     summary: str
     source: str
     build: Callable[..., Encoder]
+    mixes: bool = True
 
     @property
     def options(self) -> frozenset[str]:
@@ -42,16 +42,11 @@ class EncoderKind:
         return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY) - _NOT_OPTIONS
 
     def require_memory(self, vocab_size: int, hidden_size: int, options: Mapping[str, Any] | None = None) -> None:
-        """Raise InputError if the encoder alone needs more memory than there is. Nothing is allocated for it.
-
-        Raises:
-            InputError: also where the encoder refuses a size or an option.
-        """
-        with torch.device("meta"):
-            encoder = self(vocab_size, hidden_size, options)
-        needed = sum(parameter.numel() * parameter.element_size() for parameter in encoder.parameters())
+        """Raise InputError if the encoder alone needs more memory than there is. Nothing is allocated for it."""
+        width = (options or {}).get("embedding_size") or hidden_size
+        least_numbers = vocab_size * width + (width * hidden_size if self.mixes else 0)
         require_memory(
-            needed,
+            4 * least_numbers,  # float32
             f"hidden_size {hidden_size:,} with the encoder {self.name!r} and {vocab_size:,} words",
             "lower hidden_size, or give a max_final_vocab",
         )
@@ -88,6 +83,7 @@ ENCODERS: dict[str, EncoderKind] = {
             "a weighted sum of the last words' vectors: the cheapest, so that the output layer is all there is to see",
             "Mnih & Teh 2012",
             LogBilinear,
+            mixes=False,
         ),
         EncoderKind(
             "feed-forward",

@@ -93,7 +93,7 @@ class Adaptive(Output):
     ) -> None:
         super().__init__()
         hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
-        div_value = real("div_value", div_value, 1.0, math.inf)
+        div_value = real("div_value", div_value, 1.0, float(MOST_SIZE))
         self.order = CountOrder(counts, device=device)
         self.hidden_size = hidden_size
         self.vocab_size = len(self.order)

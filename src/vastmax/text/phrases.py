@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vastmax.arguments import whole
 from vastmax.atomic import replacing
 from vastmax.errors import InputError
 from vastmax.kernels.phrases import Piece, count_pairs
@@ -219,8 +220,7 @@ def find_phrases(
         delimiter=delimiter,
         connectors=connectors,
     )
-    if memory_bytes < LEAST_MEMORY_BYTES:
-        raise InputError(f"memory_bytes is {memory_bytes}; expected at least {LEAST_MEMORY_BYTES}")
+    memory_bytes = whole("memory_bytes", memory_bytes, LEAST_MEMORY_BYTES, None)
     _require_corpus(corpus)
     progress = progress or Silent()
     found: list[list[Phrase]] = []

@@ -229,7 +229,7 @@ def _check_options(
     if overlap and split != "adaptive":
         raise InputError(f'overlap is {overlap} with split="balanced"; only adaptive splits overlap')
     whole("copies", copies, 1, 1_000)
-    real("max_mean_leaves", max_mean_leaves, 1.0, math.inf, why="every word has a leaf")
+    real("max_mean_leaves", max_mean_leaves, 1.0, 1e6, why="every word has a leaf")
     whole("seed", seed, 0, MOST_SEED)
     if threads is not None:
         whole("threads", threads, 1, MOST_THREADS)

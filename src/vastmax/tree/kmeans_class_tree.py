@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vastmax.arguments import MOST_EPOCHS, MOST_SEED, whole
-from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
 from vastmax.tree.clustered_tree import with_lacking_words
 from vastmax.tree.links import Int64, concatenated_ranges
@@ -71,8 +70,7 @@ def kmeans_classes(
     rows = word_rows(vectors, words, counts)
     n = len(rows.vectors)
     C = max(1, round(n**0.5)) if num_classes is None else num_classes
-    if not 1 <= C <= n:
-        raise InputError(f"num_classes is {C}; {n} words with vectors can be cut into 1 to {n} classes")
+    C = whole("num_classes", C, 1, n, why=f"there are {n} words with vectors")
     weights = np.ones(n, dtype=np.float32) if rows.weights is None else rows.weights
     progress = progress or Silent()
     progress.begin("k-means", iterations, "rounds")
