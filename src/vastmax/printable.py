@@ -20,4 +20,5 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def _written_out(character: str) -> str:
-    return repr(character)[1:-1] if character.isascii() else ascii(character)[1:-1]
+    # Where JSON lets a character stand as it is, what takes its place is an escape of JSON's.
+    return repr(character)[1:-1] if character < "\x7f" else f"\\u{ord(character):04x}"

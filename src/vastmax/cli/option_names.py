@@ -114,22 +114,33 @@ def as_typed(message: str, context: typer.Context | Any) -> str:
         for parameter in context.command.params
         if parameter.opts[0].startswith("-")
     }
+    options |= {option.lstrip("-").replace("-", "_"): option for option in options.values()}
     options |= {name: options[there] for name, there in OTHERWISE.items() if there in options and name not in options}
     if not options:
         return message
     names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
     underscored = "|".join(name for name in names.split("|") if "_" in name)
-    for name, path in _paths(context):
-        if name.startswith("-") and message.startswith(path) and name not in message:
-            message = f"{name} {message}"
-            break
     for pattern in (
-        rf"{_NOT_WITHIN}{_OF}(?P<name>{names})=(?P<quote>'?)(?P<value>[^\s']+)(?P=quote)",
+        rf"{_NOT_WITHIN}{_OF}(?P<name>{names})=(?P<quote>'?)(?P<value>[^\s']*)(?P=quote)",
         rf"{_CLAUSE}{_OF}(?P<name>{names})(?= (?:is|was) )",
         rf"{_NOT_WITHIN}{_OF}(?P<name>{underscored}){_NOT_GOING_ON}" if underscored else "",
     ):
         if pattern:
             message = re.sub(pattern, lambda found: _option(found, options), message)
+    return _with_option(message, context)
+
+
+def _with_option(message: str, context: Any) -> str:
+    """The message with the option before it whose value it speaks of, where it names none itself."""
+    paths, words = set(_paths(context)), getattr(context, "obj", None) or ()
+    for name, value in _given(context):
+        typed = value in words or f"{name}={value}" in words  # and no default
+        if not typed or not name.startswith("-") or name in message:
+            continue
+        if message.startswith((value or repr(value), repr(value))):
+            return f"{name} {message}"
+        if (name, value) in paths and re.search(rf"(?<!\S){re.escape(value)}(?=[\s:,;]|$)", message):
+            return f"{name}: {message}"
     return message
 
 
@@ -144,4 +155,4 @@ _OF = r"(?:training\.)?"
 
 def _option(found: re.Match[str], options: dict[str, str]) -> str:
     value = found.groupdict().get("value")
-    return options[found["name"]] + ("" if value is None else f" {value}")
+    return options[found["name"]] + ("" if value is None else f" {value or repr(value)}")
