@@ -13,12 +13,16 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "vastmax"
 
 # Which rooms a room may import. Rooms that do not exist yet are listed too: their walls are part of the plan.
-_EVERYWHERE = {"atomic", "errors", "html_page", "progress"}
+_EVERYWHERE = {"arguments", "atomic", "errors", "html_page", "machine_memory", "printable", "progress", "strict_json"}
 _NO_TORCH = {
+    "arguments": {"errors"},
     "atomic": {"errors"},
     "errors": set(),
-    "html_page": set(),
-    "progress": set(),
+    "html_page": {"strict_json"},
+    "machine_memory": {"errors"},
+    "printable": set(),
+    "progress": {"printable"},
+    "strict_json": {"errors"},
     "distribution": _EVERYWHERE,
     "kernels": {"distribution", *_EVERYWHERE},
     "text": {"distribution", "kernels", *_EVERYWHERE},

@@ -55,7 +55,9 @@ def _index(text: str, pages: list[str]) -> str:
     return (
         _page("vastmax", text) + f"\n{links}\n\n"
         "Results go to standard output, progress and complaints to standard error. On a terminal results are tables;\n"
-        "in a pipe they are lines of tab-separated values, and `--json` prints JSON everywhere.\n\n"
+        "in a pipe they are lines of tab-separated values, where a tab or line end inside a word, which only files of\n"
+        "vectors can hold, is written `\\t`, `\\n` or `\\r`; `--json` prints JSON everywhere, with null for what is no\n"
+        "number.\n\n"
         "| exit code | meaning |\n|---|---|\n"
         "| 0 | done |\n"
         "| 1 | a fault of vastmax itself, with a traceback: please report it |\n"

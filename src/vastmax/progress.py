@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
+from vastmax.printable import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -128,7 +130,7 @@ class Lines:
 
     def _print(self, text: str) -> None:
         assert self._phase is not None
-        print(f"{self._phase.name}: {text}", file=self._stream, flush=True)
+        print(printable(f"{self._phase.name}: {text}"), file=self._stream, flush=True)
 
 
 class Bar:
@@ -157,7 +159,7 @@ class Bar:
         if self._display is None:
             self._display = _rich_display(self._stream)
             self._display.start()
-        self._task = self._display.add_task(phase, total=total, details="")
+        self._task = self._display.add_task(printable(phase), total=total, details="")
         self._names_width = max(self._names_width, len(phase))
         self._display.update(self._task, completed=done)
 
@@ -187,7 +189,7 @@ class Bar:
         room = self._display.console.width - self._names_width - _LEAST_BAR
         while len(parts) > 1 and len(", ".join(parts)) > room:
             del parts[-2]  # the last one is the time left
-        return ", ".join(parts)
+        return printable(", ".join(parts))
 
 
 def console_progress(stream: TextIO | None = None) -> Bar | Lines:

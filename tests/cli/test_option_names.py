@@ -18,7 +18,7 @@ Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
 def context_of(name: str) -> Any:
     command: Any = typer.main.get_command(app)
-    return type("Context", (), {"command": command.commands[name]})()
+    return type("Context", (), {"command": command.commands[name], "params": {}})()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, linear, pad
 
+from vastmax.arguments import MOST_SIZE, whole
 from vastmax.characters.native_fit import native_fit, native_fit_takes
 from vastmax.characters.spelled import NOTHING, NUM_SYMBOLS, Spelled
 from vastmax.errors import InputError
@@ -160,8 +161,7 @@ class CharacterCNN(nn.Module):
 
 
 def _check_sizes(size: int, symbol_size: int, filters: Mapping[int, int]) -> None:
-    for name, value in (("size", size), ("symbol_size", symbol_size)):
-        if value < 1:
-            raise InputError(f"{name} is {value}; expected at least 1")
+    whole("size", size, 1, MOST_SIZE)
+    whole("symbol_size", symbol_size, 1, MOST_SIZE)
     if not filters or min(filters) < 1 or min(filters.values()) < 1:
         raise InputError(f"filters is {dict(filters)}; expected widths and numbers of at least 1, such as {{3: 100}}")

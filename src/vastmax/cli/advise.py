@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vastmax.arguments import MOST_THREADS, real, whole
 from vastmax.cli.corpus_options import (
     Column,
     DecodingErrors,
@@ -89,15 +89,13 @@ def advise(
     from vastmax.compare import advise as advise_from_counts
     from vastmax.progress import console_progress
 
-    if memory is not None and not (memory > 0 and math.isfinite(memory)):
-        raise InputError(f"--memory is {memory:g}; expected gigabytes, more than 0")
+    if memory is not None:
+        real("memory", memory, 0.0, 1e9, above=True, why="gigabytes")
     for name, value in (("--seconds", seconds), ("--threads", threads)):
         if value is not None and not measure:
             raise InputError(f"{name} is for --measure; add that, or leave {name} out")
     if threads is not None:
         _set_threads(threads)
-    if batch < 1:
-        raise InputError(f"--batch is {batch}; expected at least 1")
     with console_progress() as progress:
         source = _source(
             corpus,
@@ -149,8 +147,7 @@ def _source(
 def _set_threads(threads: int) -> None:
     from importlib.util import find_spec
 
-    if threads < 1:
-        raise InputError(f"--threads is {threads}; expected at least 1")
+    whole("threads", threads, 1, MOST_THREADS)
     if find_spec("torch") is not None:  # without it, `advise` says what is missing
         import torch
 

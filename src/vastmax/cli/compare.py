@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vastmax.arguments import MOST_MINUTES, real
 from vastmax.cli.corpus_options import (
     Column,
     DecodingErrors,
@@ -150,8 +151,7 @@ def compare(
         raise InputError("--minutes-each and --epochs are two budgets; give one of them")
     if retry_failed and not resume:
         raise InputError("--retry-failed is about a race that was run; give --resume, too")
-    if not checkpoint_minutes > 0:
-        raise InputError(f"--checkpoint-minutes is {checkpoint_minutes:g}; expected above 0")
+    real("checkpoint_minutes", checkpoint_minutes, 0.0, MOST_MINUTES, above=True)
     check_text_options(held_out=held_out, min_count=min_count, max_size=max_final_vocab)
     if held_out == 0 and not valid:
         raise InputError(

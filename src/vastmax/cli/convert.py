@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vastmax.cli.corpus_options import DecodingErrors, Errors
-from vastmax.cli.output import check_output_file
+from vastmax.cli.output import check_output_file, say
 from vastmax.cli.vectors_argument import FormatOption, VectorsFile
 
 
@@ -43,4 +43,4 @@ def convert(
     chosen = format_for(target, target_format)
     vectors = WordVectors.load(source, errors=errors.value, duplicates="first" if first_of_duplicates else "refuse")
     vectors.save(target, chosen)
-    print(f"{target}: {len(vectors):,} words × {vectors.vector_size}, {chosen}")
+    say(f"{target}: {len(vectors):,} words × {vectors.vector_size}, {chosen}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vastmax.arguments import MOST_EPOCHS, MOST_MINUTES, MOST_THREADS, real, whole
 from vastmax.cli.demo_race import NO_TORCH, SECONDS_EACH, can_race, make_room, race_on, show_race
 from vastmax.cli.failure import StoppedError, complain
-from vastmax.cli.output import check_output_file, print_json
+from vastmax.cli.output import check_output_file, print_json, say
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.cli.vocab import print_facts
 from vastmax.errors import InputError
@@ -78,8 +78,10 @@ def demo(
     from vastmax.progress import console_progress
     from vastmax.text import Corpus
 
-    if not 0 <= race_seconds < math.inf:
-        raise InputError(f"--race-seconds is {race_seconds:g}; expected a number of seconds, 0 for no race")
+    real("race_seconds", race_seconds, 0.0, 60 * MOST_MINUTES)
+    whole("epochs", epochs, 1, MOST_EPOCHS)
+    if threads is not None:
+        whole("threads", threads, 1, MOST_THREADS)
     text_file, vectors_file, page_file, picture_file = (
         output / name for name in ("python-docs.txt", "vectors.safetensors", "map.html", "map.png")
     )
@@ -128,31 +130,31 @@ def demo(
         return
     if race is not None:
         show_race(race)
-    print("\nwritten")
+    say("\nwritten")
     for path, what in written.items():
-        print(f"  {path}  {what}")
+        say(f"  {path}  {what}")
     _say_what_next(vectors, vectors_file, text_file, race=race is not None)
 
 
 def _say_what_next(vectors: WordVectors, vectors_file: Path, text_file: Path, *, race: bool) -> None:
-    print("\nnext")
+    say("\nnext")
     curious = [word for word in (*WORDS_TO_ASK_FOR, *vectors) if word in vectors][: len(WORDS_TO_ASK_FOR)]
-    print(f"  vastmax neighbours {vectors_file} {' '.join(curious)}")
+    say(f"  vastmax neighbours {vectors_file} {' '.join(curious)}")
     for question in _answerable(vectors)[-1:]:
-        print(f"  vastmax analogy {vectors_file} {' '.join(question)}")
-    print(f"  vastmax vocab {text_file}\n  vastmax embed YOUR-TEXT.txt -o vectors.safetensors")
+        say(f"  vastmax analogy {vectors_file} {' '.join(question)}")
+    say(f"  vastmax vocab {text_file}\n  vastmax embed YOUR-TEXT.txt -o vectors.safetensors")
     if race:
-        print("  vastmax compare YOUR-TEXT.txt -o race")
+        say("  vastmax compare YOUR-TEXT.txt -o race")
 
 
 def _show(vectors: WordVectors) -> None:
-    print("\nwords used alike")
+    say("\nwords used alike")
     for word in _shown(vectors):
-        print(f"  {word:<10} {', '.join(near for near, _ in vectors.most_similar(word, topn=NEIGHBOURS_SHOWN))}")
-    print("\nanalogies")
+        say(f"  {word:<10} {', '.join(near for near, _ in vectors.most_similar(word, topn=NEIGHBOURS_SHOWN))}")
+    say("\nanalogies")
     for a, b, c in _answerable(vectors)[:ANALOGIES_SHOWN]:
         answers = ", ".join(word for word, _ in vectors.analogy(a, b, c, topn=3))
-        print(f"  {a} is to {b} as {c} is to  {answers}")
+        say(f"  {a} is to {b} as {c} is to  {answers}")
 
 
 def _shown(vectors: WordVectors) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vastmax.cli.failure import StoppedError
 from vastmax.cli.lm.stopping import StopSignals
+from vastmax.cli.output import say
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
@@ -94,12 +95,12 @@ def show_race(race: Race) -> None:
     """What each method came to, and what follows from it."""
     from vastmax.compare.report.recommendation import recommend
 
-    print(f"\noutput methods, each trained for {60 * race.settings['training']['minutes']:g} seconds")
+    say(f"\noutput methods, each trained for {60 * race.settings['training']['minutes']:g} seconds")
     for method in race.methods:
         perplexity, speed = method.perplexity, method.training_words_per_second
         if perplexity is None or speed is None:
-            print(f"  {method.method:<22} {method.status}: {method.error}")
+            say(f"  {method.method:<22} {method.status}: {method.error}")
         else:
-            print(f"  {method.method:<22} perplexity {perplexity:6,.0f}, {speed:9,.0f} words/s in training")
+            say(f"  {method.method:<22} perplexity {perplexity:6,.0f}, {speed:9,.0f} words/s in training")
     advice = recommend(race)
-    print(f"  {advice.headline}. {advice.text}")
+    say(f"  {advice.headline}. {advice.text}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vastmax.arguments import whole
 from vastmax.cli.corpus_options import (
     Column,
     CorpusSources,
@@ -22,7 +23,7 @@ from vastmax.cli.embed_ways import NativeWay, RecipeWay, Way
 from vastmax.cli.failure import complain, warnings_in_one_line
 from vastmax.cli.given import was_given
 from vastmax.cli.option_names import as_typed
-from vastmax.cli.output import check_output_file, print_json
+from vastmax.cli.output import check_output_file, print_json, say
 from vastmax.cli.resuming import CheckpointMinutes, CheckpointPath, NoCheckpoint, Resume, Resuming
 from vastmax.cli.vectors_argument import FormatOption
 from vastmax.errors import InputError
@@ -142,11 +143,11 @@ def embed(
     from vastmax.embedding.settings import OBJECTIVES
     from vastmax.progress import console_progress, describe_seconds
     from vastmax.text import find_phrases
+    from vastmax.text.phrase_settings import MOST_PASSES
 
     chosen_format = format_for(output, vectors_format)
     check_output_file(output)
-    if phrases < 0:
-        raise InputError(f"--phrases is {phrases}; expected a number of passes, 0 for none")
+    whole("phrases", phrases, 0, MOST_PASSES)
     common: dict[str, Any] = {
         "model": model,
         "vector_size": vector_size,
@@ -226,7 +227,7 @@ def embed(
         print_json(summary)
     else:
         trained = vectors.training
-        print(
+        say(
             f"{output}: {len(vectors):,} words × {vectors.vector_size}, {chosen_format}; "
             f"{trained['predictions']:,} predictions in "
             f"{describe_seconds(trained['elapsed_seconds'])}, loss {trained['losses'][-1]:.4g} nats a prediction"

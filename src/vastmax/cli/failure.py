@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import typer
 
 from vastmax.errors import InputError
+from vastmax.printable import printable
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -55,16 +56,25 @@ def exit_code_of(command: Callable[[], int | None], *, debug: Callable[[], bool]
     except (KeyboardInterrupt, StoppedError, _UsageError, InputError, MemoryError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None:
             _forget_stdout()  # it may be stdout that cannot be written, and Python would complain once more at its exit
-        if debug():
-            traceback.print_exc()
-        message, code = _explain(error)
-        complain(message)
+        code = _told(error, debug())
+    except RuntimeError as error:
+        if "allocate memory" not in str(error) and "out of memory" not in str(error).lower():
+            raise
+        code = _told(MemoryError(str(error).partition("\n")[0]), debug())  # as PyTorch says it
     return code or 0
+
+
+def _told(error: BaseException, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    message, code = _explain(error)
+    complain(message)
+    return code
 
 
 def complain(message: str) -> None:
     """One line on stderr, whatever the message holds."""
-    print(f"vastmax: {' '.join(message.split())}", file=sys.stderr)
+    print(f"vastmax: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
 @contextmanager
@@ -89,7 +99,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case InputError():
             return str(error), EXIT_BAD_INPUT
         case MemoryError():
-            return f"out of memory ({error}); try a smaller --vector-size or --max-final-vocab", EXIT_BAD_INPUT
+            return f"out of memory ({error}); try smaller vectors, or fewer words by --max-final-vocab", EXIT_BAD_INPUT
         case OSError():
             where = f"{error.filename}: " if error.filename is not None else ""
             return f"{where}{error.strerror or error}", EXIT_BAD_INPUT

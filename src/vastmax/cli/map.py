@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vastmax.cli.output import check_output_file
+from vastmax.cli.output import check_output_file, say
 from vastmax.cli.vectors_argument import VectorsFile
 
 
@@ -76,4 +76,4 @@ def map_(
             title=title,
             progress=progress,
         )
-    print(f"{output}: {len(shown):,} words")
+    say(f"{output}: {len(shown):,} words")

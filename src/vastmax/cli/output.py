@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vastmax.atomic import replacing
+from vastmax.printable import printable
+from vastmax.strict_json import json_text
 
 _WIDEST_TEXT = 100
 """Columns of running text: longer lines are hard to read, whatever the terminal."""
+
+
+_ENDS_A_FIELD = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def prepare_streams() -> None:
@@ -42,26 +46,36 @@ def check_output_file(path: Path) -> None:
         raise _CheckedError
 
 
+def say(text: str = "") -> None:
+    """Print a line on stdout: as it is in a pipe; on a terminal, with what would steer the terminal written out."""
+    print(printable(text, keep="\n\t") if sys.stdout.isatty() else text)
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout. Numbers that are not finite have no place in JSON and become null."""
-    print(json.dumps(_finite(value), ensure_ascii=False, indent=2, allow_nan=False))
+    say(json_text(value, indent=2))
 
 
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, key: str | None = None
 ) -> None:
-    """A table on a terminal; elsewhere the rows, tab-separated and each after `key` if there is one."""
+    """A table on a terminal; elsewhere the rows, tab-separated and each after `key` if there is one.
+
+    In the rows a word's own tabs and line ends, which text has none of but a vectors file may, are written \\t, \\n and
+    \\r, so that fields stay fields; every other character is as it is, the backslash too.
+    """
     shown = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in shown:
-            print("\t".join(row if key is None else [key, *row]))
+            say("\t".join(cell.translate(_ENDS_A_FIELD) for cell in (row if key is None else [key, *row])))
         return
+    shown = [[printable(cell) for cell in row] for row in shown]
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, show_header=any(columns))
+    table = Table(title=Text(printable(title)), title_justify="left", box=SIMPLE_HEAD, show_header=any(columns))
     numeric = [bool(shown) and all(row[i][:1] in "-+–.0123456789" for row in shown) for i in range(len(columns))]
     for column, is_number in zip(columns, numeric, strict=True):
         table.add_column(Text(column), justify="right" if is_number else "left", overflow="fold")
@@ -72,17 +86,17 @@ def print_table(
 
 def print_heading(text: str) -> None:
     """A line with an empty one before it."""
-    print(f"\n{text}" if not sys.stdout.isatty() else f"\n  {text}")
+    say(f"\n{text}" if not sys.stdout.isatty() else f"\n  {text}")
 
 
 def print_text(text: str, *, bullet: str = "") -> None:
     """Wrapped on a terminal, in line with the tables; one line elsewhere."""
     if not sys.stdout.isatty():
-        print(bullet + text)
+        say(bullet + text)
         return
     columns = min(_WIDEST_TEXT, shutil.get_terminal_size().columns)
     margin = "  "
-    print(
+    say(
         textwrap.fill(
             text,
             width=columns,
@@ -92,13 +106,3 @@ def print_text(text: str, *, bullet: str = "") -> None:
             break_on_hyphens=False,
         )
     )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not (abs(value) < float("inf")):
-        return None
-    return value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vastmax.arguments import whole
 from vastmax.cli.corpus_options import (
     Column,
     CorpusSources,
@@ -19,7 +20,7 @@ from vastmax.cli.corpus_options import (
     open_corpus,
 )
 from vastmax.cli.given import was_given
-from vastmax.cli.output import check_output_file, print_json, print_table
+from vastmax.cli.output import check_output_file, print_json, print_table, say
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
 
@@ -110,8 +111,8 @@ def phrases(
     if model is not None and given:
         option = "--" + given[0].replace("_", "-")
         raise InputError(f"--model {model} says how its phrases were found: leave out {option}")
-    if topn is not None and topn < 1:
-        raise InputError(f"--topn is {topn}; expected a whole number of at least 1")
+    if topn is not None:
+        whole("topn", topn, 1, None)
     for path in (output, save):
         if path is not None:
             check_output_file(path)
@@ -145,9 +146,9 @@ def phrases(
         rows = [[phrase.text, f"{phrase.count:,}", f"{phrase.score:.4g}"] for _, phrase in _highest(found, topn)]
         print_table("phrases", ["phrase", "count", "score"], rows)
     elif output is not None and joined is not None:
-        print(f"{output}: {joined.num_tokens:,} words for {text.num_tokens:,}; {len(found):,} phrases")
+        say(f"{output}: {joined.num_tokens:,} words for {text.num_tokens:,}; {len(found):,} phrases")
     elif save is not None:
-        print(f"{save}: {len(found):,} phrases")
+        say(f"{save}: {len(found):,} phrases")
 
 
 def _highest(found: Phrases, topn: int | None) -> list[tuple[int, Phrase]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vastmax.arguments import whole
 from vastmax.cli.corpus_options import (
     Column,
     CorpusSources,
@@ -137,8 +138,7 @@ def tree(
 
     options = _Options(classes, mass.value, labels, vectors, weigh, split.value, overlap, copies, wordnet, seed)
     options.check(kind)
-    if rows < 2:
-        raise InputError(f"--rows is {rows}; a picture needs 2 rows at least")
+    whole("rows", rows, 2, 10_000)
     for file in (output, draw):
         if file is not None:
             check_output_file(file)

@@ -7,7 +7,6 @@ Messages are lines of JSON: {"result": …} with a `MethodResult`, {"done": shar
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -26,6 +25,7 @@ from vastmax.compare.folder import RaceFolder
 from vastmax.compare.results import MethodResult
 from vastmax.compare.settings import RaceSettings
 from vastmax.errors import InputError
+from vastmax.strict_json import json_text, parse_json
 
 SECONDS_BETWEEN_MESSAGES = 0.2
 """Of progress: nobody reads faster."""
@@ -51,7 +51,7 @@ class _Teller:
 
     def _write(self, message: Mapping[str, Any]) -> None:
         try:
-            print(json.dumps(message), file=self._stream, flush=True)
+            print(json_text(message), file=self._stream, flush=True)
         except BrokenPipeError:
             self._stop.set()
 
@@ -64,7 +64,7 @@ def main() -> None:
     # What libraries print must not mix with the messages.
     teller = _Teller(os.fdopen(os.dup(1), "w", encoding="utf-8"), stop)
     os.dup2(2, 1)
-    job = json.loads(sys.stdin.readline())
+    job = parse_json(sys.stdin.readline(), "the job")
     threading.Thread(target=_listen, args=(stop,), daemon=True).start()
     settings = RaceSettings.from_dict(job["settings"])
     if settings.threads is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from vastmax.atomic import replacing
 from vastmax.compare.results import Race
 from vastmax.errors import InputError
 from vastmax.language_model.text import TrainingText
+from vastmax.strict_json import as_read_back, json_text, read_json
 from vastmax.text import Vocabulary
 
 REPORT = "report.json"
@@ -71,15 +71,13 @@ class RaceFolder:
         """
         path = self.path / REPORT
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = read_json(path, name=f"{path} is damaged: it", fix="; run the comparison again")
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 f"{self.path} holds no race ({REPORT} is missing); give the folder that one was begun in"
             ) from None
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from None
-        except ValueError:
-            raise InputError(f"{path} is damaged: it is no JSON; run the comparison again") from None
         try:
             return Race.from_json(data)
         except (KeyError, TypeError, AttributeError) as error:
@@ -88,7 +86,7 @@ class RaceFolder:
     def write(self, race: Race) -> None:
         """Keep what was found."""
         with replacing(self.path / REPORT, again_and_again=True) as beside:
-            beside.write_text(json.dumps(race.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            beside.write_text(json_text(race.to_json(), indent=1) + "\n", encoding="utf-8")
 
     def run_path(self, method: str) -> Path:
         """Of the method's run folder."""
@@ -167,7 +165,7 @@ def _concerning(settings: Mapping[str, Any], methods: Collection[str]) -> dict[s
     options = {name: value for name, value in settings["method_options"].items() if value and name in methods}
     concerning = {**settings, "method_options": options}
     del concerning["methods"]
-    return dict(json.loads(json.dumps(concerning)))
+    return dict(as_read_back(concerning))
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], of: str = "") -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import vastmax
+from vastmax.strict_json import json_text, parse_json
 
 SECONDS_BETWEEN_QUESTIONS = 0.1
 """How often the race looks whether it is to stop."""
@@ -55,7 +55,7 @@ class ContestantProcess:
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._tell(json.dumps(job) + "\n")
+        self._tell(json_text(job) + "\n")
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +89,7 @@ class ContestantProcess:
             if line is None:
                 return
             if line:
-                yield json.loads(line)
+                yield parse_json(line, "what a method's process says")
             if stop() and not self._asked:
                 self.ask_to_stop()
 

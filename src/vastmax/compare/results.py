@@ -230,7 +230,8 @@ def _checked(read: _Read) -> _Read:
     """`read`, a dataclass made of JSON; a TypeError that names the field unless all are of their kinds."""
     for name, hint in get_type_hints(type(read)).items():
         value, kinds = getattr(read, name), _kinds(hint)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        strange = get_origin(hint) is Literal and value not in get_args(hint)
+        if strange or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise TypeError(f"{name} is {value!r}")
     return read
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from vastmax.arguments import MOST_THREADS, Number, Whole, check_fields
 from vastmax.encoder.registry import ENCODERS
 from vastmax.errors import InputError
 from vastmax.language_model.config import ModelConfig
@@ -20,6 +21,14 @@ DEFAULT_METHODS = tuple(name for name, method in RECIPES.items() if method.in_de
 
 DEFAULT_MINUTES = 3.0
 """Each: enough to tell the methods apart on a text of some million words, and a race of them within half an hour."""
+
+_BOUNDS: dict[str, Whole | Number] = {
+    "trials": Whole(0, 1_000),
+    "trial_share": Number(0.0, 1.0, above=True),
+    "points": Whole(1, 10_000),
+    "curve_words": Whole(1),
+    "threads": Whole(1, MOST_THREADS, optional=True),
+}
 
 
 @dataclass(frozen=True)
@@ -79,17 +88,11 @@ class RaceSettings:
                 raise InputError(
                     f"there are options for {name!r}, which does not run; expected {', '.join(self.methods)}"
                 )
-        for name, least in (("trials", 0), ("points", 1), ("curve_words", 1), ("threads", 1)):
-            value = getattr(self, name)
-            if name == "threads" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(f"{name} is {value!r}; expected a whole number of at least {least}")
-        if not 0 < self.trial_share <= 1:
-            raise InputError(f"trial_share is {self.trial_share}; expected above 0 and at most 1")
+        check_fields(self, _BOUNDS)
         if self.training.patience is not None:
             raise InputError("patience would give methods budgets of their own; leave it out")
         # An encoder that cannot be built would fail every method, one after the other.
+        ENCODERS[self.encoder].require_memory(3, self.hidden_size, self.encoder_options)
         with torch.random.fork_rng(devices=[]):
             ENCODERS[self.encoder](3, self.hidden_size, self.encoder_options)
 

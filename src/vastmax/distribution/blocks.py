@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from vastmax.arguments import MOST_SIZE, whole
 from vastmax.distribution.counts import counts_array
-from vastmax.errors import InputError
 
 
 def default_blocks(counts: Any, hidden_size: int) -> tuple[list[int], list[int]]:
@@ -20,8 +20,7 @@ def default_blocks(counts: Any, hidden_size: int) -> tuple[list[int], list[int]]
         >>> default_blocks([1000 / (rank + 1) for rank in range(1000)], 256)
         ([7, 76, 917], [128, 80, 48])
     """
-    if hidden_size < 1:
-        raise InputError(f"hidden_size is {hidden_size}; expected at least 1")
+    whole("hidden_size", hidden_size, 1, MOST_SIZE)
     ordered = np.sort(counts_array(counts))[::-1]
     if len(ordered) < 3 or hidden_size < 16:
         return [len(ordered)], [hidden_size]

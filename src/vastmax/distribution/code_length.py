@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.arguments import whole
 from vastmax.distribution.counts import Counts, check_counts
-from vastmax.errors import InputError
 
 
 def balanced_depths(vocab_size: int) -> npt.NDArray[np.int64]:
@@ -19,8 +19,7 @@ def balanced_depths(vocab_size: int) -> npt.NDArray[np.int64]:
     >>> balanced_depths(5).tolist()
     [2, 2, 2, 3, 3]
     """
-    if vocab_size < 1:
-        raise InputError(f"vocabulary of {vocab_size} words: at least 1 was expected")
+    whole("vocab_size", vocab_size, 1, None)
     longest = (vocab_size - 1).bit_length()
     depths = np.full(vocab_size, longest, dtype=np.int64)
     depths[: (1 << longest) - vocab_size] -= 1
@@ -33,8 +32,7 @@ def balanced_mean_depth(vocab_size: int) -> float:
     >>> round(balanced_mean_depth(10_000), 2)
     13.36
     """
-    if vocab_size < 1:
-        raise InputError(f"vocabulary of {vocab_size} words: at least 1 was expected")
+    whole("vocab_size", vocab_size, 1, None)
     longest = (vocab_size - 1).bit_length()
     return longest - ((1 << longest) - vocab_size) / vocab_size
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vastmax.arguments import MOST_SIZE, whole
 from vastmax.distribution.counts import counts_array
 from vastmax.errors import InputError
 
@@ -95,10 +96,8 @@ def best_cutoffs(
         >>> best_cutoffs([5, 3, 2])  # nothing to be saved on three words
         []
     """
-    if batch_size < 1 or max_clusters < 0:
-        raise InputError(
-            f"batch_size {batch_size}, max_clusters {max_clusters}: too small; expected at least 1 and at least 0"
-        )
+    whole("batch_size", batch_size, 1, MOST_SIZE)
+    whole("max_clusters", max_clusters, 0, MOST_SIZE)
     problem = _Problem(counts, batch_size, cost)
     most = min(max_clusters, problem.vocab_size - 1)
     best = min((problem.best_of(num_clusters) for num_clusters in range(most + 1)), key=problem.total)

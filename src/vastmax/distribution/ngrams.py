@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vastmax.arguments import MOST_WORDS, whole
 from vastmax.errors import InputError
 
 _LARGEST_KEY = 2**63 - 1
@@ -81,8 +82,9 @@ class NGrams:
         """
         if order not in (2, 3):
             raise InputError(f"order is {order}; expected 2 (pairs) or 3 (triples)")
-        if vocab_size < 1 or vocab_size**order > _LARGEST_KEY:
-            raise InputError(f"vocab_size is {vocab_size}; expected at least 1 and at most 2^(63/{order})")
+        vocab_size = whole("vocab_size", vocab_size, 1, MOST_WORDS)
+        if vocab_size**order > _LARGEST_KEY:
+            raise InputError(f"vocab_size is {vocab_size}; expected at most 2^(63/{order})")
         keys, counts = np.empty(0, np.int64), np.empty(0, np.int64)
         for ids, offsets in blocks:
             seen, times = np.unique(_keys(ids, offsets, vocab_size, order), return_counts=True)

@@ -8,7 +8,6 @@ streams are made anew for each piece of each epoch, so there is none to be kept.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from vastmax.embedding.run_state import RunState
 from vastmax.embedding.settings import CheckedSettings
 from vastmax.errors import InputError
 from vastmax.kernels.embedding_kernel import Floats
+from vastmax.strict_json import as_read_back, json_text, parse_json
 from vastmax.text import Vocabulary
 
 VERSION = 1
@@ -63,7 +63,7 @@ class Snapshot:
             "elapsed_seconds": self.elapsed_seconds,
             "cpu_seconds": self.cpu_seconds,
         }
-        metadata = {**native_metadata(self.training), "checkpoint": json.dumps(record)}
+        metadata = {**native_metadata(self.training), "checkpoint": json_text(record)}
         with replacing(path, again_and_again=True) as beside, open(beside, "wb") as stream:
             write_tensors(stream, tensors, metadata, checksum=True)
 
@@ -89,7 +89,7 @@ class CheckpointFile:
         if "checkpoint" not in self._header.metadata:
             raise InputError(f"{path} is no checkpoint of vastmax; name the file that training wrote, or another")
         try:
-            record = json.loads(self._header.metadata["checkpoint"])
+            record = parse_json(self._header.metadata["checkpoint"], "'checkpoint'")
             version = int(record["version"])
             if version == VERSION:
                 self._settings: dict[str, Any] = dict(record["settings"])
@@ -150,7 +150,7 @@ class CheckpointFile:
 
 def require_same_settings(path: Path, then: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Raise InputError if a setting other than the threads differs from that of a checkpoint, naming each with both."""
-    now = json.loads(json.dumps(given))  # a tuple is a list there
+    now = as_read_back(given)
     names = [name for name in {**now, **then} if name not in _MAY_CHANGE and now.get(name) != then.get(name)]
     if names:
         each = " and ".join(f"{name}={then.get(name)!r} (now {now.get(name)!r})" for name in names)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from numbers import Real
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from vastmax.arguments import MOST_MINUTES, real
 from vastmax.atomic import part_of
 from vastmax.embedding.checkpoint_file import CheckpointFile
 from vastmax.embedding.settings import CheckedCommonSettings
@@ -163,6 +162,4 @@ def _path(given: object) -> Path:
 
 
 def _minutes(given: object) -> float:
-    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < float(given) < math.inf:
-        raise InputError(f"checkpoint_minutes is {given!r}; expected a number above 0, such as {DEFAULT_MINUTES:g}")
-    return float(given)
+    return real("checkpoint_minutes", given, 0.0, MOST_MINUTES, above=True)

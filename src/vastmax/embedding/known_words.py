@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vastmax.arguments import whole
 from vastmax.embedding.cosine import Ids
 from vastmax.errors import InputError
 
@@ -29,8 +30,8 @@ class KnownWords:
     """
 
     def __init__(self, v: WordVectors, restrict_vocab: int | None, case_insensitive: bool) -> None:
-        if restrict_vocab is not None and restrict_vocab < 1:
-            raise InputError(f"restrict_vocab is {restrict_vocab}; expected at least 1, or None for all words")
+        if restrict_vocab is not None:
+            whole("restrict_vocab", restrict_vocab, 1, None)
         words = v.index_to_key[:restrict_vocab]
         self.searched = len(words)
         self._fold = str.upper if case_insensitive else str

@@ -20,7 +20,7 @@ from vastmax.embedding.kernel_choice import kernel_for
 from vastmax.embedding.last_good import LastGood
 from vastmax.embedding.report import DivergenceError, EpochCallback, EpochReport, nothing_learned
 from vastmax.embedding.run_state import RunState
-from vastmax.embedding.settings import CheckedSettings, default_alpha
+from vastmax.embedding.settings import CheckedSettings, default_alpha, require_memory_for_vectors
 from vastmax.embedding.start import carry_over
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.embedding.workers import WorkQueue
@@ -71,6 +71,7 @@ class TrainingRun:
             most_tokens(settings.vector_size, settings.window, settings.negative),
             window=settings.window,
         )
+        require_memory_for_vectors(len(vocabulary), settings.vector_size)
         self.kernel = kernel_for(vocabulary.counts, settings)
         self._state = RunState()
         self._queue: WorkQueue[int] | None = None

@@ -6,11 +6,12 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from numbers import Real
 from typing import Any
 
+from vastmax.arguments import MOST_EPOCHS, MOST_RATE, MOST_SEED, MOST_THREADS, one_of, real, whole
 from vastmax.errors import InputError
 from vastmax.kernels.cores import usable_cores
+from vastmax.machine_memory import require_memory
 from vastmax.text import read_word_list
 
 MODELS = ("skipgram", "cbow")
@@ -147,13 +148,15 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
 def checked_common(settings: CommonSettings, usual_alpha: float) -> CheckedCommonSettings:
     """Do so for what every way of training is told; `usual_alpha` is the rate unless it was given."""
     one_of("model", settings.model, MODELS)
-    alpha = usual_alpha if settings.alpha is None else _number("alpha", settings.alpha)
-    if not alpha > 0:
-        raise InputError(f"alpha is {alpha:g}; expected a learning rate above 0, such as {usual_alpha}")
-    real("alpha", alpha, 0.0, math.inf)
-    min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else _number("min_alpha", settings.min_alpha)
-    if not 0 <= min_alpha <= alpha:
-        raise InputError(f"min_alpha is {min_alpha}; expected a number from 0 to alpha, which is {alpha:g}")
+    alpha = real(
+        "alpha",
+        usual_alpha if settings.alpha is None else settings.alpha,
+        0.0,
+        MOST_RATE,
+        above=True,
+        why=f"a learning rate, such as {usual_alpha}",
+    )
+    min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else settings.min_alpha
     threads = usable_cores() if settings.threads is None else settings.threads
     limit = settings.max_final_vocab
     return CheckedCommonSettings(
@@ -164,11 +167,20 @@ def checked_common(settings: CommonSettings, usual_alpha: float) -> CheckedCommo
         max_final_vocab=None if limit is None else whole("max_final_vocab", limit, 1, None),
         stop_words=_word_list("stop_words", settings.stop_words),
         sample=real("sample", settings.sample, 0.0, math.inf),
-        epochs=whole("epochs", settings.epochs, 1, 1_000_000),
+        epochs=whole("epochs", settings.epochs, 1, MOST_EPOCHS),
         alpha=alpha,
-        min_alpha=min_alpha,
-        threads=whole("threads", threads, 1, 4096),
-        seed=whole("seed", settings.seed, 0, 2**64 - 1),
+        min_alpha=real("min_alpha", min_alpha, 0.0, alpha, why="at most alpha"),
+        threads=whole("threads", threads, 1, MOST_THREADS),
+        seed=whole("seed", settings.seed, 0, MOST_SEED),
+    )
+
+
+def require_memory_for_vectors(vocab_size: int, vector_size: int) -> None:
+    """Raise InputError unless there is memory for the two (V, D) matrices that are trained."""
+    require_memory(
+        2 * vocab_size * vector_size * 4,  # float32
+        f"vector_size {vector_size:,} for {vocab_size:,} words",
+        "lower vector_size, or give a max_final_vocab",
     )
 
 
@@ -182,40 +194,3 @@ def _word_list(name: str, given: Any) -> tuple[str, ...]:
         if not isinstance(word, str) or not word:
             raise InputError(f"{name} holds {word!r}; expected words, or the name of a file that lists them")
     return tuple(sorted(set(words)))
-
-
-def one_of(name: str, value: str, choices: tuple[str, ...], why: str = "") -> None:
-    """Raise InputError unless the value is one of the choices."""
-    if value not in choices:
-        raise InputError(f"{name} is {value!r}; expected {' or '.join(map(repr, choices))}{why}")
-
-
-def whole(name: str, value: Any, least: int, most: int | None, why: str = "") -> int:
-    """Return it as an int; raise InputError unless it is a whole number in the range."""
-    expected = f"a whole number of at least {least}" if most is None else f"a whole number from {least} to {most}"
-    reason = f" ({why})" if why else ""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise InputError(f"{name} is {value!r}; expected {expected}{reason}")
-    number = int(value.__index__())
-    if number < least or (most is not None and number > most):
-        raise InputError(f"{name} is {number}; expected {expected}{reason}")
-    return number
-
-
-def _number(name: str, value: Any) -> float:
-    """Return it as a float of Python's: a record of the run in JSON takes no others."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InputError(f"{name} is {value!r}; expected a number")
-    try:
-        return float(value)
-    except OverflowError:
-        raise InputError(f"{name} is too large; expected a finite number") from None
-
-
-def real(name: str, value: Any, least: float, most: float) -> float:
-    """Return it as a float; raise InputError unless it is a finite number in the range."""
-    number = _number(name, value)
-    if not (math.isfinite(number) and least <= number <= most):
-        span = "" if least == -math.inf else f" of at least {least:g}"
-        raise InputError(f"{name} is {number!r}; expected a finite number{span}")
-    return number

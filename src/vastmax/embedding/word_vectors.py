@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vastmax.arguments import whole
 from vastmax.embedding.cosine import Floats, Ids, cosines, inverse_norms, row_norms, tiles, top_ids
 from vastmax.embedding.query import Item, WeightedItem, weighted_items
 from vastmax.errors import InputError, UnknownWordError
+from vastmax.strict_json import as_read_back
 from vastmax.text.spelling import nearest_spellings
 
 if TYPE_CHECKING:
@@ -365,9 +366,7 @@ class WordVectors:
     def _searched(self, restrict_vocab: int | None) -> int:
         if restrict_vocab is None:
             return len(self)
-        if not isinstance(restrict_vocab, int | np.integer) or restrict_vocab < 1:
-            raise InputError(f"restrict_vocab is {restrict_vocab!r}; expected at least 1, or None for all words")
-        return min(restrict_vocab, len(self))
+        return min(whole("restrict_vocab", restrict_vocab, 1, None), len(self))
 
     def _named(self, scores: Floats, topn: int) -> Neighbours:
         best = top_ids(scores, topn)
@@ -404,7 +403,7 @@ def _count_array(given: ArrayLike, V: int) -> Ids:
 
 def _plain_json(training: Mapping[str, Any] | None) -> dict[str, Any]:
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(dict(training or {})))
+        plain: dict[str, Any] = as_read_back(dict(training or {}))
     except (TypeError, ValueError) as error:
         raise InputError(
             f"training cannot be written as JSON ({error}); use numbers, strings, lists and dicts"
@@ -420,5 +419,4 @@ def _refuse_repeated(words: Sequence[str]) -> None:
 
 
 def _check_topn(topn: int) -> None:
-    if not isinstance(topn, int | np.integer) or topn < 0:
-        raise InputError(f"topn is {topn}; expected a whole number, 0 or more")
+    whole("topn", topn, 0, None)

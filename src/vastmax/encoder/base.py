@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from vastmax.arguments import MOST_WORDS, real, whole
 from vastmax.errors import InputError
 
 State = tuple[Tensor, ...]
@@ -67,13 +68,12 @@ class WindowEncoder(Encoder):
 
 
 def check_sizes(**sizes: int) -> None:
-    """Raise InputError for the first size below 1."""
+    """Raise InputError for the first size that is no whole number in range."""
     for name, size in sizes.items():
-        if size < 1:
-            raise InputError(f"{name} is {size}; expected at least 1")
+        whole(name, size, 1, MOST_WORDS)
 
 
 def check_share(name: str, value: float) -> None:
     """Raise InputError unless 0 ≤ value < 1."""
-    if not 0 <= value < 1:
-        raise InputError(f"{name} is {value}; expected at least 0 and below 1")
+    if real(name, value, 0.0, 1.0) == 1.0:
+        raise InputError(f"{name} is {value}; expected below 1")

@@ -12,6 +12,7 @@ from vastmax.encoder.feed_forward import FeedForward
 from vastmax.encoder.log_bilinear import LogBilinear
 from vastmax.encoder.lstm import LSTM
 from vastmax.encoder.transformer import Transformer
+from vastmax.machine_memory import require_memory
 
 _NOT_OPTIONS = frozenset({"padding_id", "sparse_gradients"})  # of the text, and of what the word vectors are tied to
 
@@ -25,18 +26,30 @@ class EncoderKind:
         summary: one line: what it looks at, and when to take it.
         source: where it was published.
         build: the class, with the encoder's options as keyword arguments.
+        mixes: whether it has, at the least, a matrix from vectors of words to hidden vectors.
     """
 
     name: str
     summary: str
     source: str
     build: Callable[..., Encoder]
+    mixes: bool = True
 
     @property
     def options(self) -> frozenset[str]:
         """The names of what may be chosen beside the sizes."""
         parameters = inspect.signature(self.build).parameters.values()
         return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY) - _NOT_OPTIONS
+
+    def require_memory(self, vocab_size: int, hidden_size: int, options: Mapping[str, Any] | None = None) -> None:
+        """Raise InputError if the encoder alone needs more memory than there is. Nothing is allocated for it."""
+        width = (options or {}).get("embedding_size") or hidden_size
+        least_numbers = vocab_size * width + (width * hidden_size if self.mixes else 0)
+        require_memory(
+            4 * least_numbers,  # float32
+            f"hidden_size {hidden_size:,} with the encoder {self.name!r} and {vocab_size:,} words",
+            "lower hidden_size, or give a max_final_vocab",
+        )
 
     def __call__(
         self,
@@ -70,6 +83,7 @@ ENCODERS: dict[str, EncoderKind] = {
             "a weighted sum of the last words' vectors: the cheapest, so that the output layer is all there is to see",
             "Mnih & Teh 2012",
             LogBilinear,
+            mixes=False,
         ),
         EncoderKind(
             "feed-forward",

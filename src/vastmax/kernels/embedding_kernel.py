@@ -76,7 +76,7 @@ def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint
     """
     keep = np.ones(counts.size)
     if sample > 0:
-        ratio = sample * counts.sum() / np.maximum(counts, 1)
+        ratio = min(sample, 1.0) * counts.sum() / np.maximum(counts, 1)  # no share is above 1: all are kept
         keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
     return np.clip(np.round(keep * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
 

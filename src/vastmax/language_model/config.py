@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vastmax.arguments import MOST_SEED, MOST_SIZE, Whole, check_fields
 from vastmax.encoder.registry import ENCODERS
 from vastmax.errors import InputError
 from vastmax.language_model.model import LanguageModel
@@ -54,6 +55,7 @@ class ModelConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        check_fields(self, {"hidden_size": Whole(1, MOST_SIZE), "seed": Whole(0, MOST_SEED)})
         for what, name, known in (("encoder", self.encoder, ENCODERS), ("method", self.method, RECIPES)):
             if name not in known:
                 raise InputError(f"{what} is {name!r}; expected {', '.join(known)}")
@@ -81,6 +83,7 @@ class ModelConfig:
             InputError: options that the encoder or the method refuses, or words that cannot be tied.
         """
         recipe = RECIPES[self.method]
+        ENCODERS[self.encoder].require_memory(len(vocabulary), self.hidden_size, self.encoder_options)
         source: Any = vocabulary
         if "corpus" in recipe.needs:
             source = EncodedText(np.zeros(0, dtype=np.int32) if text is None else text, vocabulary)

@@ -7,7 +7,7 @@ from itertools import islice
 
 import torch
 
-from vastmax.errors import InputError
+from vastmax.arguments import MOST_SEED, whole
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.text import SENTENCE_END
 from vastmax.text import Vocabulary
@@ -73,9 +73,9 @@ def generate(
 
     Cost: the words so far are read again for each next one, which every encoder can do.
     """
-    for name, number in (("num_sentences", num_sentences), ("max_words", max_words)):
-        if number < 1:
-            raise InputError(f"{name} is {number}; expected at least 1")
+    whole("num_sentences", num_sentences, 1, 1_000_000)
+    whole("max_words", max_words, 1, 1_000_000)
+    whole("seed", seed, 0, MOST_SEED)
     read = _read(model, vocabulary, [context] * num_sentences)
     generator = torch.Generator(device=read.device).manual_seed(seed)
     end, begin = vocabulary.id(SENTENCE_END), read.shape[1]

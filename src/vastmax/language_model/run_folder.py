@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from vastmax.language_model.config import ModelConfig
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.settings import LanguageModelSettings
 from vastmax.language_model.state_file import DamagedStateError, read_state, write_state
+from vastmax.strict_json import json_text, read_json
 from vastmax.text import Vocabulary
 
 _FORMAT = "vastmax language model"
@@ -79,7 +79,7 @@ class RunFolder:
             "text": self.text,
         }
         with replacing(self.path / CONFIG) as beside:
-            beside.write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            beside.write_text(json_text(config, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
@@ -168,11 +168,9 @@ class RunFolder:
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path, name=f"{path} is damaged: it", fix="; train anew")
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder} is not the folder of a run: it holds no {CONFIG}; see vastmax lm train") from None
-    except ValueError:
-        raise InputError(f"{path} is damaged: it is no JSON") from None
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise InputError(f"{folder} is not the folder of a run: its {CONFIG} says nothing of a {_FORMAT}")
     return config

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vastmax.arguments import (
+    MOST_EPOCHS,
+    MOST_MINUTES,
+    MOST_RATE,
+    MOST_SEED,
+    MOST_SIZE,
+    MOST_STEPS,
+    Number,
+    Whole,
+    check_fields,
+    one_of,
+)
 from vastmax.errors import InputError
 
 PRECISIONS = ("float32", "bfloat16", "float16")
+
+_BOUNDS: dict[str, Whole | Number] = {
+    "epochs": Whole(1, MOST_EPOCHS),
+    "minutes": Number(0.0, MOST_MINUTES, above=True, optional=True),
+    "num_streams": Whole(1, MOST_SIZE),
+    "stretch": Whole(1, MOST_SIZE),
+    "accumulation": Whole(1, MOST_SIZE),
+    "table_rate": Number(0.0, MOST_RATE, above=True),
+    "dense_rate": Number(0.0, MOST_RATE, above=True),
+    "weight_decay": Number(0.0, MOST_RATE),
+    "warmup_steps": Whole(0, MOST_STEPS),
+    "final_share": Number(0.0, 1.0),
+    "max_norm": Number(0.0, above=True, optional=True),
+    "patience": Whole(1, MOST_EPOCHS, optional=True),
+    "partition_size": Whole(1),
+    "seed": Whole(0, MOST_SEED),
+}
 
 
 @dataclass(frozen=True)
@@ -52,23 +80,8 @@ class LanguageModelSettings:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "num_streams", "stretch", "accumulation", "partition_size"):
-            _whole(name, getattr(self, name), least=1)
-        _whole("warmup_steps", self.warmup_steps, least=0)
-        _whole("seed", self.seed, least=0)
-        if self.patience is not None:
-            _whole("patience", self.patience, least=1)
-        for name in ("table_rate", "dense_rate"):
-            _real(name, getattr(self, name), above=0.0)
-        for name in ("minutes", "max_norm"):
-            if getattr(self, name) is not None:
-                _real(name, getattr(self, name), above=0.0)
-        if not self.weight_decay >= 0 or not math.isfinite(self.weight_decay):
-            raise InputError(f"weight_decay is {self.weight_decay}; expected 0 or more")
-        if not 0 <= self.final_share <= 1:
-            raise InputError(f"final_share is {self.final_share}; expected between 0 and 1")
-        if self.precision not in PRECISIONS:
-            raise InputError(f"precision is {self.precision!r}; expected {', '.join(map(repr, PRECISIONS))}")
+        check_fields(self, _BOUNDS)
+        one_of("precision", self.precision, PRECISIONS)
 
     def as_dict(self) -> dict[str, Any]:
         """By name, for a record or a checkpoint."""
@@ -88,13 +101,3 @@ class LanguageModelSettings:
         """The share of the learning rates at a step (from 0), `done` of the training being over."""
         warm = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
         return warm * (1 - (1 - self.final_share) * min(max(done, 0.0), 1.0))
-
-
-def _whole(name: str, value: Any, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} is {value!r}; expected a whole number of at least {least}")
-
-
-def _real(name: str, value: Any, *, above: float) -> None:
-    if not isinstance(value, int | float) or not math.isfinite(value) or value <= above:
-        raise InputError(f"{name} is {value!r}; expected a finite number above {above:g}")

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vastmax.arguments import whole
 from vastmax.errors import InputError
 
 IGNORED = -100
@@ -54,8 +55,7 @@ class Streams:
         if text.size == 0:
             raise InputError("the text is empty; expected at least one word")
         for name, number in (("num_streams", num_streams), ("stretch", stretch)):
-            if number < 1:
-                raise InputError(f"{name} is {number}; expected at least 1")
+            whole(name, number, 1, None)
         self._text = text
         self._first_id = first_id
         self.stretch = stretch

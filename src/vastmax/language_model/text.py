@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vastmax.arguments import real, whole
 from vastmax.errors import InputError
 from vastmax.text import Corpus, Vocabulary
 from vastmax.text.encoded_view import BLOCK_TOKENS
@@ -163,16 +164,15 @@ def check_text_options(*, held_out: float, min_count: int, max_size: int | None)
         min_count: expected at least 1.
         max_size: expected at least 3, if not None.
     """
-    if not 0 <= held_out < 1:
-        raise InputError(f"held_out is {held_out}; expected a share from 0 to below 1")
+    if real("held_out", held_out, 0.0, 1.0) == 1.0:
+        raise InputError("held_out is 1.0; expected a share below 1, or nothing is left to train on")
     _check_words(min_count, max_size)
 
 
 def _check_words(min_count: int, max_size: int | None) -> None:
-    if min_count < 1:
-        raise InputError(f"min_count is {min_count}; expected at least 1")
-    if max_size is not None and max_size < 3:
-        raise InputError(f"max_size is {max_size}; expected at least 3: {SENTENCE_END}, {UNKNOWN} and one word")
+    whole("min_count", min_count, 1, None)
+    if max_size is not None:
+        whole("max_size", max_size, 3, None, why=f"{SENTENCE_END}, {UNKNOWN} and one word")
 
 
 def training_text(

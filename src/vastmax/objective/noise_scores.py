@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vastmax.errors import InputError
+from vastmax.arguments import MOST_SIZE, whole
 from vastmax.output.base import FlatOutput, NoiseStep, Output
 from vastmax.proposal.base import Noise
 from vastmax.proposal.distinct import distinct
@@ -77,8 +77,4 @@ def fused_loss(output: Output, hidden: Tensor, target: Tensor, step: NoiseStep) 
 
 def checked_num_samples(num_samples: int, *, name: str = "num_samples") -> int:
     """Raises: InputError: fewer than one noise word, with which the loss has no lower bound."""
-    if num_samples < 1:
-        raise InputError(
-            f"{name} is {num_samples}; expected at least 1: without noise the loss is least at infinite scores"
-        )
-    return num_samples
+    return whole(name, num_samples, 1, MOST_SIZE, why="without noise the loss is least at infinite scores")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from vastmax.arguments import MOST_SIZE, real, whole
 from vastmax.distribution.counts import log_unigram
 from vastmax.distribution.cutoffs import (
     DEFAULT_COST,
@@ -91,10 +92,8 @@ class Adaptive(Output):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if hidden_size < 1:
-            raise InputError(f"hidden_size is {hidden_size}; expected at least 1")
-        if not (math.isfinite(div_value) and div_value >= 1):
-            raise InputError(f"div_value is {div_value!r}; expected a finite number of at least 1, such as 4.0")
+        hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
+        div_value = real("div_value", div_value, 1.0, float(MOST_SIZE))
         self.order = CountOrder(counts, device=device)
         self.hidden_size = hidden_size
         self.vocab_size = len(self.order)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from vastmax.arguments import MOST_SIZE, whole
 from vastmax.characters.convolution import CharacterCNN
-from vastmax.errors import InputError
 from vastmax.output.base import NoiseStep
 from vastmax.output.first_biases import set_if_zero
 from vastmax.output.frozen_table import FrozenTable
@@ -77,10 +77,10 @@ class CharCNN(RowSparse, FrozenTable):  # type: ignore[misc]
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
         if correction_size is None:
             correction_size = hidden_size // 8
-        if correction_size < 0:
-            raise InputError(f"correction_size is {correction_size}; expected 0, for none, or more")
+        correction_size = whole("correction_size", correction_size, 0, MOST_SIZE)
         self.spelling = CharacterCNN(
             words,
             hidden_size,

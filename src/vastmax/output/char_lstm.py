@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from vastmax.arguments import MOST_SIZE, whole
 from vastmax.characters.spelled import END, NUM_PREDICTED, UNKNOWN, Spelled
 from vastmax.characters.trie import Trie
-from vastmax.errors import InputError
 from vastmax.output.base import Output, Search
 from vastmax.output.linear_exact import spans
 from vastmax.output.precision import score_dtype
@@ -90,10 +90,8 @@ class CharLSTM(Output):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        H = hidden_size if state_size is None else state_size
-        for name, size in (("hidden_size", hidden_size), ("state_size", H)):
-            if size < 1:
-                raise InputError(f"{name} is {size}; expected at least 1")
+        hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
+        H = hidden_size if state_size is None else whole("state_size", state_size, 1, MOST_SIZE)
         spelled = Spelled.of(words, unknown=unknown)
         trie = Trie.of(spelled)
         self.hidden_size = hidden_size

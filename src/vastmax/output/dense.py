@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from vastmax.arguments import MOST_SIZE, MOST_WORDS, whole
 from vastmax.errors import InputError
 from vastmax.output.base import NoiseStep, Rows
 from vastmax.output.first_biases import set_if_zero
@@ -70,9 +71,8 @@ class Dense(RowSparse, TableOutput):
             device, dtype = weight.device, weight.dtype
         if hidden_size is None or vocab_size is None:
             raise InputError("Dense needs hidden_size and vocab_size, or a weight to take them from")
-        for name, size in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
-            if size < 1:
-                raise InputError(f"{name} is {size}; expected at least 1")
+        hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
+        vocab_size = whole("vocab_size", vocab_size, 1, MOST_WORDS)
         self.hidden_size = hidden_size
         self.vocab_size = vocab_size
         self.sparse_gradients = sparse_gradients

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from vastmax.arguments import MOST_SIZE, MOST_WORDS, real, whole
 from vastmax.errors import InputError
 from vastmax.output.base import Rows, Search
 from vastmax.output.frozen_table import FrozenTable
@@ -64,11 +65,9 @@ class Given(FrozenTable):
         super().__init__()
         if not callable(tower):
             raise InputError(f"tower is a {type(tower).__name__}; expected a module or function from ids to vectors")
-        for name, size in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
-            if size < 1:
-                raise InputError(f"{name} is {size}; expected at least 1")
-        if not (temperature > 0 and math.isfinite(temperature)):
-            raise InputError(f"temperature is {temperature}; expected a finite number above 0")
+        hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
+        vocab_size = whole("vocab_size", vocab_size, 1, MOST_WORDS)
+        temperature = real("temperature", temperature, 0.0, math.inf, above=True)
         self.tower = tower
         self.hidden_size = hidden_size
         self.vocab_size = vocab_size

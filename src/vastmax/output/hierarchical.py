@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from vastmax.arguments import MOST_SIZE, whole
 from vastmax.errors import InputError
 from vastmax.kernels.hierarchical import TreeArrays
 from vastmax.output import tree_walk
@@ -88,8 +89,7 @@ class Hierarchical(RowSparse, Output):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if hidden_size < 1:
-            raise InputError(f"hidden_size is {hidden_size}; expected at least 1")
+        hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
         if counts is not None and not bias:
             raise InputError("counts set the biases, and bias=False leaves them out: give one or the other")
         self.hidden_size = hidden_size

@@ -8,8 +8,8 @@ from functools import cache
 
 import torch
 
+from vastmax.arguments import MOST_SIZE, whole
 from vastmax.distribution.cutoffs import ProductCost
-from vastmax.errors import InputError
 from vastmax.output.cluster_log_prob import cluster_log_prob
 
 _SMALL = (1, 16)
@@ -32,8 +32,8 @@ def measure_product_cost(hidden_size: int, *, device: str = "cpu", repeats: int 
     Raises:
         InputError: a size below 1.
     """
-    if hidden_size < 1 or repeats < 1:
-        raise InputError(f"hidden_size {hidden_size}, repeats {repeats}; expected both at least 1")
+    whole("hidden_size", hidden_size, 1, MOST_SIZE)
+    whole("repeats", repeats, 1, MOST_SIZE)
     small = _fastest_seconds(_SMALL, hidden_size, device, repeats)
     large = [_fastest_seconds(shape, hidden_size, device, repeats) for shape in _LARGE]
     return fit_product_cost(small, [n * k for n, k in _LARGE], large)

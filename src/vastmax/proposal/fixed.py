@@ -8,6 +8,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from vastmax.arguments import MOST_WORDS, whole
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
 from vastmax.proposal.distinct import distinct
@@ -32,8 +33,7 @@ class FixedProposal(Proposal):
 
     def __init__(self, vocab_size: int, *, unique: bool = False) -> None:
         super().__init__()
-        if vocab_size < 1:
-            raise InputError(f"vocab_size is {vocab_size}; expected at least 1")
+        vocab_size = whole("vocab_size", vocab_size, 1, MOST_WORDS)
         self.vocab_size = vocab_size
         self.unique = unique
         self._tries: dict[int, float] = {}

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vastmax.arguments import MOST_WORDS, real, whole
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
@@ -50,9 +51,7 @@ class InBatch(Proposal):
         super().__init__()
         if (counts is None) == (vocab_size is None):
             raise InputError("InBatch takes either counts, or vocab_size to estimate frequencies while training runs")
-        if not 0 < rate <= 1:
-            raise InputError(f"rate is {rate}; expected above 0 and at most 1, such as 0.01")
-        self.rate = rate
+        self.rate = real("rate", rate, 0.0, 1.0, above=True)
         self.estimates = counts is None
         if counts is not None:
             weight = floored_counts(counts)
@@ -60,8 +59,7 @@ class InBatch(Proposal):
             self.register_table("log_q", torch.from_numpy(np.log(weight / weight.sum())))
             return
         assert vocab_size is not None
-        if vocab_size < 1:
-            raise InputError(f"vocab_size is {vocab_size}; expected at least 1")
+        vocab_size = whole("vocab_size", vocab_size, 1, MOST_WORDS)
         self.vocab_size = vocab_size
         # A word not seen yet counts as seen once, V examples ago: Q starts as the uniform law.
         self.register_table("gap", torch.full((vocab_size,), float(vocab_size)), persistent=True)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from vastmax.arguments import MOST_SIZE, MOST_WORDS, whole
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
 
@@ -60,8 +61,7 @@ def partitions(
         [1, 3, 4] [1, 4]
         [5, 6] [5, 6]
     """
-    if limit < 1:
-        raise InputError(f"limit is {limit}; expected at least 1 distinct target a partition")
+    limit = whole("limit", limit, 1, None, why="distinct targets per partition")
     held: list[_Batch] = []
     word_ids: Tensor | None = None
     for batch in batches:
@@ -122,10 +122,8 @@ class TargetPartition(Proposal):
 
     def __init__(self, vocab_size: int, num_others: int = 0) -> None:
         super().__init__()
-        if vocab_size < 1:
-            raise InputError(f"vocab_size is {vocab_size}; expected at least 1")
-        if num_others < 0:
-            raise InputError(f"num_others is {num_others}; expected 0 or more")
+        vocab_size = whole("vocab_size", vocab_size, 1, MOST_WORDS)
+        num_others = whole("num_others", num_others, 0, MOST_SIZE)
         self.vocab_size = vocab_size
         self.num_others = num_others
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vastmax.arguments import real
 from vastmax.distribution.alias import AliasTable
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
@@ -35,8 +36,7 @@ class Unigram(FixedProposal):
     """
 
     def __init__(self, counts: Any, power: float = 1.0, *, unique: bool = False) -> None:
-        if not math.isfinite(power):
-            raise InputError(f"power is {power}; expected a finite number such as 1 or 0.75")
+        power = real("power", power, -math.inf, math.inf)
         log_weight = power * np.log(floored_counts(counts))
         weight = np.exp(log_weight - log_weight.max())
         if not weight.all():

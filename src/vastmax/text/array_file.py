@@ -58,8 +58,13 @@ class ArrayFile:
             self._mapped = np.memmap(self._file, dtype=self.dtype, mode="r", shape=(self.size,))
         return self._mapped
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._file.closed
+
     def _require_open(self) -> None:
-        if self._file.closed:
+        if self.closed:
             raise InputError("the corpus was closed: open it again, or close it after its last use")
 
     def close(self) -> None:

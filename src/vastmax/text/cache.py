@@ -10,7 +10,6 @@ A folder of three parts:
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -25,6 +24,7 @@ from typing import Any
 from vastmax.atomic import replacing
 from vastmax.errors import InputError
 from vastmax.progress import Progress
+from vastmax.strict_json import json_text, read_json
 from vastmax.text import encoded_folder
 from vastmax.text.decompress import CHUNK_BYTES
 from vastmax.text.encode import Settings
@@ -150,7 +150,7 @@ class Cache:
         try:
             self._files.mkdir(parents=True, exist_ok=True)
             with replacing(self._record_path(path)) as beside:
-                beside.write_bytes(json.dumps(record).encode())
+                beside.write_bytes(json_text(record).encode())
         except OSError as error:
             raise cannot_write(self.folder, error) from None
 
@@ -159,7 +159,7 @@ class Cache:
 
     def _record(self, path: Path) -> dict[str, Any] | None:
         try:
-            record = json.loads(self._record_path(path).read_bytes())
+            record = read_json(self._record_path(path))
             usable = isinstance(record["digest"], str) and isinstance(record["read_ns"], int)
             return record if usable and isinstance(record["state"]["size"], int) else None
         except (OSError, ValueError, KeyError, TypeError):
@@ -179,7 +179,7 @@ class Cache:
             "errors": settings.errors,
             "column": settings.column,
         }
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        return hashlib.sha256(json_text(told, ascii_only=True).encode()).hexdigest()
 
     def find(self, key: str) -> Path | None:
         """The entry, if there is one and it is whole."""
@@ -260,7 +260,7 @@ def _last_used(entry: Path) -> float:
 def read_manifest(entry: Path) -> dict[str, int] | None:
     """The figures of an encoded corpus, or None when there is none that this version reads."""
     try:
-        manifest = json.loads((entry / encoded_folder.MANIFEST).read_bytes())
+        manifest = read_json(entry / encoded_folder.MANIFEST)
         if (manifest["format"], manifest["version"]) != (encoded_folder.FORMAT, encoded_folder.VERSION):
             return None
         return {name: int(manifest[name]) for name in ("tokens", "sentences", "types", "vocabulary_bytes")}

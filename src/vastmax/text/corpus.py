@@ -193,8 +193,31 @@ class Corpus:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the folder, which is opened again where the pickle is read: on the same machine, while it is there.
+
+        That of a corpus which is not cached goes with the object it was made as, wherever else it is open.
+        """
+        if self._ids.closed:
+            raise InputError("the corpus was closed, and so cannot be pickled; pickle it while it is open")
+        return _reopened, (self.folder, None if self._store is None else self._store.folder)
+
     def __repr__(self) -> str:
         return f"Corpus({self.num_tokens:,} tokens, {self.num_sentences:,} sentences, {len(self.vocabulary):,} types)"
+
+
+def _reopened(folder: Path, store: Path | None) -> Corpus:
+    """A corpus that was pickled."""
+    corpus = Corpus.__new__(Corpus)
+    corpus._store, corpus._finalizer = None if store is None else Cache(store), None
+    try:
+        corpus._open(folder, temporary=False)
+    except FileNotFoundError:
+        raise InputError(
+            f"the corpus in {folder} is gone: its object was closed, or the cache has dropped it; a pickle holds the "
+            "place of a corpus and not its text: read the text again"
+        ) from None
+    return corpus
 
 
 def _release(folder: Path, ids: ArrayFile, offsets: ArrayFile, temporary: bool) -> None:

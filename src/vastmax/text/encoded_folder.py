@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vastmax.errors import InputError
+from vastmax.strict_json import json_text
 from vastmax.text.words import Words
 
 FORMAT = "vastmax corpus"
@@ -77,7 +77,7 @@ class FolderWriter:
             (self._folder / WORDS).write_bytes(words.blob)
             words.offsets.tofile(self._folder / WORD_OFFSETS)
             counts.tofile(self._folder / COUNTS)
-            (self._folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+            (self._folder / MANIFEST).write_text(json_text(manifest, indent=1) + "\n", encoding="utf-8")
 
     def close(self) -> None:
         """Close the files; also safe after a failure."""

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.arguments import real, whole
 from vastmax.errors import InputError
 
 DEFAULT_THRESHOLDS = {"counts": 100.0, "gensim": 10.0, "npmi": 0.5}
@@ -51,14 +51,12 @@ def checked_settings(
     """Fill in what depends on other settings; raise InputError on the first that cannot be used."""
     if scoring not in DEFAULT_THRESHOLDS:
         raise InputError(f"scoring is {scoring!r}; expected {' or '.join(map(repr, DEFAULT_THRESHOLDS))}")
-    if isinstance(passes, bool) or not isinstance(passes, int) or not 1 <= passes <= MOST_PASSES:
-        raise InputError(f"passes is {passes!r}; expected a whole number from 1 to {MOST_PASSES}")
-    if isinstance(min_count, bool) or not isinstance(min_count, int) or min_count < 1:
-        raise InputError(f"min_count is {min_count!r}; expected a whole number of at least 1")
+    passes = whole("passes", passes, 1, MOST_PASSES)
+    min_count = whole("min_count", min_count, 1, None)
     if discount is not None and scoring == "npmi":
         raise InputError(f"discount is {discount!r}, but NPMI has none: leave it out, or choose another scoring")
-    if discount is not None and not (_is_number(discount) and 0 <= discount < math.inf):
-        raise InputError(f"discount is {discount!r}; expected a number of at least 0")
+    if discount is not None:
+        discount = real("discount", discount, 0.0, math.inf)
     if not isinstance(delimiter, str) or not delimiter or any(map(str.isspace, delimiter)):
         raise InputError(f"delimiter is {delimiter!r}; expected characters without white space, such as '_'")
     if isinstance(connectors, str) or not all(isinstance(word, str) and word for word in connectors):
@@ -77,23 +75,17 @@ def _thresholds(threshold: float | Sequence[float] | None, scoring: str, passes:
     if threshold is None:
         threshold = DEFAULT_THRESHOLDS[scoring]
     if isinstance(threshold, Real):
-        thresholds = [float(threshold) * FALL[scoring] ** i for i in range(passes)]
+        first = real("threshold", threshold, -math.inf, math.inf)
+        thresholds = [first * FALL[scoring] ** i for i in range(passes)]
     elif isinstance(threshold, Iterable) and not isinstance(threshold, str):
         thresholds = list(threshold)
         if len(thresholds) != passes:
             raise InputError(f"{len(thresholds)} thresholds for {passes} passes: give one for each, or one in all")
     else:
         raise InputError(f"threshold is {threshold!r}; expected a number, or one for each pass")
-    for value in thresholds:
-        if scoring == "npmi" and not (_is_number(value) and -1 <= value <= 1):
-            raise InputError(f"threshold is {value!r}; NPMI runs from -1 to 1, so expected a number between")
-        if scoring != "npmi" and not (_is_number(value) and 0 < value < math.inf):
-            raise InputError(f"threshold is {value!r}; expected a number above 0")
-    return tuple(map(float, thresholds))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    if scoring == "npmi":
+        return tuple(real("threshold", value, -1.0, 1.0, why="the range of NPMI") for value in thresholds)
+    return tuple(real("threshold", value, 0.0, math.inf, above=True) for value in thresholds)
 
 
 def pair_scores(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from vastmax.arguments import whole
 from vastmax.atomic import replacing
 from vastmax.errors import InputError
 from vastmax.kernels.phrases import Piece, count_pairs
 from vastmax.progress import Progress, Silent
+from vastmax.strict_json import json_text, parse_json
 from vastmax.text.corpus import Corpus
 from vastmax.text.joined_corpus import join_corpus, marks_of
 from vastmax.text.phrase_settings import LEAST_MEMORY_BYTES, PhraseSettings, checked_settings, pair_scores
@@ -112,11 +113,11 @@ class Phrases:
         """Write lines of JSON: the settings, then ``[pass, words, count, score]`` for each phrase."""
         head = {"format": _FORMAT, "version": _VERSION, **asdict(self.settings), "phrases": len(self)}
         with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(head, ensure_ascii=False) + "\n")
+            file.write(json_text(head) + "\n")
             for number, found in enumerate(self.passes, start=1):
                 for phrase in found:
                     row = [number, phrase.words, phrase.count, phrase.score]
-                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    file.write(json_text(row) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Phrases:
@@ -127,7 +128,7 @@ class Phrases:
         """
         try:
             head, *lines = Path(path).read_text(encoding="utf-8").split("\n")
-            told = json.loads(head)
+            told = parse_json(head, "the first line")
             known = told["format"] == _FORMAT
         except (ValueError, KeyError, TypeError):
             known = False
@@ -141,7 +142,7 @@ class Phrases:
             if lines.pop() != "" or len(lines) != told["phrases"]:
                 raise ValueError(f"{told['phrases']} phrases were expected, {len(lines)} lines are there")
             for line in lines:
-                number, words, count, score = json.loads(line)
+                number, words, count, score = parse_json(line, "a phrase")
                 text = settings.delimiter.join(words)
                 passes[number - 1].append(Phrase(tuple(words), text, int(count), float(score)))
         except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -219,8 +220,7 @@ def find_phrases(
         delimiter=delimiter,
         connectors=connectors,
     )
-    if memory_bytes < LEAST_MEMORY_BYTES:
-        raise InputError(f"memory_bytes is {memory_bytes}; expected at least {LEAST_MEMORY_BYTES}")
+    memory_bytes = whole("memory_bytes", memory_bytes, LEAST_MEMORY_BYTES, None)
     _require_corpus(corpus)
     progress = progress or Silent()
     found: list[list[Phrase]] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -12,8 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.arguments import MOST_COUNT, whole
 from vastmax.atomic import replacing
 from vastmax.errors import InputError, UnknownWordError
+from vastmax.strict_json import json_text, parse_json
 from vastmax.text.facts import CorpusFacts, facts_of
 from vastmax.text.spelling import nearest_spellings
 from vastmax.text.words import Words
@@ -158,10 +159,9 @@ class Vocabulary:
         their counts beside its own, if the text holds it, and the place that its count asks for, so that ids behind it
         move by one. It counts towards `max_size` and is kept whatever its count, 0 included.
         """
-        if min_count < 0:
-            raise InputError(f"min_count={min_count}: 0 or more was expected")
-        if max_size is not None and max_size < 1:
-            raise InputError(f"max_size={max_size}: at least 1 was expected")
+        whole("min_count", min_count, 0, None)
+        if max_size is not None:
+            whole("max_size", max_size, 1, None)
         if self.unknown is not None and unknown not in (None, self.unknown):
             raise InputError(f"unknown={unknown!r}: this vocabulary already has the unknown word {self.unknown!r}")
         unknown = unknown if unknown is not None else self.unknown
@@ -215,7 +215,7 @@ class Vocabulary:
         """
         head = {"format": _FORMAT, "version": _VERSION, "words": len(self), "tokens": self.num_tokens}
         with replacing(path) as beside, open(beside, "wb") as file:
-            file.write(json.dumps(head | {"unknown": self.unknown}).encode() + b"\n")
+            file.write(json_text(head | {"unknown": self.unknown}, ascii_only=True).encode() + b"\n")
             for start in range(0, len(self), _LINES):
                 block = zip(
                     self._words[start : start + _LINES], self.counts[start : start + _LINES].tolist(), strict=True
@@ -268,7 +268,7 @@ def _unescape(word: str) -> str:
 
 def _read_head(path: str | os.PathLike[str], data: bytes) -> dict[str, Any]:
     try:
-        head = json.loads(data[: data.index(b"\n")])
+        head = parse_json(data[: data.index(b"\n")], "the first line")
         right = head["format"] == _FORMAT
         version = head["version"]
     except (ValueError, KeyError, TypeError):
@@ -298,4 +298,6 @@ def _whole_numbers(counts: npt.ArrayLike) -> npt.NDArray[np.int64]:
     whole = array.astype(np.int64)
     if whole.min() < 0:
         raise InputError(f"the count of word {int(whole.argmin())} is {whole.min()}: counts are not negative")
+    if whole.sum(dtype=np.float64) >= 2.0**62 and sum(whole.tolist()) > MOST_COUNT:
+        raise InputError(f"the counts add up to {sum(whole.tolist())}: at most 2^63 − 1 words were expected in all")
     return whole

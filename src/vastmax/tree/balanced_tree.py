@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vastmax.errors import InputError
+from vastmax.arguments import MOST_WORDS, whole
 from vastmax.tree.tree import Tree
 
 
@@ -49,6 +49,5 @@ def balanced(vocab_size: int) -> Tree:
 
 
 def check_vocab_size(vocab_size: int) -> None:
-    """Raise InputError unless there is a word at least."""
-    if vocab_size < 1:
-        raise InputError(f"vocab_size is {vocab_size}; a tree needs one word at least")
+    """Raise InputError unless there is a word at least, and no more than ids can number."""
+    whole("vocab_size", vocab_size, 1, MOST_WORDS)

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.arguments import MOST_SEED, MOST_THREADS, real, whole
 from vastmax.errors import InputError
 from vastmax.kernels.cores import usable_cores
 from vastmax.kernels.two_clusters import two_clusters
@@ -223,15 +224,12 @@ def _check_options(
 ) -> None:
     if split not in ("adaptive", "balanced"):
         raise InputError(f'split is {split!r}; choose "adaptive" or "balanced"')
-    if not 0 <= overlap < 0.5:
-        raise InputError(f"overlap is {overlap}; expected at least 0 and less than 0.5")
+    if real("overlap", overlap, 0.0, 0.5) == 0.5:
+        raise InputError("overlap is 0.5; expected less, or every word goes both ways")
     if overlap and split != "adaptive":
         raise InputError(f'overlap is {overlap} with split="balanced"; only adaptive splits overlap')
-    if copies < 1:
-        raise InputError(f"copies is {copies}; expected at least 1")
-    if not max_mean_leaves >= 1:
-        raise InputError(f"max_mean_leaves is {max_mean_leaves}; expected at least 1, the leaf every word has")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; give 0 or more")
-    if threads is not None and threads < 1:
-        raise InputError(f"threads is {threads}; expected at least 1")
+    whole("copies", copies, 1, 1_000)
+    real("max_mean_leaves", max_mean_leaves, 1.0, 1e6, why="every word has a leaf")
+    whole("seed", seed, 0, MOST_SEED)
+    if threads is not None:
+        whole("threads", threads, 1, MOST_THREADS)

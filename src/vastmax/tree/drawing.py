@@ -6,13 +6,13 @@ import heapq
 import os
 import unicodedata
 from dataclasses import dataclass, field
-from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
 
 from vastmax.atomic import replacing
 from vastmax.errors import InputError
+from vastmax.html_page import escaped
 from vastmax.tree.tree import Tree
 
 # Pixels; text is 13 px high, and a character of it about 7.3 wide.
@@ -220,5 +220,5 @@ def _text(x: float, y: float, text: str, colour: str, size: int, *, bold: bool =
     weight = ' font-weight="600"' if bold else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}"{weight} fill="{colour}" stroke="{_PAPER}" '
-        f'stroke-width="3" paint-order="stroke">{escape(text)}</text>'
+        f'stroke-width="3" paint-order="stroke">{escaped(text)}</text>'
     )

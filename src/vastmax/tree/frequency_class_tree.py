@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.arguments import whole
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
 from vastmax.tree.tree import Tree
@@ -40,8 +41,7 @@ def frequency_classes(counts: npt.ArrayLike, num_classes: int | None = None, *, 
     weights = floored_counts(counts)
     V = weights.size
     C = max(1, round(V**0.5)) if num_classes is None else num_classes
-    if not 1 <= C <= V:
-        raise InputError(f"num_classes is {C}; {V} words can be cut into 1 to {V} classes")
+    C = whole("num_classes", C, 1, V, why=f"there are {V} words")
     if mass not in ("count", "sqrt-count"):
         raise InputError(f'mass is {mass!r}; choose "count" or "sqrt-count"')
     order = np.argsort(-weights, kind="stable")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.errors import InputError
+from vastmax.arguments import MOST_EPOCHS, MOST_SEED, whole
 from vastmax.progress import Progress, Silent
 from vastmax.tree.clustered_tree import with_lacking_words
 from vastmax.tree.links import Int64, concatenated_ranges
@@ -65,15 +65,12 @@ def kmeans_classes(
     >>> t.path(0).nodes == t.path(2).nodes != t.path(1).nodes == t.path(3).nodes
     True
     """
-    if iterations < 1:
-        raise InputError(f"iterations is {iterations}; expected at least 1")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; give 0 or more")
+    whole("iterations", iterations, 1, MOST_EPOCHS)
+    whole("seed", seed, 0, MOST_SEED)
     rows = word_rows(vectors, words, counts)
     n = len(rows.vectors)
     C = max(1, round(n**0.5)) if num_classes is None else num_classes
-    if not 1 <= C <= n:
-        raise InputError(f"num_classes is {C}; {n} words with vectors can be cut into 1 to {n} classes")
+    C = whole("num_classes", C, 1, n, why=f"there are {n} words with vectors")
     weights = np.ones(n, dtype=np.float32) if rows.weights is None else rows.weights
     progress = progress or Silent()
     progress.begin("k-means", iterations, "rounds")

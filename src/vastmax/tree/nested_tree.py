@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vastmax.errors import InputError
+from vastmax.strict_json import read_json
 from vastmax.tree.tree import Tree
 
 Labels = dict[str, Any] | list[Any]
@@ -115,20 +115,7 @@ def _named(words: list[str], shown: int = 5) -> str:
 
 
 def _read(path: Path) -> Labels:
-    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        repeated = [label for label, times in Counter(label for label, _ in pairs).items() if times > 1]
-        if repeated:
-            raise InputError(f"{path}: the label {repeated[0]!r} stands twice in one object; join the two")
-        return dict(pairs)
-
-    try:
-        labels = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=no_duplicates)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} is not JSON (line {error.lineno}, column {error.colno}: {error.msg})") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text (byte {error.start})") from None
-    except RecursionError:
-        raise InputError(f"{path} is nested too deeply to be read") from None
+    labels = read_json(path)
     if not isinstance(labels, dict | list):
         raise InputError(f"{path} holds {labels!r}; expected an object or a list of labels and words")
     return labels

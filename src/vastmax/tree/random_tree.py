@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vastmax.errors import InputError
+from vastmax.arguments import MOST_SEED, whole
 from vastmax.tree.balanced_tree import balanced
 from vastmax.tree.tree import Tree
 
@@ -22,8 +22,7 @@ def random(vocab_size: int, seed: int = 0) -> Tree:
     >>> random(8, seed=1).max_depth
     3
     """
-    if seed < 0:
-        raise InputError(f"seed is {seed}; give 0 or more")
+    whole("seed", seed, 0, MOST_SEED)
     ordered = balanced(vocab_size)
     if not ordered.num_nodes:
         return ordered

@@ -17,6 +17,7 @@ import torch
 from vastmax.embedding import DivergenceError, EpochReport, WordVectors
 from vastmax.embedding.chunks import ChunkSpan, chunk_spans
 from vastmax.embedding.report import EpochCallback, nothing_learned
+from vastmax.embedding.settings import require_memory_for_vectors
 from vastmax.kernels.embedding_kernel import keep_thresholds
 from vastmax.language_model.optimizers import optimizers_for
 from vastmax.progress import Progress
@@ -72,6 +73,7 @@ class WordModelRun:
         self._new_ids = vocabulary.map_words(corpus.vocabulary.words).astype(np.int64)
         self._keep = (keep_thresholds(vocabulary.counts, settings.sample) + 1.0) / 2.0**32
         self._spans: Sequence[ChunkSpan] = chunk_spans(corpus.sentence_offsets, window=settings.window)
+        require_memory_for_vectors(len(vocabulary), settings.vector_size)
         self.model = WordModel.build(settings, vocabulary)
         self.optimizers = optimizers_for(self.model, settings)
         self._generator = torch.Generator(device=settings.device)

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from vastmax.embedding.settings import CheckedCommonSettings, CommonSettings, checked_common, one_of, real, whole
+from vastmax.arguments import MOST_RATE, MOST_SIZE, one_of, real, whole
+from vastmax.embedding.settings import CheckedCommonSettings, CommonSettings, checked_common
 from vastmax.errors import InputError
 from vastmax.methods import RECIPES
 from vastmax.proposal.target_partition import PARTITION
@@ -89,8 +90,8 @@ def checked(settings: WordModelSettings) -> CheckedWordModelSettings:
         **vars(checked_common(settings, DEFAULT_ALPHA)),
         objective=name,
         objective_options=options,
-        batch_size=whole("batch_size", settings.batch_size, 1, 1 << 24),
-        dense_rate=real("dense_rate", settings.dense_rate, 0.0, float("inf")),
+        batch_size=whole("batch_size", settings.batch_size, 1, MOST_SIZE),
+        dense_rate=real("dense_rate", settings.dense_rate, 0.0, MOST_RATE),
         partition_size=whole("partition_size", settings.partition_size, 1, None),
         device=_usable_device(settings.device),
     )

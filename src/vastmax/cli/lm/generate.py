@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vastmax.cli.lm.model_argument import Device, Run, open_model, words_of
-from vastmax.cli.output import print_json
+from vastmax.cli.output import print_json, say
 from vastmax.cli.vectors_argument import AsJson
 
 
@@ -43,4 +43,4 @@ def generate(
         print_json(drawn)
         return
     for words in drawn:
-        print(" ".join(words))
+        say(" ".join(words))

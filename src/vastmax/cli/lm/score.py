@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from vastmax.cli.lm.model_argument import Device, Run, open_model, words_of
-from vastmax.cli.output import print_json
+from vastmax.cli.output import print_json, say
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
 
@@ -49,10 +49,10 @@ def score(
             if as_json:
                 collected.append({"words": [*words, SENTENCE_END], "log_probs": log_probs, "total": sum(log_probs)})
             elif totals:
-                print(f"{math.fsum(log_probs):.4f}")
+                say(f"{math.fsum(log_probs):.4f}")
             else:
                 for word, log_prob in zip([*words, SENTENCE_END], log_probs, strict=True):
-                    print(f"{number}\t{word}\t{log_prob:.4f}")
+                    say(f"{number}\t{word}\t{log_prob:.4f}")
         if not as_json:
             sys.stdout.flush()
     if as_json:

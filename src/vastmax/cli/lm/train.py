@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vastmax.arguments import MOST_MINUTES, MOST_THREADS, real, whole
 from vastmax.cli.corpus_options import (
     Column,
     CorpusSources,
@@ -26,7 +27,7 @@ from vastmax.cli.failure import StoppedError, stopped_at_once
 from vastmax.cli.lm import training_options as options
 from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
-from vastmax.cli.output import check_output_file, print_json
+from vastmax.cli.output import check_output_file, print_json, say
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
 
@@ -137,12 +138,12 @@ def train(
         partition_size=partition_size,
         seed=seed,
     )
+    real("checkpoint_minutes", checkpoint_minutes, 0.0, MOST_MINUTES, above=True)
     check_text_options(held_out=held_out, min_count=min_count, max_size=max_final_vocab)
     if tensorboard:
         check_tensorboard()
     if threads is not None:
-        if threads < 1:
-            raise InputError(f"--threads is {threads}; expected at least 1")
+        whole("threads", threads, 1, MOST_THREADS)
         torch.set_num_threads(threads)
     chosen_device = checked_device(device)
     if precision == "float16" and not chosen_device.startswith("cuda"):
@@ -253,7 +254,7 @@ def _print(folder: RunFolder, trainer: Trainer, *, as_json: bool) -> None:
         )
         return
     measured = "no validation text" if best is None else f"validation perplexity {best:,.1f}"
-    print(
+    say(
         f"{folder.path}: {folder.model.encoder} {folder.model.hidden_size}, {folder.model.method}, "
         f"{len(folder.vocabulary):,} words; {progressed.words:,} words read in "
         f"{describe_seconds(progressed.training_seconds)}, {measured}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from vastmax.arguments import MOST_MINUTES, MOST_SIZE, real, whole
 from vastmax.compare.advice.choice import Choice, choose
 from vastmax.compare.advice.costs import predicted_costs, with_timings
 from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE, Machine
@@ -124,15 +124,13 @@ def advise(
         >>> advice.cost("sampled-softmax").gain > 10  # times cheaper than the softmax
         True
     """
-    for name, value in (("hidden_size", hidden_size), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"{name} is {value!r}; expected a whole number of at least 1")
+    whole("hidden_size", hidden_size, 1, MOST_SIZE)
+    whole("batch_size", batch_size, 1, MOST_SIZE)
     if purpose not in PURPOSES:
         raise InputError(f"purpose is {purpose!r}; expected {', '.join(map(repr, PURPOSES))}")
-    if memory_bytes is not None and not memory_bytes > 0:
-        raise InputError(f"memory_bytes is {memory_bytes}; expected more than 0")
-    if not (measure_seconds > 0 and math.isfinite(measure_seconds)):
-        raise InputError(f"measure_seconds is {measure_seconds}; expected a number above 0, such as 60")
+    if memory_bytes is not None:
+        whole("memory_bytes", memory_bytes, 1, None)
+    real("measure_seconds", measure_seconds, 0.0, 60.0 * MOST_MINUTES, above=True)
     if measure and find_spec("torch") is None:
         raise InputError("steps can only be timed with PyTorch, which is not installed: pip install 'vastmax[torch]'")
     vocabulary = getattr(source, "vocabulary", source)

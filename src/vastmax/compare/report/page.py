@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import re
 from pathlib import Path
@@ -24,7 +23,7 @@ from vastmax.compare.report.tree_picture import tree_picture
 from vastmax.compare.report.wording import band_names, digits, listed, percent, ratio, seconds, size
 from vastmax.compare.results import MethodResult, Race
 from vastmax.distribution.entropy import perplexity_from_nats
-from vastmax.html_page import filled, json_in_html, source
+from vastmax.html_page import Markup, filled, joined, markup, page_of, source
 
 PACKAGE = "vastmax.compare.report"
 PROGRAM = (
@@ -46,29 +45,30 @@ PROGRAM = (
 def page(race: Race) -> str:
     """The whole page."""
     comparison, recommendation = Comparison.of(race), recommend(race)
-    parts = {
-        "title": html.escape(f"{recommendation.headline} · methods compared on {_sources(race)}"),
-        "style": _colours() + source(PACKAGE, "page.css"),
-        "overline": html.escape(_overline(race)),
-        "headline": html.escape(recommendation.headline),
-        "text": _prose(recommendation.text),
-        "figures": _key_figures(comparison, recommendation),
-        "reasons": _items(recommendation.reasons),
-        "warnings": _warnings(recommendation),
-        "choices": _choices(recommendation),
-        "charts": _charts(comparison),
-        "tree": _tree(race),
-        "literature": _literature(comparison, recommendation),
-        "measured": _measured(comparison, recommendation),
-        "failures": _failures(race),
-        "conditions": _conditions(race),
-        "data": json_in_html(_data(comparison, recommendation)),
-        "program": source(PACKAGE, *PROGRAM),
-    }
-    return filled(PACKAGE, "page.html", parts)
+    return page_of(
+        PACKAGE,
+        "page.html",
+        style=joined([_colours(), source(PACKAGE, "page.css")]),
+        program=source(PACKAGE, *PROGRAM),
+        data=_data(comparison, recommendation),
+        title=f"{recommendation.headline} · methods compared on {_sources(race)}",
+        overline=_overline(race),
+        headline=recommendation.headline,
+        text=_prose(recommendation.text),
+        figures=_key_figures(comparison, recommendation),
+        reasons=_items(recommendation.reasons),
+        warnings=_warnings(recommendation),
+        choices=_choices(recommendation),
+        charts=_charts(comparison),
+        tree=_tree(race),
+        literature=_literature(comparison, recommendation),
+        measured=_measured(comparison, recommendation),
+        failures=_failures(race),
+        conditions=_conditions(race),
+    )
 
 
-def _colours() -> str:
+def _colours() -> Markup:
     """Of the families of methods, in both lights."""
 
     def rules(attribute: str) -> str:
@@ -76,7 +76,7 @@ def _colours() -> str:
         return "\n".join(f".family-{place} {{ --colour: {getattr(ink, attribute)}; }}" for place, ink in pairs)
 
     dark = rules("dark")
-    return f"{rules('light')}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+    return Markup(f"{rules('light')}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n")
 
 
 def _sources(race: Race) -> str:
@@ -95,18 +95,18 @@ def _overline(race: Race) -> str:
 
 
 def _prose(text: str) -> str:
-    """Escaped, and no number parted from its unit at the end of a line."""
-    return re.sub(r"(\d) (?=%|(?:ms|s|min|h|[kMG]?B|million)\b)", "\\1\N{NO-BREAK SPACE}", html.escape(text))
+    """No number parted from its unit at the end of a line."""
+    return re.sub(r"(\d) (?=%|(?:ms|s|min|h|[kMG]?B|million)\b)", "\\1\N{NO-BREAK SPACE}", text)
 
 
-def _items(texts: tuple[str, ...]) -> str:
-    return "".join(f"<li>{_prose(text)}</li>" for text in texts)
+def _items(texts: tuple[str, ...]) -> Markup:
+    return joined(markup("<li>{text}</li>", text=_prose(text)) for text in texts)
 
 
-def _key_figures(comparison: Comparison, recommendation: Recommendation) -> str:
+def _key_figures(comparison: Comparison, recommendation: Recommendation) -> Markup:
     chosen = next((method for method in comparison.contenders if method.method == recommendation.method), None)
     if chosen is None:
-        return ""
+        return Markup()
     speed, evaluation = comparison.speed_up(chosen), comparison.evaluation_speed_up(chosen)
     is_yardstick = chosen is comparison.yardstick
     rows = [
@@ -124,96 +124,107 @@ def _key_figures(comparison: Comparison, recommendation: Recommendation) -> str:
         )
     if chosen.peak_bytes is not None:
         rows.append(("peak memory", size(chosen.peak_bytes), ""))
-    tiles = "".join(
-        f"<div><dt>{name}</dt><dd>{html.escape(value)}<small>{html.escape(beside)}</small></dd></div>"
+    tiles = joined(
+        markup(
+            "<div><dt>{name}</dt><dd>{value}<small>{beside}</small></dd></div>", name=name, value=value, beside=beside
+        )
         for name, value, beside in rows
     )
-    return f'<dl class="tiles">{tiles}</dl>'
+    return markup('<dl class="tiles">{tiles}</dl>', tiles=tiles)
 
 
-def _section(name: str, title: str, content: str) -> str:
-    return (
-        f'<section class="{name}" aria-labelledby="{name}-title">'
-        f'<h2 id="{name}-title">{html.escape(title)}</h2>{content}</section>'
+def _section(name: str, title: str, content: Markup) -> Markup:
+    return markup(
+        '<section class="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{title}</h2>{content}</section>',
+        name=name,
+        title=title,
+        content=content,
     )
 
 
-def _warnings(recommendation: Recommendation) -> str:
+def _warnings(recommendation: Recommendation) -> Markup:
     if not recommendation.warnings:
-        return ""
-    return _section("warnings", "Before you trust this", f"<ul>{_items(recommendation.warnings)}</ul>")
+        return Markup()
+    items = markup("<ul>{items}</ul>", items=_items(recommendation.warnings))
+    return _section("warnings", "Before you trust this", items)
 
 
-def _choices(recommendation: Recommendation) -> str:
+def _choices(recommendation: Recommendation) -> Markup:
     if not recommendation.alternatives:
-        return ""
-    cards = "".join(
-        f"<div><dt>{html.escape(choice.purpose)}</dt><dd><strong>{html.escape(choice.method or 'none')}</strong>"
-        f"<span>{_prose(choice.why)}</span></dd></div>"
+        return Markup()
+    cards = joined(
+        markup(
+            "<div><dt>{purpose}</dt><dd><strong>{method}</strong><span>{why}</span></dd></div>",
+            purpose=choice.purpose,
+            method=choice.method or "none",
+            why=_prose(choice.why),
+        )
         for choice in recommendation.alternatives
     )
-    return _section("choices", "If one thing matters most", f'<dl class="choices">{cards}</dl>')
+    return _section("choices", "If one thing matters most", markup('<dl class="choices">{cards}</dl>', cards=cards))
 
 
-def _charts(comparison: Comparison) -> str:
+def _charts(comparison: Comparison) -> Markup:
     """Places for the charts that there are figures for; the program draws them."""
     methods = [method for method in comparison.race.methods if method.curve or method.status == "finished"]
     if not methods:
-        return ""
+        return Markup()
     kinds = ["learning"]
     if any(method.status == "finished" for method in methods):
         kinds.append("trade")
     if any(method.bands for method in methods):
         kinds.append("bands")
-    parts = {name: source(PACKAGE, f"chart-{name}.html") for name in kinds}
-    return filled(PACKAGE, "charts.html", {"charts": "\n".join(parts.values())})
+    charts = source(PACKAGE, *(f"chart-{name}.html" for name in kinds))
+    return filled(PACKAGE, "charts.html", charts=charts)
 
 
-def _tree(race: Race) -> str:
+def _tree(race: Race) -> Markup:
     if race.tree is None:
-        return ""
+        return Markup()
     picture = tree_picture(race.tree, "The top of the tree of hierarchical softmax, the frequent words near its root")
-    return filled(PACKAGE, "tree.html", {"picture": picture})
+    return filled(PACKAGE, "tree.html", picture=picture)
 
 
-def _literature(comparison: Comparison, recommendation: Recommendation) -> str:
+def _literature(comparison: Comparison, recommendation: Recommendation) -> Markup:
     if not comparison.race.methods:
-        return ""
+        return Markup()
     table = literature_table(comparison, recommendation.method)
-    parts = {"table": table, "citation": html.escape(CITATION), "caveat": html.escape(CAVEAT)}
-    return filled(PACKAGE, "literature.html", parts)
+    return filled(PACKAGE, "literature.html", table=table, citation=CITATION, caveat=CAVEAT)
 
 
-def _measured(comparison: Comparison, recommendation: Recommendation) -> str:
+def _measured(comparison: Comparison, recommendation: Recommendation) -> Markup:
     if not comparison.race.finished:
-        return ""
+        return Markup()
     not_comparable = any(not method.normalised for method in comparison.race.finished)
     remark = "* A bound only: the probabilities do not sum to 1 over the vocabulary." if not_comparable else ""
-    parts = {
-        "table": measured_table(comparison, recommendation.method),
-        "remark": html.escape(remark),
-        "times": times_table(comparison, recommendation.method),
-    }
-    return filled(PACKAGE, "measured.html", parts)
+    return filled(
+        PACKAGE,
+        "measured.html",
+        table=measured_table(comparison, recommendation.method),
+        remark=remark,
+        times=times_table(comparison, recommendation.method),
+    )
 
 
-def _failures(race: Race) -> str:
+def _failures(race: Race) -> Markup:
     failed = [method for method in race.methods if method.status == "failed"]
     if not failed:
-        return ""
-    rows = "".join(
-        f"<div><dt>{html.escape(method.method)}</dt>"
-        f"<dd><pre>{html.escape(method.error or 'it does not say why')}</pre></dd></div>"
+        return Markup()
+    rows = joined(
+        markup(
+            "<div><dt>{method}</dt><dd><pre>{error}</pre></dd></div>",
+            method=method.method,
+            error=method.error or "it does not say why",
+        )
         for method in failed
     )
-    return _section("failures", "What failed, and why", f'<dl class="failures">{rows}</dl>')
+    return _section("failures", "What failed, and why", markup('<dl class="failures">{rows}</dl>', rows=rows))
 
 
-def _conditions(race: Race) -> str:
-    lists = (
-        facts_list("The text", race.text) + facts_list("Settings", race.settings) + facts_list("Machine", race.machine)
-    )
-    return f'<div class="facts">{lists}</div>{trials_table(race.methods)}'
+def _conditions(race: Race) -> Markup:
+    named = (("The text", race.text), ("Settings", race.settings), ("Machine", race.machine))
+    lists = joined(facts_list(title, facts) for title, facts in named)
+    return markup('<div class="facts">{lists}</div>{trials}', lists=lists, trials=trials_table(race.methods))
 
 
 def _data(comparison: Comparison, recommendation: Recommendation) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.wording import NOTHING, digits, percent, ratio, seconds, size
 from vastmax.compare.results import MethodResult
 from vastmax.distribution.entropy import perplexity_from_nats
+from vastmax.html_page import Markup, escaped, joined, markup
 from vastmax.methods import RECIPES, Published
 
 NICE_LEADS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -26,11 +26,11 @@ class Cell:
     """A field of a table.
 
     Attributes:
-        shown: as HTML.
+        shown: text, or `Markup`.
         value: rows are put in order by it; None: no figure.
     """
 
-    shown: str
+    shown: str  # `Markup`, or text
     value: float | str | None = None
 
     @classmethod
@@ -38,12 +38,12 @@ class Cell:
         """A figure, or the sign for none."""
         if value is None or not math.isfinite(value):
             return cls(NOTHING)
-        return cls(html.escape(say(value)), value)
+        return cls(say(value), value)
 
-    def td(self) -> str:
+    def td(self) -> Markup:
         """The element."""
-        value = "" if self.value is None else f' data-value="{html.escape(str(self.value))}"'
-        return f"<td{value}>{self.shown}</td>"
+        value = Markup() if self.value is None else markup(' data-value="{value}"', value=self.value)
+        return markup("<td{value}>{shown}</td>", value=value, shown=self.shown)
 
 
 CITATION = (
@@ -59,31 +59,41 @@ CAVEAT = (
 )
 
 
-def name_cell(method: str, *, chosen: bool = False) -> str:
+def name_cell(method: str, *, chosen: bool = False) -> Markup:
     """The head of a row."""
-    mark = ' <span class="badge">recommended</span>' if chosen else ""
-    name = html.escape(method)
-    return f'<th scope="row" data-value="{name}"><span class="method">{name}</span>{mark}</th>'
-
-
-def _heads(names: Sequence[str], hints: Mapping[str, str] | None = None) -> str:
-    hints = hints or {}
-    heads = []
-    for name in names:
-        hint = f' title="{html.escape(hints[name])}"' if name in hints else ""
-        heads.append(f'<th scope="col"{hint}>{html.escape(name)}</th>')
-    return "".join(heads)
-
-
-def _table(caption: str, head: str, rows: Iterable[str], kind: str = "") -> str:
-    """A table that can be pushed sideways where it is wider than the screen."""
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{html.escape(caption)}"><table class="{kind}">'
-        f"<caption>{html.escape(caption)}</caption><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+    return markup(
+        '<th scope="row" data-value="{name}"><span class="method">{name}</span>{mark}</th>',
+        name=method,
+        mark=Markup(' <span class="badge">recommended</span>') if chosen else "",
     )
 
 
-def literature_table(comparison: Comparison, chosen: str | None) -> str:
+def _head_row(names: Sequence[str], hints: Mapping[str, str] | None = None) -> Markup:
+    return markup("<tr>{heads}</tr>", heads=_heads(names, hints))
+
+
+def _heads(names: Sequence[str], hints: Mapping[str, str] | None = None) -> Markup:
+    hints = hints or {}
+    heads = []
+    for name in names:
+        hint = markup(' title="{hint}"', hint=hints[name]) if name in hints else ""
+        heads.append(markup('<th scope="col"{hint}>{name}</th>', hint=hint, name=name))
+    return joined(heads)
+
+
+def _table(caption: str, head: Markup, rows: Iterable[Markup], kind: str = "") -> Markup:
+    """A table that can be pushed sideways where it is wider than the screen."""
+    return markup(
+        '<div class="wide" tabindex="0" role="region" aria-label="{caption}"><table class="{kind}">'
+        "<caption>{caption}</caption><thead>{head}</thead><tbody>{rows}</tbody></table></div>",
+        caption=caption,
+        kind=kind,
+        head=head,
+        rows=joined(rows),
+    )
+
+
+def literature_table(comparison: Comparison, chosen: str | None) -> Markup:
     """Each claim of the literature beside what was measured here; methods of the race, in the literature's order."""
     groups = (
         ("training", ("cheaper step", "Chen et al.", "own paper", "measured here")),
@@ -92,14 +102,19 @@ def literature_table(comparison: Comparison, chosen: str | None) -> str:
         ("perplexity", ("V = 10 k", "V = 800 k", "measured here")),
         ("parameters", ("published", "measured here")),
     )
-    first = "".join(f'<th scope="colgroup" colspan="{len(names)}">{group}</th>' for group, names in groups)
+    first = joined(
+        markup('<th scope="colgroup" colspan="{span}">{group}</th>', span=len(names), group=group)
+        for group, names in groups
+    )
     measured = "measured here"
-    second = "".join(
-        f'<th scope="col"{" class=here" if name == measured else ""}>{html.escape(name)}</th>'
+    second = joined(
+        markup('<th scope="col"{kind}>{name}</th>', kind=Markup(' class="here"') if name == measured else "", name=name)
         for _, names in groups
         for name in names
     )
-    head = f'<tr><th rowspan="2" scope="col">method</th>{first}</tr><tr>{second}</tr>'
+    head = markup(
+        '<tr><th rowspan="2" scope="col">method</th>{first}</tr><tr>{second}</tr>', first=first, second=second
+    )
     by_name = {method.method: method for method in comparison.race.methods}
     order = [name for name in RECIPES if name in by_name] + [name for name in by_name if name not in RECIPES]
     softmax = comparison.yardstick
@@ -107,11 +122,11 @@ def literature_table(comparison: Comparison, chosen: str | None) -> str:
     return _table("What the literature says, and what was measured here", head, rows, "literature")
 
 
-def _literature_row(comparison: Comparison, method: MethodResult, softmax: MethodResult | None, chosen: bool) -> str:
+def _literature_row(comparison: Comparison, method: MethodResult, softmax: MethodResult | None, chosen: bool) -> Markup:
     published = RECIPES[method.method].published if method.method in RECIPES else Published()
-    own = html.escape(published.speed_up_paper or NOTHING)
+    own = escaped(published.speed_up_paper or NOTHING)
     if published.speed_up_source:
-        own += f" <small>{html.escape(published.speed_up_source)}</small>"
+        own = markup("{own} <small>{source}</small>", own=own, source=published.speed_up_source)
     speed, evaluation = comparison.speed_up(method), comparison.evaluation_speed_up(method)
     parameters = (
         method.output_parameters / softmax.output_parameters
@@ -121,7 +136,7 @@ def _literature_row(comparison: Comparison, method: MethodResult, softmax: Metho
     cells = (
         (published.cheaper_training, False),
         (published.speed_up_chen, False),
-        (own, None),
+        (own, False),
         (_times(speed), True),
         (published.cheaper_scoring, False),
         (_times(evaluation), True),
@@ -134,9 +149,18 @@ def _literature_row(comparison: Comparison, method: MethodResult, softmax: Metho
     )
     row = []
     for text, here in cells:
-        shown = text if here is None else html.escape(text or NOTHING)
-        row.append(f'<td class="here">{shown}</td>' if here else f"<td>{_with_sign(shown or NOTHING)}</td>")
-    return f"<tr{_class(chosen)}>{name_cell(method.method, chosen=chosen)}{''.join(row)}</tr>"
+        shown = text or NOTHING
+        row.append(
+            markup('<td class="here">{shown}</td>', shown=shown)
+            if here
+            else markup("<td>{shown}</td>", shown=_with_sign(shown))
+        )
+    return _row(method, joined(row), chosen=chosen)
+
+
+def _row(method: MethodResult, cells: Markup, *, chosen: bool) -> Markup:
+    name = name_cell(method.method, chosen=chosen)
+    return markup("<tr{kind}>{name}{cells}</tr>", kind=_class(chosen), name=name, cells=cells)
 
 
 def _times(value: float | None) -> str:
@@ -148,7 +172,7 @@ def _with_sign(shown: str) -> str:
     kind = {"yes": "yes", "no": "no", "with search": "partly", "if Z ≈ 1": "partly", "candidate list": "partly"}.get(
         shown
     )
-    return shown if kind is None else f'<span class="sign {kind}">{shown}</span>'
+    return shown if kind is None else markup('<span class="sign {kind}">{shown}</span>', kind=kind, shown=shown)
 
 
 def _perplexity(method: MethodResult) -> str:
@@ -159,17 +183,15 @@ def _perplexity(method: MethodResult) -> str:
     return digits(method.perplexity) + ("" if method.normalised else " *")
 
 
-def _class(chosen: bool) -> str:
-    return ' class="chosen"' if chosen else ""
+def _class(chosen: bool) -> Markup:
+    return Markup(' class="chosen"' if chosen else "")
 
 
 MEASURED: tuple[tuple[str, str, Callable[[Comparison, MethodResult], Cell]], ...] = (
     (
         "perplexity",
         "exp of the mean −log p of a validation word, exact and normalised, at the end",
-        lambda _, method: Cell(
-            html.escape(_perplexity(method)), method.perplexity if method.nats is not None else None
-        ),
+        lambda _, method: Cell(_perplexity(method), method.perplexity if method.nats is not None else None),
     ),
     (
         "bits/char",
@@ -237,21 +259,20 @@ def _exp(nats: float | None) -> float | None:
     return None if nats is None else perplexity_from_nats(nats)
 
 
-def measured_table(comparison: Comparison, chosen: str | None) -> str:
+def measured_table(comparison: Comparison, chosen: str | None) -> Markup:
     """Every figure, the lowest perplexity first; the methods that did not finish behind."""
     names = [name for name, _, _ in MEASURED]
-    head = f"<tr>{_heads(['method', *names], {name: hint for name, hint, _ in MEASURED})}</tr>"
+    head = _head_row(["method", *names], {name: hint for name, hint, _ in MEASURED})
 
     def place(method: MethodResult) -> tuple[bool, bool, float]:
         return method.status != "finished", not method.normalised, math.inf if method.nats is None else method.nats
 
     rows = []
     for method in sorted(comparison.race.methods, key=place):
-        cells = "".join(cell(comparison, method).td() for _, _, cell in MEASURED)
+        cells = joined(cell(comparison, method).td() for _, _, cell in MEASURED)
         if method.status != "finished":
-            cells = f'<td colspan="{len(MEASURED)}" class="none">{method.status}</td>'
-        is_chosen = method.method == chosen
-        rows.append(f"<tr{_class(is_chosen)}>{name_cell(method.method, chosen=is_chosen)}{cells}</tr>")
+            cells = markup('<td colspan="{span}" class="none">{status}</td>', span=len(MEASURED), status=method.status)
+        rows.append(_row(method, cells, chosen=method.method == chosen))
     return _table("Every figure", head, rows, "sortable figures")
 
 
@@ -270,28 +291,27 @@ def goals_of(comparison: Comparison) -> list[float]:
     return [within[round(place * (len(within) - 1) / (GOALS - 1))] for place in range(GOALS)][::-1]
 
 
-def times_table(comparison: Comparison, chosen: str | None) -> str:
+def times_table(comparison: Comparison, chosen: str | None) -> Markup:
     """Training time to round perplexities; nothing where there is none to ask for."""
     goals = goals_of(comparison)
     if not goals:
-        return ""
-    head = f"<tr>{_heads(['method', *(digits(goal) for goal in goals)])}</tr>"
+        return Markup()
+    head = _head_row(["method", *(digits(goal) for goal in goals)])
     rows = []
     for method in sorted(comparison.contenders, key=lambda method: method.nats or 0.0):
-        cells = "".join(Cell.of(method.seconds_to(goal), seconds).td() for goal in goals)
-        is_chosen = method.method == chosen
-        rows.append(f"<tr{_class(is_chosen)}>{name_cell(method.method, chosen=is_chosen)}{cells}</tr>")
+        cells = joined(Cell.of(method.seconds_to(goal), seconds).td() for goal in goals)
+        rows.append(_row(method, cells, chosen=method.method == chosen))
     return _table("Training time to a perplexity", head, rows, "sortable figures")
 
 
-def trials_table(methods: Sequence[MethodResult]) -> str:
+def trials_table(methods: Sequence[MethodResult]) -> Markup:
     """What the search for the learning rates tried; nothing where there was none."""
     names = list(
         dict.fromkeys(name for method in methods for trial in method.trials for name in trial if name != "nats")
     )
     names += [name for name in dict.fromkeys(name for method in methods for name in method.rates) if name not in names]
     if not names:
-        return ""
+        return Markup()
     rows = []
     for method in methods:
         rates = dict(method.rates)
@@ -301,18 +321,20 @@ def trials_table(methods: Sequence[MethodResult]) -> str:
             shown = "diverged" if after is None else NOTHING if math.isnan(after) else digits(after)
             cells = [_plain(trial.get(name)) for name in names]
             cells += [shown, "taken" if taken else ""]
-            row = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-            rows.append(f"<tr{_class(taken)}>{name_cell(method.method)}{row}</tr>")
-    head = f"<tr>{_heads(['method', *(_words(name) for name in names), 'perplexity after it', ''])}</tr>"
+            row = joined(markup("<td>{cell}</td>", cell=cell) for cell in cells)
+            name = name_cell(method.method)
+            rows.append(markup("<tr{kind}>{name}{row}</tr>", kind=_class(taken), name=name, row=row))
+    head = _head_row(["method", *(_words(name) for name in names), "perplexity after it", ""])
     return _table("Learning rates that were tried", head, rows, "figures")
 
 
-def facts_list(title: str, facts: Mapping[str, Any]) -> str:
+def facts_list(title: str, facts: Mapping[str, Any]) -> Markup:
     """Plain data as terms and what they stand at; groups of them one level down."""
-    rows = "".join(
-        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(_plain(value))}</dd></div>" for name, value in _flat(facts)
+    rows = joined(
+        markup("<div><dt>{name}</dt><dd>{value}</dd></div>", name=name, value=_plain(value))
+        for name, value in _flat(facts)
     )
-    return f"<section><h3>{html.escape(title)}</h3><dl>{rows}</dl></section>" if rows else ""
+    return markup("<section><h3>{title}</h3><dl>{rows}</dl></section>", title=title, rows=rows) if rows else rows
 
 
 def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

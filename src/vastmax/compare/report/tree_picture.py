@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from vastmax.compare.report.wording import percent
+from vastmax.html_page import Markup, joined, markup
 
 MAX_ROWS = 36
 MAX_CHILDREN = 10
@@ -30,7 +30,7 @@ class _Node:
     y: float = 0.0
 
 
-def tree_picture(tree: Mapping[str, Any], title: str) -> str:
+def tree_picture(tree: Mapping[str, Any], title: str) -> Markup:
     """An `<svg>` element of classes, without colours of its own.
 
     Args:
@@ -39,12 +39,17 @@ def tree_picture(tree: Mapping[str, Any], title: str) -> str:
     """
     root = _unfold(tree)
     rows = _place(root, [0])
-    lines: list[str] = []
-    texts: list[str] = []
+    lines: list[Markup] = []
+    texts: list[Markup] = []
     width = _draw(root, lines, texts)
-    return (
-        f'<svg class="tree" role="img" viewBox="0 0 {width:.0f} {rows * ROW + MARGIN}" width="{width:.0f}" '
-        f'height="{rows * ROW + MARGIN}"><title>{html.escape(title)}</title>{"".join(lines)}{"".join(texts)}</svg>'
+    return markup(
+        '<svg class="tree" role="img" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        "<title>{title}</title>{lines}{texts}</svg>",
+        width=f"{width:.0f}",
+        height=rows * ROW + MARGIN,
+        title=title,
+        lines=joined(lines),
+        texts=joined(texts),
     )
 
 
@@ -96,7 +101,7 @@ def _place(node: _Node, rows: list[int]) -> int:
     return rows[0]
 
 
-def _draw(node: _Node, lines: list[str], texts: list[str]) -> float:
+def _draw(node: _Node, lines: list[Markup], texts: list[Markup]) -> float:
     """Add the node's lines and text; how far right they reach."""
     x = MARGIN + COLUMN * node.depth
     right: float = x
@@ -104,18 +109,22 @@ def _draw(node: _Node, lines: list[str], texts: list[str]) -> float:
         to = MARGIN + COLUMN * child.depth
         thick = THINNEST + (THICKEST - THINNEST) * child.share**0.5
         middle = (x + to) / 2
-        lines.append(
-            f'<path d="M{x} {node.y:.1f}C{middle} {node.y:.1f} {middle} {child.y:.1f} {to} {child.y:.1f}" '
-            f'stroke-width="{thick:.1f}"/>'
-        )
+        curve = f"M{x} {node.y:.1f}C{middle} {node.y:.1f} {middle} {child.y:.1f} {to} {child.y:.1f}"
+        lines.append(markup('<path d="{curve}" stroke-width="{thick}"/>', curve=curve, thick=f"{thick:.1f}"))
         right = max(right, _draw(child, lines, texts))
     if node.children:
-        texts.append(f'<circle cx="{x}" cy="{node.y:.1f}" r="3.5"/>')
+        texts.append(markup('<circle cx="{x}" cy="{y}" r="3.5"/>', x=x, y=f"{node.y:.1f}"))
         return right
     # Control signs, and signs that change the direction of what follows, stay within their word.
     shown = "".join(letter if letter.isprintable() or letter == " " else "·" for letter in node.text)
     texts.append(
-        f'<text x="{x + 9}" y="{node.y + 4.5:.1f}">{html.escape(shown)}'
-        f'<tspan class="faint" dx="{8 if shown else 0}">{html.escape(node.faint)}</tspan></text>'
+        markup(
+            '<text x="{x}" y="{y}">{shown}<tspan class="faint" dx="{gap}">{faint}</tspan></text>',
+            x=x + 9,
+            y=f"{node.y + 4.5:.1f}",
+            shown=shown,
+            gap=8 if shown else 0,
+            faint=node.faint,
+        )
     )
     return x + 30 + LETTER * (len(shown) + len(node.faint))

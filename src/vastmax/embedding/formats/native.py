@@ -8,7 +8,6 @@ at, so that a checkpoint of training is a file of vectors, too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from vastmax.embedding.formats.safetensors import Header, write_tensors
 from vastmax.embedding.formats.table import Table, encode_word
 from vastmax.errors import InputError
+from vastmax.strict_json import json_text, parse_json
 
 if TYPE_CHECKING:
     from vastmax.embedding.word_vectors import WordVectors
@@ -48,7 +48,7 @@ def native_metadata(training: Mapping[str, Any]) -> dict[str, str]:
     return {
         "format": FORMAT_NAME,
         "version": str(VERSION),
-        "training": json.dumps(dict(training), ensure_ascii=False),
+        "training": json_text(dict(training)),
     }
 
 
@@ -92,7 +92,7 @@ def _metadata(header: Header) -> tuple[int, dict[str, Any]]:
         )
     try:
         version = int(metadata["version"])
-        training = json.loads(metadata["training"])
+        training = parse_json(metadata["training"], "'training'")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: 'version' or 'training' in the metadata is unreadable ({error!r})") from None
     if not isinstance(training, dict):

@@ -6,7 +6,6 @@ here tiles are streamed. Files are read by that library, and its files by this m
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import struct
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from vastmax.embedding.cosine import tiles
 from vastmax.errors import InputError
+from vastmax.strict_json import json_text, parse_json
 
 # The safetensors library reads no longer headers.
 _LONGEST_HEADER = 100_000_000
@@ -52,7 +52,7 @@ def write_tensors(
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     if checksum:
         header[CHECKSUM] = {"dtype": "U8", "shape": [_CHECKSUM_BYTES], "data_offsets": [end, end + _CHECKSUM_BYTES]}
-    encoded = json.dumps(header).encode()
+    encoded = json_text(header, ascii_only=True).encode()
     encoded += b" " * (-len(encoded) % 8)
     start = struct.pack("<Q", len(encoded)) + encoded
     stream.write(start)
@@ -183,10 +183,7 @@ def _read_header(stream: BinaryIO, path: str, size: int) -> tuple[int, dict[str,
             f"{path}: a safetensors header of {length} bytes is announced in a file of {size}; the file is cut "
             "off or damaged"
         )
-    try:
-        header = json.loads(stream.read(length))
-    except ValueError as error:
-        raise InputError(f"{path}: the safetensors header is not JSON ({error}); the file is damaged") from None
+    header = parse_json(stream.read(length), f"{path}: the safetensors header", fix="; the file is damaged")
     if not isinstance(header, dict):
         raise InputError(f"{path}: the safetensors header is a {type(header).__name__}; expected an object")
     return 8 + length, header

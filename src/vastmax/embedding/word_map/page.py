@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from vastmax.embedding.word_map.layout import Layout
 from vastmax.embedding.word_map.near import ABSENT, nearest_words
-from vastmax.html_page import filled, json_in_html, source
+from vastmax.html_page import page_of, source
 from vastmax.progress import Progress
 
 if TYPE_CHECKING:
@@ -25,14 +24,15 @@ PROGRAM = ("data.js", "camera.js", "labels.js", "drawing.js", "gestures.js", "se
 
 def page(vectors: WordVectors, layout: Layout, title: str, *, skip: int, progress: Progress) -> str:
     """The whole page; `skip` words are more frequent than the first one on the map."""
-    parts = {
-        "title": html.escape(title),
-        "meaning": html.escape(f"{layout.meaning_of_places} {layout.meaning_of_shades}"),
-        "style": source(PACKAGE, "page.css"),
-        "data": json_in_html(_data(vectors, layout, skip, progress)),
-        "program": source(PACKAGE, *PROGRAM),
-    }
-    return filled(PACKAGE, "page.html", parts)
+    return page_of(
+        PACKAGE,
+        "page.html",
+        style=source(PACKAGE, "page.css"),
+        program=source(PACKAGE, *PROGRAM),
+        data=_data(vectors, layout, skip, progress),
+        title=title,
+        meaning=f"{layout.meaning_of_places} {layout.meaning_of_shades}",
+    )
 
 
 def _data(vectors: WordVectors, layout: Layout, skip: int, progress: Progress) -> dict[str, Any]:
