@@ -16,7 +16,7 @@ MEASUREMENTS = {
     "embedding_profile": "instructions and cache misses a centre, by Valgrind (about two minutes)",
     "embedding_sharing": "blocks and pools of noise words against quality (about fifteen minutes)",
     "going_on": "training that goes on with new text (about five minutes)",
-    "kill_and_resume": "fifty kills of a training run, each resumed (about five minutes)",
+    "kill_runs": "two hundred kills of training, races and counting, each resumed (about half an hour)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
     "tree_clustering": "trees from the vectors of 349,435 words: seconds and memory (about five minutes)",
     "tree_kinds": "how good a language model each kind of tree makes (about ten minutes)",

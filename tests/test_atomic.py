@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from vastmax.atomic import part_of, replacing
+from vastmax import atomic
+from vastmax.atomic import process_token, remove_temporaries, replacing
 from vastmax.errors import InputError
 
 
@@ -128,15 +129,30 @@ def test_a_folder_or_file_without_write_permission(tmp_path: Path) -> None:
         tmp_path.chmod(0o755)
 
 
-def test_a_file_written_again_and_again_leaves_one_remnant_at_most(tmp_path: Path) -> None:
-    target = tmp_path / "state"
-    part_of(target).write_text("left by a process that was killed, and longer than what follows")
-    with replacing(target, again_and_again=True) as beside:
-        assert beside == part_of(target)
-        assert beside.read_bytes() == b""
+def test_temporary_files_take_no_name_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic, "_numbers", iter((1, 2, 3)))
+    theirs = [tmp_path / f".vastmax-{process_token()}-{number}.tmp" for number in (1, 2)]
+    for path in theirs:
+        path.write_text("somebody else's")
+    with replacing(tmp_path / "new") as beside:
         beside.write_text("new")
-    assert target.read_text() == "new"
-    with pytest.raises(FileNotFoundError), replacing(target, again_and_again=True) as beside:
-        beside.with_name("missing").read_text()
-    assert [path.name for path in tmp_path.iterdir()] == ["state"]
-    assert target.read_text() == "new"
+    assert [path.read_text() for path in theirs] == ["somebody else's"] * 2
+    assert (tmp_path / "new").read_text() == "new"
+
+
+def test_only_the_temporary_files_of_one_process_are_removed(tmp_path: Path) -> None:
+    for name in (".vastmax-aa-1.tmp", ".vastmax-aa-12.tmp", ".vastmax-ab-1.tmp", ".vastmax-aa.tmp", "vastmax-aa-1.tmp"):
+        (tmp_path / name).touch()
+    remove_temporaries(tmp_path, "aa")
+    assert sorted(os.listdir(tmp_path)) == [".vastmax-aa.tmp", ".vastmax-ab-1.tmp", "vastmax-aa-1.tmp"]
+
+
+def test_a_forked_process_has_a_token_of_its_own() -> None:
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, process_token().encode())
+        os._exit(0)
+    os.wait()
+    assert os.read(reading, 100).decode() != process_token()
+    os.close(reading)
+    os.close(writing)

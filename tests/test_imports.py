@@ -13,15 +13,30 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "vastmax"
 
 # Which rooms a room may import. Rooms that do not exist yet are listed too: their walls are part of the plan.
-_EVERYWHERE = {"arguments", "atomic", "errors", "html_page", "machine_memory", "printable", "progress", "strict_json"}
+_EVERYWHERE = {
+    "arguments",
+    "atomic",
+    "errors",
+    "html_page",
+    "machine_memory",
+    "places",
+    "printable",
+    "progress",
+    "removing",
+    "run_lock",
+    "strict_json",
+}
 _NO_TORCH = {
     "arguments": {"errors"},
     "atomic": {"errors"},
     "errors": set(),
     "html_page": {"strict_json"},
     "machine_memory": {"errors"},
+    "places": {"atomic", "errors", "run_lock"},
     "printable": set(),
     "progress": {"printable"},
+    "removing": set(),
+    "run_lock": {"atomic", "errors", "strict_json"},
     "strict_json": {"errors"},
     "distribution": _EVERYWHERE,
     "kernels": {"distribution", *_EVERYWHERE},

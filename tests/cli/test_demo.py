@@ -17,7 +17,7 @@ from vastmax.text import builtin
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 QUICK = ("--epochs", 2, "--threads", 1)
-WITHOUT_RACE = ["map.html", "map.png", "python-docs.txt", "vectors.safetensors"]
+WITHOUT_RACE = [".vastmax-demo", "map.html", "map.png", "python-docs.txt", "vectors.safetensors"]
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,7 @@ def test_what_is_not_ours_is_not_removed(invoke: Invoke, tmp_path: Path) -> None
     (theirs / "report.json").write_text("{}")
     said = invoke("demo", "-o", tmp_path / "out", *QUICK).refused()
     assert said.startswith(f"vastmax: {theirs} is left as it is: ")
-    assert said.endswith("Remove it, or give another folder with -o")
+    assert said.endswith("Give another folder with -o")
     assert (theirs / "notes.txt").read_text() == "precious"
-    assert names(tmp_path / "out") == ["race"]
+    assert names(tmp_path / "out") == [".vastmax-demo", "race"]
     assert "--race-seconds is -1" in invoke("demo", "-o", tmp_path / "out", "--race-seconds", -1).refused()

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from vastmax.atomic import check_writable
 from vastmax.cli import failure
 from vastmax.cli.failure import StoppedError, exit_code_of
-from vastmax.cli.output import check_output_file, print_json, print_table
+from vastmax.cli.output import print_json, print_table
 from vastmax.errors import InputError
 
 
@@ -50,11 +51,11 @@ def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_place_of_the_output_is_checked_without_a_trace(tmp_path: Path) -> None:
-    check_output_file(tmp_path / "new.safetensors")
+    check_writable(tmp_path / "new.safetensors")
     assert list(tmp_path.iterdir()) == []
     old = tmp_path / "old.safetensors"
     old.write_text("precious")
-    check_output_file(old)
+    check_writable(old)
     assert old.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [old]
 
@@ -63,7 +64,7 @@ def test_the_place_of_the_output_is_checked_without_a_trace(tmp_path: Path) -> N
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"):
-        check_output_file(tmp_path / place)
+        check_writable(tmp_path / place)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_a_run_told_to_stop_says_how_to_go_on_and_that_works(
 def test_kill_9_at_any_moment_leaves_a_good_checkpoint(
     begin: Callable[..., subprocess.Popen[str]], whole: vastmax.WordVectors, tmp_path: Path
 ) -> None:
-    """A few kills; benchmarks/kill_and_resume.py does fifty. They fall into training, saving and reading alike."""
+    """A few kills; benchmarks/kill_runs.py does a hundred. They fall into training, saving and reading alike."""
     checkpoint = tmp_path / "v.safetensors.checkpoint"
     moments = random.Random(0)
     for _ in range(4):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from chain_race import Chain, InThisProcess, settings_of, without_times
 from vastmax.compare import Race, RaceFolder, run_race
 from vastmax.compare import process as processes
 from vastmax.errors import InputError
+from vastmax.run_lock import locked_folder
 
 RunRace = Callable[..., Race]
 
@@ -39,6 +41,42 @@ def test_what_a_race_finds_is_in_its_folder(race_here: RunRace, chain: Chain, tm
     assert race.tree["size"] == 20
     assert sum(child["share"] for child in race.tree["children"]) == pytest.approx(1)
     assert race_here(settings_of("softmax", "hierarchical-softmax"), resume=True) == race  # nothing is left to do
+
+
+def test_two_races_do_not_run_in_one_folder(race_here: RunRace, tmp_path: Path) -> None:
+    settings, refused = settings_of("softmax"), []
+
+    def second() -> None:
+        for resume in (False, True):
+            try:
+                race_here(settings, resume=resume)
+            except InputError as error:
+                refused.append(str(error))
+
+    with locked_folder(tmp_path / "race"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+    assert ["race is being written by process" in line for line in refused] == [True, True]
+    assert race_here(settings).complete
+
+
+def test_only_what_is_a_races_is_removed(race_here: RunRace, tmp_path: Path) -> None:
+    race_here(settings_of("softmax"))
+    place = RaceFolder(tmp_path / "race")
+    run = place.run_path("softmax")
+    for notes in (tmp_path / "race" / "notes.txt", run / "notes.txt", run.parent / "notes.txt"):
+        notes.write_text("the user's own")
+        with pytest.raises(InputError, match=r"notes\.txt is no file of a race's"):
+            place.remove(())
+        place.forget_run("another")
+        notes.unlink()
+    (run / "notes.txt").write_text("the user's own")
+    place.forget_run("softmax")
+    assert [path.name for path in run.iterdir()] == ["notes.txt"]
+    (run / "notes.txt").unlink()
+    place.remove(())
+    assert not list(tmp_path.glob("race"))
 
 
 def test_a_race_goes_on_where_it_was_stopped(race_here: RunRace, tmp_path: Path) -> None:

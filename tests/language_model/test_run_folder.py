@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import signal
 import sys
+import threading
 import types
 from pathlib import Path
 from typing import Any
@@ -20,10 +24,12 @@ from vastmax.language_model import (
     RunFolder,
     TrainingFailedError,
     TrainingText,
+    log,
     perplexity,
     train_run,
 )
-from vastmax.language_model.run_folder import CHECKPOINT, CONFIG, LOG, MODEL, VOCABULARY
+from vastmax.language_model.run_folder import CHECKPOINT, CONFIG, FILES, LOG, MODEL, VOCABULARY
+from vastmax.run_lock import IN_FOLDER, locked_folder
 
 MODEL_CONFIG = ModelConfig("lstm", "nce", 8, {"dropout": 0.2}, {"num_samples": 16})
 
@@ -50,6 +56,71 @@ class After:
 
 def parameters_in(folder: Path) -> dict[str, Tensor]:
     return torch.load(folder / CHECKPOINT, weights_only=True)["trainer"]["model"]
+
+
+def test_two_runs_do_not_write_one_folder(tmp_path: Path, small_text: TrainingText) -> None:
+    """One begins another from its own thread's callback, as it were: only another thread is another run here."""
+    folder, refused = folder_of(tmp_path / "run", small_text, epochs=1), []
+
+    def second() -> None:
+        for resume in (False, True):
+            try:
+                run(folder, small_text, resume=resume)
+            except InputError as error:
+                refused.append(str(error))
+
+    with locked_folder(folder.path):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+        assert [path.name for path in folder.path.iterdir()] == [IN_FOLDER]
+    assert len(refused) == 2
+    assert f"run is being written by process {os.getpid()} on " in refused[0]
+    run(folder, small_text)
+    assert {path.name for path in folder.path.iterdir()} == set(FILES)
+
+
+@pytest.mark.parametrize("left", [[VOCABULARY], [VOCABULARY, CONFIG], [VOCABULARY, CONFIG, LOG]])
+def test_a_run_that_was_killed_before_it_had_anything_to_save_begins_again(
+    tmp_path: Path, small_text: TrainingText, left: list[str]
+) -> None:
+    folder = folder_of(tmp_path / "run", small_text, epochs=1)
+    killed = os.fork()
+    if killed == 0:
+        with locked_folder(folder.path):
+            folder.create()
+            (folder.path / LOG).write_text("step\n")
+            for name in {VOCABULARY, CONFIG, LOG} - set(left):
+                (folder.path / name).unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(killed, 0)
+    assert {path.name for path in folder.path.iterdir()} == {*left, IN_FOLDER}
+    run(folder, small_text, resume=CONFIG in left)
+    assert {path.name for path in folder.path.iterdir()} == set(FILES)
+
+
+@pytest.mark.parametrize("name", [VOCABULARY, MODEL, CHECKPOINT, LOG])
+def test_files_that_are_of_no_run_are_not_written_over(tmp_path: Path, small_text: TrainingText, name: str) -> None:
+    (tmp_path / name).write_text("the user's own")
+    with pytest.raises(InputError, match=f"holds {name}, which is of no run there"):
+        run(folder_of(tmp_path, small_text), small_text)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "the user's own"
+
+
+def test_a_disk_that_is_full_for_the_log_is_told_of_the_log(
+    tmp_path: Path, small_text: TrainingText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(tmp_path / "run", small_text, epochs=1)
+
+    def full(path: Path, mode: str = "r", **options: Any) -> Any:
+        if mode == "ab":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return open(path, mode, **options)
+
+    monkeypatch.setattr(log, "open", full, raising=False)
+    with pytest.raises(OSError, match=r"No space left on device: .*log\.csv"):
+        run(folder, small_text)
 
 
 def test_a_run_that_is_stopped_and_resumed_leaves_the_same_files(tmp_path: Path, small_text: TrainingText) -> None:

@@ -22,13 +22,13 @@ from vastmax.cli.corpus_options import (
     OptionalCorpusSources,
     UseCache,
     open_corpus,
+    read_by,
 )
 from vastmax.cli.failure import EXIT_BAD_INPUT, StoppedError, complain, stopped_at_once
 from vastmax.cli.lm import training_options as options
 from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
 from vastmax.cli.option_names import as_typed
-from vastmax.cli.output import check_output_file
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
 
@@ -137,7 +137,7 @@ def compare(
     if not corpus:
         raise InputError("CORPUS is missing: give the text to race on")
     from vastmax.cli.race_text import print_race
-    from vastmax.compare.folder import REPORT, RaceFolder, check_same_settings
+    from vastmax.compare.folder import RaceFolder, check_same_settings
     from vastmax.compare.race import run_race
     from vastmax.compare.settings import DEFAULT_METHODS, DEFAULT_MINUTES, RaceSettings
     from vastmax.encoder.registry import ENCODERS
@@ -145,7 +145,9 @@ def compare(
     from vastmax.language_model.options import parsed_options
     from vastmax.language_model.text import check_text_options, training_text
     from vastmax.methods import RECIPES
+    from vastmax.places import claimed
     from vastmax.progress import console_progress
+    from vastmax.text.sources import files_of
 
     if minutes_each is not None and epochs is not None:
         raise InputError("--minutes-each and --epochs are two budgets; give one of them")
@@ -190,12 +192,13 @@ def compare(
         threads=threads,
         device=checked_device(device),
     )
+    reads = read_by(corpus, valid=files_of(valid))
+    context.with_resource(claimed(reads=reads, folder=("--output", output)))
     folder = RaceFolder(output)
     if resume:
         check_same_settings(folder.read(), settings.as_dict())
     else:
         folder.check_free()
-    check_output_file(output / REPORT if output.is_dir() else output)
 
     command = shlex.join(["vastmax", *context.obj, *([] if resume else ["--resume"])])
     with console_progress() as progress:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vastmax.cli.corpus_options import DecodingErrors, Errors
-from vastmax.cli.output import check_output_file, say
+from vastmax.cli.output import say
 from vastmax.cli.vectors_argument import FormatOption, VectorsFile
 
 
@@ -38,9 +38,10 @@ def convert(
     """
     from vastmax.embedding import WordVectors
     from vastmax.embedding.formats import format_for
+    from vastmax.places import claimed
 
-    check_output_file(target)
     chosen = format_for(target, target_format)
-    vectors = WordVectors.load(source, errors=errors.value, duplicates="first" if first_of_duplicates else "refuse")
-    vectors.save(target, chosen)
+    with claimed(reads={"VECTORS": source}, writes={"OUT": target}):
+        vectors = WordVectors.load(source, errors=errors.value, duplicates="first" if first_of_duplicates else "refuse")
+        vectors.save(target, chosen)
     say(f"{target}: {len(vectors):,} words × {vectors.vector_size}, {chosen}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from vastmax.places import Given
     from vastmax.progress import Progress
     from vastmax.text import Corpus
 
@@ -44,6 +45,19 @@ MaxFinalVocab = Annotated[
 UseCache = Annotated[
     bool, typer.Option("--cache/--no-cache", help="Keep the encoded corpus, to start at once the next time.")
 ]
+
+
+def read_by(corpus: list[str] | None, **others: Given) -> dict[str, Given]:
+    """Return the files of a command that reads text, for `claimed`; `others` are options, start_from for --start-from.
+
+    Among them is the cache, in which nothing may be replaced.
+    """
+    from vastmax.text.cache import default_folder
+    from vastmax.text.sources import files_of
+
+    options = {"--" + name.replace("_", "-"): given for name, given in others.items()}
+    cache = [default_folder() / part for part in ("corpora", "files", "scratch")]
+    return {"CORPUS": files_of(corpus), **options, "the cache": cache}
 
 
 def open_corpus(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ import typer
 from vastmax.arguments import MOST_EPOCHS, MOST_MINUTES, MOST_THREADS, real, whole
 from vastmax.cli.demo_race import NO_TORCH, SECONDS_EACH, can_race, make_room, race_on, show_race
 from vastmax.cli.failure import StoppedError, complain
-from vastmax.cli.output import check_output_file, print_json, say
+from vastmax.cli.output import print_json, say
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.cli.vocab import print_facts
 from vastmax.errors import InputError
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 RACE = "race"
 """The folder of the race, in that of the demo."""
+
+MARK, MARK_TEXT = ".vastmax-demo", "vastmax demo"
+"""The file that tells the folder of a demo from others, and how it begins."""
 
 EPOCHS = 20
 """More than the default: the text is small, and its rarer words are met a few times only."""
@@ -51,6 +55,7 @@ PICTURE_WORDS = 600
 
 
 def demo(
+    context: typer.Context,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the text, the vectors and the map go.")
     ] = Path("demo-output"),
@@ -75,6 +80,7 @@ def demo(
       vastmax demo --race-seconds 0
     """
     from vastmax.embedding import draw_map, train_embeddings
+    from vastmax.places import claimed
     from vastmax.progress import console_progress
     from vastmax.text import Corpus
 
@@ -86,7 +92,8 @@ def demo(
         output / name for name in ("python-docs.txt", "vectors.safetensors", "map.html", "map.png")
     )
     _make_folder(output)
-    check_output_file(vectors_file)
+    context.with_resource(claimed(reads={}, folder=("--output", output)))
+    _take_over(output, (text_file, vectors_file, page_file, picture_file))
     races = race_seconds > 0 and can_race()
     if races:
         make_room(output / RACE)
@@ -170,6 +177,20 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:  # among them: there is a file of that name
         raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another one with -o") from error
+
+
+def _take_over(folder: Path, files: Sequence[Path]) -> None:
+    """Mark the folder as a demo's; raise InputError if it has files of these names that no demo has made."""
+    from vastmax.atomic import replacing
+
+    mark = folder / MARK
+    if mark.is_file() and mark.read_text(encoding="utf-8", errors="replace").startswith(MARK_TEXT):
+        return
+    for file in files:
+        if file.exists():
+            raise InputError(f"{file} was not made by a demo and would be written over; give another folder with -o")
+    with replacing(mark) as beside:
+        beside.write_text(f"{MARK_TEXT} has made what is in this folder, and makes it anew.\n", encoding="utf-8")
 
 
 def _write_text(path: Path, progress: Progress) -> None:

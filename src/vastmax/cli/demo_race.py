@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,13 +43,14 @@ def can_race() -> bool:
 def make_room(folder: Path) -> None:
     """Remove the race of an earlier demo; raise InputError if anything else is in its place."""
     from vastmax.compare.folder import REPORT, RaceFolder
+    from vastmax.compare.report import PAGE
+    from vastmax.compare.report.pictures import PICTURES
 
     if (folder / REPORT).exists():
         try:
-            RaceFolder(folder).read()
+            RaceFolder(folder).remove((PAGE, *PICTURES))
         except InputError as error:
-            raise InputError(f"{folder} is left as it is: {error}. Remove it, or give another folder with -o") from None
-        shutil.rmtree(folder)
+            raise InputError(f"{folder} is left as it is: {error}. Give another folder with -o") from None
     RaceFolder(folder).check_free()
 
 

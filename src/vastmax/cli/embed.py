@@ -18,12 +18,13 @@ from vastmax.cli.corpus_options import (
     MaxFinalVocab,
     UseCache,
     open_corpus,
+    read_by,
 )
 from vastmax.cli.embed_ways import NativeWay, RecipeWay, Way
 from vastmax.cli.failure import complain, warnings_in_one_line
 from vastmax.cli.given import was_given
 from vastmax.cli.option_names import as_typed
-from vastmax.cli.output import check_output_file, print_json, say
+from vastmax.cli.output import print_json, say
 from vastmax.cli.resuming import CheckpointMinutes, CheckpointPath, NoCheckpoint, Resume, Resuming
 from vastmax.cli.vectors_argument import FormatOption
 from vastmax.errors import InputError
@@ -141,12 +142,12 @@ def embed(
     from vastmax.embedding import DivergenceError
     from vastmax.embedding.formats import format_for
     from vastmax.embedding.settings import OBJECTIVES
+    from vastmax.places import claimed
     from vastmax.progress import console_progress, describe_seconds
     from vastmax.text import find_phrases
     from vastmax.text.phrase_settings import MOST_PASSES
 
     chosen_format = format_for(output, vectors_format)
-    check_output_file(output)
     whole("phrases", phrases, 0, MOST_PASSES)
     common: dict[str, Any] = {
         "model": model,
@@ -182,10 +183,17 @@ def embed(
             "device": device,
         }
         way = RecipeWay(objective, objective_option or (), {**common, **through_torch})
+    saved_in = checkpoint or Path(f"{output}.checkpoint")
+    context.with_resource(
+        claimed(
+            reads=read_by(corpus, stop_words=stop_words, start_from=start_from),
+            writes={"--output": output, "--checkpoint": None if no_checkpoint else saved_in},
+        )
+    )
     resuming = Resuming(
         way.checkpoints,
         way.settings,
-        checkpoint or Path(f"{output}.checkpoint"),
+        saved_in,
         output=output,
         minutes=checkpoint_minutes,
         resume=resume,

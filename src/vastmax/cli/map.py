@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vastmax.cli.output import check_output_file, say
+from vastmax.cli.output import say
 from vastmax.cli.vectors_argument import VectorsFile
 
 
@@ -60,12 +60,12 @@ def map_(
     """
     from vastmax.embedding import WordVectors
     from vastmax.embedding.word_map import check_layout_method, draw_map, map_suffix
+    from vastmax.places import claimed
     from vastmax.progress import console_progress
 
     map_suffix(output)
     check_layout_method(method.value)
-    check_output_file(output)
-    with console_progress() as progress:
+    with claimed(reads={"VECTORS": vectors}, writes={"--output": output}), console_progress() as progress:
         shown = draw_map(
             WordVectors.load(vectors),
             output,

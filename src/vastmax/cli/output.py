@@ -1,4 +1,4 @@
-"""Where results go: a check that the place can be written before hours are spent; tables and text."""
+"""What goes to standard output: tables, text and JSON."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from vastmax.atomic import replacing
 from vastmax.printable import printable
 from vastmax.strict_json import json_text
 
@@ -31,19 +28,6 @@ def prepare_streams() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-class _CheckedError(Exception):
-    """Leaves a file unwritten."""
-
-
-def check_output_file(path: Path) -> None:
-    """Make sure that a file can be written at `path`, or say why not, before the long work starts.
-
-    It begins to write the file beside its place, as the end of the work will, and leaves it at that.
-    """
-    with suppress(_CheckedError), replacing(path):
-        raise _CheckedError
 
 
 def say(text: str = "") -> None:

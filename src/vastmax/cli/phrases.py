@@ -18,9 +18,10 @@ from vastmax.cli.corpus_options import (
     Lowercase,
     UseCache,
     open_corpus,
+    read_by,
 )
 from vastmax.cli.given import was_given
-from vastmax.cli.output import check_output_file, print_json, print_table, say
+from vastmax.cli.output import print_json, print_table, say
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
 
@@ -104,6 +105,7 @@ def phrases(
       vastmax phrases corpus.txt --save phrases.jsonl --connectors of-the-and.txt
       vastmax phrases new.txt --model phrases.jsonl | vastmax embed - -o vectors.safetensors
     """
+    from vastmax.places import claimed
     from vastmax.progress import console_progress
     from vastmax.text import Phrases, find_phrases, read_word_list
 
@@ -113,9 +115,8 @@ def phrases(
         raise InputError(f"--model {model} says how its phrases were found: leave out {option}")
     if topn is not None:
         whole("topn", topn, 1, None)
-    for path in (output, save):
-        if path is not None:
-            check_output_file(path)
+    reads = read_by(corpus, model=model, connectors=connectors)
+    context.with_resource(claimed(reads=reads, writes={"--output": output, "--save": save}))
     found = None if model is None else Phrases.load(model)
     between = [] if connectors is None else read_word_list(connectors)
     with console_progress() as progress:

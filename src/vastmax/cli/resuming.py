@@ -65,7 +65,7 @@ class Resuming:
             raise InputError("--resume and --no-checkpoint exclude each other; leave out one of them")
         if off:
             return
-        if path.exists() and not resume:
+        if not resume and kind.recognises(path):
             raise InputError(
                 f"{path} holds a run that was stopped; go on with: {self._command} (or start anew: rm "
                 f"{shlex.quote(str(path))})"

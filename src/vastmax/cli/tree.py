@@ -19,8 +19,9 @@ from vastmax.cli.corpus_options import (
     MaxFinalVocab,
     UseCache,
     open_corpus,
+    read_by,
 )
-from vastmax.cli.output import check_output_file, print_json, print_table
+from vastmax.cli.output import print_json, print_table
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
 
@@ -134,24 +135,26 @@ def tree(
       vastmax tree corpus.txt --kind wordnet --min-count 20 --path dog
       vastmax tree corpus.txt --path king --path queen
     """
+    from vastmax.places import claimed
     from vastmax.progress import console_progress
 
     options = _Options(classes, mass.value, labels, vectors, weigh, split.value, overlap, copies, wordnet, seed)
     options.check(kind)
     whole("rows", rows, 2, 10_000)
-    for file in (output, draw):
-        if file is not None:
-            check_output_file(file)
-    with console_progress() as progress:
-        text = open_corpus(corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress)
-        vocabulary = text.vocabulary.truncate(min_count=min_count, max_size=max_final_vocab)
-        ids = {word: vocabulary.id(word) for word in path or ()}  # an unknown word is refused before the tree is made
-        built = _build(kind, vocabulary, options, progress).with_words(vocabulary.words)
+    reads = read_by(corpus, labels=labels, vectors=vectors, wordnet=wordnet)
+    with claimed(reads=reads, writes={"--output": output, "--draw": draw}):
+        with console_progress() as progress:
+            text = open_corpus(
+                corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
+            )
+            vocabulary = text.vocabulary.truncate(min_count=min_count, max_size=max_final_vocab)
+            ids = {word: vocabulary.id(word) for word in path or ()}  # an unknown word is refused before work begins
+            built = _build(kind, vocabulary, options, progress).with_words(vocabulary.words)
+        if output is not None:
+            built.save(output)
+        if draw is not None:
+            built.draw(draw, counts=vocabulary.counts, max_rows=rows)
     paths = {word: built.word_paths(word_id) for word, word_id in ids.items()}
-    if output is not None:
-        built.save(output)
-    if draw is not None:
-        built.draw(draw, counts=vocabulary.counts, max_rows=rows)
     described = built.describe(vocabulary.counts)
     if as_json:
         shown = {

@@ -17,8 +17,9 @@ from vastmax.cli.corpus_options import (
     MaxFinalVocab,
     UseCache,
     open_corpus,
+    read_by,
 )
-from vastmax.cli.output import check_output_file, print_json, print_table
+from vastmax.cli.output import print_json, print_table
 from vastmax.cli.vectors_argument import AsJson
 
 if TYPE_CHECKING:
@@ -51,15 +52,17 @@ def vocab(
       cat *.txt | vastmax vocab - --lowercase --json
       vastmax vocab corpus.txt -o words.vocabulary
     """
+    from vastmax.places import claimed
     from vastmax.progress import console_progress
 
-    if output is not None:
-        check_output_file(output)
-    with console_progress() as progress:
-        text = open_corpus(corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress)
-    vocabulary = text.vocabulary.truncate(min_count=min_count, max_size=max_final_vocab)
-    if output is not None:
-        vocabulary.save(output)
+    with claimed(reads=read_by(corpus), writes={"--output": output}):
+        with console_progress() as progress:
+            text = open_corpus(
+                corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
+            )
+        vocabulary = text.vocabulary.truncate(min_count=min_count, max_size=max_final_vocab)
+        if output is not None:
+            vocabulary.save(output)
     facts = vocabulary.facts()
     frequent = [(vocabulary.word(i), int(vocabulary.counts[i])) for i in range(min(topn, len(vocabulary)))]
     if as_json:

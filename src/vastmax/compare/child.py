@@ -22,9 +22,11 @@ import torch
 
 from vastmax.compare.contestant import Contestant
 from vastmax.compare.folder import RaceFolder
+from vastmax.compare.process import SECONDS_TO_SAVE
 from vastmax.compare.results import MethodResult
 from vastmax.compare.settings import RaceSettings
 from vastmax.errors import InputError
+from vastmax.run_lock import locked_folder
 from vastmax.strict_json import json_text, parse_json
 
 SECONDS_BETWEEN_MESSAGES = 0.2
@@ -77,19 +79,22 @@ def main() -> None:
         latest = result
         teller.result(result)
 
+    run = folder.run_path(latest.method)
     try:
-        contestant = Contestant(
-            latest,
-            settings,
-            folder.read_text(),
-            folder.run_path(latest.method),
-            facts=job["facts"],
-            save_minutes=job["save_minutes"],
-            tell_result=tell_result,
-            tell_progress=teller.progress,
-            stop=stop.is_set,
-        )
-        status = contestant.run().status
+        # The process of a race that was killed may still be saving there.
+        with locked_folder(run, wait_seconds=SECONDS_TO_SAVE):
+            contestant = Contestant(
+                latest,
+                settings,
+                folder.read_text(),
+                run,
+                facts=job["facts"],
+                save_minutes=job["save_minutes"],
+                tell_result=tell_result,
+                tell_progress=teller.progress,
+                stop=stop.is_set,
+            )
+            status = contestant.run().status
     except Exception as error:  # whatever it is, the other methods run
         if not isinstance(error, InputError):
             traceback.print_exc()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,10 @@ import numpy as np
 from vastmax.atomic import replacing
 from vastmax.compare.results import Race
 from vastmax.errors import InputError
+from vastmax.language_model.run_folder import FILES
 from vastmax.language_model.text import TrainingText
+from vastmax.removing import remove_files, strangers_in
+from vastmax.run_lock import IN_FOLDER
 from vastmax.strict_json import as_read_back, json_text, read_json
 from vastmax.text import Vocabulary
 
@@ -21,6 +23,7 @@ REPORT = "report.json"
 RUNS = "runs"
 ERRORS = "error.txt"
 _TEXT = "text"
+_TEXT_FILES = ("training.npy", "validation.npy", "vocabulary.txt")
 _DIGESTS = ("sha256", "validation_sha256", "vocabulary_sha256")
 
 
@@ -48,7 +51,7 @@ class RaceFolder:
             raise InputError(f"{self.path} already holds a race; go on with it (--resume), or give another folder")
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"cannot make the folder {self.path}: there is a file of that name; give another one")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if strangers_in(self.path, (IN_FOLDER,)):
             raise InputError(f"{self.path} is not empty and holds no race; give a new folder, or an empty one")
 
     def create(self) -> None:
@@ -85,7 +88,7 @@ class RaceFolder:
 
     def write(self, race: Race) -> None:
         """Keep what was found."""
-        with replacing(self.path / REPORT, again_and_again=True) as beside:
+        with replacing(self.path / REPORT) as beside:
             beside.write_text(json_text(race.to_json(), indent=1) + "\n", encoding="utf-8")
 
     def run_path(self, method: str) -> Path:
@@ -96,11 +99,12 @@ class RaceFolder:
         """Keep what the method's process wrote to standard error, if anything: its last words are in the `Race`."""
         if errors.strip():
             self.run_path(method).mkdir(parents=True, exist_ok=True)
-            (self.run_path(method) / ERRORS).write_text(errors, encoding="utf-8", errors="backslashreplace")
+            with replacing(self.run_path(method) / ERRORS) as beside:
+                beside.write_text(errors, encoding="utf-8", errors="backslashreplace")
 
     def forget_run(self, method: str) -> None:
         """The method starts anew."""
-        shutil.rmtree(self.run_path(method), ignore_errors=True)
+        remove_files(self.run_path(method), (*FILES, ERRORS))
 
     def write_text(self, text: TrainingText) -> None:
         """Put the text where the methods' processes find it."""
@@ -108,19 +112,41 @@ class RaceFolder:
         folder.mkdir(exist_ok=True)
         (self.path / RUNS).mkdir(exist_ok=True)
         assert text.validation is not None
-        np.save(folder / "training.npy", text.training)
-        np.save(folder / "validation.npy", text.validation)
-        text.vocabulary.save(folder / "vocabulary.txt")
+        for name, ids in zip(_TEXT_FILES, (text.training, text.validation), strict=False):
+            with replacing(folder / name) as beside, open(beside, "wb") as file:
+                np.save(file, ids)
+        text.vocabulary.save(folder / _TEXT_FILES[2])
 
     def read_text(self) -> TrainingText:
         """What `write_text` put there."""
         folder = self.path / _TEXT
-        vocabulary = Vocabulary.load(folder / "vocabulary.txt")
-        return TrainingText(vocabulary, np.load(folder / "training.npy"), np.load(folder / "validation.npy"))
+        training, validation, vocabulary = (folder / name for name in _TEXT_FILES)
+        return TrainingText(Vocabulary.load(vocabulary), np.load(training), np.load(validation))
 
     def remove_text(self) -> None:
         """Nobody reads it any more."""
-        shutil.rmtree(self.path / _TEXT, ignore_errors=True)
+        remove_files(self.path / _TEXT, _TEXT_FILES)
+
+    def remove(self, others: Collection[str]) -> None:
+        """Remove a race, and the files of its report, whose names are `others`.
+
+        Raises:
+            InputError: there is no race, or there are other files among its own; nothing is removed.
+        """
+        methods = [method.method for method in self.read().methods]
+        strangers = [
+            *strangers_in(self.path, (REPORT, RUNS, _TEXT, IN_FOLDER, *others)),
+            *strangers_in(self.path / RUNS, methods),
+            *strangers_in(self.path / _TEXT, _TEXT_FILES),
+            *(file for method in methods for file in strangers_in(self.run_path(method), (*FILES, ERRORS, IN_FOLDER))),
+        ]
+        if strangers:
+            raise InputError(f"{strangers[0]} is no file of a race's")
+        for method in methods:
+            remove_files(self.run_path(method), (*FILES, ERRORS, IN_FOLDER))
+        remove_files(self.path / RUNS, ())
+        self.remove_text()
+        remove_files(self.path, (*others, REPORT))  # the one that says whose folder it is at last
 
 
 def check_same_settings(begun: Race, settings: Mapping[str, Any]) -> None:

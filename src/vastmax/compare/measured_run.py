@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 
@@ -12,9 +11,10 @@ from vastmax.compare.findings import Findings
 from vastmax.compare.measuring import Measuring, StoppedError
 from vastmax.compare.results import MethodResult, Point
 from vastmax.language_model.log import Log
-from vastmax.language_model.run_folder import CHECKPOINT, LOG, RunFolder
+from vastmax.language_model.run_folder import CHECKPOINT, FILES, LOG, RunFolder
 from vastmax.language_model.text import SENTENCE_END, TrainingText
 from vastmax.language_model.train import Progressed, Trainer
+from vastmax.removing import remove_files
 
 TellProgress = Callable[[float, Mapping[str, float | str]], None]
 """Told the share of the work that is done, and readings by name."""
@@ -59,8 +59,7 @@ class MeasuredRun:
         saved = folder.load_checkpoint() if (folder.path / CHECKPOINT).exists() else None
         self._model = folder.model.build(text.vocabulary, text.training).to(device)
         if saved is None:
-            if folder.path.exists():  # left by a process that was killed before it had anything to save
-                shutil.rmtree(folder.path)
+            remove_files(folder.path, FILES)  # left by a process that was killed before it had anything to save
             folder.create()
             findings.forget_training()  # that process may have told of measurements
         self._log = Log(folder.path / LOG, resume=None if saved is None else saved["log"])

@@ -20,6 +20,7 @@ from vastmax.compare.tree_top import tree_top
 from vastmax.errors import InputError
 from vastmax.language_model.text import TrainingText
 from vastmax.progress import Progress
+from vastmax.run_lock import locked_folder
 
 _TREE_METHOD = "hierarchical-softmax"
 
@@ -77,17 +78,18 @@ def run_race(
         _tree(text) if _TREE_METHOD in settings.methods else None,
     )
     place = RaceFolder(Path(folder))
-    if resume:
-        race = resumed(place.read(), race)
-    else:
-        place.create()
-    race = _made_ready(race, place, retry_failed=retry_failed)
-    place.write(race)
-    place.write_text(text)
-    try:
-        return _Running(race, settings, place, save_minutes, stop or (lambda: False), progress).run()
-    finally:
-        place.remove_text()
+    with locked_folder(place.path):
+        if resume:
+            race = resumed(place.read(), race)
+        else:
+            place.create()
+        race = _made_ready(race, place, retry_failed=retry_failed)
+        place.write(race)
+        place.write_text(text)
+        try:
+            return _Running(race, settings, place, save_minutes, stop or (lambda: False), progress).run()
+        finally:
+            place.remove_text()
 
 
 def _tree(text: TrainingText) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Snapshot:
             "cpu_seconds": self.cpu_seconds,
         }
         metadata = {**native_metadata(self.training), "checkpoint": json_text(record)}
-        with replacing(path, again_and_again=True) as beside, open(beside, "wb") as stream:
+        with replacing(path) as beside, open(beside, "wb") as stream:
             write_tensors(stream, tensors, metadata, checksum=True)
 
 
@@ -85,7 +85,7 @@ class CheckpointFile:
         try:
             self._header = Header(str(path))
         except InputError as error:
-            raise InputError(f"{error}; remove it and start anew") from None
+            raise InputError(f"{error}, or no checkpoint at all; start anew with another one") from None
         if "checkpoint" not in self._header.metadata:
             raise InputError(f"{path} is no checkpoint of vastmax; name the file that training wrote, or another")
         try:
@@ -146,6 +146,14 @@ class CheckpointFile:
 
     def _damaged(self, why: str) -> InputError:
         return InputError(f"the checkpoint {self.path} is damaged: {why}; remove it and start anew")
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a file is a checkpoint of the native kernels, by its header."""
+    try:
+        return path.is_file() and "checkpoint" in Header(str(path)).metadata
+    except (InputError, OSError):
+        return False
 
 
 def require_same_settings(path: Path, then: Mapping[str, Any], given: Mapping[str, Any]) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from vastmax.arguments import MOST_MINUTES, real
-from vastmax.atomic import part_of
-from vastmax.embedding.checkpoint_file import CheckpointFile
+from vastmax.embedding.checkpoint_file import CheckpointFile, is_checkpoint
 from vastmax.embedding.settings import CheckedCommonSettings
 from vastmax.errors import InputError
+from vastmax.places import claimed
+from vastmax.text.sources import files_of
 
 DEFAULT_MINUTES = 10.0
 """Between checkpoints: what a crash can cost at most, beside what it costs to write one."""
@@ -27,6 +29,8 @@ SLOW_BYTES_PER_SECOND = 200e6
 """How fast the first one is thought to be written, before it is known."""
 
 Clock = Callable[[], float]
+
+_Identity = tuple[int, int]  # device and inode
 
 
 class SavedRun(Protocol):
@@ -66,16 +70,19 @@ class CheckpointsOf(ABC, Generic[File]):
         self._seconds = 60.0 * _minutes(minutes)
         self.resumed: File | None = None
         """What the run goes on from."""
+        self._ours: _Identity | None = None
+        """Which file at the path is this run's."""
         if resume:
             self.resumed = self.read(self.path)
             self.resumed.require_settings(settings)
-        elif self.path.exists():
+            self._ours = _identity(self.path)
+        elif self.recognises(self.path):
             raise InputError(
                 f"{self.path} holds a run that was not finished or not cleared away; resume it, or remove the file to "
                 "start anew"
             )
-        elif not self.path.parent.is_dir():
-            raise InputError(f"checkpoint is {self.path}, but the folder {self.path.parent} does not exist")
+        elif self.path.exists():
+            raise not_a_checkpoint(self.path)
         self.trouble = ""
         """Why the latest state is not in the file; empty when it is."""
         self._warned = False
@@ -84,19 +91,43 @@ class CheckpointsOf(ABC, Generic[File]):
         self._took = 0.0
 
     @classmethod
+    @contextmanager
     def asked_for(
-        cls, path: str | os.PathLike[str] | None, settings: CheckedCommonSettings, *, minutes: float, resume: bool
-    ) -> Self | None:
-        """The checkpoint that the arguments of a call ask for; None: no path, and nothing is saved.
+        cls,
+        path: str | os.PathLike[str] | None,
+        settings: CheckedCommonSettings,
+        *,
+        minutes: float,
+        resume: bool,
+        reads: Mapping[str, object],
+    ) -> Iterator[Self | None]:
+        """Give the checkpoint that the arguments of a call ask for; None: no path, and nothing is saved.
+
+        No other run may write it while the block runs.
+
+        Args:
+            reads: the call's arguments that may be paths of what is read.
 
         Raises:
-            InputError: resume without a path, or as above.
+            InputError: resume without a path, the file is one of those that are read, another run writes it, or as
+                above.
         """
-        if path is not None:
-            return cls(path, settings, minutes=minutes, resume=resume)
-        if resume:
-            raise InputError("resume is True, but there is no checkpoint to go on from; give checkpoint=PATH, too")
-        return None
+        if path is None:
+            if resume:
+                raise InputError("resume is True, but there is no checkpoint to go on from; give checkpoint=PATH, too")
+            yield None
+            return
+        path = _path(path)
+        if not path.parent.is_dir():
+            raise InputError(f"checkpoint is {path}, but the folder {path.parent} does not exist")
+        files = {name: files_of(source) for name, source in reads.items()}
+        with claimed(reads=files, writes={"checkpoint": path}):
+            yield cls(path, settings, minutes=minutes, resume=resume)
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, path: Path) -> bool:
+        """Return whether the file at `path` is a checkpoint of this kind, by its content."""
 
     @abstractmethod
     def read(self, path: Path) -> File:
@@ -105,7 +136,7 @@ class CheckpointsOf(ABC, Generic[File]):
     @property
     def exists(self) -> bool:
         """Whether there is something to go on from."""
-        return self.path.is_file()
+        return self._ours is not None and _identity(self.path) == self._ours
 
     def begin(self, num_bytes: int) -> None:
         """Training begins; a checkpoint takes about so many bytes."""
@@ -125,7 +156,10 @@ class CheckpointsOf(ABC, Generic[File]):
         began = self._clock()
         self.trouble = "stopped while it was written"
         try:
+            if not self.exists and self.path.exists():
+                raise InputError("a file that is not this run's has taken its place")
             write(self.path)
+            self._ours = _identity(self.path)
         except (OSError, InputError) as error:
             self.trouble = str(error.strerror or error) if isinstance(error, OSError) else str(error)
             if not self._warned:
@@ -141,18 +175,36 @@ class CheckpointsOf(ABC, Generic[File]):
         self._took = self._saved_at - began
 
     def remove(self) -> None:
-        """The finished vectors are in a safe place: the checkpoint has served."""
-        for path in (self.path, part_of(self.path)):
+        """The finished vectors are in a safe place: the checkpoint has served, and goes if it is this run's."""
+        if self.exists:
             with suppress(FileNotFoundError):
-                path.unlink()
+                os.unlink(os.path.realpath(self.path))  # a link to it is the user's
 
 
 class Checkpoints(CheckpointsOf[CheckpointFile]):
     """Those of the native kernels."""
 
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """See `CheckpointsOf.recognises`."""
+        return is_checkpoint(path)
+
     def read(self, path: Path) -> CheckpointFile:
         """See `CheckpointsOf.read`."""
         return CheckpointFile(path)
+
+
+def not_a_checkpoint(path: Path) -> InputError:
+    """Return what to say of a file, of the user's for all one knows, where a checkpoint should be written."""
+    return InputError(f"{path} is there and is no checkpoint of such a run; give another path for the checkpoint")
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
 def _path(given: object) -> Path:

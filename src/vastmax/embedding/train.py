@@ -108,7 +108,8 @@ def train_embeddings(
 
     Raises:
         InputError: a setting or the corpus cannot be used, or no word had another in its window; there is a checkpoint
-            and `resume` is not asked for, or the other way round, or it was begun with other settings or text.
+            and `resume` is not asked for, or the other way round, or it was begun with other settings or text; another
+            run writes it, or the file is none.
         DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
 
     Cost: in skip-gram, with n ≈ window + 1 contexts a centre and P ≈ 0.5·n·K noise words a block, 3·D·(n + P)
@@ -144,15 +145,19 @@ def train_embeddings(
             seed=seed,
         )
     )
-    return train(
-        corpus,
-        settings,
-        start=start,
-        checkpoints=Checkpoints.asked_for(checkpoint, settings, minutes=checkpoint_minutes, resume=resume),
-        callbacks=callbacks,
-        advise=advise,
-        progress=progress,
-    )
+    reads = {"corpus": corpus, "stop_words": stop_words}
+    with Checkpoints.asked_for(
+        checkpoint, settings, minutes=checkpoint_minutes, resume=resume, reads=reads
+    ) as checkpoints:
+        return train(
+            corpus,
+            settings,
+            start=start,
+            checkpoints=checkpoints,
+            callbacks=callbacks,
+            advise=advise,
+            progress=progress,
+        )
 
 
 def train(

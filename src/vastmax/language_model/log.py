@@ -88,8 +88,11 @@ class Log:
             ]
         )
         written = line.getvalue().encode()
-        with open(self._path, "ab") as file:
-            file.write(written)
+        try:
+            with open(self._path, "ab", buffering=0) as file:  # in one piece: a line is there, or it is not
+                file.write(written)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
         self._size += len(written)
         if self._events is not None:
             for name, figure in figures.items():

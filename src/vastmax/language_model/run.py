@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from vastmax.language_model.team import Team
 from vastmax.language_model.text import SENTENCE_END
 from vastmax.language_model.train import Progressed, Trainer
 from vastmax.progress import Progress, Silent
+from vastmax.run_lock import locked_folder
 
 
 def train_run(
@@ -51,10 +53,41 @@ def train_run(
         clock: seconds; for `save_minutes`.
 
     Raises:
-        InputError: the checkpoint is missing, damaged, or of other settings.
+        InputError: the checkpoint is missing, damaged, or of other settings; or another run has the folder.
         TrainingFailedError: a loss, gradient or parameter that is no number; what was saved before is still there.
     """
-    saved = folder.load_checkpoint() if resume else None
+    with ExitStack() as locks:
+        if Team().leads:
+            locks.enter_context(locked_folder(folder.path))
+        return _train_run(
+            folder,
+            text,
+            validation,
+            resume=resume,
+            save_minutes=save_minutes,
+            device=device,
+            tensorboard=tensorboard,
+            stop=stop,
+            progress=progress or Silent(),
+            clock=clock,
+        )
+
+
+def _train_run(
+    folder: RunFolder,
+    text: NDArray[np.int32],
+    validation: NDArray[np.int32] | None,
+    *,
+    resume: bool,
+    save_minutes: float,
+    device: str | torch.device,
+    tensorboard: bool,
+    stop: Callable[[], bool] | None,
+    progress: Progress,
+    clock: Callable[[], float],
+) -> Trainer:
+    """Do what `train_run` does, the folder being locked."""
+    saved = folder.load_checkpoint() if resume and not folder.is_untrained else None
     team = Team()
     model = folder.model.build(folder.vocabulary, text).to(device)
     if team.leads and not resume:
@@ -64,7 +97,7 @@ def train_run(
     if team.leads:
         events = folder.path / "tensorboard" if tensorboard else None
         log = Log(folder.path / LOG, resume=None if saved is None else saved["log"], events=events)
-    progress = (progress if team.leads else None) or Silent()
+    progress = progress if team.leads else Silent()
 
     def save() -> None:
         state: dict[str, Any] = {"trainer": trainer.state_dict()}  # gathered: all processes come here

@@ -17,6 +17,8 @@ from vastmax.language_model.config import ModelConfig
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.settings import LanguageModelSettings
 from vastmax.language_model.state_file import DamagedStateError, read_state, write_state
+from vastmax.removing import remove_files
+from vastmax.run_lock import left_by
 from vastmax.strict_json import json_text, read_json
 from vastmax.text import Vocabulary
 
@@ -28,6 +30,7 @@ VOCABULARY = "vocabulary.txt"
 CHECKPOINT = "checkpoint.pt"
 MODEL = "model.safetensors"
 LOG = "log.csv"
+FILES = (CONFIG, VOCABULARY, CHECKPOINT, MODEL, LOG)
 
 
 @dataclass(frozen=True)
@@ -56,19 +59,39 @@ class RunFolder:
     text: dict[str, Any]
     vocabulary: Vocabulary
 
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """Raise InputError if a run cannot begin in a folder: it holds one, or other files of the names of a run's.
+
+        The vocabulary is no such file where the lock shows that a run was killed, for that is written first.
+        """
+        if (path / CONFIG).exists():
+            raise InputError(f"{path} already holds a run; go on with it (--resume), or give another folder")
+        begun = {VOCABULARY} if left_by(path) else set()
+        for name in FILES:
+            if name not in begun and (path / name).exists():
+                raise InputError(f"{path} holds {name}, which is of no run there; give another folder")
+
     def create(self) -> None:
-        """Make the folder and describe the run in it.
+        """Make the folder and describe the run in it; whoever calls this holds its lock.
 
         Raises:
-            InputError: there is a run already, or the folder cannot be made or written.
+            InputError: there is a run already, or other files of the names of a run's, or the folder cannot be made or
+                written.
         """
-        if (self.path / CONFIG).exists():
-            raise InputError(f"{self.path} already holds a run; go on with it (--resume), or give another folder")
+        self.check_free(self.path)
         try:
             self.path.mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from None
-        self.vocabulary.save(self.path / VOCABULARY)
+        try:
+            self.vocabulary.save(self.path / VOCABULARY)
+            self._describe()
+        except BaseException:
+            remove_files(self.path, (VOCABULARY,))
+            raise
+
+    def _describe(self) -> None:
         config = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -118,6 +141,11 @@ class RunFolder:
         if self.vocabulary != begun.vocabulary or any(self.text[name] != begun.text.get(name) for name in digests):
             raise InputError(f"cannot resume {self.path} with another text: it was begun with {begun.text['sources']}")
 
+    @property
+    def is_untrained(self) -> bool:
+        """Whether the run was described, and stopped before it had anything to save."""
+        return not ((self.path / CHECKPOINT).exists() or (self.path / MODEL).exists())
+
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Keep what resuming needs."""
         write_state(self.path / CHECKPOINT, state)
@@ -140,7 +168,7 @@ class RunFolder:
         """Keep the parameters."""
         from safetensors.torch import save_model
 
-        with replacing(self.path / MODEL, again_and_again=True) as beside:
+        with replacing(self.path / MODEL) as beside:
             mode = beside.stat().st_mode
             save_model(model, str(beside))  # which makes a file of its own, that nobody else may read
             beside.chmod(mode)

@@ -10,6 +10,9 @@ import torch
 
 from vastmax.atomic import replacing
 
+_START_BYTES = 1 << 16
+"""Of the plain data of a state: its format is what it begins with."""
+
 
 class DamagedStateError(Exception):
     """What is there was not written by `write_state`, or is no longer what was written."""
@@ -22,7 +25,7 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
         OSError: it cannot be written; what was there before stays. PyTorch says RuntimeError, from which nobody learns
             that the disk is full.
     """
-    with replacing(path, again_and_again=True) as beside, open(beside, "wb") as file:
+    with replacing(path) as beside, open(beside, "wb") as file:
         try:
             torch.save(state, file)
         except RuntimeError as error:
@@ -54,6 +57,22 @@ def read_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise DamagedStateError("it holds no state of a run")
     return state
+
+
+def says_of_itself(path: Path, format: str) -> bool:
+    """Return whether a file is one that `write_state` wrote of a state with this "format".
+
+    Cost: a look at its start.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            told = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+            if len(told) != 1:
+                return False
+            with archive.open(told[0]) as data:
+                return format.encode() in data.read(_START_BYTES)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError):
+        return False
 
 
 def _os_error_behind(error: BaseException | None) -> OSError | None:

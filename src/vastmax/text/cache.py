@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
+import secrets
 import tempfile
 import time
 from collections import Counter
@@ -203,18 +203,23 @@ class Cache:
                     if not entry.is_dir():
                         raise
                     if (whole := self.find(key)) is not None:
-                        shutil.rmtree(scratch)
+                        encoded_folder.remove(scratch)
                         return whole
                     self._drop(entry)  # damaged
         except OSError as error:
             raise cannot_write(self.folder, error) from None
-        raise InputError(f"{entry}: other processes keep writing a damaged encoding; remove that folder")
+        raise InputError(
+            f"{entry}: a damaged encoding stands there that other processes keep writing, or that holds files of "
+            "somebody else's; move that folder away"
+        )
 
     def trim(self, limit: int) -> None:
         """Drop the least recently used entries until they fit into `limit` bytes; drop stale scratch."""
         entries: list[tuple[float, int, Path]] = []
         for entry in _folders(self._corpora):
             try:
+                if not encoded_folder.is_ours(entry):
+                    continue
                 entries.append((_last_used(entry), folder_bytes(entry), entry))
             except FileNotFoundError:
                 continue  # another process dropped it
@@ -222,28 +227,26 @@ class Cache:
         for _, size, entry in sorted(entries):
             if excess <= 0:
                 break
-            if not IN_USE[entry]:
-                self._drop(entry)
+            if not IN_USE[entry] and self._drop(entry):
                 excess -= size
         for scratch in _folders(self._scratch):
             try:
                 newest = max(item.stat().st_mtime for item in (scratch, *scratch.iterdir()))
             except FileNotFoundError:
                 continue
-            if time.time() - newest > STALE_SECONDS:
-                shutil.rmtree(scratch, ignore_errors=True)
+            if time.time() - newest > STALE_SECONDS and encoded_folder.is_ours(scratch):
+                encoded_folder.remove(scratch)
 
-    def _drop(self, entry: Path) -> None:
-        """Remove an entry; moved away first, so that nobody finds half of it."""
-        away = Path(tempfile.mkdtemp(dir=self._made(self._scratch)))
+    def _drop(self, entry: Path) -> bool:
+        """Remove an entry if it is one; moved away first, so that nobody finds half of it. Whether it is gone."""
+        if not encoded_folder.is_ours(entry):
+            return not entry.exists()
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        away = self._scratch / f"dropped-{secrets.token_hex(8)}"
         with suppress(FileNotFoundError):  # another process was faster
-            os.rename(entry, away / entry.name)
-        shutil.rmtree(away, ignore_errors=True)
-
-    @staticmethod
-    def _made(folder: Path) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+            os.rename(entry, away)
+        encoded_folder.remove(away)
+        return True
 
 
 def _folders(parent: Path) -> list[Path]:

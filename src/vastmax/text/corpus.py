@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 import weakref
@@ -225,7 +224,7 @@ def _release(folder: Path, ids: ArrayFile, offsets: ArrayFile, temporary: bool) 
     offsets.close()
     caching.IN_USE[folder] -= 1
     if temporary:
-        shutil.rmtree(folder, ignore_errors=True)
+        encoded_folder.remove(folder)
 
 
 def _scratch_in(store: Cache | None) -> Path:
@@ -250,4 +249,4 @@ class _removed_on_failure:  # noqa: N801 - reads as a phrase after `with`
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            encoded_folder.remove(self._folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,13 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from vastmax.errors import InputError
-from vastmax.strict_json import json_text
+from vastmax.removing import remove_files
+from vastmax.strict_json import json_text, read_json
 from vastmax.text.words import Words
 
 FORMAT = "vastmax corpus"
 VERSION = 1
 MANIFEST, IDS, OFFSETS = "manifest.json", "ids.i32", "sentence_offsets.i64"
 WORDS, WORD_OFFSETS, COUNTS = "vocabulary.utf8", "vocabulary_offsets.i64", "vocabulary_counts.i64"
+
+FILES = (MANIFEST, IDS, OFFSETS, WORDS, WORD_OFFSETS, COUNTS)
+"""All that is in such a folder, whole or under way."""
 
 RENUMBER_IDS = 1 << 20
 """Ids renumbered at a time."""
@@ -128,6 +132,28 @@ def cannot_write(folder: Path, error: OSError) -> InputError:
         f"{folder}: cannot write the encoded corpus: {error.strerror or error}: {fix} set VASTMAX_CACHE to a folder "
         "elsewhere (without a cache: TMPDIR)"
     )
+
+
+def is_ours(folder: Path) -> bool:
+    """Return whether a folder, damaged or under way perhaps, holds what an encoded corpus consists of and nothing else.
+
+    A manifest, if it is there and can be read, must be that of an encoded corpus.
+    """
+    try:
+        if not {path.name for path in folder.iterdir()} <= set(FILES):
+            return False
+        manifest = read_json(folder / MANIFEST)
+    except (FileNotFoundError, ValueError):
+        return True
+    except OSError:
+        return False
+    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
+
+
+def remove(folder: Path) -> None:
+    """Remove an encoded corpus; a file of somebody else's, and then the folder, stays."""
+    with suppress(OSError):  # another process was faster, or may not
+        remove_files(folder, FILES)
 
 
 def folder_bytes(folder: Path) -> int:

@@ -108,6 +108,26 @@ def resolve(source: object) -> Source:
     return Sentences(chain([first], items))
 
 
+def files_of(source: object) -> list[Path | int]:
+    """Return the files that a corpus of this source reads, 0 for standard input, without opening any.
+
+    What is no path, or names nothing that is there, is left out: `resolve` says so.
+    """
+    named = [source] if isinstance(source, (str, os.PathLike)) else source
+    if not isinstance(named, (list, tuple, set, frozenset)):
+        return []
+    files: list[Path | int] = []
+    for item in named:
+        if not isinstance(item, (str, os.PathLike)):
+            return []
+        text = os.fsdecode(item)
+        if text == "-":
+            files.append(0)
+        elif _exists(text):
+            files += [Path(text)] if os.path.exists(text) else [Path(match) for match in _matches(text)]
+    return files
+
+
 def _exists(path: object) -> bool:
     try:
         return isinstance(path, (str, os.PathLike)) and (os.path.exists(path) or bool(_matches(os.fspath(path))))

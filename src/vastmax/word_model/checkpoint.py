@@ -12,7 +12,7 @@ from vastmax.embedding.checkpoints import CheckpointsOf
 from vastmax.embedding.fingerprint import fingerprint
 from vastmax.embedding.settings import CheckedCommonSettings
 from vastmax.errors import InputError
-from vastmax.language_model.state_file import DamagedStateError, read_state, write_state
+from vastmax.language_model.state_file import DamagedStateError, read_state, says_of_itself, write_state
 from vastmax.text import Corpus, Vocabulary
 
 VERSION = 1
@@ -60,7 +60,7 @@ class WordModelCheckpoint:
             version = None
         if version != VERSION:
             what = "damaged, or none of this objective" if version is None else f"of version {version}, not {VERSION}"
-            raise InputError(f"the checkpoint {path} is {what}; give the objective it was begun with, or remove it")
+            raise InputError(f"the checkpoint {path} is {what}; give the objective it was begun with, or another file")
         self._settings: dict[str, Any] = record["settings"]
         self._text: dict[str, Any] = record["text"]
         self.state: dict[str, Any] = record["state"]
@@ -76,6 +76,11 @@ class WordModelCheckpoint:
 
 class WordModelCheckpoints(CheckpointsOf[WordModelCheckpoint]):
     """When a run through PyTorch is saved, and what it goes on from."""
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """See `CheckpointsOf.recognises`."""
+        return says_of_itself(path, _FORMAT)
 
     def read(self, path: Path) -> WordModelCheckpoint:
         """See `CheckpointsOf.read`."""

@@ -111,8 +111,11 @@ def train_word_model(
             device=device,
         )
     )
-    checkpoints = WordModelCheckpoints.asked_for(checkpoint, settings, minutes=checkpoint_minutes, resume=resume)
-    run = train(corpus, settings, checkpoints=checkpoints, callbacks=callbacks, advise=advise, progress=progress)
+    reads = {"corpus": corpus, "stop_words": stop_words}
+    with WordModelCheckpoints.asked_for(
+        checkpoint, settings, minutes=checkpoint_minutes, resume=resume, reads=reads
+    ) as checkpoints:
+        run = train(corpus, settings, checkpoints=checkpoints, callbacks=callbacks, advise=advise, progress=progress)
     return run.word_vectors()
 
 

@@ -22,12 +22,13 @@ from vastmax.cli.corpus_options import (
     MaxFinalVocab,
     UseCache,
     open_corpus,
+    read_by,
 )
 from vastmax.cli.failure import StoppedError, stopped_at_once
 from vastmax.cli.lm import training_options as options
 from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
-from vastmax.cli.output import check_output_file, print_json, say
+from vastmax.cli.output import print_json, say
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.errors import InputError
 
@@ -109,10 +110,12 @@ def train(
     from vastmax.language_model.config import ModelConfig
     from vastmax.language_model.log import check_tensorboard
     from vastmax.language_model.options import parsed_options
-    from vastmax.language_model.run_folder import CONFIG, RunFolder
+    from vastmax.language_model.run_folder import FILES, RunFolder
     from vastmax.language_model.text import check_text_options, training_text
     from vastmax.methods import RECIPES
+    from vastmax.places import claimed
     from vastmax.progress import console_progress
+    from vastmax.text.sources import files_of
 
     model = ModelConfig(encoder, method, hidden_size, tied=tied, seed=seed)
     kind = ENCODERS[encoder]
@@ -148,12 +151,13 @@ def train(
     chosen_device = checked_device(device)
     if precision == "float16" and not chosen_device.startswith("cuda"):
         raise InputError("--precision float16 needs a GPU; bfloat16 works on a CPU, too")
-    begun = RunFolder.open(output) if resume else None
-    if (output / CONFIG).exists() and not resume:
-        raise InputError(f"{output} already holds a run; go on with it by --resume, or give another folder")
-    check_output_file(output / CONFIG if output.is_dir() else output)
-
     with _team(chosen_device) as leads, console_progress() as shown:
+        reads, place = read_by(corpus, valid=files_of(valid)), ("--output", output)
+        if leads:
+            context.with_resource(claimed(reads=reads, folder=place, files=FILES))
+        begun = RunFolder.open(output) if resume else None
+        if leads and begun is None:  # others may come when the leader has begun
+            RunFolder.check_free(output)
         progress = shown if leads else None
         from vastmax.language_model.run import train_run
         from vastmax.progress import Silent

@@ -35,6 +35,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
 }
+PICTURES = ("perplexity-time.png", "speed-perplexity.png", "frequency-bands.png")
 MARKS = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D"}
 FAINT = "#6b6678"
 TICKS = ((20.0, (1, 1.5, 2, 3, 4, 5, 6, 8)), (2e3, (1, 2, 5)), (math.inf, (1,)))
@@ -50,13 +51,9 @@ def save_pictures(race: Race, folder: Path) -> list[Path]:
 
     comparison = Comparison.of(race)
     looks = looks_of([method.method for method in race.methods if method.curve or method.status == "finished"])
-    painters: dict[str, Callable[[Axes, Comparison, dict[str, Look]], bool]] = {
-        "perplexity-time.png": _learning,
-        "speed-perplexity.png": _trade,
-        "frequency-bands.png": _bands,
-    }
+    painters: tuple[Callable[[Axes, Comparison, dict[str, Look]], bool], ...] = (_learning, _trade, _bands)
     written = []
-    for name, paint in painters.items():
+    for name, paint in zip(PICTURES, painters, strict=True):
         with rc_context(STYLE):
             figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DOTS_PER_INCH, layout="constrained")
             if not paint(figure.subplots(), comparison, looks):
