@@ -133,7 +133,7 @@ def test_whole_and_real_take_numpy_and_name_what_they_refuse() -> None:
         (lambda: whole("n", 10**5000, 1, 5), "n is a whole number of 16,610 bits; expected a whole number from 1 to 5"),
         (lambda: whole("n", "x" * 1000, 1, 5), "n is 'xxx"),
         (lambda: real("x", 10**400, 0.0, 1.0), "x is a whole number of 1,329 bits; expected a number from 0 to 1"),
-        (lambda: real("x", 0, 0.0, 1.0, above=True), "x is 0.0; expected a number above 0 and at most 1"),
+        (lambda: real("x", 0, 0.0, 1.0, above=True), "x is 0; expected a number above 0 and at most 1"),
     ]:
         with pytest.raises(InputError) as refused:
             check()

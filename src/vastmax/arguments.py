@@ -63,14 +63,16 @@ def whole(name: str, value: Any, least: int, most: int | None, why: str = "") ->
     return number
 
 
-def real(name: str, value: Any, least: float, most: float, *, above: bool = False, why: str = "") -> float:
+def real(
+    name: str, value: Any, least: float, most: float, *, above: bool = False, below: bool = False, why: str = ""
+) -> float:
     """Return the value as a float of Python's: a record in JSON takes no others.
 
     Args:
         name: of the argument, for the message.
         value: a number, Python's or numpy's; no bool.
         least, most: that are allowed, infinities for none; NaN and the infinities themselves never are.
-        above: `least` itself is not allowed.
+        above, below: `least`, or `most`, itself is not allowed.
         why: a reason, for the message.
 
     Raises:
@@ -80,15 +82,16 @@ def real(name: str, value: Any, least: float, most: float, *, above: bool = Fals
         >>> real("alpha", 1, 0.0, math.inf, above=True)
         1.0
     """
-    expected = _span(least, most, above)
+    expected = _span(least, most, above, below)
     if isinstance(value, bool) or not isinstance(value, Real):
         raise _refusal(name, value, expected, why)
     try:
         number = float(value)
     except OverflowError:  # a whole number beyond all floats
         raise _refusal(name, value, expected, why) from None
-    if not (math.isfinite(number) and least <= number <= most) or (above and number == least):
-        raise _refusal(name, number, expected, why)
+    excluded = (above and number == least) or (below and number == most)
+    if excluded or not (math.isfinite(number) and least <= number <= most):
+        raise _refusal(name, value if isinstance(value, int) else number, expected, why)
     return number
 
 
@@ -148,12 +151,13 @@ def shown(value: Any) -> str:
 _LONGEST_SHOWN = 80
 
 
-def _span(least: float, most: float, above: bool) -> str:
+def _span(least: float, most: float, above: bool, below: bool) -> str:
+    lower = f"above {least:g}" if above else f"of at least {least:g}"
     if math.isinf(most):
-        if math.isinf(least):
-            return "a finite number"
-        return f"a finite number above {least:g}" if above else f"a finite number of at least {least:g}"
-    return f"a number above {least:g} and at most {most:g}" if above else f"a number from {least:g} to {most:g}"
+        return "a finite number" if math.isinf(least) else f"a finite number {lower}"
+    if not above and not below:
+        return f"a number from {least:g} to {most:g}"
+    return f"a number {lower} and {'below' if below else 'at most'} {most:g}"
 
 
 def _refusal(name: str, value: Any, expected: str, why: str) -> InputError:

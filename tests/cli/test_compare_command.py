@@ -155,10 +155,10 @@ def test_methods_that_fail_are_named_and_have_an_exit_code(
         (["--resume"], "race holds no race (report.json is missing)"),
         (["--report-only"], "--report-only runs nothing and reads no CORPUS"),
         (["--checkpoint-minutes", "0"], "--checkpoint-minutes is 0"),
-        (["--min-count", "0"], "--min-count is 0; expected at least 1"),
+        (["--min-count", "0"], "--min-count is 0; expected a whole number of at least 1"),
         (["--max-final-vocab", "2"], "--max-final-vocab is 2; expected at least 3"),
         (["--held-out", "0"], "--held-out is 0 and --valid is not given"),
-        (["--held-out", "1"], "--held-out is 1.0; expected a share from 0 to below 1"),
+        (["--held-out", "1"], "--held-out is 1.0; expected a number of at least 0 and below 1"),
     ],
 )
 def test_options_that_cannot_be(

@@ -27,6 +27,11 @@ LONGEST_LINE = 600
 """Characters of the one line: a value of any length must not fill the screen."""
 
 
+AFTER_WORK = ("is no number at step", "is no number after step", "diverged")
+"""Rates that nobody can tell to be too high before they are tried; such a training says what to do, and keeps what was
+saved."""
+
+
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory, corpus_file: Path, vectors_file: Path) -> Path:
     """A folder with all that the command lines read, a trained model among it."""
@@ -78,6 +83,8 @@ def check(invoke: Invoke, place: Path, case: odd_values.OddCase) -> None:
     if ran.code == 0:
         return
     complaint = ran.refused()
+    if any(words in complaint for words in AFTER_WORK):
+        return
     assert len(complaint) < LONGEST_LINE
     if case.option is not None:
         assert case.option in complaint

@@ -211,7 +211,7 @@ def test_folders_that_cannot_hold_a_race(race_here: RunRace, tmp_path: Path, cha
     with pytest.raises(InputError, match="a report of format 99; expected 1"):
         race_here(settings, resume=True)
     report.write_text("{")
-    with pytest.raises(InputError, match="is damaged: it is no JSON"):
+    with pytest.raises(InputError, match="is damaged: it is not JSON"):
         race_here(settings, resume=True)
     report.rename(tmp_path / "race" / "letter")
     with pytest.raises(InputError, match="is not empty and holds no race"):
@@ -230,8 +230,8 @@ def test_folders_that_cannot_hold_a_race(race_here: RunRace, tmp_path: Path, cha
         ({"method_options": {"nce": {}}}, "there are options for 'nce', which does not run; expected softmax"),
         ({"encoder_options": {"context_size": 0}}, "context_size is 0"),
         ({"points": 0}, "points is 0; expected a whole number of at least 1"),
-        ({"trials": -1}, "trials is -1; expected a whole number of at least 0"),
-        ({"trial_share": 1.5}, "trial_share is 1.5; expected above 0 and at most 1"),
+        ({"trials": -1}, "trials is -1; expected a whole number from 0 to 1000"),
+        ({"trial_share": 1.5}, "trial_share is 1.5; expected a number above 0 and at most 1"),
         ({"threads": 0}, "threads is 0; expected a whole number of at least 1"),
         ({"threads": 1.5}, "threads is 1.5; expected a whole number of at least 1"),
         ({"patience": 2}, "patience would give methods budgets of their own"),

@@ -235,8 +235,14 @@ class TestAnalogy:
         (lambda v: v[0], "expected a word or a list of words, not 0 of type int"),
         (lambda v: v.neighbours(None), "expected a word or a list of words, not None"),
         (lambda v: v.most_similar(3), "a query is 3; expected a word"),
-        (lambda v: v.most_similar("w1", restrict_vocab="3"), "restrict_vocab is '3'; expected at least 1"),
-        (lambda v: v.most_similar("w1", restrict_vocab=2.5), r"restrict_vocab is 2\.5; expected at least 1"),
+        (
+            lambda v: v.most_similar("w1", restrict_vocab="3"),
+            "restrict_vocab is '3'; expected a whole number of at least 1",
+        ),
+        (
+            lambda v: v.most_similar("w1", restrict_vocab=2.5),
+            r"restrict_vocab is 2\.5; expected a whole number of at least 1",
+        ),
         (lambda v: v.doesnt_match(None), "doesnt_match got None; it needs a list"),
     ],
 )

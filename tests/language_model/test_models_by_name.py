@@ -186,5 +186,5 @@ def test_the_vocabulary_is_that_of_the_training_text_alone() -> None:
         training_text(Corpus([["a", "b"]]))
     with pytest.raises(InputError, match="none of the 2 words of the text is among the 4 of the model"):
         training_text(Corpus([["a", "b"]]), Corpus([["x", "y"]]), min_count=1)
-    with pytest.raises(InputError, match=r"held_out is 1\.5; expected a share from 0 to below 1"):
+    with pytest.raises(InputError, match=r"held_out is 1\.5; expected a number of at least 0 and below 1"):
         training_text(corpus, held_out=1.5)

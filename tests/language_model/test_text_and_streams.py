@@ -58,7 +58,7 @@ def test_size_is_limited_with_all_its_words() -> None:
 def test_bad_text() -> None:
     with pytest.raises(InputError, match="the text holds '</s>'"):
         language_vocabulary(Corpus([["a", "</s>"]]))
-    with pytest.raises(InputError, match="max_size is 2; expected at least 3"):
+    with pytest.raises(InputError, match="max_size is 2; expected a whole number of at least 3"):
         language_vocabulary(Corpus(SENTENCES), max_size=2)
     with pytest.raises(InputError, match="make it with language_vocabulary"):
         text_of(Corpus(SENTENCES), Corpus(SENTENCES).vocabulary)
@@ -86,5 +86,5 @@ def test_every_word_is_a_target_once_after_the_word_before_it(size: int, num_str
 def test_bad_streams() -> None:
     with pytest.raises(InputError, match="the text is empty"):
         Streams(np.zeros(0, dtype=np.int32), num_streams=1, stretch=1, first_id=0)
-    with pytest.raises(InputError, match="stretch is 0; expected at least 1"):
+    with pytest.raises(InputError, match="stretch is 0; expected a whole number of at least 1"):
         Streams(np.zeros(3, dtype=np.int32), num_streams=1, stretch=0, first_id=0)

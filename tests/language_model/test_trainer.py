@@ -305,7 +305,7 @@ def test_bad_settings() -> None:
         ({"minutes": 0}, "minutes is 0"),
         ({"final_share": 1.5}, "final_share is 1.5; expected between 0 and 1"),
         ({"precision": "float8"}, "precision is 'float8'; expected 'float32'"),
-        ({"weight_decay": -1.0}, "weight_decay is -1.0; expected 0 or more"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0; expected a number from 0 to"),
     ]:
         with pytest.raises(InputError, match=says):
             settings(**wrong)

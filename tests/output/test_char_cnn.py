@@ -217,7 +217,7 @@ def test_spellings_move_with_the_layer_and_stay_out_of_its_state() -> None:
         ({"correction_size": -1}, "correction_size is -1; expected 0, for none, or more"),
         ({"filters": {}}, "filters is {}; expected widths and numbers of at least 1"),
         ({"filters": {0: 3}}, "filters is {0: 3}"),
-        ({"symbol_size": 0}, "symbol_size is 0; expected at least 1"),
+        ({"symbol_size": 0}, "symbol_size is 0; expected a whole number from 1 to"),
         ({"hidden_size": 0}, "size is 0"),
         ({"words": ["a", "a"]}, "word 1, 'a', is there twice"),
     ],

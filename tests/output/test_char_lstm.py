@@ -209,9 +209,9 @@ def test_learns_to_spell() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(InputError, match="hidden_size is 0; expected at least 1"):
+    with pytest.raises(InputError, match="hidden_size is 0; expected a whole number from 1 to"):
         CharLSTM(0, WORDS)
-    with pytest.raises(InputError, match="state_size is -1; expected at least 1"):
+    with pytest.raises(InputError, match="state_size is -1; expected a whole number from 1 to"):
         CharLSTM(4, WORDS, state_size=-1)
     with pytest.raises(InputError, match="word 1, 'a', is there twice"):
         CharLSTM(4, ["a", "a"])

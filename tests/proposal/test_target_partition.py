@@ -103,7 +103,7 @@ def test_what_cannot_be_is_refused() -> None:
         head(hidden, target)
     with pytest.raises(InputError, match="vocab_size is 0"):
         TargetPartition(0)
-    with pytest.raises(InputError, match="num_others is -1; expected 0 or more"):
+    with pytest.raises(InputError, match="num_others is -1; expected a whole number from 0 to"):
         TargetPartition(V, num_others=-1)
     with pytest.raises(InputError, match="limit is 0"):
         next(partitions([], 0, lambda batch: batch))

@@ -68,7 +68,7 @@ def test_limits_are_a_tree_of_depth_one() -> None:
 
 
 def test_bad_options() -> None:
-    with pytest.raises(InputError, match="num_classes is 4; 3 words can be cut into 1 to 3"):
+    with pytest.raises(InputError, match=r"num_classes is 4; expected a whole number from 1 to 3 \(there are 3 words"):
         tree.frequency_classes([1, 1, 1], 4)
     with pytest.raises(InputError, match="num_classes is 0"):
         tree.frequency_classes([1, 1, 1], 0)

@@ -70,9 +70,9 @@ def test_bad_nestings(labels: object, words: list[str] | None, message: str) -> 
     [
         (b'{"a": [', r"is not JSON \(line 1, column 8"),
         (b'"word"', "holds 'word'; expected an object or a list"),
-        (b'{"a": ["x"], "a": ["y"]}', "the label 'a' stands twice"),
+        (b'{"a": ["x"], "a": ["y"]}', "has 'a' twice in one object"),
         (b'["\xff"]', r"is not UTF-8 text \(byte 2\)"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 100_000, "nested more than 200 levels deep"),
     ],
 )
 def test_bad_files(tmp_path: Path, text: bytes, message: str) -> None:

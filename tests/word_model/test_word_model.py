@@ -193,9 +193,9 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_vectors_from_before(corp
         ({"model": "glove"}, "model is 'glove'; expected 'skipgram' or 'cbow'"),
         ({"batch_size": 0}, "batch_size is 0; expected a whole number from 1"),
         ({"partition_size": 0}, "partition_size is 0"),
-        ({"dense_rate": -1.0}, "dense_rate is -1.0; expected a finite number of at least 0"),
+        ({"dense_rate": -1.0}, "dense_rate is -1.0; expected a number from 0 to"),
         ({"device": "abacus"}, r"device is 'abacus', which PyTorch cannot use here \(.*\); take 'cpu'"),
-        ({"alpha": 0.0}, "alpha is 0; expected a learning rate above 0, such as 0.1"),
+        ({"alpha": 0.0}, "alpha is 0.0; expected a number above 0 .*a learning rate, such as 0.1"),
     ],
 )
 def test_bad_options_are_refused_before_the_text_is_read(options: dict[str, Any], message: str) -> None:

@@ -16,6 +16,7 @@ from vastmax.errors import InputError
 OTHERWISE = {
     "batch_size": "batch",
     "max_size": "max_final_vocab",
+    "method": "methods",
     "measure_seconds": "seconds",
     "minutes": "minutes_each",
     "num_classes": "classes",

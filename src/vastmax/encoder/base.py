@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from vastmax.arguments import MOST_WORDS, real, whole
-from vastmax.errors import InputError
 
 State = tuple[Tensor, ...]
 """What an encoder carries from one stretch of text to the next: tensors whose first dimension is the stream, B."""
@@ -75,5 +74,4 @@ def check_sizes(**sizes: int) -> None:
 
 def check_share(name: str, value: float) -> None:
     """Raise InputError unless 0 ≤ value < 1."""
-    if real(name, value, 0.0, 1.0) == 1.0:
-        raise InputError(f"{name} is {value}; expected below 1")
+    real(name, value, 0.0, 1.0, below=True)

@@ -164,8 +164,7 @@ def check_text_options(*, held_out: float, min_count: int, max_size: int | None)
         min_count: expected at least 1.
         max_size: expected at least 3, if not None.
     """
-    if real("held_out", held_out, 0.0, 1.0) == 1.0:
-        raise InputError("held_out is 1.0; expected a share below 1, or nothing is left to train on")
+    real("held_out", held_out, 0.0, 1.0, below=True)
     _check_words(min_count, max_size)
 
 

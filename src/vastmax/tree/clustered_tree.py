@@ -224,8 +224,7 @@ def _check_options(
 ) -> None:
     if split not in ("adaptive", "balanced"):
         raise InputError(f'split is {split!r}; choose "adaptive" or "balanced"')
-    if real("overlap", overlap, 0.0, 0.5) == 0.5:
-        raise InputError("overlap is 0.5; expected less, or every word goes both ways")
+    real("overlap", overlap, 0.0, 0.5, below=True)
     if overlap and split != "adaptive":
         raise InputError(f'overlap is {overlap} with split="balanced"; only adaptive splits overlap')
     whole("copies", copies, 1, 1_000)

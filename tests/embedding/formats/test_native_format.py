@@ -172,7 +172,11 @@ def test_a_missing_tensor(path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("header", "message"),
-    [(b"{" + b"x" * 20, "is not JSON"), (b'{"a":1}', "is not word vectors of vastmax"), (b"{\xff}", "is not JSON")],
+    [
+        (b"{" + b"x" * 20, "is not JSON"),
+        (b'{"a":1}', "is not word vectors of vastmax"),
+        (b"{\xff}", "is not UTF-8 text"),
+    ],
 )
 def test_a_header_that_is_no_header(path: Path, header: bytes, message: str) -> None:
     rewrite(path, header, b"")
