@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from vastmax.content.decompress import CHUNK_BYTES, text_chunks
 from vastmax.errors import InputError
-from vastmax.text.decompress import CHUNK_BYTES, text_chunks
 from vastmax.text.vocabulary import Vocabulary
 
 STDIN = "-"

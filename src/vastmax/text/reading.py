@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from vastmax.content.decompress import CHUNK_BYTES, text_chunks
 from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
 from vastmax.text import cache as caching
 from vastmax.text import sources
 from vastmax.text.arrow import rows_of_file, rows_of_table
-from vastmax.text.decompress import CHUNK_BYTES, text_chunks
 from vastmax.text.encode import Encoding, Meter, Settings
 
 

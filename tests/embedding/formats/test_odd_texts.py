@@ -222,7 +222,6 @@ def test_a_number_that_is_none_in_a_binary_is_refused_by_the_entry(tmp_path: Pat
         (b"1 2\na 0,5 0,5\n", 2),
         (b"1 4\na b c d e f g h i\n", 2),
         (b"3 1\na ....\nb ....\nc ...\n", 2),
-        (b"1 1\na \xff\xff\xff\n", 2),
     ],
 )
 def test_no_text_is_read_as_raw_floats(tmp_path: Path, content: bytes, line: int) -> None:
