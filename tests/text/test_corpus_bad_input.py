@@ -39,7 +39,10 @@ def refused(source: object, message: str, **options: object) -> None:
         (b"GIF\x00\x01", r"t\.txt: byte 3 is NUL, so this is a binary file: expected text in UTF-8"),
         ("text".encode("utf-16"), r"t\.txt is UTF-16 text: convert it first: iconv -f UTF-16 -t UTF-8"),
         (b"\xfe\xff" + "text".encode("utf-16-be"), r"t\.txt is UTF-16 text"),
-        (b"short " + b"x" * 1_000_000, r"t\.txt: byte 6 starts a word of 1000000 bytes, the limit is 65535: is this"),
+        (
+            b"short " + b"x" * 1_000_000,
+            r"t\.txt: byte 6 starts a word of more than 65535 bytes, which is the limit: is this",
+        ),
     ],
 )
 def test_bad_bytes(tmp_path: Path, data: bytes, message: str) -> None:

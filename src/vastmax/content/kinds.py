@@ -73,7 +73,7 @@ _OWN = {
     "vastmax word vectors": Kind(
         "word vectors of vastmax", "give it to vastmax neighbours, evaluate, map or convert, or to --start-from"
     ),
-    "vastmax tree": Kind("a tree of vastmax", "vastmax tree -o wrote it; load it with vastmax.tree.load"),
+    "vastmax tree": Kind("a tree of vastmax", "vastmax tree -o wrote it; load it with vastmax.tree.Tree.load"),
     "vastmax vocabulary": Kind(
         "a vocabulary of vastmax: words and their counts", "give it to vastmax advise, or the text it was counted in"
     ),
@@ -86,7 +86,7 @@ _OWN = {
     ),
 }
 _RACE = Kind("the report of a race of vastmax", "give its folder to vastmax compare --resume")
-_CHECKPOINT = Kind(
+CHECKPOINT = Kind(
     "the checkpoint of a training of word vectors", "go on from it with vastmax embed --resume, or load it as vectors"
 )
 
@@ -94,7 +94,7 @@ _CHECKPOINT = Kind(
 def _own(head: bytes) -> Kind:
     name = own_format(head) or ""
     if name == "vastmax word vectors" and b'"checkpoint":' in head:
-        return _CHECKPOINT
+        return CHECKPOINT
     return next(
         (kind for begins, kind in _OWN.items() if name.startswith(begins)),
         Kind(f"a file of vastmax that calls itself {name!r}", "give the file that is meant"),
@@ -124,7 +124,7 @@ _PICKLE = Kind(
     ".save_word2vec_format('vectors.bin', binary=True), for a model Word2Vec.load(FILE).wv.save_…, and load "
     "vectors.bin",
 )
-_TORCH = Kind(
+TORCH = Kind(
     "a PyTorch file (torch.save), such as a model or the checkpoint of a run",
     "give the file that is meant; the checkpoint of a run is found by its folder",
     "take the matrix out with torch.load(FILE, weights_only=True), then WordVectors(words, matrix.numpy())"
@@ -153,7 +153,7 @@ _HTML = Kind(
     "open it in a browser to see what it says, then download the file itself",
     is_text=True,
 )
-_JSON = Kind("JSON", "take the text out of it first (jq -r .text, for instance)", "", is_text=True)
+JSON = Kind("JSON", "take the text out of it first (jq -r .text, for instance)", "", is_text=True)
 _LFS = Kind("a pointer of git-lfs and not the file itself", "fetch the file: git lfs pull", is_text=True)
 _XML = Kind("an XML file", "take the text out of it first", is_text=True)
 _PARQUET = Kind(
@@ -192,7 +192,7 @@ def _zip(head: bytes) -> Kind:
     length = int.from_bytes(head[26:28], "little")
     name = head[30 : 30 + length]
     if name.endswith((b"/data.pkl", b"/.format_version", b"/byteorder")):
-        return _TORCH
+        return TORCH
     if name.endswith(b".npy"):
         return _NPZ
     if name in (b"[Content_Types].xml", b"mimetype", b"_rels/.rels"):
@@ -205,12 +205,14 @@ def _is_pickle(head: bytes) -> bool:
     return binary or _OLD_PICKLE.match(head) is not None
 
 
-# Protocol 0 is text: a global by name, or a mark and an empty list or dict.
-_OLD_PICKLE = re.compile(rb"\(?(c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n|\([ild]?p\d+\n|[ld]p\d+\n)")
+# Protocols 0 and 1 are text: a global by name, kept under a number, or a mark and an empty list or dict.
+_OLD_PICKLE = re.compile(rb"\(?(c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n(p\d+\n|q\0)|\([ild]?p\d+\n|[ld]p\d+\n|[\]})]q\0)")
 # torch.save before 1.6 began with this number, pickled.
 _OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _OPENS_HTML = re.compile(rb"(\xef\xbb\xbf)?\s*(<!--.{0,2000}?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S)
-_OPENS_JSON = re.compile(rb'(\xef\xbb\xbf)?\s*(\{\s*("(?:[^"\\]|\\.){0,200}"\s*:|\}\s*$)|\[\s*(\{\s*"|\[\s*["\[\d]))')
+_OPENS_JSON = re.compile(
+    rb'(\xef\xbb\xbf)?\s*(\{\s*("(?:[^"\\]|\\.){0,200}"\s*:|\}\s*$)|\[\s*(\{\s*"|"[^"]{0,200}"\s*,\s*["\[{]))'
+)
 _RACE_REPORT = re.compile(rb'\{\s*"format": \d+,\s*"text": \{')
 
 _ALSO_WORDS = frozenset({b"PAR1", b"ARROW1", b"FEA1", b"GGUF", b"GIF87a", b"GIF89a", b"RIFF"})
@@ -220,7 +222,7 @@ _BY_RULE: list[tuple[_Rule, Kind | Callable[[bytes], Kind]]] = [
     (_is_safetensors, _safetensors),
     (own_format, _own),
     (_RACE_REPORT.match, _RACE),
-    (lambda head: head.startswith(_OLD_TORCH), _TORCH),
+    (lambda head: head.startswith(_OLD_TORCH), TORCH),
     (_is_pickle, _PICKLE),
     (lambda head: head[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"), _zip),
     (lambda head: head[257:262] == b"ustar", _TAR),
@@ -229,7 +231,7 @@ _BY_RULE: list[tuple[_Rule, Kind | Callable[[bytes], Kind]]] = [
     (lambda head: head[:2] == b"MZ" and b"\0" in head[:16], _PROGRAM),
     (lambda head: head[:3] == b"BZh" and head[4:10] == b"1AY&SY", _BZIP2),
     (_OPENS_HTML.match, _HTML),
-    (_OPENS_JSON.match, _JSON),
+    (_OPENS_JSON.match, JSON),
 ]  # fmt: skip
 
 _BY_MAGIC: list[tuple[bytes, Kind]] = [
@@ -252,7 +254,7 @@ _BY_MAGIC: list[tuple[bytes, Kind]] = [
     *((magic, _IMAGE) for magic in (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")),
     (b"RIFF", _SOUND),
     *((magic, _SOUND) for magic in (b"ID3\x03", b"ID3\x04", b"OggS\0", b"fLaC", b"\x1aE\xdf\xa3")),
-    *((magic, _ARCHIVE) for magic in (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x1f\x9d", b"LZIP\x01", b"\x04\"M\x18")),
+    *((magic, _ARCHIVE) for magic in (b"7z\xbc\xaf'\x1c", b"Rar!\x1a\x07", b"\x1f\x9d", b"LZIP\x01", b"\x04\"M\x18")),
     *_PACKED.items(),
     (b"\xff\xfe", _UTF16),
     (b"\xfe\xff", _UTF16),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from vastmax.content.decompress import text_chunks
-from vastmax.content.kinds import HEAD_BYTES, Kind, kind_of_bytes
+from vastmax.content.kinds import HEAD_BYTES, Kind, kind_of_bytes, own_format
 from vastmax.errors import InputError
 
 # What tells a folder by a file in it, and that file's own kind says which folder; the first that is there counts.
@@ -52,14 +52,32 @@ def not_expected(
     Args:
         path: a file or a folder.
         expected: what was expected, with its article.
-        otherwise: the message, without the path, for a kind that is not known.
+        otherwise: what follows the path in the message, for a kind that is not known.
         vectors: whether word vectors were expected.
         unpacked: whether a compressed file would have been unpacked.
     """
     kind = kind_at(path, unpacked=unpacked)
     if kind is None:
-        return InputError(f"{os.fspath(path)}: {otherwise}")
+        return InputError(f"{os.fspath(path)} {otherwise}")
     return wrong_kind(path, kind, expected, vectors=vectors)
+
+
+def require_own(path: str | os.PathLike[str], format: str, expected: str) -> None:
+    """Raise InputError unless the file calls itself by this format of ours; no more than its beginning is read.
+
+    Args:
+        path: the file.
+        format: what it should call itself.
+        expected: what it should be, with its article, for messages.
+    """
+    with open(path, "rb") as file:
+        head = file.read(HEAD_BYTES)
+    if own_format(head) == format:
+        return
+    kind = kind_of_bytes(head)
+    if kind is not None:
+        raise wrong_kind(path, kind, expected)
+    raise InputError(f"{os.fspath(path)}: not {expected} (its first line would say so)")
 
 
 def wrong_kind(name: str | os.PathLike[str], kind: Kind, expected: str, *, vectors: bool = False) -> InputError:
