@@ -25,7 +25,7 @@ from vastmax.cli.given import was_given
 from vastmax.cli.option_names import as_typed
 from vastmax.cli.output import check_output_file, print_json, say
 from vastmax.cli.resuming import CheckpointMinutes, CheckpointPath, NoCheckpoint, Resume, Resuming
-from vastmax.cli.vectors_argument import BadLine, FormatOption, OnBadLine
+from vastmax.cli.vectors_argument import FormatOption
 from vastmax.errors import InputError
 
 OBJECTIVE_HELP = (
@@ -34,7 +34,7 @@ OBJECTIVE_HELP = (
     "other methods of vastmax lm train go through PyTorch, far more slowly."
 )
 
-NATIVE_ONLY = ("cbow_gradient", "negative", "ns_exponent", "exclude", "start_from", "on_bad_line")
+NATIVE_ONLY = ("cbow_gradient", "negative", "ns_exponent", "exclude", "start_from")
 RECIPE_ONLY = ("objective_option", "batch_size", "dense_rate", "partition_size", "device")
 """Parameters that mean something to the native kernels alone, and to what goes through PyTorch alone."""
 
@@ -114,7 +114,6 @@ def embed(
         Path | None,
         typer.Option(metavar="VECTORS", help="Go on from these vectors with new text; its new words are added."),
     ] = None,
-    on_bad_line: OnBadLine = BadLine.REFUSE,
     checkpoint: CheckpointPath = None,
     checkpoint_minutes: CheckpointMinutes = 10.0,
     no_checkpoint: NoCheckpoint = False,
@@ -174,7 +173,7 @@ def embed(
             "ns_exponent": ns_exponent,
             "exclude": exclude,
         }
-        way = NativeWay({**common, **native}, start_from, on_bad_line)
+        way = NativeWay({**common, **native}, start_from)
     else:
         through_torch = {
             "batch_size": batch_size,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vastmax.cli.failure import EXIT_INTERRUPTED
 from vastmax.cli.lm.model_argument import checked_device, require_torch
 from vastmax.cli.lm.stopping import StopSignals
-from vastmax.cli.vectors_argument import BadLine, load_vectors
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,13 +33,14 @@ class Way(Protocol):
 class NativeWay:
     """Negative sampling, hierarchical softmax, and both: see `vastmax.train_embeddings`."""
 
-    def __init__(self, options: Mapping[str, Any], start_from: Path | None, on_bad_line: BadLine) -> None:
+    def __init__(self, options: Mapping[str, Any], start_from: Path | None) -> None:
+        from vastmax.embedding import WordVectors
         from vastmax.embedding.checkpoints import Checkpoints
         from vastmax.embedding.settings import TrainingSettings, checked
 
         self.settings = checked(TrainingSettings(**options))
         self.checkpoints = Checkpoints
-        self._start = None if start_from is None else load_vectors(start_from, on_bad_line)
+        self._start = None if start_from is None else WordVectors.load(start_from)
 
     def train(self, text: Corpus, checkpoints: Any, advise: Advise, progress: Progress) -> WordVectors:
         """See `Way.train`."""

@@ -183,18 +183,18 @@ class _Reader:
     def _read_block(self, rows: Rows, lines: list[bytes], offset: int) -> None:
         """Add the rows of these lines, the first of which starts at byte `offset`."""
         block = self._split(lines)
-        if self.V is not None and rows.num_entries + len(block.raw) > self.V:
-            one_more = self.line_number + 1 + block.at[self.V - rows.num_entries]
-            raise InputError(
-                f"{self.path}: the header says {self.V} words, but line {one_more} holds one more; the header is "
-                "wrong, or two files were joined"
-            )
         vectors, words = self._parsed(block), decode_words(block.raw, self.errors)
         if vectors is None or words is None or not np.isfinite(vectors).all():
             block = self._good_rows(block, lines, offset)
             vectors, words = self._parsed(block), decode_words(block.raw, self.errors)
             assert vectors is not None
             assert words is not None
+        if self.V is not None and rows.num_entries + len(block.raw) > self.V:
+            one_more = self.line_number + 1 + block.at[self.V - rows.num_entries]
+            raise InputError(
+                f"{self.path}: the header says {self.V} words, but line {one_more} holds one more; the header is "
+                "wrong, or two files were joined"
+            )
         rows.append(words, vectors)
         self.line_number += len(lines)
 
