@@ -112,7 +112,7 @@ def _safetensors(head: bytes) -> Kind:
     listed = f" (it holds {', '.join(names)}, …)" if names else ""
     return Kind(
         f"a safetensors file of tensors without words{listed}",
-        "give the file that is meant",
+        "give the file that is meant, or make it anew if it is damaged",
         "name its rows with WordVectors(words, tensor).save('vectors.safetensors')",
     )
 
@@ -153,7 +153,7 @@ _HTML = Kind(
     "open it in a browser to see what it says, then download the file itself",
     is_text=True,
 )
-JSON = Kind("JSON", "take the text out of it first (jq -r .text, for instance)", "", is_text=True)
+JSON = Kind("JSON", "if it holds text, take that out first (jq -r .text, for instance)", "", is_text=True)
 _LFS = Kind("a pointer of git-lfs and not the file itself", "fetch the file: git lfs pull", is_text=True)
 _XML = Kind("an XML file", "take the text out of it first", is_text=True)
 _PARQUET = Kind(

@@ -51,7 +51,9 @@ def load(path: str | os.PathLike[str]) -> Tree:
         found = own_format(opened.read(HEAD_BYTES))
     if found != FORMAT:
         raise not_expected(
-            path, "a tree that vastmax saved", f"is not a tree ({found or 'no format'!r} where {FORMAT!r} was expected)"
+            path,
+            "a tree that vastmax saved",
+            f"is not a tree file, or is damaged ({found or 'no format'!r} where {FORMAT!r} was expected)",
         )
     try:
         with safetensors.safe_open(path, framework="np") as file:
