@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "vastmax"
 _EVERYWHERE = {
     "arguments",
     "atomic",
+    "content",
     "errors",
     "html_page",
     "machine_memory",
@@ -29,6 +30,7 @@ _EVERYWHERE = {
 _NO_TORCH = {
     "arguments": {"errors"},
     "atomic": {"errors"},
+    "content": {"errors"},
     "errors": set(),
     "html_page": {"strict_json"},
     "machine_memory": {"errors"},

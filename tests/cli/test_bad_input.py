@@ -27,7 +27,7 @@ needs_a_plain_user = pytest.mark.skipif(
         (b"", "no words"),
         (b"\n \n\t\n", "no words"),
         (b"word word word word word word\n" * 3, "word"),
-        (b"\x7fELF\x02\x01\x01\x00\x00\x00" * 50, "byte"),
+        (b"\x7fELF\x02\x01\x01\x00\x00\x00" * 50, "a program or a library"),
         (b"good words here\nbut caf\xe9 too\n" * 5, "byte 23"),
         (b"all words differ here\n", "--min-count 5"),
     ],
@@ -218,6 +218,33 @@ def test_files_that_are_no_vectors(invoke: Invoke, tmp_path: Path, content: byte
     assert "damaged" in complaint
     assert says in complaint.lower()
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["neighbours", "bad.vec", "cat"],
+        ["analogy", "bad.vec", "cat", "dog", "cow"],
+        ["evaluate", "bad.vec", "--pairs", "pairs"],
+        ["convert", "bad.vec", "good.vec"],
+        ["map", "bad.vec", "-o", "map.html"],
+        ["tree", "text", "--kind", "kmeans", "--vectors", "bad.vec"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_bad_lines_of_vectors_are_named_or_left_out(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.vec").write_text("5 2\ncat 1 2\ndog 2 1\nNew York 1 1\ncow 1 3\nhen 2 3\n")
+    Path("text").write_text("cat dog cow hen cat dog\n" * 9)
+    Path("pairs").write_text("cat dog 1\ncat cow 2\ndog cow 3\n")
+    complaint = invoke(*arguments).refused()
+    assert "bad.vec: line 4 " in complaint
+    assert "leave such lines out with --on-bad-line skip" in complaint
+    ran = invoke(*arguments, "--on-bad-line", "skip")
+    assert ran.code == 0, ran.err
+    assert "vastmax: warning: bad.vec: skipped 1 of 5 lines; the first: line 4 has" in ran.err
 
 
 @pytest.mark.parametrize("option", ["--pairs", "--analogies"])

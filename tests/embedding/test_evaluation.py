@@ -94,7 +94,7 @@ class TestAnalogies:
 
     def test_a_file_that_is_not_utf8(self, tmp_path: Path) -> None:
         (tmp_path / "q.txt").write_bytes(b": s\na b c \xff\n")
-        with pytest.raises(InputError, match="line 2 is not UTF-8"):
+        with pytest.raises(InputError, match="line 2: byte 6 of the line is not valid UTF-8"):
             TOY.evaluate_analogies(tmp_path / "q.txt")
 
     @pytest.mark.parametrize("case_insensitive", [True, False])

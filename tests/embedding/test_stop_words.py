@@ -68,7 +68,7 @@ def test_words_that_do_not_occur_change_nothing() -> None:
         (None, r"stop\.txt: cannot be read: No such file"),
         (b"", r"stop\.txt holds no words: expected one on each line"),
         (b"the\na b\n", r"stop\.txt, line 2: 2 words: expected one on each line"),
-        (b"the\n\xff\n", r"stop\.txt: byte 4 is not valid UTF-8"),
+        (b"the\n\xff\n", r"stop\.txt, line 2: byte 0 of the line is not valid UTF-8"),
     ],
 )
 def test_a_bad_file_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:

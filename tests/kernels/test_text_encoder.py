@@ -135,7 +135,7 @@ def test_the_longest_word_passes_and_one_byte_more_is_refused() -> None:
         assert encode(chunks, "strict")[0] == ["a", longest.decode(), *["b"] * 40]
     for chunks in ([b"a " + longest + b"x" + b" b" * 40], [b"a " + longest, b"x b" + b" b" * 39]):
         with pytest.raises(
-            InputError, match=r"^t.txt: byte 2 starts a word of 65536 bytes, the limit is 65535: is this"
+            InputError, match=r"^t.txt: byte 2 starts a word of more than 65535 bytes, which is the limit: is this"
         ):
             encode(chunks, "strict")
         assert encode(chunks, "replace")[0] == ["a", "\ufffd", *["b"] * 40]

@@ -52,7 +52,7 @@ def test_every_cut_and_every_flipped_byte_is_noticed_or_harmless(tmp_path: Path)
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        with pytest.raises(InputError, match=r"t is (not a tree|damaged)"):
+        with pytest.raises(InputError, match=r"t( is not a tree| is damaged|: this is a safetensors file)"):
             Tree.load(path)
     for at in range(len(whole)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
@@ -69,7 +69,7 @@ def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a tree file, or is damaged"):
         Tree.load(path)
     safetensors.numpy.save_file({"vectors": np.zeros(3)}, path)
-    with pytest.raises(InputError, match="is not a tree"):
+    with pytest.raises(InputError, match="expected a tree that vastmax saved"):
         Tree.load(path)
     safetensors.numpy.save_file({"children": np.zeros(3)}, path, metadata={"format": "vastmax tree 1"})
     with pytest.raises(InputError, match=r"damaged: it holds the arrays \['children'\]"):

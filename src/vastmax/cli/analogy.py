@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson, RestrictVocab, TopN, VectorsFile
+from vastmax.cli.vectors_argument import AsJson, BadLine, OnBadLine, RestrictVocab, TopN, VectorsFile, load_vectors
 
 
 class Method(StrEnum):
@@ -28,6 +28,7 @@ def analogy(
         Method, typer.Option(metavar="3cosadd|3cosmul", help="Add the cosines, or multiply them.")
     ] = Method.add,
     restrict_vocab: RestrictVocab = None,
+    on_bad_line: OnBadLine = BadLine.REFUSE,
     as_json: AsJson = False,
 ) -> None:
     """Show the words that are to C as B is to A.
@@ -38,9 +39,9 @@ def analogy(
       vastmax analogy vectors.safetensors france paris italy --topn 3
       vastmax analogy vectors.safetensors slow slower quick --method 3cosmul --json
     """
-    from vastmax.embedding import WordVectors
-
-    answers = WordVectors.load(vectors).analogy(a, b, c, topn=topn, method=method.value, restrict_vocab=restrict_vocab)
+    answers = load_vectors(vectors, on_bad_line).analogy(
+        a, b, c, topn=topn, method=method.value, restrict_vocab=restrict_vocab
+    )
     if as_json:
         print_json(
             {"a": a, "b": b, "c": c, "method": method.value, "answers": [{"word": w, "score": s} for w, s in answers]}

@@ -9,7 +9,7 @@ import typer
 
 from vastmax.cli.corpus_options import DecodingErrors, Errors
 from vastmax.cli.output import say
-from vastmax.cli.vectors_argument import FormatOption, VectorsFile
+from vastmax.cli.vectors_argument import BadLine, FormatOption, OnBadLine, VectorsFile, load_vectors
 
 
 def convert(
@@ -23,6 +23,7 @@ def convert(
         ),
     ] = False,
     errors: Errors = DecodingErrors.STRICT,
+    on_bad_line: OnBadLine = BadLine.REFUSE,
 ) -> None:
     """Write a vectors file in another format.
 
@@ -36,12 +37,11 @@ def convert(
       vastmax convert glove.6B.100d.txt glove.safetensors
       vastmax convert GoogleNews-vectors-negative300.bin.gz news.safetensors
     """
-    from vastmax.embedding import WordVectors
     from vastmax.embedding.formats import format_for
     from vastmax.places import claimed
 
     chosen = format_for(target, target_format)
     with claimed(reads={"VECTORS": source}, writes={"OUT": target}):
-        vectors = WordVectors.load(source, errors=errors.value, duplicates="first" if first_of_duplicates else "refuse")
+        vectors = load_vectors(source, on_bad_line, errors=errors, first_of_duplicates=first_of_duplicates)
         vectors.save(target, chosen)
     say(f"{target}: {len(vectors):,} words × {vectors.vector_size}, {chosen}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson, VectorsFile
+from vastmax.cli.vectors_argument import AsJson, BadLine, OnBadLine, VectorsFile, load_vectors
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def evaluate(
     restrict_vocab: Annotated[
         int, typer.Option(metavar="INT", help="Only the first so many words take part, the most frequent ones.")
     ] = 300_000,
+    on_bad_line: OnBadLine = BadLine.REFUSE,
     as_json: AsJson = False,
 ) -> None:
     """Measure vectors by word pairs and analogies.
@@ -43,11 +44,9 @@ def evaluate(
       vastmax evaluate vectors.safetensors --analogies questions-words.txt --restrict-vocab 30000
       vastmax evaluate vectors.safetensors --pairs wordsim353.tsv --json
     """
-    from vastmax.embedding import WordVectors
-
     if not pairs and not analogies:
         raise InputError("nothing to evaluate; give --pairs FILE or --analogies FILE, or both")
-    v = WordVectors.load(vectors)
+    v = load_vectors(vectors, on_bad_line)
     pair_results = [v.evaluate_pairs(path, restrict_vocab=restrict_vocab) for path in pairs or []]
     analogy_results = [v.evaluate_analogies(path, restrict_vocab=restrict_vocab) for path in analogies or []]
     if as_json:

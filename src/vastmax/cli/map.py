@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from vastmax.cli.output import say
-from vastmax.cli.vectors_argument import VectorsFile
+from vastmax.cli.vectors_argument import BadLine, OnBadLine, VectorsFile, load_vectors
 
 
 class LayoutMethod(StrEnum):
@@ -46,6 +46,7 @@ def map_(
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="The heading.  [default: which words these are]")
     ] = None,
+    on_bad_line: OnBadLine = BadLine.REFUSE,
 ) -> None:
     """Draw a map on which words used alike lie near each other.
 
@@ -58,7 +59,6 @@ def map_(
       vastmax map vectors.safetensors -o map.html --skip 100 --method tsne --title "All the news"
       vastmax map glove.6B.100d.txt -o map.png --num-words 600
     """
-    from vastmax.embedding import WordVectors
     from vastmax.embedding.word_map import check_layout_method, draw_map, map_suffix
     from vastmax.places import claimed
     from vastmax.progress import console_progress
@@ -67,7 +67,7 @@ def map_(
     check_layout_method(method.value)
     with claimed(reads={"VECTORS": vectors}, writes={"--output": output}), console_progress() as progress:
         shown = draw_map(
-            WordVectors.load(vectors),
+            load_vectors(vectors, on_bad_line),
             output,
             num_words=num_words,
             skip=skip,

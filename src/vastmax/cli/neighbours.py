@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson, RestrictVocab, TopN, VectorsFile
+from vastmax.cli.vectors_argument import AsJson, BadLine, OnBadLine, RestrictVocab, TopN, VectorsFile, load_vectors
 
 
 def neighbours(
@@ -15,6 +15,7 @@ def neighbours(
     words: Annotated[list[str], typer.Argument(metavar="WORD", show_default=False, help="The words to look around.")],
     topn: TopN = 10,
     restrict_vocab: RestrictVocab = None,
+    on_bad_line: OnBadLine = BadLine.REFUSE,
     as_json: AsJson = False,
 ) -> None:
     """Show the words most like each WORD.
@@ -28,9 +29,7 @@ def neighbours(
       vastmax neighbours vectors.safetensors red green blue --topn 5
       vastmax neighbours glove.6B.100d.txt king --restrict-vocab 30000 --json
     """
-    from vastmax.embedding import WordVectors
-
-    found = WordVectors.load(vectors).neighbours(words, topn, restrict_vocab=restrict_vocab)
+    found = load_vectors(vectors, on_bad_line).neighbours(words, topn, restrict_vocab=restrict_vocab)
     if as_json:
         print_json(
             [

@@ -22,7 +22,7 @@ from vastmax.cli.corpus_options import (
     read_by,
 )
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson
+from vastmax.cli.vectors_argument import AsJson, BadLine, OnBadLine, load_vectors
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def tree(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="INT", help="For random, clustered and kmeans.")] = 0,
+    on_bad_line: OnBadLine = BadLine.REFUSE,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the tree in this file.")
     ] = None,
@@ -138,7 +139,9 @@ def tree(
     from vastmax.places import claimed
     from vastmax.progress import console_progress
 
-    options = _Options(classes, mass.value, labels, vectors, weigh, split.value, overlap, copies, wordnet, seed)
+    options = _Options(
+        classes, mass.value, labels, vectors, weigh, split.value, overlap, copies, wordnet, seed, on_bad_line
+    )
     options.check(kind)
     whole("rows", rows, 2, 10_000)
     reads = read_by(corpus, labels=labels, vectors=vectors, wordnet=wordnet)
@@ -182,6 +185,7 @@ class _Options:
     copies: int
     wordnet: Path | None
     seed: int
+    on_bad_line: BadLine
 
     def check(self, kind: Kind) -> None:
         """Refuse an option that another kind is asked to take, and a kind without what it needs."""
@@ -196,6 +200,7 @@ class _Options:
             "overlap": (self.overlap, 0.0, (Kind.CLUSTERED,)),
             "copies": (self.copies, 1, (Kind.CLUSTERED,)),
             "wordnet": (self.wordnet, None, (Kind.WORDNET,)),
+            "on-bad-line": (self.on_bad_line, BadLine.REFUSE, of_vectors),
             "seed": (self.seed, 0, (Kind.RANDOM, *of_vectors)),
         }
         for name, (value, default, kinds) in kinds_of.items():
@@ -226,10 +231,8 @@ def _build(kind: Kind, vocabulary: Vocabulary, options: _Options, progress: Prog
             return trees.nested(options.labels, words)
         case Kind.WORDNET:
             return trees.wordnet(words, counts, options.wordnet)
-    from vastmax.embedding import WordVectors
-
     assert options.vectors is not None
-    vectors = WordVectors.load(options.vectors)
+    vectors = load_vectors(options.vectors, options.on_bad_line)
     weights = counts if options.weigh else None
     if kind is Kind.KMEANS:
         return trees.kmeans_classes(

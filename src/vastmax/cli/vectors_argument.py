@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from vastmax.cli.corpus_options import DecodingErrors
+from vastmax.cli.failure import warnings_in_one_line
+
+if TYPE_CHECKING:
+    from vastmax.embedding import WordVectors
+
+
+class BadLine(StrEnum):
+    """What to do with a line that is no word and its numbers."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+
 
 VectorsFile = Annotated[
     Path,
@@ -13,6 +28,14 @@ VectorsFile = Annotated[
         metavar="VECTORS",
         show_default=False,
         help="Word vectors: ours (.safetensors), word2vec text or binary, or GloVe text; told apart by content.",
+    ),
+]
+OnBadLine = Annotated[
+    BadLine,
+    typer.Option(
+        metavar="refuse|skip",
+        help="Lines of vectors as text that are no word and its numbers: stop and say which, or leave them out and say "
+        "how many there were.",
     ),
 ]
 TopN = Annotated[int, typer.Option("--topn", "-n", metavar="INT", help="How many words to show.")]
@@ -29,3 +52,22 @@ FormatOption = Annotated[
         help="What to write.  [default: by the name's ending]",
     ),
 ]
+
+
+def load_vectors(
+    path: Path,
+    on_bad_line: BadLine,
+    *,
+    errors: DecodingErrors = DecodingErrors.STRICT,
+    first_of_duplicates: bool = False,
+) -> WordVectors:
+    """Return the vectors of a file; what was left out of it is told in one line on stderr."""
+    from vastmax.embedding import WordVectors
+
+    with warnings_in_one_line():
+        return WordVectors.load(
+            path,
+            errors=errors.value,
+            duplicates="first" if first_of_duplicates else "refuse",
+            on_bad_line=on_bad_line.value,
+        )

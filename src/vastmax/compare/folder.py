@@ -11,6 +11,7 @@ import numpy as np
 
 from vastmax.atomic import replacing
 from vastmax.compare.results import Race
+from vastmax.content.looking import not_expected
 from vastmax.errors import InputError
 from vastmax.language_model.run_folder import FILES
 from vastmax.language_model.text import TrainingText
@@ -76,8 +77,10 @@ class RaceFolder:
         try:
             data = read_json(path, name=f"{path} is damaged: it", fix="; run the comparison again")
         except (FileNotFoundError, NotADirectoryError):
-            raise InputError(
-                f"{self.path} holds no race ({REPORT} is missing); give the folder that one was begun in"
+            raise not_expected(
+                self.path,
+                "the folder of a race",
+                f"holds no race ({REPORT} is missing); give the folder that one was begun in",
             ) from None
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from None

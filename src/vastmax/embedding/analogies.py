@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vastmax.embedding.cosine import Floats, Ids, cosines
-from vastmax.embedding.known_words import KnownWords, json_value, text_lines
+from vastmax.embedding.known_words import KnownWords, json_value, question_lines
 from vastmax.embedding.word_vectors import COSMUL_EPSILON
 from vastmax.errors import InputError
 
@@ -214,7 +214,7 @@ class _Best:
 def _read_questions(path: str) -> Iterator[tuple[str, tuple[str, ...] | None]]:
     """(section, None) where a section begins, (section, its four words) for a question."""
     section: str | None = None
-    for line_number, line in text_lines(path):
+    for line_number, line in question_lines(path):
         if line.startswith(":"):
             section = line.lstrip(": ")
             yield section, None

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.atomic import replacing
+from vastmax.content.kinds import CHECKPOINT
+from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.embedding.cosine import tiles
 from vastmax.embedding.formats.native import native_metadata
 from vastmax.embedding.formats.safetensors import Header, checksum_holds, write_tensors
@@ -82,6 +84,9 @@ class CheckpointFile:
         self.path = path
         if not path.is_file():
             raise InputError(f"there is no checkpoint {path} to go on from; start without resume, or name another")
+        kind = kind_at(path)
+        if kind is not None and kind is not CHECKPOINT:
+            raise wrong_kind(path, kind, "the checkpoint that vastmax embed wrote")
         try:
             self._header = Header(str(path))
         except InputError as error:

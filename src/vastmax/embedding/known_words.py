@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vastmax.arguments import whole
+from vastmax.content.lines import text_lines
 from vastmax.embedding.cosine import Ids
-from vastmax.errors import InputError
 
 if TYPE_CHECKING:
     from vastmax.embedding.word_vectors import WordVectors
@@ -59,16 +59,12 @@ class KnownWords:
         return self._spellings.get(word_id, [word_id])
 
 
-def text_lines(path: str) -> Iterator[tuple[int, str]]:
+def question_lines(path: str) -> Iterator[tuple[int, str]]:
     """Lines that are not blank, stripped, with their numbers."""
-    with open(path, "rb") as stream:
-        for line_number, raw in enumerate(stream, start=1):
-            try:
-                line = raw.decode("utf-8-sig" if line_number == 1 else "utf-8").strip()
-            except UnicodeDecodeError:
-                raise InputError(f"{path}: line {line_number} is not UTF-8; convert the file") from None
-            if line:
-                yield line_number, line
+    for line_number, text in text_lines(path, "a text file of word pairs or of questions"):
+        line = text.strip()
+        if line:
+            yield line_number, line
 
 
 def json_value(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vastmax.embedding.known_words import KnownWords, json_value, text_lines
+from vastmax.embedding.known_words import KnownWords, json_value, question_lines
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _correlations(scores: NDArray[np.float64], cosine: NDArray[np.float64]) -> t
 
 def _read_pairs(path: str) -> Iterator[tuple[str, str, float]]:
     first = True
-    for line_number, line in text_lines(path):
+    for line_number, line in question_lines(path):
         if line.startswith("#"):
             continue
         separator = next((mark for mark in ("\t", ",") if mark in line), None)

@@ -19,8 +19,7 @@ from vastmax.text.spelling import nearest_spellings
 
 if TYPE_CHECKING:
     from vastmax.embedding.analogies import AnalogyResult
-    from vastmax.embedding.formats import Duplicates, Format
-    from vastmax.embedding.formats.table import DecodeErrors
+    from vastmax.embedding.formats import DecodeErrors, Duplicates, Format, OnBadLine
     from vastmax.embedding.pairs import PairResult
 
 Neighbours: TypeAlias = "list[tuple[str, float]]"
@@ -294,11 +293,12 @@ class WordVectors:
         *,
         errors: DecodeErrors = "strict",
         duplicates: Duplicates = "refuse",
+        on_bad_line: OnBadLine = "refuse",
     ) -> WordVectors:
         """Read a file of any known format; `format` None goes by content. See `vastmax.embedding.formats.load`."""
         from vastmax.embedding import formats
 
-        return formats.load(path, format, errors=errors, duplicates=duplicates)
+        return formats.load(path, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line)
 
     def to_gensim(self) -> Any:
         """These vectors, copied, as a gensim KeyedVectors, with the counts where they are known (wants gensim)."""

@@ -107,8 +107,7 @@ class TextEncoder:
             )
         if problem == _LONG_WORD:
             raise InputError(
-                f"{at} starts a word of {self._native.problem_length} bytes, the limit is {MAX_WORD_BYTES}: "
-                + TOO_LONG_FIX
+                f"{at} starts a word of more than {MAX_WORD_BYTES} bytes, which is the limit: {TOO_LONG_FIX}"
             )
         raise InputError(f"{at}: more than 2,147,483,647 distinct words")
 

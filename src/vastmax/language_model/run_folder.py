@@ -12,6 +12,7 @@ from torch import nn
 
 from vastmax import __version__
 from vastmax.atomic import replacing
+from vastmax.content.looking import not_expected
 from vastmax.errors import InputError
 from vastmax.language_model.config import ModelConfig
 from vastmax.language_model.model import LanguageModel
@@ -198,7 +199,13 @@ def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = read_json(path, name=f"{path} is damaged: it", fix="; train anew")
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{folder} is not the folder of a run: it holds no {CONFIG}; see vastmax lm train") from None
+        raise not_expected(
+            folder, "the folder of a run", f"is not the folder of a run: it holds no {CONFIG}; see vastmax lm train"
+        ) from None
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
-        raise InputError(f"{folder} is not the folder of a run: its {CONFIG} says nothing of a {_FORMAT}")
+        raise not_expected(
+            folder,
+            "the folder of a run of vastmax lm train",
+            f"is not the folder of a run: its {CONFIG} says nothing of a {_FORMAT}",
+        )
     return config

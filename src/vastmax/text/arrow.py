@@ -10,7 +10,12 @@ from typing import IO, Any
 
 from vastmax.errors import InputError
 
-_ROWS = 8192  # rows turned into Python strings at a time
+_ROWS = 8192  # rows decoded at a time, and turned into Python strings
+_FEW_ROWS = 64  # decoded at a time of a large row group, all of whose text could be in as many rows
+_LARGE_GROUP = 1 << 26  # bytes
+_LARGEST_CELL = 1 << 26  # bytes of text; a file of some kilobytes can hold a cell of gigabytes
+_DECODED_BYTES = 1 << 26  # of what a dictionary stands for in the rows decoded at a time
+_PIECE_BYTES = 1 << 24  # of text turned into Python strings at a time
 _PARQUET = b"PAR1"
 _ARROW = b"ARROW1"
 
@@ -42,7 +47,8 @@ def rows_of_file(path: Path, column: str | None) -> Iterator[list[Any]]:
         if head == _PARQUET:
             with pq.ParquetFile(path) as parquet:
                 name = _choose_column(parquet.schema_arrow, column, str(path))
-                for batch in parquet.iter_batches(batch_size=_ROWS, columns=[name]):
+                rows = _rows_at_a_time(path, parquet.metadata, name)
+                for batch in parquet.iter_batches(batch_size=rows, columns=[name]):
                     yield from _rows(batch.column(name))
         else:
             with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
@@ -92,8 +98,79 @@ def _reported(name: str) -> Iterator[None]:
 
 
 def _rows(array: Any) -> Iterator[list[Any]]:
-    for start in range(0, len(array), _ROWS):
-        yield array.slice(start, _ROWS).to_pylist()
+    """The rows by lists, which hold some megabytes of text unless one cell alone holds more."""
+    waiting = [array.slice(start, _ROWS) for start in reversed(range(0, len(array), _ROWS))]
+    while waiting:
+        piece = waiting.pop()
+        size = _text_bytes(piece)
+        if len(piece) > 1 and size > _PIECE_BYTES:
+            middle = len(piece) // 2
+            waiting += [piece.slice(middle), piece.slice(0, middle)]
+            continue
+        if size > _LARGEST_CELL:
+            raise InputError(
+                f"a cell of the column holds {size:,} bytes of text, the limit is {_LARGEST_CELL:,}: give each "
+                "document or paragraph a row of its own"
+            )
+        yield piece.to_pylist()
+
+
+def _text_bytes(array: Any) -> int:
+    """How much text the rows hold, that of a dictionary as often as it is named."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(array, pa.DictionaryArray):
+        lengths = pc.binary_length(array.dictionary.cast(pa.large_string())).cast(pa.int64())
+        return int(pc.sum(lengths.take(array.indices)).as_py() or 0)
+    return int(array.nbytes)
+
+
+def _rows_at_a_time(path: Path, metadata: Any, name: str) -> int:
+    """How many rows can be decoded together, whatever their sizes.
+
+    Rows that name a word of a dictionary all get a copy of it, so that the largest word counts; a dictionary's first
+    bytes say how long it is, and no word in it is longer.
+    """
+    rows = _ROWS
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for column in (group.column(i) for i in range(group.num_columns)):
+            if column.path_in_schema.split(".")[0] != name:
+                continue
+            if column.total_uncompressed_size > _LARGE_GROUP:
+                rows = min(rows, _FEW_ROWS)
+            if column.has_dictionary_page and column.dictionary_page_offset:
+                size = _dictionary_bytes(path, column.dictionary_page_offset)
+                if size > _LARGEST_CELL:
+                    raise InputError(
+                        f"{path}: the dictionary of column {name!r} takes {size:,} bytes, the limit is "
+                        f"{_LARGEST_CELL:,}: write the file anew without it (use_dictionary=False)"
+                    )
+                rows = min(rows, max(1, _DECODED_BYTES // max(1, size)))
+    return rows
+
+
+def _dictionary_bytes(path: Path, offset: int) -> int:
+    """The size of a dictionary once unpacked: the second field of Parquet's PageHeader, in Thrift's compact form."""
+    with open(path, "rb") as file:
+        file.seek(offset)
+        head = file.read(16)
+    fields = []
+    at = 0
+    for _ in range(2):  # type, uncompressed_page_size: a byte 0x15 (the next field, an int32), a zigzag varint
+        if head[at : at + 1] != b"\x15":
+            return 0  # encrypted, or nothing that Arrow will read
+        number = shift = 0
+        at += 1
+        while at < len(head):
+            number |= (head[at] & 0x7F) << shift
+            shift += 7
+            at += 1
+            if head[at - 1] < 0x80:
+                break
+        fields.append(number >> 1)
+    return fields[1]
 
 
 def _choose_column(schema: Any, column: str | None, name: str) -> str:

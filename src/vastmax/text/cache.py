@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from vastmax.atomic import replacing
+from vastmax.content.decompress import CHUNK_BYTES
 from vastmax.errors import InputError
 from vastmax.progress import Progress
 from vastmax.strict_json import json_text, read_json
 from vastmax.text import encoded_folder
-from vastmax.text.decompress import CHUNK_BYTES
 from vastmax.text.encode import Settings
 from vastmax.text.encoded_folder import cannot_write, folder_bytes
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from vastmax.content.decompress import CHUNK_BYTES, text_chunks
+from vastmax.content.lines import lines_of
 from vastmax.errors import InputError
-from vastmax.text.decompress import CHUNK_BYTES, text_chunks
 from vastmax.text.vocabulary import Vocabulary
 
 STDIN = "-"
@@ -99,21 +100,20 @@ def _head(chunks: Iterable[bytes], name: str) -> bytes:
 
 
 def _lines(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
-    rest = b""
-    for chunk in text_chunks(chunks, name):
-        *whole, rest = (rest + bytes(chunk)).split(b"\n")
-        yield from whole
-    if rest:
-        yield rest
+    return lines_of(text_chunks(chunks, name), name)
 
 
 def _from_lines(lines: Iterable[bytes], name: str) -> Vocabulary:
-    pairs = []
+    counts: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
-        if line.strip():
-            pairs.append(_pair(line, f"{name}, line {number}"))
+        if not line.strip():
+            continue
+        word, count = _pair(line, f"{name}, line {number}")
+        if word in counts:
+            raise InputError(f"{name}, line {number}: the word {_shown(word)} comes twice; give its whole count once")
+        counts[word] = count
     try:
-        return Vocabulary.from_counts(pairs)
+        return Vocabulary.from_counts(counts)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
 

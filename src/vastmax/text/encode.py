@@ -20,8 +20,10 @@ from vastmax.text.words import Words
 SPILL_IDS = 1 << 20
 """Ids of lists of words that are held before they are written."""
 
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _REPORT_SECONDS = 0.1
+
+LONGEST_LINE = 1 << 26
+"""Bytes of a line for a tokenizer, which has to see it whole. Without one, lines have no limit."""
 
 Tokenizer = Callable[[str], Iterable[str]]
 
@@ -75,9 +77,8 @@ class Encoding:
 
     def add_text(self, name: str, chunks: Iterable[bytes | memoryview]) -> None:
         """One text, decompressed; it ends a sentence."""
-        chunks = _not_utf16(name, chunks) if self._settings.errors == "strict" else chunks
         if self._settings.tokenizer is not None:
-            for number, (line, offset) in enumerate(_lines(chunks), start=1):
+            for number, (line, offset) in enumerate(_lines(chunks, name), start=1):
                 self._add_line(line, name, offset, f"{name}, line {number}")
             return
         self._encoder.begin(name)
@@ -156,30 +157,27 @@ class Encoding:
         self._folder.close()
 
 
-def _not_utf16(name: str, chunks: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
-    first = True
-    for chunk in chunks:
-        if first and bytes(chunk[:2]) in _UTF16_MARKS:
-            raise InputError(f"{name} is UTF-16 text: convert it first: iconv -f UTF-16 -t UTF-8 IN > OUT")
-        first = False
-        yield chunk
-
-
-def _lines(chunks: Iterable[bytes | memoryview]) -> Iterator[tuple[bytes, int]]:
+def _lines(chunks: Iterable[bytes | memoryview], name: str) -> Iterator[tuple[bytes, int]]:
     """The lines of a text, each with the offset of its first byte; the last needs no newline."""
     rest: list[bytes] = []  # of a line that is not over yet
-    offset = 0
+    waiting = offset = 0
     head = True
     for chunk in chunks:
         *whole, last = bytes(chunk).split(b"\n")
         for end in whole:
             line = b"".join([*rest, end])
-            rest = []
+            rest, waiting = [], 0
             mark = 3 if head and line.startswith(b"\xef\xbb\xbf") else 0
             head = False
             yield line[mark:], offset + mark
             offset += len(line) + 1
         rest.append(last)
+        waiting += len(last)
+        if waiting > LONGEST_LINE:
+            raise InputError(
+                f"{name}: the line from byte {offset} on is longer than {LONGEST_LINE >> 20} MiB, the most that a "
+                "tokenizer is given: break it up, or leave the tokenizer out"
+            )
     line = b"".join(rest)
     if line:
         mark = 3 if head and line.startswith(b"\xef\xbb\xbf") else 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from vastmax.arguments import whole
 from vastmax.atomic import replacing
+from vastmax.content.looking import require_own
 from vastmax.errors import InputError
 from vastmax.kernels.phrases import Piece, count_pairs
 from vastmax.progress import Progress, Silent
@@ -126,6 +127,7 @@ class Phrases:
         Raises:
             InputError: the file is something else, or damaged.
         """
+        require_own(path, _FORMAT, "phrases that vastmax saved")
         try:
             head, *lines = Path(path).read_text(encoding="utf-8").split("\n")
             told = parse_json(head, "the first line")

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from vastmax.content.decompress import CHUNK_BYTES, text_chunks
+from vastmax.content.kinds import HEAD_BYTES, kind_of_bytes
+from vastmax.content.looking import wrong_kind
 from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
 from vastmax.text import cache as caching
 from vastmax.text import sources
 from vastmax.text.arrow import rows_of_file, rows_of_table
-from vastmax.text.decompress import CHUNK_BYTES, text_chunks
 from vastmax.text.encode import Encoding, Meter, Settings
 
 
@@ -31,7 +33,7 @@ def encode_source(found: sources.Source, folder: Path, settings: Settings, progr
                 _encode_rows(encoding, rows_of_table(table, settings.column), name)
             case sources.Stream():
                 with found.opened() as stream:
-                    encoding.add_text(name, text_chunks(_raw_chunks(stream, encoding, None, name), name))
+                    encoding.add_text(name, _text_of(_raw_chunks(stream, encoding, None, name), name))
             case sources.Sentences(sentences):
                 for number, words in enumerate(sentences):
                     encoding.add_sentence(words, f"sentence {number}")
@@ -68,7 +70,7 @@ def _encode_file(encoding: Encoding, path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     with file:
-        encoding.add_text(str(path), text_chunks(_raw_chunks(file, encoding, total, str(path)), str(path)))
+        encoding.add_text(str(path), _text_of(_raw_chunks(file, encoding, total, str(path)), str(path)))
     return str(total.hexdigest())
 
 
@@ -87,6 +89,21 @@ def _encode_rows(encoding: Encoding, batches: Iterator[list[Any]], name: str) ->
         encoding.add_rows(name, rows, start)
         encoding.meter.advance(len(rows), encoding.num_tokens)
         start += len(rows)
+
+
+def _text_of(raw: Iterator[memoryview], name: str) -> Iterator[bytes | memoryview]:
+    """The text in these bytes, unpacked; what begins as another kind of file is refused by what it is."""
+    chunks = text_chunks(raw, name)
+    head = b""
+    for chunk in chunks:
+        head += bytes(chunk)
+        if len(head) >= HEAD_BYTES:
+            break
+    kind = kind_of_bytes(head[:HEAD_BYTES])
+    if kind is not None:
+        raise wrong_kind(name, kind, "a text")
+    yield head
+    yield from chunks
 
 
 def _raw_chunks(file: Any, encoding: Encoding, total: Any, name: str) -> Iterator[memoryview]:

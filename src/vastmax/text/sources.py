@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
+from vastmax.content.looking import not_expected
 from vastmax.errors import InputError
 from vastmax.text.arrow import is_arrow_file, is_arrow_object
 
@@ -183,7 +184,7 @@ def _expand(text: str) -> list[Path]:
     except OSError as error:
         raise InputError(f"{text}: cannot be read: {error.strerror}") from None
     if stat.S_ISDIR(mode):
-        raise InputError(f"{text} is a folder: give its files, for instance '{path / '*.txt'}'")
+        raise not_expected(text, "text files", f"is a folder: give its files, for instance '{path / '*.txt'}'")
     return [path]
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from vastmax.arguments import MOST_COUNT, whole
 from vastmax.atomic import replacing
+from vastmax.content.looking import require_own
 from vastmax.errors import InputError, UnknownWordError
 from vastmax.strict_json import json_text, parse_json
 from vastmax.text.facts import CorpusFacts, facts_of
@@ -225,6 +226,7 @@ class Vocabulary:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
         """Read what `save` wrote. A file cut short, or changed so that its sums no longer agree, is refused."""
+        require_own(path, _FORMAT, "a vocabulary that vastmax saved")
         data = Path(path).read_bytes()
         head = _read_head(path, data)
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
+from vastmax.content.lines import text_lines
 from vastmax.errors import InputError
 
 
@@ -14,20 +14,15 @@ def read_word_list(path: str | os.PathLike[str]) -> list[str]:
     Raises:
         InputError: there is no such file, it holds no word or is no text, or a line holds several words.
     """
+    words = []
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: byte {error.start} is not valid UTF-8: expected a text file, a word a line"
-        ) from None
+        for number, line in text_lines(path, "a text file of words, one on each line"):
+            found = line.split()
+            if len(found) > 1:
+                raise InputError(f"{path}, line {number}: {len(found)} words: expected one on each line")
+            words += found
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    words = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        found = line.split()
-        if len(found) > 1:
-            raise InputError(f"{path}, line {number}: {len(found)} words: expected one on each line")
-        words += found
     if not words:
         raise InputError(f"{path} holds no words: expected one on each line")
     return words

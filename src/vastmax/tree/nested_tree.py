@@ -6,11 +6,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.content.kinds import JSON
+from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.errors import InputError
 from vastmax.strict_json import read_json
 from vastmax.tree.tree import Tree
@@ -47,9 +49,9 @@ def nested(labels: Labels | str | os.PathLike[str], words: Sequence[str] | None 
     child_counts: list[int] = []
     children: list[int] = []
     leaves: list[str] = []
-    level: list[tuple[str, Labels]] = [("", labels)]
+    level: list[tuple[_Place, Labels]] = [(_Place(None, ""), labels)]
     while level:
-        below: list[tuple[str, Labels]] = []
+        below: list[tuple[_Place, Labels]] = []
         for place, node in level:
             items = _items(node, place)
             child_counts.append(len(items))
@@ -60,7 +62,7 @@ def nested(labels: Labels | str | os.PathLike[str], words: Sequence[str] | None 
                 else:
                     children.append(len(node_labels))
                     node_labels.append(label)
-                    below.append((f"{place} → {label or 'list'}" if place else label or "list", child))
+                    below.append((_Place(place, label or "list"), child))
         level = below
     order = _word_ids(leaves, words)
     links = np.array(children, dtype=np.int64)
@@ -68,22 +70,38 @@ def nested(labels: Labels | str | os.PathLike[str], words: Sequence[str] | None 
     return Tree.from_links(links, np.array(child_counts), words=words or leaves, labels=node_labels)
 
 
-def _items(node: Labels, place: str) -> list[tuple[str, Any]]:
+class _Place(NamedTuple):
+    """A node by the labels above it, put into words for a message only: a long label may have many nodes below it."""
+
+    above: _Place | None
+    label: str
+
+    def __str__(self) -> str:
+        labels: list[str] = []
+        at: _Place | None = self
+        while at is not None and at.above is not None:
+            labels.append(at.label if len(at.label) <= 40 else at.label[:39] + "…")
+            at = at.above
+        return f"under {' → '.join(reversed(labels))!r}" if labels else "at the top"
+
+
+def _items(node: Labels, where: _Place) -> list[tuple[str, Any]]:
     """The children of a node, with the labels that a dict gives them."""
-    where = f"under {place!r}" if place else "at the top"
     items: list[tuple[str, Any]] = []
     for part in [node] if isinstance(node, dict) else node:
         if isinstance(part, dict):
             for label, child in part.items():
                 if not isinstance(label, str) or not label:
-                    raise InputError(f"found the label {label!r} {where} of the nesting; labels must be strings")
+                    raise InputError(f"found the label {label!r:.60} {where} of the nesting; labels must be strings")
                 if not isinstance(child, dict | list):
-                    raise InputError(f"found {child!r} for {label!r} {where} of the nesting; expected a list or a dict")
+                    raise InputError(
+                        f"found {child!r:.60} for {label!r:.60} {where} of the nesting; expected a list or a dict"
+                    )
                 items.append((label, child))
         elif isinstance(part, str | list):
             items.append(("", part))
         else:
-            raise InputError(f"found {part!r} {where} of the nesting; words must be strings")
+            raise InputError(f"found {part!r:.60} {where} of the nesting; words must be strings")
     if not items:
         raise InputError(f"nothing {where} of the nesting; leave the label out or put words there")
     return items
@@ -115,6 +133,9 @@ def _named(words: list[str], shown: int = 5) -> str:
 
 
 def _read(path: Path) -> Labels:
+    kind = kind_at(path)
+    if kind is not None and kind is not JSON:
+        raise wrong_kind(path, kind, "JSON of labels and words")
     labels = read_json(path)
     if not isinstance(labels, dict | list):
         raise InputError(f"{path} holds {labels!r}; expected an object or a list of labels and words")

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vastmax.atomic import replacing
+from vastmax.content.kinds import HEAD_BYTES, own_format
+from vastmax.content.looking import not_expected
 from vastmax.errors import InputError
 from vastmax.tree.tree import Tree
 
@@ -45,13 +47,16 @@ def load(path: str | os.PathLike[str]) -> Tree:
     """
     import safetensors
 
-    with open(path, "rb"):  # a missing or unreadable file is an OSError that names it
-        pass
+    with open(path, "rb") as opened:  # a missing or unreadable file is an OSError that names it
+        found = own_format(opened.read(HEAD_BYTES))
+    if found != FORMAT:
+        raise not_expected(
+            path,
+            "a tree that vastmax saved",
+            f"is not a tree file, or is damaged ({found or 'no format'!r} where {FORMAT!r} was expected)",
+        )
     try:
         with safetensors.safe_open(path, framework="np") as file:
-            found = (file.metadata() or {}).get("format")
-            if found != FORMAT:
-                raise InputError(f"{path} is not a tree ({found or 'no format'!r} where {FORMAT!r} was expected)")
             names = set(file.keys())
             if not _REQUIRED <= names <= _REQUIRED | _OPTIONAL:
                 raise InputError(f"{path} is damaged: it holds the arrays {sorted(names)}")

@@ -13,8 +13,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from vastmax.content.lines import text_lines
+from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.errors import InputError
 
+_EXPECTED = "a dictionary file of WordNet"
+_LARGEST_DATA = 1 << 28  # bytes of a data file; WordNet 3.1's largest has 15.7 million
+_LONGEST_COUNT = 20  # digits
 PARTS_OF_SPEECH = ("noun", "verb", "adj", "adv")
 _LETTERS = {"n": "noun", "v": "verb", "a": "adj", "s": "adj", "r": "adv"}
 # ss_type in sense keys: 5 is an adjective satellite, an adjective like any other here.
@@ -119,7 +124,7 @@ class Dictionary:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         # Offsets count single line ends; the files of some packages have been through Windows.
-        self._data = {part: (folder / f"data.{part}").read_bytes().replace(b"\r\n", b"\n") for part in PARTS_OF_SPEECH}
+        self._data = {part: _content(folder / f"data.{part}").replace(b"\r\n", b"\n") for part in PARTS_OF_SPEECH}
 
     def senses(self, words: Iterable[str]) -> dict[str, SynsetId]:
         """The commonest sense of each word that WordNet knows, in whatever form: capitalised or inflected.
@@ -153,15 +158,15 @@ class Dictionary:
         path = self.folder / f"{part}.exc"
         if not path.is_file():
             return {}
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return {form: bases for form, *bases in map(str.split, lines)}
+        fields = (line.split() for _, line in text_lines(path, _EXPECTED))
+        return {form: bases for form, *bases in filter(None, fields)}
 
     def _index(self, wanted: set[str]) -> tuple[dict[tuple[str, str], list[SynsetId]], dict[tuple[str, str], int]]:
         """(senses, number of tagged senses) by lemma and part of speech."""
         by_lemma, tags = {}, {}
         for part in PARTS_OF_SPEECH:
             path = self.folder / f"index.{part}"
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for _, line in text_lines(path, _EXPECTED):
                 lemma = line[: line.find(" ")]
                 if lemma not in wanted or line.startswith(" "):  # the licence at the top is indented
                     continue
@@ -180,11 +185,14 @@ class Dictionary:
         if not path.is_file():
             return {}
         counts: dict[tuple[str, str], int] = {}
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for number, line in text_lines(path, _EXPECTED):
             lemma, _, rest = line.partition("%")  # lemma%ss_type:… sense_number tag_cnt
             if lemma in wanted and rest[:1] in _SENSE_TYPES:
                 key = lemma, _SENSE_TYPES[rest[0]]
-                counts[key] = counts.get(key, 0) + int(line.rpartition(" ")[2])
+                try:
+                    counts[key] = counts.get(key, 0) + int(line.rpartition(" ")[2][:_LONGEST_COUNT])
+                except ValueError:
+                    raise InputError(f"{path} is damaged in line {number}: {line[:60]!r}") from None
         return counts
 
     def synset(self, synset_id: SynsetId) -> Synset:
@@ -214,6 +222,17 @@ class Dictionary:
             ) from None
         # Adjectives may say where they can stand: "galore(ip)".
         return Synset(tuple(word.partition("(")[0] for word in fields[4:pointers:2]), field, above)
+
+
+def _content(path: Path) -> bytes:
+    """A data file as it is; text of another kind, or too much of it, is refused before it is read."""
+    size = path.stat().st_size
+    kind = kind_at(path)
+    if kind is not None:
+        raise wrong_kind(path, kind, _EXPECTED)
+    if size > _LARGEST_DATA:
+        raise InputError(f"{path} has {size:,} bytes; expected a data file of WordNet, which has 16 million")
+    return path.read_bytes()
 
 
 def _bases(form: str, part: str, exceptions: dict[str, list[str]]) -> list[str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vastmax.content.kinds import TORCH
+from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.embedding.checkpoint_file import require_same_settings, require_same_text
 from vastmax.embedding.checkpoints import CheckpointsOf
 from vastmax.embedding.fingerprint import fingerprint
@@ -53,6 +55,9 @@ class WordModelCheckpoint:
         self.path = path
         if not path.is_file():
             raise InputError(f"there is no checkpoint {path} to go on from; start without resume, or name another")
+        kind = kind_at(path)
+        if kind is not None and kind is not TORCH:
+            raise wrong_kind(path, kind, "the checkpoint that vastmax embed wrote for this objective")
         try:
             record = read_state(path)
             version = record["version"] if record["format"] == _FORMAT else None

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vastmax.embedding import WordVectors
-from vastmax.embedding.formats import ENDINGS, FORMATS, Format, recognise
+from vastmax.embedding.formats import ENDINGS, FORMATS, Format
+from vastmax.embedding.formats.recognise import recognise
 from vastmax.errors import InputError
 
 V = WordVectors(["the", "naïve", "東京"], np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32))
@@ -106,9 +107,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize(
-    "content", [b"\0" * 100, b"PK\x03\x04....", b"some prose, no numbers\n", "é\n".encode(), b"{}"]
-)
+@pytest.mark.parametrize("content", [b"\0" * 100, b"some prose, no numbers\n", "é\n".encode()])
 def test_other_files(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other"
     path.write_bytes(content)
@@ -175,7 +174,7 @@ def tables(draw: st.DrawFn, words: st.SearchStrategy[str]) -> WordVectors:
 def test_any_vectors_come_back_bit_for_bit(
     tmp_path_factory: pytest.TempPathFactory, v: WordVectors, format: str
 ) -> None:
-    path = tmp_path_factory.mktemp("trip") / "v"
+    path = tmp_path_factory.mktemp("trip") / ("v.bin" if format == "word2vec-binary" else "v")
     v.save(path, format)  # type: ignore[arg-type]
     loaded = WordVectors.load(path)
     assert loaded.index_to_key == v.index_to_key

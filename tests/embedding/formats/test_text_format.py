@@ -62,7 +62,7 @@ def test_block_borders_change_nothing(
     path = tmp_path / ("v.txt" if header else "v.glove")
     v.save(path)
     for size in (path.stat().st_size, None):
-        with reading(str(path), None) as stream:
+        with reading(str(path)) as stream:
             table = read_text(stream, str(path), header=header, errors="strict", size=size)
         assert table.words == v.index_to_key
         assert np.array_equal(table.vectors, v.vectors)
@@ -86,12 +86,12 @@ def test_block_borders_change_nothing(
         ("1 1\na 1\nb 2\n", "says 1 words, but line 3 holds one more"),
         ("2 3\na 1 2 3\nb 4 5555\n", r"line 3 has 2 numbers after 'b'; the header promises 3"),
         ("2 3\na 1 2 3\nb 4 5 6 7\n", "line 3 has 4 numbers after 'b'"),
-        ("2 3\na 1 2 3\nb c 4 5 6\n", "line 3 has 4 numbers after 'b'"),
+        ("2 3\na 1 2 3\nb c 4 5 6\n", "line 3 has 4 fields after 'b', .* 3 numbers: the word 'b c' holds a blank"),
         ("2 3\na 1 2 3\nb 4 x 66\n", "line 3 has 'x' among the numbers of 'b'"),
         ("2 3\na 1 2 3\nb 4 1_0 6\n", "line 3 has '1_0' among the numbers of 'b'"),
         ("2 3\na 1  2 \nb 1\t2 3 4\n", "line 2 has 2 numbers after 'a'; expected 3"),
         ("2 3\na 1 2-3 4\nb 4 5 6\n", "line 2 has '2-3' among the numbers of 'a'"),
-        ("2 3\na 1 2 3\n 4 5 6 7\n", "line 3 has 3 numbers after '4'"),
+        ("2 3\na 1 2 3\n 4 5 6 7\n", "line 3 has no word before its numbers"),
         ("2 3\na 1 2 3\n\nb 4 5 6\n", "line 3 is blank"),
         ("2 3\na 1 2 3\nb 4 nan 6\n", "number 2 of the vector of 'b' is nan"),
         ("2 3\na 1 2 3\nb 4 5 -inf\n", "number 3 of the vector of 'b' is -inf"),
@@ -176,5 +176,54 @@ def test_a_nan_is_not_written(tmp_path: Path) -> None:
 def test_a_line_without_end_is_refused_before_it_fills_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_module, "_BLOCK_BYTES", 1 << 10)
     monkeypatch.setattr(text_module, "_LONGEST_LINE", 1 << 12)
-    with pytest.raises(InputError, match="a line from byte 4 on is longer than"):
+    with pytest.raises(InputError, match="line 2, from byte 4 on, is longer than"):
         load(tmp_path, b"1 2\n" + b"a" * 10_000, format="word2vec")
+
+
+BAD_LINES = """6 2
+a 1 2
+New York 3 4
+b 5 nan
+
+c 6
+d 0,5 7
+"""
+
+
+def test_bad_lines_are_left_out_on_request_and_counted(tmp_path: Path) -> None:
+    says = r"line 3 .*'New York' holds a blank.*leave such lines out with on_bad_line='skip'"
+    with pytest.raises(InputError, match=says):
+        load(tmp_path, BAD_LINES)
+    with pytest.warns(UserWarning, match=r"v\.txt: skipped 6 of 7 lines; the first: line 3 has 3 fields after 'New'"):
+        v = load(tmp_path, BAD_LINES + "e f 1 2\n", on_bad_line="skip")
+    assert v.index_to_key == ["a"]
+    with pytest.warns(UserWarning, match="skipped 1 of 3 lines; the first: line 2: the word .* is not UTF-8"):
+        assert load(tmp_path, b"a 1\n\xff 2\nc 3\n", on_bad_line="skip").index_to_key == ["a", "c"]
+    assert len(load(tmp_path, "2 1\na 1\nb 2\n", on_bad_line="skip")) == 2  # nothing is left out, nothing is said
+
+
+def test_lines_that_are_left_out_do_not_hide_a_file_that_is_cut_off(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the header says 9 words, the file ends after 2"):
+        load(tmp_path, "9 1\na 1\nb x\nc 3\n", on_bad_line="skip")
+    with pytest.raises(InputError, match="says 1 words, but line 4 holds one more"):
+        load(tmp_path, "1 1\na 1\nb x\nc 3\n", on_bad_line="skip")
+    with pytest.raises(InputError, match="all 2 lines are bad; line 2 has 'x'"):
+        load(tmp_path, "2 1\na x\nb y\n", on_bad_line="skip")
+    with pytest.raises(InputError, match="on_bad_line is 'ignore'; expected one of refuse, skip"):
+        load(tmp_path, "1 1\na 1\n", on_bad_line="ignore")
+
+
+@pytest.mark.parametrize("block_bytes", [1, 7, 64])
+def test_bad_lines_are_counted_over_block_borders(
+    tmp_path: Path, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_module, "_BLOCK_BYTES", block_bytes)
+    rows = [f"w{i} {i}\n" if i % 3 else f"w{i} two words\n" for i in range(30)]
+    with pytest.warns(UserWarning, match="skipped 10 of 30 lines; the first: line 2 has"):
+        v = load(tmp_path, "30 1\n" + "".join(rows), on_bad_line="skip")
+    assert v.vectors[:, 0].tolist() == [i for i in range(30) if i % 3]
+
+
+def test_words_and_counts_are_no_vectors(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"this is a list of words and counts.*vastmax advise"):
+        load(tmp_path, "the\t1000\ncat\t3\n")

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from vastmax.atomic import replacing
-from vastmax.embedding.formats.binary import LONGEST_HEADER, read_binary, write_binary
-from vastmax.embedding.formats.compressed import SUFFIXES, compression_of, reading, writing
+from vastmax.content.looking import kind_at, wrong_kind
+from vastmax.embedding.formats.binary import read_binary, write_binary
+from vastmax.embedding.formats.compressed import SUFFIXES, is_compressed, reading, writing
 from vastmax.embedding.formats.native import read_native, write_native
-from vastmax.embedding.formats.safetensors import looks_like_safetensors
-from vastmax.embedding.formats.table import DecodeErrors, Table, parse_header, shorten
-from vastmax.embedding.formats.text import BYTE_ORDER_MARK, read_text, write_text
+from vastmax.embedding.formats.recognise import EXPECTED, SAMPLE_BYTES, Format, recognise
+from vastmax.embedding.formats.table import DecodeErrors, Duplicates, Table
+from vastmax.embedding.formats.text import OnBadLine, read_text, write_text
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
     from vastmax.embedding.word_vectors import WordVectors
 
-Format: TypeAlias = Literal["safetensors", "word2vec", "word2vec-binary", "glove"]
-Duplicates: TypeAlias = Literal["refuse", "first"]
+__all__ = ["ENDINGS", "FORMATS", "DecodeErrors", "Duplicates", "Format", "OnBadLine", "format_for", "load", "save"]
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 # What a name's ending says, when saving; longer endings first.
@@ -31,11 +31,6 @@ ENDINGS: dict[str, Format] = {
     ".vec": "word2vec",
     ".bin": "word2vec-binary",
 }
-# Read to recognise a file; more than a row of 300 numbers.
-_SAMPLE_BYTES = 1 << 14
-_CONTROL = frozenset(range(32)) - frozenset(b"\t\n\v\f\r")
-_PICKLE_OPENS = 0x80  # the PROTO opcode; no UTF-8 text begins with it
-_OF_NUMBERS = frozenset(b"0123456789+-.eEnaifNAIF \t\r")
 
 
 def load(
@@ -44,6 +39,7 @@ def load(
     *,
     errors: DecodeErrors = "strict",
     duplicates: Duplicates = "refuse",
+    on_bad_line: OnBadLine = "refuse",
 ) -> WordVectors:
     """Load word vectors from a file of any of the four formats.
 
@@ -57,6 +53,9 @@ def load(
             like a header, such as `5 3`.)
         errors: words that are not UTF-8: "strict" refuses them, "replace" puts U+FFFD, "ignore" drops the bytes.
         duplicates: a word that comes twice: "refuse" the file, or keep the "first", as gensim does.
+        on_bad_line: a line of text that is no word and its numbers (the word is blank or holds a blank, a number is
+            missing, is no number or not finite, the word is not UTF-8): "refuse" the file, or "skip" such lines and
+            warn of how many there were. Binary forms have no lines: there the file is refused.
 
     Raises:
         FileNotFoundError, PermissionError, IsADirectoryError: from the system.
@@ -70,26 +69,14 @@ def load(
     name = os.fspath(path)
     _check_option("errors", errors, get_args(DecodeErrors))
     _check_option("duplicates", duplicates, get_args(Duplicates))
+    _check_option("on_bad_line", on_bad_line, get_args(OnBadLine))
     if format is not None:
         _check_option("format", format, FORMATS)
-    if stat.S_ISFIFO(os.stat(name).st_mode):
-        raise InputError(f"{name}: this is a pipe, and vectors are read in two passes; write it to a file first")
-    compression = compression_of(name)
-    with reading(name, compression) as stream:
-        sample = stream.read(_SAMPLE_BYTES)
-    found = format or recognise(sample, name)
-    if found == "safetensors":
-        if compression is not None:
-            raise InputError(f"{name}: a compressed safetensors file cannot be memory-mapped; decompress it first")
-        table = read_native(name)
-    else:
-        size = os.path.getsize(name) if compression is None else None
-        with reading(name, compression) as stream:
-            if found == "word2vec-binary":
-                table = read_binary(stream, name, errors=errors, size=size)
-            else:
-                table = read_text(stream, name, header=found == "word2vec", errors=errors, size=size)
-    table = _without_duplicates(table, duplicates, name)
+    _check_place(name)
+    try:
+        table = _read(name, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line)
+    except MemoryError:
+        raise InputError(f"{name}: these vectors do not fit into the memory that there is; take fewer words") from None
     try:
         v = WordVectors(
             table.words,
@@ -104,42 +91,40 @@ def load(
     return v
 
 
-def recognise(sample: bytes, path: str) -> Format:
-    """The format by the first bytes (16 KiB are plenty) of the decompressed content."""
-    if not sample:
-        raise InputError(f"{path}: the file is empty; expected word vectors")
-    if looks_like_safetensors(sample):
-        return "safetensors"
-    if sample[0] == _PICKLE_OPENS:
-        raise InputError(
-            f"{path}: this is a Python pickle, as gensim's own save() writes; loading one can run "
-            "any code, so it is not done here. Convert it with gensim: KeyedVectors.load(FILE).save_word2vec_format("
-            "'vectors.bin', binary=True), for a model Word2Vec.load(FILE).wv.save_…, and load vectors.bin"
+def _check_place(name: str) -> None:
+    """Refuse a pipe, and a folder that is known for what it is."""
+    mode = os.stat(name).st_mode
+    if stat.S_ISFIFO(mode):
+        raise InputError(f"{name}: this is a pipe, and vectors are read in two passes; write it to a file first")
+    kind = kind_at(name) if stat.S_ISDIR(mode) else None
+    if kind is not None:
+        raise wrong_kind(name, kind, EXPECTED, vectors=True)
+
+
+def _read(
+    name: str, format: Format | None, *, errors: DecodeErrors, duplicates: Duplicates, on_bad_line: OnBadLine
+) -> Table:
+    with reading(name) as stream:
+        sample = stream.read(SAMPLE_BYTES)
+    found = format or recognise(sample, name)
+    compressed = is_compressed(name)
+    if found == "safetensors":
+        if compressed:
+            raise InputError(f"{name}: a compressed safetensors file cannot be memory-mapped; decompress it first")
+        return _without_duplicates(read_native(name), duplicates, name)
+    size = None if compressed else os.path.getsize(name)
+    with reading(name) as stream:
+        if found == "word2vec-binary":
+            return read_binary(stream, name, errors=errors, duplicates=duplicates, size=size)
+        return read_text(
+            stream,
+            name,
+            header=found == "word2vec",
+            errors=errors,
+            duplicates=duplicates,
+            on_bad_line=on_bad_line,
+            size=size,
         )
-    first, _, rest = sample.removeprefix(BYTE_ORDER_MARK).partition(b"\n")
-    claim = parse_header(first) if len(first) < LONGEST_HEADER else None
-    if claim is not None:
-        return "word2vec" if _is_text_row(rest, claim[1]) else "word2vec-binary"
-    if len(first.split()) > 1 and _OF_NUMBERS.issuperset(first.split(b" ", 1)[-1]):
-        return "glove"
-    raise InputError(
-        f"{path}: it begins with {shorten(sample, 24)}, which opens no format known here; expected a vastmax "
-        "safetensors file, word2vec text or binary (a first line such as "
-        "'400 50'), or GloVe text (a word and its numbers)"
-    )
-
-
-def _is_text_row(rest: bytes, D: int) -> bool:
-    """Does what follows a header read as text, not as the bytes of float32 numbers?"""
-    row, _, _ = rest.partition(b"\n")
-    _, _, numbers = row.partition(b" ")
-    if not _OF_NUMBERS.issuperset(numbers):
-        return False
-    if len(numbers.split()) == D:
-        return True
-    # Not the promised row: one that the sample cuts, a damaged one, or float32 bytes with a newline among them and no
-    # others that give them away so far.
-    return _CONTROL.isdisjoint(rest)
 
 
 def save(v: WordVectors, path: str | os.PathLike[str], format: Format | None = None) -> None:
@@ -202,6 +187,7 @@ def _by_ending(stem: str, name: str) -> Format:
 
 
 def _without_duplicates(table: Table, duplicates: Duplicates, path: str) -> Table:
+    """The table of a file that is mapped as a whole; other readers drop rows as they come."""
     first: dict[str, int] = {}
     for word_id, word in enumerate(table.words):
         earlier = first.setdefault(word, word_id)

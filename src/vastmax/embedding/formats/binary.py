@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vastmax.embedding.cosine import tiles
 from vastmax.embedding.formats.table import (
     DecodeErrors,
-    GrowingMatrix,
+    Duplicates,
+    Rows,
     Table,
     check_claim,
     check_finite,
@@ -17,6 +19,8 @@ from vastmax.embedding.formats.table import (
     parse_header,
     refuse_words,
     shorten,
+    trouble_of_vector,
+    trouble_of_word,
 )
 from vastmax.errors import InputError
 
@@ -25,17 +29,20 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 1 << 23
 # Where a space ends no word for so long, the place is not the start of an entry.
-_LONGEST_WORD = 1 << 21
+LONGEST_WORD = 1 << 21
 LONGEST_HEADER = 64
 
 
-def read_binary(stream: BinaryIO, path: str, *, errors: DecodeErrors, size: int | None) -> Table:
+def read_binary(
+    stream: BinaryIO, path: str, *, errors: DecodeErrors, duplicates: Duplicates = "refuse", size: int | None
+) -> Table:
     """Read the binary form; the newline that word2vec.c writes after each vector may be there or not.
 
     Args:
         stream: the decompressed content.
         path: named in messages.
         errors: what to do with words that are not UTF-8.
+        duplicates: what to do with a word that comes twice.
         size: the content's bytes, None when not known.
     """
     header = stream.readline(LONGEST_HEADER)
@@ -47,38 +54,49 @@ def read_binary(stream: BinaryIO, path: str, *, errors: DecodeErrors, size: int 
         )
     V, D = claim
     present = None if size is None else size - len(header)
-    check_claim(path, V, D, V * (4 * D + 2), present)  # a letter, a space, the numbers
-    matrix = GrowingMatrix(D, None if present is None else V)
-    words: list[str] = []
+    check_claim(path, V, D, V * (4 * D + 2) - 1, present)  # a letter, a space, the numbers; one word may be empty
+    rows = Rows(path, D, None if present is None else V, duplicates)
     buffer, offset = b"", len(header)  # what is read and not yet used, and where in the file it starts
-    while len(words) < V:
+    while rows.num_entries < V:
         chunk = stream.read(_BLOCK_BYTES)
         buffer += chunk
-        raw, starts, vectors, used = _entries(buffer, V - len(words), D)
+        raw, starts, vectors, used = _entries(buffer, V - rows.num_entries, D)
         if not raw and not chunk:
-            last = f", after {words[-1]!r}" if words else ""
+            last = f", after {rows.words[-1]!r}" if rows.words else ""
             raise InputError(
                 f"{path}: the header says {V} words of {D} dimensions, but the file ends in entry "
-                f"{len(words) + 1}{last}; it is cut off, or its header is wrong"
+                f"{rows.num_entries + 1}{last}; it is cut off, or its header is wrong"
             )
-        if not raw and len(buffer) > _LONGEST_WORD + 4 * D:
+        if not raw and len(buffer) > LONGEST_WORD + 4 * D:
             raise InputError(
-                f"{path}: entry {len(words) + 1} (at byte {offset}) has no space that ends its word; the header's "
-                f"{D} dimensions are wrong, or the file is damaged"
+                f"{path}: entry {rows.num_entries + 1} (at byte {offset}) has no space that ends its word; the "
+                f"header's {D} dimensions are wrong, or the file is damaged"
             )
         if raw:
-            rows = np.frombuffer(vectors, dtype="<f4").reshape(len(raw), D).astype(np.float32, copy=False)
-            found = decode_words(raw, errors, path, lambda row, base=offset, at=starts: base + at[row])  # type: ignore[misc]
-            check_finite(path, rows, lambda row, names=found: names[row])  # type: ignore[misc]
-            matrix.append(rows)
-            words += found
+            block = np.frombuffer(vectors, dtype="<f4").reshape(len(raw), D).astype(np.float32, copy=False)
+            words = decode_words(raw, errors)
+            if words is None or not np.isfinite(block).all():
+                raise _first_trouble(raw, block, [offset + start for start in starts], rows.num_entries, errors, path)
+            rows.append(words, block)
         buffer, offset = buffer[used:], offset + used
     if (buffer + stream.read(2)).strip(b"\n"):
         raise InputError(
             f"{path}: the file goes on at byte {offset}, after the {V} words of {D} dimensions that its header says; "
             "the header is wrong, or two files were joined"
         )
-    return Table(words, matrix.finish())
+    return rows.finish()
+
+
+def _first_trouble(
+    raw: list[bytes], block: NDArray[np.float32], offsets: list[int], before: int, errors: DecodeErrors, path: str
+) -> InputError:
+    """The error for the first entry of a block that has a word or a number that cannot be."""
+    for row, (word, offset) in enumerate(zip(raw, offsets, strict=True)):
+        trouble = trouble_of_word(word, offset) if errors == "strict" else None
+        trouble = trouble or trouble_of_vector(block[row], word.decode("utf-8", "replace"))
+        if trouble:
+            return InputError(f"{path}: entry {before + row + 1}: {trouble}")
+    raise AssertionError("a block without trouble")
 
 
 def _entries(buffer: bytes, most: int, D: int) -> tuple[list[bytes], list[int], bytes, int]:
@@ -89,7 +107,7 @@ def _entries(buffer: bytes, most: int, D: int) -> tuple[list[bytes], list[int], 
     vectors: list[bytes] = []
     at = 0
     while len(words) < most:
-        space = buffer.find(b" ", at, at + _LONGEST_WORD)
+        space = buffer.find(b" ", at, at + LONGEST_WORD)
         if space < 0 or space + 1 + width > len(buffer):
             break
         word = buffer[at:space]

@@ -13,6 +13,10 @@ from vastmax.embedding.cosine import tiles
 from vastmax.errors import InputError
 
 DecodeErrors: TypeAlias = Literal["strict", "replace", "ignore"]
+Duplicates: TypeAlias = Literal["refuse", "first"]
+
+WIDEST = 1 << 20
+"""Numbers of a vector. A header that claims more is wrong: nobody trains vectors of 4 MiB a word."""
 
 # Rows are at first held for so many numbers where the file's size does not bound them (compressed files).
 _FIRST_NUMBERS = 1 << 20
@@ -29,59 +33,94 @@ class Table:
     training: dict[str, Any] = field(default_factory=dict)
 
 
-class GrowingMatrix:
-    """Rows appended in blocks; memory follows the rows that came, never what a header claims.
+class Rows:
+    """Words and vectors as they come, in blocks; memory follows the rows that are kept, never what a header claims.
 
     Args:
+        path: named in messages.
         width: D.
         expected_rows: how many will come, where that is certain (the file is large enough to hold them); else None.
+        duplicates: what is done about a word that comes twice: the file is refused at once, or the first row stays.
     """
 
-    def __init__(self, width: int, expected_rows: int | None) -> None:
+    def __init__(self, path: str, width: int, expected_rows: int | None, duplicates: Duplicates) -> None:
+        self._path = path
+        self._duplicates = duplicates
         self._first_rows = max(1, _FIRST_NUMBERS // width) if expected_rows is None else expected_rows
         self._matrix = np.empty((0, width), dtype=np.float32)
-        self.filled = 0
+        self._seen: set[str] = set()
+        self.words: list[str] = []
+        self.num_entries = 0  # that came, repeated ones among them
 
-    def append(self, rows: NDArray[np.float32]) -> None:
-        """Copy these rows, (n, D), to the end."""
-        needed = self.filled + len(rows)
+    def append(self, words: list[str], vectors: NDArray[np.float32]) -> None:
+        """Copy these rows, n words and (n, D), to the end."""
+        fresh = dict.fromkeys(words)
+        if len(fresh) < len(words) or not self._seen.isdisjoint(fresh):
+            words, vectors = self._first_ones(words, vectors)
+        else:
+            self._seen.update(fresh)
+            self.num_entries += len(words)
+        filled, needed = len(self.words), len(self.words) + len(words)
         if needed > len(self._matrix):
             # In place (realloc), so that growing does not hold two copies; no other reference to the array is out.
             num_rows = max(needed, len(self._matrix) * 3 // 2, self._first_rows)
             self._matrix.resize((num_rows, self._matrix.shape[1]), refcheck=False)
-        self._matrix[self.filled : needed] = rows
-        self.filled = needed
+        self._matrix[filled:needed] = vectors
+        self.words += words
 
-    def finish(self) -> NDArray[np.float32]:
-        """The matrix of exactly the rows that came."""
-        self._matrix.resize((self.filled, self._matrix.shape[1]), refcheck=False)
-        return self._matrix
+    def _first_ones(self, words: list[str], vectors: NDArray[np.float32]) -> tuple[list[str], NDArray[np.float32]]:
+        kept = []
+        for row, word in enumerate(words):
+            self.num_entries += 1
+            if word not in self._seen:
+                self._seen.add(word)
+                kept.append(row)
+            elif self._duplicates == "refuse":
+                earlier = [*self.words, *words].index(word) + 1
+                raise InputError(
+                    f"{self._path}: the word {word!r} comes twice, as entry {earlier} and entry {self.num_entries}; "
+                    "mend the file, or load it with duplicates='first'"
+                )
+        return [words[row] for row in kept], vectors[kept]
+
+    def finish(self) -> Table:
+        """Return exactly the rows that are kept."""
+        self._matrix.resize((len(self.words), self._matrix.shape[1]), refcheck=False)
+        return Table(self.words, self._matrix)
 
 
-def decode_words(raw: list[bytes], errors: DecodeErrors, path: str, byte_offset: Callable[[int], int]) -> list[str]:
-    """UTF-8 to strings, all in one pass.
-
-    Args:
-        raw: the words' bytes.
-        errors: as in `bytes.decode`.
-        path: named in the message.
-        byte_offset: where in the file the word of a given position in `raw` begins; asked only for a message.
-    """
+def decode_words(raw: list[bytes], errors: DecodeErrors) -> list[str] | None:
+    """Return the words as strings, decoded in one pass; None if one is not UTF-8, with `errors` "strict"."""
     try:
         words = b"\n".join(raw).decode("utf-8", errors).split("\n") if raw else []
         if len(words) != len(raw):  # a word with a newline in it, which the binary form can hold
             words = [word.decode("utf-8", errors) for word in raw]
         return words
     except UnicodeDecodeError:
-        for position, word in enumerate(raw):
-            try:
-                word.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise InputError(
-                    f"{path}: the word {shorten(word)} is not UTF-8 (byte {word[error.start]:#04x} at offset "
-                    f"{byte_offset(position) + error.start}); convert the file or load it with errors='replace'"
-                ) from None
-        raise
+        return None
+
+
+def trouble_of_word(raw: bytes, byte_offset: int) -> str | None:
+    """Return what is wrong with a word that begins at this byte of the file, None if it is UTF-8."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return (
+            f"the word {shorten(raw)} is not UTF-8 (byte {raw[error.start]:#04x} at offset "
+            f"{byte_offset + error.start}); convert the file or load it with errors='replace'"
+        )
+    return None
+
+
+def trouble_of_vector(vector: NDArray[np.float32], word: str) -> str | None:
+    """Return what is wrong with the numbers of a word, None if they are finite."""
+    broken = np.flatnonzero(~np.isfinite(vector))
+    if not len(broken):
+        return None
+    return (
+        f"number {broken[0] + 1} of the vector of {word!r} is {vector[broken[0]]} (or too great for float32); vectors "
+        "must be finite: a damaged file, or a training that diverged"
+    )
 
 
 def parse_header(line: bytes) -> tuple[int, int] | None:
@@ -104,6 +143,11 @@ def check_claim(path: str, V: int, D: int, least_bytes: int, present_bytes: int 
     """
     if V < 1 or D < 1:
         raise InputError(f"{path}: the header says {V} words of {D} dimensions; at least 1 of each is needed")
+    if D > WIDEST:
+        raise InputError(
+            f"{path}: the header says {V} words of {D} dimensions; the most that is read is {WIDEST}, so the header is "
+            "wrong, or this is another kind of file"
+        )
     if present_bytes is not None and present_bytes < least_bytes:
         raise InputError(
             f"{path}: the header says {V} words of {D} dimensions, which take at least {least_bytes} bytes, but only "
@@ -115,12 +159,8 @@ def check_finite(path: str, vectors: NDArray[np.float32], word_of: Callable[[int
     """Refuse rows with NaN or infinity, naming the first one's word and number."""
     for rows in tiles(*vectors.shape):
         if not np.isfinite(vectors[rows]).all():
-            row, column = np.argwhere(~np.isfinite(vectors[rows]))[0]
-            row += rows.start
-            raise InputError(
-                f"{path}: number {column + 1} of the vector of {word_of(int(row))!r} is {vectors[row, column]} (or too "
-                "great for float32); vectors must be finite: a damaged file, or a training that diverged"
-            )
+            row = rows.start + int(np.argwhere(~np.isfinite(vectors[rows]))[0][0])
+            raise InputError(f"{path}: {trouble_of_vector(vectors[row], word_of(row))}")
 
 
 def refuse_words(path: str, words: Sequence[str], forbidden: str, format_name: str) -> list[bytes]:

@@ -1,20 +1,27 @@
 """Vectors as text: word2vec's form, which opens with a line `V D`, and GloVe's, which has no such line.
 
-A line is a word, a space, D numbers separated by spaces. Numbers are parsed by numpy a block of lines at a time.
+A line is a word, a space, D numbers separated by spaces. Numbers are parsed by numpy a block of lines at a time. Where
+something in a block is wrong, it is gone through line by line: the first bad line is named, or all of them left out.
 """
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.cosine import tiles
 from vastmax.embedding.formats.table import (
+    WIDEST,
     DecodeErrors,
-    GrowingMatrix,
+    Duplicates,
+    Rows,
     Table,
     check_claim,
     check_finite,
@@ -22,24 +29,43 @@ from vastmax.embedding.formats.table import (
     parse_header,
     refuse_words,
     shorten,
+    trouble_of_vector,
+    trouble_of_word,
 )
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
     from vastmax.embedding.word_vectors import WordVectors
 
+OnBadLine: TypeAlias = Literal["refuse", "skip"]
+
 # Some editors open a file with it; it is no part of the first word.
 BYTE_ORDER_MARK = "\ufeff".encode()
+NUM_LINES_LOOKED_AT = 50
+"""By so many lines at the beginning a file without a header says how many numbers a row has."""
+
 _BLOCK_BYTES = 1 << 22
 # A line is a word and its numbers; longer ones are another kind of file, which must not be read into memory whole.
-_LONGEST_LINE = 1 << 26
+_LONGEST_LINE = 1 << 24
 # Readers of these formats split at any of these.
 _ENDS_OF_A_WORD = " \t\n\v\f\r"
 # What may stand between two numbers other than one space.
 _OTHER_WHITESPACE = (b"  ", b"\t", b"\v", b"\f", b"\r")
+# With a decimal comma, too: what looks like a number and is refused as one.
+_NUMBER = re.compile(rb"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.I)
+_DECIMAL_COMMA = re.compile(rb"[+-]?\d*,\d+(e[+-]?\d+)?", re.I)
 
 
-def read_text(stream: BinaryIO, path: str, *, header: bool, errors: DecodeErrors, size: int | None) -> Table:
+def read_text(
+    stream: BinaryIO,
+    path: str,
+    *,
+    header: bool,
+    errors: DecodeErrors,
+    duplicates: Duplicates = "refuse",
+    on_bad_line: OnBadLine = "refuse",
+    size: int | None,
+) -> Table:
     """Read either text form.
 
     Args:
@@ -47,53 +73,87 @@ def read_text(stream: BinaryIO, path: str, *, header: bool, errors: DecodeErrors
         path: named in messages.
         header: whether a line `V D` comes first (word2vec) or the first row (GloVe).
         errors: what to do with words that are not UTF-8.
+        duplicates: what to do with a word that comes twice.
+        on_bad_line: what to do with a line that is no word and D numbers.
         size: the content's bytes, None when not known.
     """
-    return _Reader(path, header, errors, size).read(stream)
+    return _Reader(path, header, errors, duplicates, on_bad_line, size).read(stream)
+
+
+def numbers_at_the_end(line: bytes) -> int:
+    """Return how many fields at the end of a line look like numbers; the first field is a word and no number."""
+    fields = line.split()[1:]
+    return next((n for n, field in enumerate(reversed(fields)) if not _NUMBER.fullmatch(field)), len(fields))
+
+
+@dataclass
+class _Block:
+    """Rows of the lines read last: the parts of each, and its line's index among them."""
+
+    raw: list[bytes]
+    numbers: list[bytes]
+    at: list[int]
+
+
+class _BadLineError(Exception):
+    """A line that is no word and D numbers: what is wrong with it."""
 
 
 class _Reader:
     """One pass over a file: where it is, and what has been read."""
 
-    def __init__(self, path: str, header: bool, errors: DecodeErrors, size: int | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        header: bool,
+        errors: DecodeErrors,
+        duplicates: Duplicates,
+        on_bad_line: OnBadLine,
+        size: int | None,
+    ) -> None:
         self.path = path
         self.header = header
         self.errors = errors
+        self.duplicates: Duplicates = duplicates
+        self.skips = on_bad_line == "skip"
         self.size = size
         self.V: int | None = None
         self.D = 0
-        self.words: list[str] = []
+        self.promise = ""  # what says that there are D numbers
         self.line_number = 0  # of the last line read, from 1
         self.blank_line = 0  # the first blank line not yet known to be at the end
+        self.num_skipped = 0
+        self.first_skipped = ""
 
     def read(self, stream: BinaryIO) -> Table:
-        matrix: GrowingMatrix | None = None
+        rows: Rows | None = None
         for offset, lines in _blocks(stream, self.path):
-            if matrix is None:
+            if rows is None:
                 if lines[0].startswith(BYTE_ORDER_MARK):
                     lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
                     offset += len(BYTE_ORDER_MARK)
-                matrix, taken = self._open(lines[0])
+                rows, taken = self._open(lines)
                 self.line_number = taken
                 offset += sum(len(line) + 1 for line in lines[:taken])
                 lines = lines[taken:]
-            matrix.append(self._rows(lines, offset))
-        if matrix is None:
+            self._read_block(rows, lines, offset)
+        if rows is None:
             raise InputError(f"{self.path}: the file is empty; expected word vectors as text")
-        if self.V is not None and len(self.words) != self.V:
+        # A line that was left out may be a row, or not.
+        if self.V is not None and rows.num_entries + self.num_skipped < self.V:
             raise InputError(
-                f"{self.path}: the header says {self.V} words, the file ends after {len(self.words)}; it is cut off, "
+                f"{self.path}: the header says {self.V} words, the file ends after {rows.num_entries}; it is cut off, "
                 "or its header is wrong"
             )
-        return Table(self.words, matrix.finish())
+        self._report_skipped(rows.num_entries)
+        return rows.finish()
 
-    def _open(self, first: bytes) -> tuple[GrowingMatrix, int]:
-        """The matrix to fill, and how many lines of header there are, by the first line."""
+    def _open(self, lines: list[bytes]) -> tuple[Rows, int]:
+        """Where the rows go, and how many lines of header there are, by the first lines."""
+        first = lines[0]
         if not self.header:
-            self.D = len(first.split()) - 1
-            if self.D < 1:
-                raise InputError(f"{self.path}: line 1 is {shorten(first)}; expected a word and its numbers")
-            return GrowingMatrix(self.D, None), 0
+            self.D, self.promise = self._width_of(lines)
+            return Rows(self.path, self.D, None, self.duplicates), 0
         claim = parse_header(first)
         if claim is None:
             raise InputError(
@@ -101,42 +161,65 @@ class _Reader:
                 "dimensions, as in '400 50'"
             )
         self.V, self.D = claim
+        self.promise = "the header promises"
         present = None if self.size is None else self.size - len(first) - 1
-        # A letter and D times a space and a digit, and a line end, which the last row may lack.
-        check_claim(self.path, self.V, self.D, self.V * (2 + 2 * self.D) - 1, present)
-        return GrowingMatrix(self.D, None if present is None else self.V), 1
+        # A letter and D times a space and a digit, and a line end, which the last row may lack. Where lines are left
+        # out, what is there may be shorter.
+        least = 0 if self.skips else self.V * (2 + 2 * self.D) - 1
+        check_claim(self.path, self.V, self.D, least, present)
+        sure = present is not None and not self.skips
+        return Rows(self.path, self.D, self.V if sure else None, self.duplicates), 1
 
-    def _rows(self, lines: list[bytes], offset: int) -> NDArray[np.float32]:
-        """Parse lines, the first of which starts at byte `offset`; their words are added to `self.words`."""
+    def _width_of(self, lines: list[bytes]) -> tuple[int, str]:
+        """D of a file without a header, which most of its first lines agree on, and what to call that."""
+        widths = [numbers_at_the_end(line) for line in lines[:NUM_LINES_LOOKED_AT] if line.strip()]
+        D = Counter(width for width in widths if width).most_common(1)[0][0] if any(widths) else 0
+        if D < 1:
+            raise InputError(f"{self.path}: line 1 is {shorten(lines[0])}; expected a word and its numbers")
+        if D > WIDEST:
+            raise InputError(f"{self.path}: line 1 has {D} numbers; the most that is read is {WIDEST}")
+        return D, "the first line promises" if widths[0] == D else "most lines have"
+
+    def _read_block(self, rows: Rows, lines: list[bytes], offset: int) -> None:
+        """Add the rows of these lines, the first of which starts at byte `offset`."""
+        block = self._split(lines)
+        vectors, words = self._parsed(block), decode_words(block.raw, self.errors)
+        if vectors is None or words is None or not np.isfinite(vectors).all():
+            block = self._good_rows(block, lines, offset)
+            vectors, words = self._parsed(block), decode_words(block.raw, self.errors)
+            assert vectors is not None
+            assert words is not None
+        if self.V is not None and rows.num_entries + len(block.raw) > self.V:
+            one_more = self.line_number + 1 + block.at[self.V - rows.num_entries]
+            raise InputError(
+                f"{self.path}: the header says {self.V} words, but line {one_more} holds one more; the header is "
+                "wrong, or two files were joined"
+            )
+        rows.append(words, vectors)
+        self.line_number += len(lines)
+
+    def _split(self, lines: list[bytes]) -> _Block:
+        """The rows of these lines; all have D fields of numbers, whatever these are."""
         raw: list[bytes] = []
         numbers: list[bytes] = []
-        at: list[int] = []  # index in `lines` of each row
+        at: list[int] = []
         spaces = self.D - 1
         for index, line in enumerate(lines):
             word, _, rest = line.partition(b" ")
             rest = rest.strip()
-            if self.blank_line or not word or not rest or rest.count(b" ") != spaces:
-                split = self._split_oddly(line, self.line_number + 1 + index)
+            if self.blank_line or not rest or rest.count(b" ") != spaces or word.split() != [word]:
+                try:
+                    split = self._split_oddly(line, self.line_number + 1 + index)
+                except _BadLineError as error:
+                    self._refuse_or_skip(self.line_number + 1 + index, str(error))
+                    continue
                 if split is None:
                     continue
                 word, rest = split
             raw.append(word)
             numbers.append(rest)
             at.append(index)
-        if self.V is not None and len(self.words) + len(raw) > self.V:
-            raise InputError(
-                f"{self.path}: the header says {self.V} words, but line "
-                f"{self.line_number + 1 + at[self.V - len(self.words)]} holds one more; the header is wrong, or two "
-                "files were joined"
-            )
-        vectors = self._parse(numbers, raw, at)
-        words = decode_words(
-            raw, self.errors, self.path, lambda row: offset + sum(len(line) + 1 for line in lines[: at[row]])
-        )
-        check_finite(self.path, vectors, lambda row: words[row])
-        self.words += words
-        self.line_number += len(lines)
-        return vectors
+        return _Block(raw, numbers, at)
 
     def _split_oddly(self, line: bytes, line_number: int) -> tuple[bytes, bytes] | None:
         """Word and numbers of a line that is not simply D numbers after the first space; None for a blank line."""
@@ -145,62 +228,121 @@ class _Reader:
             self.blank_line = self.blank_line or line_number
             return None
         if self.blank_line:
-            raise InputError(f"{self.path}: line {self.blank_line} is blank; blank lines are fine only at the end")
+            self._refuse_or_skip(self.blank_line, "is blank; blank lines are fine only at the end")
+            self.blank_line = 0
         extra = len(fields) - 1 - self.D
-        if extra == 0 and not line.startswith((b" ", b"\t")):
+        if line[:1].isspace():
+            raise _BadLineError(f"has no word before its numbers, or a blank one; it begins with {shorten(line, 20)}")
+        if extra == 0:
             return fields[0], b" ".join(fields[1:])
-        if extra > 0 and not self.header and not any(_is_number(field) for field in fields[1 : extra + 1]):
-            # The published GloVe files hold a few words with spaces in them (". . .").
-            return b" ".join(fields[: extra + 1]), b" ".join(fields[extra + 1 :])
-        source = "the header" if self.header else "the first line"
-        raise InputError(
-            f"{self.path}: line {line_number} has {len(fields) - 1} numbers after {shorten(fields[0])}; {source} "
-            f"promises {self.D}, so the line is damaged or cut off"
+        if extra > 0 and not any(_is_number(field) for field in fields[1 : extra + 1]):
+            word = b" ".join(fields[: extra + 1])
+            if not self.header:
+                # The published GloVe files hold a few words with spaces in them (". . .").
+                return word, b" ".join(fields[extra + 1 :])
+            if all(map(_is_number, fields[extra + 1 :])):
+                raise _BadLineError(
+                    f"has {len(fields) - 1} fields after {shorten(fields[0])}, where {self.promise} {self.D} numbers: "
+                    f"the word {shorten(word)} holds a blank, which ends a word in this format"
+                )
+        for mark, name in ((b",", "commas"), (b";", "semicolons")):
+            if len(fields) == 1 and mark in line:
+                raise _BadLineError(f"is separated by {name}; expected a word and {self.D} numbers separated by spaces")
+        raise _BadLineError(
+            f"has {len(fields) - 1} numbers after {shorten(fields[0])}; {self.promise} {self.D}, so the line is "
+            "damaged or cut off"
         )
 
-    def _parse(self, numbers: list[bytes], raw: list[bytes], at: list[int]) -> NDArray[np.float32]:
-        """The rows' numbers, (rows, D). Each row has D − 1 spaces, so D fields unless other whitespace is about."""
-        text = b" ".join(numbers)
-        if any(mark in text for mark in _OTHER_WHITESPACE):
-            for row, fields in enumerate(numbers):
-                found = len(fields.split())
-                if found != self.D:
-                    raise self._damaged(at[row], f"{found} numbers after {shorten(raw[row])}; expected {self.D}")
+    def _parsed(self, block: _Block) -> NDArray[np.float32] | None:
+        """The rows' numbers, (rows, D), None where one is no number or there are not D of them in a row."""
+        text = b" ".join(block.numbers)
+        # A row has D − 1 spaces, so D fields unless other whitespace is about.
+        if any(mark in text for mark in _OTHER_WHITESPACE) and any(
+            len(fields.split()) != self.D for fields in block.numbers
+        ):
+            return None
         try:
             values: NDArray[np.float32] = np.fromstring(text, dtype=np.float32, sep=" ")
         except ValueError:
-            values = np.empty(0, dtype=np.float32)
+            return None
         # numpy reads "1-2" as two numbers; every field gives at least one, so the sum is right only when all are.
-        if len(values) == len(numbers) * self.D:
-            return values.reshape(len(numbers), self.D)
-        for row, fields in enumerate(numbers):
-            for field in fields.split():
-                if not _is_number(field):
-                    raise self._damaged(
-                        at[row], f"{shorten(field)} among the numbers of {shorten(raw[row])}; expected {self.D} numbers"
-                    )
-        raise self._damaged(at[0], "numbers, or some line soon after it has, that cannot be parsed")
+        return values.reshape(-1, self.D) if len(values) == len(block.numbers) * self.D else None
 
-    def _damaged(self, index: int, has: str) -> InputError:
-        return InputError(f"{self.path}: line {self.line_number + 1 + index} has {has}, so the line is damaged")
+    def _good_rows(self, block: _Block, lines: list[bytes], offset: int) -> _Block:
+        """The rows in which nothing is wrong. The first other one is refused, or all of them are left out."""
+        good = _Block([], [], [])
+        for word, numbers, index in zip(block.raw, block.numbers, block.at, strict=True):
+            trouble = self._trouble(word, numbers)
+            if trouble is None and self.errors == "strict":
+                trouble = trouble_of_word(word, offset + sum(len(line) + 1 for line in lines[:index]))
+                trouble = trouble and f": {trouble}"
+            if trouble is not None:
+                self._refuse_or_skip(self.line_number + 1 + index, trouble)
+                continue
+            good.raw.append(word)
+            good.numbers.append(numbers)
+            good.at.append(index)
+        return good
+
+    def _trouble(self, word: bytes, numbers: bytes) -> str | None:
+        fields = numbers.split()
+        if len(fields) != self.D:
+            return f"has {len(fields)} numbers after {shorten(word)}; expected {self.D}, so the line is damaged"
+        for field in fields:
+            if _DECIMAL_COMMA.fullmatch(field):
+                return (
+                    f"has {shorten(field)} among the numbers of {shorten(word)}: a decimal comma; write numbers with a "
+                    "decimal point"
+                )
+            if not _is_number(field):
+                return (
+                    f"has {shorten(field)} among the numbers of {shorten(word)}; expected {self.D} numbers, so the "
+                    "line is damaged"
+                )
+        vector: NDArray[np.float32] = np.fromstring(b" ".join(fields), dtype=np.float32, sep=" ")
+        trouble = trouble_of_vector(vector, word.decode("utf-8", "replace"))
+        return trouble and f": {trouble}"
+
+    def _refuse_or_skip(self, line_number: int, trouble: str) -> None:
+        message = f"line {line_number}{'' if trouble.startswith(':') else ' '}{trouble}"
+        if not self.skips:
+            raise InputError(f"{self.path}: {message}; mend the line, or leave such lines out with on_bad_line='skip'")
+        self.first_skipped = self.first_skipped or message
+        self.num_skipped += 1
+
+    def _report_skipped(self, num_kept: int) -> None:
+        if not self.num_skipped:
+            return
+        if not num_kept:
+            raise InputError(f"{self.path}: all {self.num_skipped} lines are bad; {self.first_skipped}")
+        warnings.warn(
+            f"{self.path}: skipped {self.num_skipped} of {self.num_skipped + num_kept} lines; the first: "
+            f"{self.first_skipped}",
+            stacklevel=2,
+        )
 
 
 def _blocks(stream: BinaryIO, path: str) -> Iterator[tuple[int, list[bytes]]]:
     """(byte offset, whole lines without their ends), some megabytes at a time."""
-    offset = 0
+    offset = num_lines = 0
     pieces: list[bytes] = []  # of a line whose end has not come
     pending = 0
     while chunk := stream.read(_BLOCK_BYTES):
         cut = chunk.rfind(b"\n") + 1
         if cut:
             block = b"".join([*pieces, chunk[: cut - 1]])
-            yield offset, block.split(b"\n")
+            lines = block.split(b"\n")
+            yield offset, lines
             offset += len(block) + 1
+            num_lines += len(lines)
             pieces, pending = [], 0
         pieces.append(chunk[cut:])
         pending += len(chunk) - cut
         if pending > _LONGEST_LINE:
-            raise InputError(f"{path}: a line from byte {offset} on is longer than 64 MiB; this is no text of vectors")
+            raise InputError(
+                f"{path}: line {num_lines + 1}, from byte {offset} on, is longer than {_LONGEST_LINE >> 20} MiB; this "
+                "is no text of vectors"
+            )
     if pending:
         yield offset, [b"".join(pieces)]
 

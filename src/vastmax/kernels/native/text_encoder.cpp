@@ -143,9 +143,8 @@ void TextEncoder::begin() {
     problem_ = Problem::none;
 }
 
-Problem TextEncoder::fail(Problem problem, std::int64_t offset, std::int64_t length) {
+Problem TextEncoder::fail(Problem problem, std::int64_t offset) {
     problem_offset_ = offset;
-    problem_length_ = length;
     return problem_ = problem;
 }
 
@@ -176,7 +175,7 @@ void TextEncoder::settle(std::int64_t offset) {
     std::int32_t *out = ids_.get() + num_ids_;
     for (std::size_t i = 0; i < num_waiting_; ++i) {
         out[i] = table_.count(waiting_[i].key, waiting_[i].word);
-        if (out[i] < 0) fail(Problem::too_many_words, offset, 0);
+        if (out[i] < 0) fail(Problem::too_many_words, offset);
     }
     num_ids_ += num_waiting_;
     num_waiting_ = 0;
@@ -242,7 +241,7 @@ const unsigned char *TextEncoder::fast(const unsigned char *p, const unsigned ch
                 append(kReplacement, sizeof kReplacement, base + (word - chunk));
                 end_word();
             } else {
-                fail(Problem::long_word, base + (word - chunk), static_cast<std::int64_t>(size));
+                fail(Problem::long_word, base + (word - chunk));
             }
             if (num_waiting_ == kWaiting) settle(base + (word - chunk));
             if (problem_ != Problem::none) return p;
@@ -289,7 +288,7 @@ Problem TextEncoder::step(unsigned char byte, std::int64_t offset) {
             return accept(partial_, size, code_point(partial_, size), offset + 1 - size);
         }
         const std::int64_t first = offset - partial_size_;
-        if (!replace_) return fail(Problem::invalid_utf8, first, 1);
+        if (!replace_) return fail(Problem::invalid_utf8, first);
         append(kReplacement, sizeof kReplacement, first); // one for the longest beginning of a character
         partial_size_ = 0;
     }
@@ -301,7 +300,7 @@ Problem TextEncoder::step(unsigned char byte, std::int64_t offset) {
         end_sentence();
         return Problem::none;
     case kNul:
-        if (!replace_) return fail(Problem::nul_byte, offset, 1);
+        if (!replace_) return fail(Problem::nul_byte, offset);
         break;
     case kHigh:
         partial_need_ = character_size(byte, next_low_, next_high_);
@@ -310,40 +309,38 @@ Problem TextEncoder::step(unsigned char byte, std::int64_t offset) {
             partial_size_ = 1;
             return Problem::none;
         }
-        if (!replace_) return fail(Problem::invalid_utf8, offset, 1);
+        if (!replace_) return fail(Problem::invalid_utf8, offset);
         append(kReplacement, sizeof kReplacement, offset);
         return Problem::none;
     default:
         break;
     }
     append(&byte, 1, offset);
-    return Problem::none;
+    return problem_;
 }
 
 Problem TextEncoder::accept(const unsigned char *character, unsigned size, std::uint32_t c, std::int64_t offset) {
     if (is_wide_space(c)) return end_word();
     if (c == kByteOrderMark && offset == 0) return Problem::none;
     append(character, size, offset);
-    return Problem::none;
+    return problem_;
 }
 
 void TextEncoder::append(const unsigned char *bytes, std::size_t size, std::int64_t offset) {
     if (piece_length_ == 0) piece_offset_ = offset;
     piece_length_ += static_cast<std::int64_t>(size);
     if (piece_length_ <= static_cast<std::int64_t>(kMaxWordBytes)) piece_.insert(piece_.end(), bytes, bytes + size);
+    else if (!replace_) fail(Problem::long_word, piece_offset_); // at once: what follows may be gigabytes
 }
 
 Problem TextEncoder::end_word() {
     if (piece_length_ == 0) return Problem::none;
-    const std::int64_t length = piece_length_;
-    if (length > static_cast<std::int64_t>(kMaxWordBytes)) {
-        if (!replace_) return fail(Problem::long_word, piece_offset_, length);
+    if (piece_length_ > static_cast<std::int64_t>(kMaxWordBytes)) // `append` has refused it unless we replace
         piece_.assign(kReplacement, kReplacement + sizeof kReplacement);
-    }
     const Problem problem = add_word(piece_.data(), piece_.size());
     piece_.clear();
     piece_length_ = 0;
-    return problem == Problem::none ? problem : fail(problem, piece_offset_, length);
+    return problem == Problem::none ? problem : fail(problem, piece_offset_);
 }
 
 Problem TextEncoder::add_word(const unsigned char *word, std::size_t size) {
@@ -362,7 +359,7 @@ Problem TextEncoder::end() {
     if (problem_ != Problem::none) return problem_;
     if (partial_size_ != 0) {
         const std::int64_t first = position_ - partial_size_;
-        if (!replace_) return fail(Problem::invalid_utf8, first, static_cast<std::int64_t>(partial_size_));
+        if (!replace_) return fail(Problem::invalid_utf8, first);
         append(kReplacement, sizeof kReplacement, first);
         partial_size_ = 0;
     }

@@ -75,7 +75,6 @@ class TextEncoder {
     std::int64_t num_tokens() const { return emitted_before_ + static_cast<std::int64_t>(num_ids_ + num_waiting_); }
     std::int64_t num_sentences() const { return num_sentences_; }
     std::int64_t problem_offset() const { return problem_offset_; }
-    std::int64_t problem_length() const { return problem_length_; }
 
   private:
     struct Waiting {
@@ -84,7 +83,7 @@ class TextEncoder {
     };
     static constexpr std::size_t kWaiting = 32; // words whose slots are being fetched while later ones are split
 
-    Problem fail(Problem problem, std::int64_t offset, std::int64_t length);
+    Problem fail(Problem problem, std::int64_t offset);
     const unsigned char *fast(const unsigned char *p, const unsigned char *end); // stops where it wants single steps
     Problem step(unsigned char byte, std::int64_t offset);                       // one byte of a word in pieces
     Problem accept(const unsigned char *character, unsigned size, std::uint32_t code_point, std::int64_t offset);
@@ -116,7 +115,7 @@ class TextEncoder {
 
     std::int64_t position_ = 0;
     Problem problem_ = Problem::none;
-    std::int64_t problem_offset_ = 0, problem_length_ = 0;
+    std::int64_t problem_offset_ = 0;
 };
 
 } // namespace vastmax

@@ -113,6 +113,5 @@ void bind_text_encoder(nb::module_ &m) {
         .def_prop_ro("num_types", [](const TextEncoder &encoder) { return encoder.table().size(); })
         .def_prop_ro("num_tokens", &TextEncoder::num_tokens)
         .def_prop_ro("num_sentences", &TextEncoder::num_sentences)
-        .def_prop_ro("problem_offset", &TextEncoder::problem_offset)
-        .def_prop_ro("problem_length", &TextEncoder::problem_length);
+        .def_prop_ro("problem_offset", &TextEncoder::problem_offset);
 }

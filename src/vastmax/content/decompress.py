@@ -16,11 +16,11 @@ CHUNK_BYTES = 1 << 20
 """Text is handled in pieces of about this size."""
 
 _HEAD_BYTES = 16  # enough to know every format by
-_COMPRESSED_BYTES = (
-    1 << 16
-)  # taken at a time; what follows a stream is copied, so many tiny streams ask for a small figure
-_ZSTD_INPUT_BYTES = 1 << 12  # its decoder cannot bound its output, so its input is: a block of 128 KiB takes 4 bytes
-_ZSTD_LARGEST_WINDOW = 1 << 31  # what `zstd --long=31` writes; the library's own default refuses it
+_COMPRESSED_BYTES = 1 << 16  # taken at a time; what follows a stream is copied: a small figure, for many tiny streams
+_ZSTD_INPUT_BYTES = 1 << 10  # its decoder cannot bound its output, so its input is: a block of 128 KiB takes 4 bytes
+_MOST_MEMORY = (
+    1 << 27
+)  # of a decoder, which takes what a stream's first bytes ask for; zstd(1) has it so, xz -9 needs half
 
 
 class _Bounded:
@@ -54,7 +54,7 @@ class _Zstandard:
     def __init__(self) -> None:
         import zstandard
 
-        self._decoder = zstandard.ZstdDecompressor(max_window_size=_ZSTD_LARGEST_WINDOW).decompressobj()
+        self._decoder = zstandard.ZstdDecompressor(max_window_size=_MOST_MEMORY).decompressobj()
         self._waiting = memoryview(b"")
 
     def step(self, data: bytes) -> tuple[bytes, bool]:
@@ -79,6 +79,8 @@ class _Format:
     decoder: Callable[[], _Bounded | _Zstandard]
     padded: bool  # zero bytes may follow a stream
     failures: tuple[type[Exception], ...]
+    greed: str = ""  # how the decoder says that a stream asks for more memory than it may have
+    unpack: str = ""  # the program that unpacks such a stream, if it is told to
 
 
 def _format_of(head: bytes) -> _Format | None:
@@ -88,13 +90,19 @@ def _format_of(head: bytes) -> _Format | None:
     if head[:3] == b"BZh" and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
         return _Format("bzip2", _bzip2, False, (OSError, ValueError))
     if head.startswith(b"\xfd7zXZ\x00"):
-        return _Format("xz", _xz, True, (lzma.LZMAError,))
+        return _Format("xz", _xz, True, (lzma.LZMAError,), "Memory usage limit", "xz -dc --memlimit=0")
     skippable = head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50
     if skippable or head.startswith(b"\x28\xb5\x2f\xfd"):
         import zstandard
 
-        return _Format("zstandard", _Zstandard, False, (zstandard.ZstdError,))
+        return _Format("zstandard", _Zstandard, False, (zstandard.ZstdError,), "too much memory", "zstd -dc --long=31")
     return None
+
+
+def compression_of(head: bytes) -> str | None:
+    """Return "gzip", "bzip2", "xz" or "zstandard" by the first bytes of a file, None for anything else."""
+    form = _format_of(head[:_HEAD_BYTES])
+    return None if form is None else form.name
 
 
 def _gzip() -> _Bounded:
@@ -106,7 +114,7 @@ def _bzip2() -> _Bounded:
 
 
 def _xz() -> _Bounded:
-    return _Bounded(lzma.LZMADecompressor(lzma.FORMAT_XZ), keeps_input=True)
+    return _Bounded(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MOST_MEMORY), keeps_input=True)
 
 
 def text_chunks(raw: Iterable[bytes | memoryview], name: str) -> Iterator[bytes | memoryview]:
@@ -159,6 +167,11 @@ def _decompressed(raw: Iterator[bytes | memoryview], form: _Format, name: str) -
             try:
                 text, more = decoder.step(data)
             except form.failures as error:
+                if form.greed and form.greed in str(error):
+                    raise InputError(
+                        f"{name}: this {form.name} data asks for more than {_MOST_MEMORY >> 20} MiB of memory to be "
+                        f"unpacked; unpack it first: {form.unpack} FILE > OUT"
+                    ) from None
                 raise InputError(
                     f"{name}: damaged {form.name} data, or something else behind it (about byte {num_before}): {error}"
                 ) from None

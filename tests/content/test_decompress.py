@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from vastmax.content.decompress import CHUNK_BYTES, text_chunks
 from vastmax.errors import InputError
 from vastmax.text import Corpus
-from vastmax.text.decompress import CHUNK_BYTES, text_chunks
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
