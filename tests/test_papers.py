@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="language models need the extra `torch`")
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
