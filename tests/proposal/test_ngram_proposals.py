@@ -159,11 +159,11 @@ def test_lambda_of_a_known_mixture_is_recovered() -> None:
     generator = torch.Generator().manual_seed(3)
     one_hot = torch.eye(vocab_size)
     learned = []
-    for step in range(260):
+    for step in range(160):
         previous = torch.randint(vocab_size, (256,), generator=generator)
         target = torch.multinomial(law[previous], 1, generator=generator)[:, 0]
         head(one_hot[previous], target, context={"previous_word_id": previous}, generator=generator)
-        if step >= 160:
+        if step >= 80:
             learned.append(proposal.bin_weights.clone())
     found = torch.stack(learned).mean(dim=0).numpy()
     seen = np.unique(bins)
