@@ -14,6 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+pytestmark = pytest.mark.slow  # of the product's own parts each has its tests; these hold the studies together
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _scripts() -> Iterator[None]:
