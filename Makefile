@@ -8,6 +8,9 @@ NATIVE := CMakeLists.txt pyproject.toml constraints.txt $(wildcard src/vastmax/k
 PIP    := PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
           PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
+# Compiled tests and modules are kept: the suite starts hundreds of processes, and each would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all check format bench docs clean requirements
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core: more threads would only be in their way
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 _slow_tests_left_out: dict[str, int] = {}  # by file
 
 

@@ -71,9 +71,8 @@ def test_every_command_has_examples_and_a_page(cli_reference: ModuleType) -> Non
 
 
 def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    pytest.importorskip("mkdocs", reason="the site is built with the extra `docs`")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)],
+    done = subprocess.run(  # no --quiet: it silences the warnings, and then --strict has none to count
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
@@ -85,13 +84,18 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
     loaded = re.compile(
         r"<(?:script|img|iframe)[^>]*\ssrc=\"?(https?:)?//|<link[^>]*stylesheet[^>]*href=\"?(https?:)?//"
     )
-    assert [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []
+    # An example of a docstring that no section holds is read as Markdown, where `>>>` is a quote in a quote in a quote.
+    quoted = re.compile(r"<blockquote>\s*<blockquote>")
+    for page in pages:
+        html = page.read_text(encoding="utf-8")
+        assert not loaded.search(html), page.name
+        assert not quoted.search(html), page.name
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    for page in (ROOT / "docs").rglob("*.md"):
-        assert page.relative_to(ROOT / "docs").as_posix() in navigation
+    navigation = re.findall(r"^ +- .+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
+    assert sorted(navigation) == sorted(pages)
 
 
 def test_the_tables_of_the_readme_are_what_the_records_hold() -> None:

@@ -191,6 +191,16 @@ def test_diagnosis_of_a_known_layer() -> None:
         head.diagnose(torch.randn(1, D), torch.tensor([-100]))
 
 
+def test_the_spread_of_log_z_is_that_of_the_examples() -> None:
+    head = Head(Dense(D, V), SampledSoftmax(Uniform(V, unique=True), 4))
+    with torch.no_grad():  # log Z is the first number of the hidden vector
+        head.output.weight.zero_()[:, 0] = 1.0
+        head.output.bias.fill_(-torch.tensor(float(V)).log())
+    figures = head.diagnose(torch.tensor([-1.0, 3.0])[:, None] * torch.eye(D)[0], torch.tensor([1, 2]))
+    found = [figures[f"log_normaliser_{name}"] for name in ("mean", "mean_abs", "std")]
+    assert found == pytest.approx([1.0, 2.0, 2.0], abs=1e-5)
+
+
 # --- what a step costs ---------------------------------------------------------------------------------------------
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="language models need the extra `torch`")
-
 ROOT = Path(__file__).resolve().parents[1]
+
+pytestmark = pytest.mark.slow  # of the product's own parts each has its tests; these hold the studies together
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -139,8 +140,8 @@ def test_a_pipe_or_device_is_not_replaced_by_a_file(
 ) -> None:
     pipe = tmp_path / "pipe"  # never a real device: were the check to fail, root would lose it
     os.mkfifo(pipe)
-    assert "device" in invoke("embed", corpus_file, "-o", pipe, "--format", "glove").refused()
-    assert "device" in invoke("convert", vectors_file, pipe, "--format", "glove").refused()
+    assert "it is a device or a pipe" in invoke("embed", corpus_file, "-o", pipe, "--format", "glove").refused()
+    assert "it is a device or a pipe" in invoke("convert", vectors_file, pipe, "--format", "glove").refused()
     assert stat.S_ISFIFO(os.stat(pipe).st_mode)
 
 
@@ -263,7 +264,7 @@ def test_evaluation_files_that_do_not_fit(
 def test_a_vectors_file_that_is_not_there(invoke: Invoke, tmp_path: Path) -> None:
     for command, *arguments in (["neighbours", "a"], ["analogy", "a", "b", "c"], ["convert", tmp_path / "o.bin"]):
         assert "nowhere.bin" in invoke(command, tmp_path / "nowhere.bin", *arguments).refused()
-    assert "folder" in invoke("neighbours", tmp_path, "a").refused().lower() + " directory folder"
+    assert re.search(r"folder|directory", invoke("neighbours", tmp_path, "a").refused(), re.IGNORECASE)
 
 
 def test_too_large_for_this_machine(invoke: Invoke, corpus_file: Path, tmp_path: Path) -> None:

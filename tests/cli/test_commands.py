@@ -190,6 +190,10 @@ def test_vocab_counts(invoke: Invoke, corpus_file: Path, tmp_path: Path) -> None
     rows = dict(line.split("\t") for line in ran.out.splitlines())
     assert rows["tokens"] == f"{len(words):,}"
     assert rows["the"] == "600"
+    assert rows["saved by Huffman"] == f"{1 - found['huffman_code_bits'] / found['balanced_code_bits']:.1%}"
+    assert rows["saved by an ideal code"] == f"{1 - found['entropy_bits'] / found['log2_types']:.1%}"
+    all_of_them = invoke("vocab", corpus_file, "--json", "--topn", "1000").json["frequent_words"]
+    assert sorted(entry["word"] for entry in all_of_them) == sorted(set(words))
 
 
 def test_vocab_keeps_the_words(invoke: Invoke, corpus_file: Path, tmp_path: Path) -> None:

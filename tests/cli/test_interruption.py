@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +74,11 @@ def test_ctrl_c_while_waiting_for_standard_input(vastmax_on_path: dict[str, str]
         text=True,
     )
     os.write(writer, b"some words\n")
-    time.sleep(2)
+    end = time.monotonic() + 60
+    while any(fcntl.ioctl(reader, termios.FIONREAD, bytes(4))):  # what nobody has read yet
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     os.close(writer)
     err = process.communicate(timeout=30)[1]

@@ -6,9 +6,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pytest
-
-pytest.importorskip("torch", reason="races need the extra `torch`")
 
 from vastmax.compare.race import run_race
 from vastmax.compare.settings import RaceSettings

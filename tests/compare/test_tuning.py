@@ -63,7 +63,14 @@ def test_a_trial_that_diverged_is_never_best() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "share", "expected"), [(1, 0.1, (1, 100)), (5, 0.1, (1, 500)), (10, 0.2, (2, 1_000)), (1, 1e-9, (1, 1))]
+    ("epochs", "share", "expected"),
+    [
+        (1, 0.1, (1, 100)),
+        (5, 0.1, (1, 500)),
+        (10, 0.2, (2, 1_000)),
+        (14, 0.1, (1, 1_000)),  # there is no more text than all of it
+        (1, 1e-9, (1, 1)),
+    ],
 )
 def test_a_trial_is_the_race_in_small(epochs: int, share: float, expected: tuple[int, int]) -> None:
     settings = settings_of("nce", epochs=epochs, trials=1, trial_share=share, warmup_steps=50)

@@ -104,6 +104,39 @@ def test_only_distances_matter_to_a_transformer() -> None:
     torch.testing.assert_close(here, later)
 
 
+def test_a_transformer_is_its_equations() -> None:
+    """One layer written out: pairs of numbers as complex ones, turned by place · 10000^(−2i/d)."""
+    torch.manual_seed(0)
+    encoder = Transformer(V, D, num_heads=2, num_layers=1).double()
+    torch.nn.init.normal_(encoder.embedding.weight)
+    word_ids = torch.tensor([[1, 2, 3, 2, 9, 4, 4]])
+    layer, x = encoder.layers[0], encoder.embedding(word_ids)[0]
+    head_size = D // 2
+    query, key, value = layer.query_key_value(layer.attention_norm(x)).view(-1, 3, 2, head_size).unbind(1)
+    speed = 10_000.0 ** (-2 * torch.arange(head_size // 2, dtype=torch.float64) / head_size)
+
+    def turned(vector: torch.Tensor, place: int) -> torch.Tensor:
+        return torch.complex(*vector.chunk(2)) * torch.exp(1j * place * speed)
+
+    heads = torch.zeros(len(x), 2, head_size, dtype=torch.float64)
+    for t in range(len(x)):
+        for h in range(2):
+            own = turned(query[t, h], t)
+            scores = [(own * turned(key[s, h], s).conj()).real.sum() / head_size**0.5 for s in range(t + 1)]
+            heads[t, h] = torch.stack(scores).softmax(0) @ value[: t + 1, h]
+    x = x + layer.attention_output(heads.flatten(1))
+    x = x + layer.network(layer.network_norm(x))
+    torch.testing.assert_close(encoder(word_ids)[0][0], encoder.norm(x), rtol=1e-6, atol=1e-6)
+
+
+def test_an_lstm_drops_between_its_layers_too() -> None:
+    word_ids = torch.randint(V, (1, 5))
+    for num_layers in (1, 2):
+        encoder = LSTM(V, D, num_layers=num_layers, dropout=0.5)
+        encoder.dropout.p = 0.0
+        assert torch.equal(encoder(word_ids)[0], encoder(word_ids)[0]) == (num_layers == 1)
+
+
 def test_dropout_is_for_training_only() -> None:
     for encoder in (kind(V, D, dropout=0.5) for kind in (LSTM, Transformer, FeedForward, LogBilinear)):
         word_ids = torch.randint(V, (1, 5))

@@ -78,9 +78,13 @@ def test_training_items_are_not_recommended(example: ModuleType, folder: Path) -
     train, _ = example.read(folder)
     trainer = example.Trainer("sampled", train, width=8, num_samples=24)
     seen = {(user, item) for user, item in zip(train.user.tolist(), train.item.tolist(), strict=True)}
+    asked = 0
     for first, best in trainer.recommend():
+        assert best.shape[1] > 0
+        asked += len(best)
         for user, items in enumerate(best.tolist(), start=first):
             assert not {(user, item) for item in items} & seen
+    assert asked == train.num_users
 
 
 def test_a_missing_file_is_named(example: ModuleType, tmp_path: Path) -> None:

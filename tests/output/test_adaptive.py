@@ -186,6 +186,17 @@ def test_topk_opens_only_clusters_that_can_matter(monkeypatch: pytest.MonkeyPatc
     assert torch.equal(word_ids, expected.indices)
 
 
+def test_topk_finds_a_word_of_the_tail_that_is_hardly_better() -> None:
+    """Nearly all of its cluster, and a little likelier than the k-th word of the head."""
+    output = Adaptive(4, [9, 8, 7, 2, 1, 1], [3], dtype=torch.float64)
+    with torch.no_grad():
+        for parameter in output.parameters():
+            parameter.zero_()
+        output.head.get_parameter("bias").copy_(torch.tensor([2.0, 1.0, 0.0, 1.1]))  # the last one: the cluster
+        output.clusters[0].get_parameter("bias").copy_(torch.tensor([-9.0, 9.0, -9.0]))
+    assert output.topk(torch.zeros(1, 4, dtype=torch.float64), 2)[1].tolist() == [[0, 4]]
+
+
 @pytest.mark.parametrize("k", [1, 10, 100])
 def test_topk_equals_brute_force(k: int) -> None:
     output = zipf_layer()

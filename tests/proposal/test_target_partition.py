@@ -116,7 +116,7 @@ def test_others_come_as_often_as_is_said() -> None:
     proposal = TargetPartition(9, num_others=4)
     target, context = torch.tensor([1, 4]), {"partition": Partition.of(torch.tensor([1, 4, 7]))}
     generator = torch.Generator().manual_seed(0)
-    draws, counts, expected = 20_000, torch.zeros(9), torch.zeros(9)
+    draws, counts, expected = 5_000, torch.zeros(9), torch.zeros(9)
     for _ in range(draws):
         noise = proposal.draw(target, context=context, generator=generator)
         assert noise.word_ids.diff().min() > 0
@@ -124,7 +124,7 @@ def test_others_come_as_often_as_is_said() -> None:
         expected[noise.word_ids] = noise.log_expected_count.exp()
     inclusion = 1 - (8 / 9) ** 4
     torch.testing.assert_close(expected, torch.tensor([1.0 if w in (1, 4, 7) else inclusion for w in range(9)]))
-    torch.testing.assert_close(counts / draws, expected, atol=0.015, rtol=0)  # four deviations
+    torch.testing.assert_close(counts / draws, expected, atol=0.03, rtol=0)  # four deviations
 
 
 def test_others_make_z_that_of_the_vocabulary_on_average() -> None:
@@ -137,7 +137,7 @@ def test_others_make_z_that_of_the_vocabulary_on_average() -> None:
     z = torch.stack(
         [
             (head(hidden, target, context=context, generator=generator, reduction="none") + target_scores).exp()
-            for _ in range(4_000)
+            for _ in range(1_000)
         ]
     ).detach()
     exact = scores.exp().sum(1)

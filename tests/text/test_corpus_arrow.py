@@ -6,14 +6,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 
 from vastmax.errors import InputError
 from vastmax.text import Corpus, reading
-
-pa = pytest.importorskip("pyarrow")
-import pyarrow.feather  # noqa: E402
-import pyarrow.parquet  # noqa: E402
 
 ROWS = ["the cat", None, "sat\non the mat", ""]
 SENTENCES = [["the", "cat"], ["sat"], ["on", "the", "mat"]]

@@ -144,6 +144,20 @@ def test_a_run_is_saved_on_its_way(corpus: Corpus, tmp_path: Path) -> None:
     assert WordModelCheckpoints(tmp_path / "run", settings, resume=True).resumed.state["progressed"]["batch"] > 0
 
 
+def test_the_size_of_a_checkpoint_is_announced(corpus: Corpus, tmp_path: Path) -> None:
+    """By it the first pause between two of them is set: it may be too long, not too short."""
+    announced = []
+
+    class Told(WordModelCheckpoints):
+        def begin(self, num_bytes: int) -> None:
+            announced.append(num_bytes)
+            super().begin(num_bytes)
+
+    settings = checked(WordModelSettings(objective="softmax", **{**SMALL, "vector_size": 512}))
+    train(corpus, settings, checkpoints=Told(tmp_path / "run", settings), stop=lambda: True)
+    assert (tmp_path / "run").stat().st_size <= announced[0] <= 2 * (tmp_path / "run").stat().st_size
+
+
 def test_what_does_not_fit_a_checkpoint_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "run"
     options = {**SMALL, "objective": "softmax", "epochs": 1}

@@ -16,8 +16,9 @@ def balanced_depths(vocab_size: int) -> npt.NDArray[np.int64]:
 
     This is the truncated binary code: every inner node has two children.
 
-    >>> balanced_depths(5).tolist()
-    [2, 2, 2, 3, 3]
+    Example:
+        >>> balanced_depths(5).tolist()
+        [2, 2, 2, 3, 3]
     """
     whole("vocab_size", vocab_size, 1, None)
     longest = (vocab_size - 1).bit_length()
@@ -29,8 +30,9 @@ def balanced_depths(vocab_size: int) -> npt.NDArray[np.int64]:
 def balanced_mean_depth(vocab_size: int) -> float:
     """Mean depth over the words, each counted once: d − (2^d − V) / V.
 
-    >>> round(balanced_mean_depth(10_000), 2)
-    13.36
+    Example:
+        >>> round(balanced_mean_depth(10_000), 2)
+        13.36
     """
     whole("vocab_size", vocab_size, 1, None)
     longest = (vocab_size - 1).bit_length()
@@ -108,8 +110,9 @@ def huffman_expected_bits(counts: Counts) -> float:
     (Each token passes once through every merged node above its word.) It lies in [H, H + 1), H the unigram entropy;
     a word with count 0 can make it H + 1, and a vocabulary of one word needs no decision and gets 0.
 
-    >>> huffman_expected_bits([2, 1, 1])
-    1.5
+    Example:
+        >>> huffman_expected_bits([2, 1, 1])
+        1.5
     """
     array = check_counts(counts)
     weights = huffman_merges(array).weights

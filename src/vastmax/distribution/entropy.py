@@ -22,8 +22,9 @@ def entropy_bits(counts: Counts) -> float:
     Returns:
         H in [0, log2 V], computed as log2 T − (Σ c log2 c) / T so that no tiny p is ever formed.
 
-    >>> entropy_bits([2, 1, 1])
-    1.5
+    Example:
+        >>> entropy_bits([2, 1, 1])
+        1.5
     """
     array = check_counts(counts)
     seen = array[array > 0].astype(np.float64)
@@ -35,8 +36,9 @@ def entropy_bits(counts: Counts) -> float:
 def information_bits(counts: Counts) -> npt.NDArray[np.float64]:
     """Information content of each word, −log2 p(w), in bits: (V,) float64; infinite where the count is 0.
 
-    >>> information_bits([2, 1, 1]).tolist()
-    [1.0, 2.0, 2.0]
+    Example:
+        >>> information_bits([2, 1, 1]).tolist()
+        [1.0, 2.0, 2.0]
     """
     array = check_counts(counts).astype(np.float64)
     with np.errstate(divide="ignore"):
@@ -46,8 +48,9 @@ def information_bits(counts: Counts) -> npt.NDArray[np.float64]:
 def perplexity_from_bits(bits: float) -> float:
     """Perplexity of a model that spends `bits` a word: 2^bits.
 
-    >>> round(perplexity_from_bits(9.16))
-    572
+    Example:
+        >>> round(perplexity_from_bits(9.16))
+        572
     """
     return math.pow(2.0, bits)
 
@@ -57,8 +60,9 @@ def perplexity_from_nats(nats: float) -> float:
 
     A model that has diverged so has a figure too, and no OverflowError; infinite nats included. NaN stays NaN.
 
-    >>> round(perplexity_from_nats(4.0), 1)
-    54.6
+    Example:
+        >>> round(perplexity_from_nats(4.0), 1)
+        54.6
     """
     return math.exp(min(nats, _LARGEST_EXPONENT))
 
@@ -66,8 +70,9 @@ def perplexity_from_nats(nats: float) -> float:
 def bits_from_perplexity(perplexity: float) -> float:
     """Bits a word of a model with this perplexity: log2.
 
-    >>> round(bits_from_perplexity(24.2), 2)
-    4.6
+    Example:
+        >>> round(bits_from_perplexity(24.2), 2)
+        4.6
     """
     if not perplexity > 0:
         raise InputError(f"perplexity {perplexity}: a number above 0 was expected")
@@ -79,9 +84,10 @@ def bits_per_word(bits_per_character: float, letters_per_word: float, *, count_s
 
     Shannon's 0.6 to 1.3 bits a character, at 4.5 letters a word:
 
-    >>> [round(bits_per_word(b, 4.5), 2) for b in (0.6, 1.3)]
-    [2.7, 5.85]
-    >>> [round(bits_per_word(b, 4.5, count_space=True), 2) for b in (0.6, 1.3)]
-    [3.3, 7.15]
+    Example:
+        >>> [round(bits_per_word(b, 4.5), 2) for b in (0.6, 1.3)]
+        [2.7, 5.85]
+        >>> [round(bits_per_word(b, 4.5, count_space=True), 2) for b in (0.6, 1.3)]
+        [3.3, 7.15]
     """
     return bits_per_character * (letters_per_word + (1 if count_space else 0))

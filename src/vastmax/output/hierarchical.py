@@ -61,11 +61,12 @@ class Hierarchical(RowSparse, Output):
         CPU in float32 by a native kernel. One number a score is kept for the backward pass, and one hidden vector. All
         words: as much as `Dense`. Best words: see `topk`.
 
-    >>> import torch
-    >>> from vastmax import tree
-    >>> layer = Hierarchical(4, tree.huffman([8, 4, 2, 1, 1]))
-    >>> round(float(layer.log_prob(torch.ones(1, 4)).detach().exp().sum()), 5)
-    1.0
+    Example:
+        >>> import torch
+        >>> from vastmax import tree
+        >>> layer = Hierarchical(4, tree.huffman([8, 4, 2, 1, 1]))
+        >>> round(float(layer.log_prob(torch.ones(1, 4)).detach().exp().sum()), 5)
+        1.0
     """
 
     weight: nn.Parameter

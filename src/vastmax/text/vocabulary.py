@@ -35,9 +35,10 @@ class Vocabulary:
         counts: (V,) whole numbers ≥ 0, never rising. `from_counts` sorts for you.
         unknown: the word of `words` that stands for every word outside the vocabulary; None: such words are dropped.
 
-    >>> v = Vocabulary.from_counts({"b": 3, "a": 7, "c": 1})
-    >>> list(v.words), v.counts.tolist(), v.id("b")
-    (['a', 'b', 'c'], [7, 3, 1], 1)
+    Example:
+        >>> v = Vocabulary.from_counts({"b": 3, "a": 7, "c": 1})
+        >>> list(v.words), v.counts.tolist(), v.id("b")
+        (['a', 'b', 'c'], [7, 3, 1], 1)
     """
 
     def __init__(self, words: Iterable[str], counts: npt.ArrayLike, *, unknown: str | None = None) -> None:

@@ -24,8 +24,9 @@ def balanced(vocab_size: int) -> Tree:
 
     Cost: O(V), arithmetic on arrays.
 
-    >>> balanced(5).path(4).code
-    '111'
+    Example:
+        >>> balanced(5).path(4).code
+        '111'
     """
     check_vocab_size(vocab_size)
     if vocab_size == 1:

@@ -26,10 +26,11 @@ def binarised(tree: Tree, counts: npt.ArrayLike | None = None) -> Tree:
 
     Cost: a Python loop over edges.
 
-    >>> from vastmax import tree
-    >>> wide = tree.nested({"fruit": ["apple", "pear", "quince"], "tree": ["oak"]})
-    >>> [binarised(wide, [5, 1, 1, 9]).path(word).code for word in ("oak", "apple", "pear")]
-    ['1', '01', '001']
+    Example:
+        >>> from vastmax import tree
+        >>> wide = tree.nested({"fruit": ["apple", "pear", "quince"], "tree": ["oak"]})
+        >>> [binarised(wide, [5, 1, 1, 9]).path(word).code for word in ("oak", "apple", "pear")]
+        ['1', '01', '001']
     """
     weights = np.ones(tree.vocab_size) if counts is None else tree.word_weights(counts)
     mass = tree.edge_sums((weights / np.diff(tree.word_offsets))[tree.leaf_words])

@@ -80,11 +80,12 @@ def clustered(
     Cost: about 30·D multiply-adds a word and level, log2 V levels or somewhat more, times the copies; the vectors once
     in memory as float32, and about 100 bytes a leaf.
 
-    >>> import numpy as np
-    >>> points = np.array([[0.0, 9.0], [5.0, 0.0], [0.0, 8.0], [5.0, 1.0]])
-    >>> t = clustered(points)
-    >>> [t.path(word).code[0] for word in range(4)] in (["0", "1", "0", "1"], ["1", "0", "1", "0"])
-    True
+    Example:
+        >>> import numpy as np
+        >>> points = np.array([[0.0, 9.0], [5.0, 0.0], [0.0, 8.0], [5.0, 1.0]])
+        >>> t = clustered(points)
+        >>> [t.path(word).code[0] for word in range(4)] in (["0", "1", "0", "1"], ["1", "0", "1", "0"])
+        True
     """
     _check_options(split, overlap, copies, max_mean_leaves, seed, threads)
     rows = word_rows(vectors, words, counts)

@@ -66,9 +66,10 @@ def describe(tree: Tree, counts: npt.ArrayLike | None = None) -> Description:
     Raises:
         InputError: counts of another number of words, or such as `floored_counts` refuses.
 
-    >>> from vastmax import tree
-    >>> tree.huffman([8, 4, 2, 1, 1]).describe([8, 4, 2, 1, 1]).expected_depth
-    1.875
+    Example:
+        >>> from vastmax import tree
+        >>> tree.huffman([8, 4, 2, 1, 1]).describe([8, 4, 2, 1, 1]).expected_depth
+        1.875
     """
     weights = np.ones(tree.vocab_size) if counts is None else tree.word_weights(counts)
     p = weights / weights.sum()

@@ -35,8 +35,9 @@ def frequency_classes(counts: npt.ArrayLike, num_classes: int | None = None, *, 
 
     Cost: a sort of V counts.
 
-    >>> frequency_classes([8, 4, 2, 2, 1, 1, 1, 1], 4, mass="count").path(7).branches
-    (3, 3)
+    Example:
+        >>> frequency_classes([8, 4, 2, 2, 1, 1, 1, 1], 4, mass="count").path(7).branches
+        (3, 3)
     """
     weights = floored_counts(counts)
     V = weights.size

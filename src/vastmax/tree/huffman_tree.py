@@ -27,9 +27,10 @@ def huffman(counts: npt.ArrayLike) -> Tree:
 
     Cost: a sort and 2V steps in Python; about a second for a million words.
 
-    >>> t = huffman([8, 4, 2, 1, 1])
-    >>> [t.path(word).code for word in range(5)]
-    ['1', '01', '001', '0001', '0000']
+    Example:
+        >>> t = huffman([8, 4, 2, 1, 1])
+        >>> [t.path(word).code for word in range(5)]
+        ['1', '01', '001', '0001', '0000']
     """
     weights = floored_counts(counts)
     V = weights.size

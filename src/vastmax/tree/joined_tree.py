@@ -29,10 +29,11 @@ def joined(trees: Sequence[Tree]) -> Tree:
 
     Cost: O(leaves). A step of training costs as much as in all the trees together.
 
-    >>> from vastmax import tree
-    >>> two = tree.joined([tree.huffman([4, 2, 1, 1]), tree.balanced(4)])
-    >>> [path.code for path in two.word_paths(0)]
-    ['01', '100']
+    Example:
+        >>> from vastmax import tree
+        >>> two = tree.joined([tree.huffman([4, 2, 1, 1]), tree.balanced(4)])
+        >>> [path.code for path in two.word_paths(0)]
+        ['01', '100']
     """
     if not trees:
         raise InputError("no trees to join; give one at least")

@@ -59,11 +59,12 @@ def kmeans_classes(
 
     Cost: V·C·D multiply-adds a round, by matrix products in tiles.
 
-    >>> import numpy as np
-    >>> points = np.array([[0.0, 9.0], [5.0, 0.0], [0.0, 8.0], [5.0, 1.0]])
-    >>> t = kmeans_classes(points, num_classes=2)
-    >>> t.path(0).nodes == t.path(2).nodes != t.path(1).nodes == t.path(3).nodes
-    True
+    Example:
+        >>> import numpy as np
+        >>> points = np.array([[0.0, 9.0], [5.0, 0.0], [0.0, 8.0], [5.0, 1.0]])
+        >>> t = kmeans_classes(points, num_classes=2)
+        >>> t.path(0).nodes == t.path(2).nodes != t.path(1).nodes == t.path(3).nodes
+        True
     """
     whole("iterations", iterations, 1, MOST_EPOCHS)
     whole("seed", seed, 0, MOST_SEED)

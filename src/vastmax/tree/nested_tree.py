@@ -40,8 +40,9 @@ def nested(labels: Labels | str | os.PathLike[str], words: Sequence[str] | None 
 
     Cost: a Python loop over words and labels.
 
-    >>> nested({"sports": {"ball games": ["Football"], "other": ["chess"]}, "music": ["piano"]}).vocab_size
-    3
+    Example:
+        >>> nested({"sports": {"ball games": ["Football"], "other": ["chess"]}, "music": ["piano"]}).vocab_size
+        3
     """
     if not isinstance(labels, dict | list):
         labels = _read(Path(labels))

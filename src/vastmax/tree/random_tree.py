@@ -19,8 +19,9 @@ def random(vocab_size: int, seed: int = 0) -> Tree:
     Raises:
         InputError: V < 1 or a negative seed.
 
-    >>> random(8, seed=1).max_depth
-    3
+    Example:
+        >>> random(8, seed=1).max_depth
+        3
     """
     whole("seed", seed, 0, MOST_SEED)
     ordered = balanced(vocab_size)

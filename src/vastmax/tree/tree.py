@@ -44,10 +44,11 @@ class Tree:
 
     Cost: O(V) memory; about 30 bytes a word of a binary tree, and the paths when they are asked for.
 
-    >>> from vastmax import tree
-    >>> t = tree.balanced(8)
-    >>> t.path(3).code
-    '011'
+    Example:
+        >>> from vastmax import tree
+        >>> t = tree.balanced(8)
+        >>> t.path(3).code
+        '011'
     """
 
     def __init__(
@@ -242,10 +243,11 @@ class Tree:
             InputError: an id or a copy out of range, or a name asked of a tree without names.
             UnknownWordError: a name the vocabulary does not hold.
 
-        >>> from vastmax import tree
-        >>> t = tree.nested({"sports": {"ball games": ["Football", "golf"]}, "music": ["piano"]})
-        >>> t.path("golf").branches
-        (0, 0, 1)
+        Example:
+            >>> from vastmax import tree
+            >>> t = tree.nested({"sports": {"ball games": ["Football", "golf"]}, "music": ["piano"]})
+            >>> t.path("golf").branches
+            (0, 0, 1)
         """
         leaves = self.leaves(word)
         if not 0 <= copy < leaves.size:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -77,7 +78,6 @@ def test_a_compressed_file_that_claims_a_billion_words(tmp_path: Path, content: 
 
 
 def test_several_zstandard_frames_are_one_file(tmp_path: Path) -> None:
-    zstandard = pytest.importorskip("zstandard")
     path = tmp_path / "v.txt.zst"
     path.write_bytes(b"".join(zstandard.compress(part) for part in (b"2 1\na ", b"1\n", b"b 2\n")))
     assert WordVectors.load(path).vectors.tolist() == [[1], [2]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ import pytest
 from vastmax.embedding import WordVectors
 from vastmax.errors import InputError
 
-gensim_models = pytest.importorskip("gensim.models", reason="gensim is not installed")
-KeyedVectors = gensim_models.KeyedVectors
+
+@pytest.fixture(scope="module")
+def gensim_models() -> ModuleType:
+    """Imported when a test asks, for it takes two seconds."""
+    return pytest.importorskip("gensim.models", reason="gensim is not installed")
 
 
 @pytest.fixture(autouse=True)
@@ -34,15 +38,18 @@ def same(keyed: Any, v: WordVectors) -> bool:
 # gensim leaves files without a header open.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("ending", [".txt", ".vec", ".bin", ".glove", ".txt.gz", ".bin.gz"])
-def test_gensim_reads_our_files(tmp_path: Path, ending: str) -> None:
+def test_gensim_reads_our_files(gensim_models: ModuleType, tmp_path: Path, ending: str) -> None:
     v = made()
     path = tmp_path / f"v{ending}"
     v.save(path)
-    keyed = KeyedVectors.load_word2vec_format(str(path), binary=".bin" in ending, no_header=ending == ".glove")
+    keyed = gensim_models.KeyedVectors.load_word2vec_format(
+        str(path), binary=".bin" in ending, no_header=ending == ".glove"
+    )
     assert same(keyed, v)
 
 
 @pytest.mark.parametrize(("binary", "write_header"), [(True, True), (False, True), (False, False)])
+@pytest.mark.usefixtures("gensim_models")
 def test_we_read_gensims_files(tmp_path: Path, binary: bool, write_header: bool) -> None:
     v = made()
     path = tmp_path / "theirs"
@@ -52,15 +59,16 @@ def test_we_read_gensims_files(tmp_path: Path, binary: bool, write_header: bool)
     assert np.array_equal(loaded.vectors, v.vectors)
 
 
-def test_a_fasttext_vec_file(tmp_path: Path) -> None:
+def test_a_fasttext_vec_file(gensim_models: ModuleType, tmp_path: Path) -> None:
     """fastText writes four or five digits and a space at the end of each line."""
     path = tmp_path / "wiki.vec"
     path.write_text("3 2\n</s> 0.0012 -0.1 \nthe -0.5 0.25 \n, 1e-05 3 \n", encoding="utf-8")
-    v, keyed = WordVectors.load(path), KeyedVectors.load_word2vec_format(str(path))
+    v, keyed = WordVectors.load(path), gensim_models.KeyedVectors.load_word2vec_format(str(path))
     assert same(keyed, v)
     assert v["the"].tolist() == [-0.5, 0.25]
 
 
+@pytest.mark.usefixtures("gensim_models")
 def test_gensims_own_file_is_refused_with_the_way_to_convert(tmp_path: Path) -> None:
     path = tmp_path / "theirs.kv"
     made().to_gensim().save(str(path))
@@ -69,6 +77,7 @@ def test_gensims_own_file_is_refused_with_the_way_to_convert(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.usefixtures("gensim_models")
 def test_objects_there_and_back(counts: bool) -> None:
     v = made(counts=counts)
     keyed = v.to_gensim()
@@ -84,7 +93,7 @@ def test_objects_there_and_back(counts: bool) -> None:
 
 
 @pytest.mark.parametrize("hs", [0, 1])
-def test_a_trained_model_brings_its_output_vectors(hs: int) -> None:
+def test_a_trained_model_brings_its_output_vectors(gensim_models: ModuleType, hs: int) -> None:
     sentences = [["a", "b", "c", "d"], ["b", "c", "e"]] * 20
     model = gensim_models.Word2Vec(
         sentences, vector_size=8, min_count=1, epochs=1, workers=1, hs=hs, negative=0 if hs else 5
@@ -96,10 +105,10 @@ def test_a_trained_model_brings_its_output_vectors(hs: int) -> None:
     assert np.array_equal(v.output_vectors, model.syn1 if hs else model.syn1neg)
 
 
-def test_what_is_not_gensims(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_gensims(gensim_models: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="from_gensim got dict; expected gensim 4's KeyedVectors"):
         WordVectors.from_gensim({})
-    keyed = KeyedVectors(vector_size=2)
+    keyed = gensim_models.KeyedVectors(vector_size=2)
     keyed.add_vectors([0, 1], [np.ones(2), np.ones(2)])
     with pytest.raises(InputError, match="found the key 0; words are strings"):
         WordVectors.from_gensim(keyed)
