@@ -34,6 +34,11 @@ def checked_hidden(hidden: Tensor, *, hidden_size: int, parameter: Tensor | None
         raise InputError(f"hidden has dtype {hidden.dtype}; expected floating point")
     if parameter is not None:
         require_whole(parameter)
+        if parameter.is_meta:
+            raise InputError(
+                "the output layer is on the meta device, which holds no numbers: give it memory by "
+                "head.to_empty(device=…), then load its state"
+            )
         if hidden.device != parameter.device:
             raise InputError(
                 f"hidden is on {hidden.device} but the output layer on {parameter.device}: move one of them"

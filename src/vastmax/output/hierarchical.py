@@ -93,6 +93,10 @@ class Hierarchical(RowSparse, Constants, Output):
     ) -> None:
         super().__init__()
         hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
+        if not isinstance(tree, Tree):
+            raise InputError(
+                f"tree is of type {type(tree).__name__}; expected a vastmax.tree.Tree, such as tree.huffman(counts)"
+            )
         if counts is not None and not bias:
             raise InputError("counts set the biases, and bias=False leaves them out: give one or the other")
         self.hidden_size = hidden_size
