@@ -177,7 +177,7 @@ def test_a_weight_that_would_not_be_trained() -> None:
     parametrized = nn.utils.parametrizations.weight_norm(nn.Linear(D, V))
     with pytest.raises(InputError, match="neither trained nor saved"):
         Dense.from_linear(parametrized)
-    with pytest.raises(InputError, match="linear is of type Embedding; expected an nn.Linear"):
+    with pytest.raises(InputError, match=r"linear is of type Embedding; expected an nn\.Linear"):
         Dense.from_linear(nn.Embedding(V, D))
     head = Head(Dense(weight=nn.Parameter(torch.zeros(V, D))), NCE(Uniform(V), 3))
     assert {"output.weight", "output.bias"} <= head.state_dict().keys()

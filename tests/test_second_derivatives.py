@@ -45,6 +45,14 @@ def second_derivatives(loss: Callable[[Tensor], Tensor], hidden: Tensor, along: 
     return second
 
 
+def is_refused(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except InputError as error:
+        return re.match(REFUSED, str(error)) is not None
+    return False
+
+
 def by_differences(loss: Callable[[Tensor], Tensor], hidden: Tensor, along: Tensor, step: float = 1e-5) -> Tensor:
     """The same, since the matrix of second derivatives is symmetric: how the gradient changes along `along`."""
     return (gradient(loss, hidden + step * along) - gradient(loss, hidden - step * along)) / (2 * step)
@@ -66,13 +74,9 @@ def test_of_the_loss(recipe: Method, dtype: torch.dtype, training: bool) -> None
     def loss(of: Head) -> Callable[[Tensor], Tensor]:
         return lambda at: MAKE.loss(of, at, target, recipe, context=context)
 
-    try:
-        found = second_derivatives(loss(head), hidden, along)
-    except InputError as error:
-        assert re.match(REFUSED, str(error))
-        with pytest.raises(InputError, match=REFUSED):
-            loss(head)(hidden.requires_grad_()).backward(create_graph=True)
+    if is_refused(lambda: second_derivatives(loss(head), hidden, along)):
         return
+    found = second_derivatives(loss(head), hidden, along)
     double = twin_in_double(head)
     expected = by_differences(loss(double), hidden.double(), along.double())
     torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-5)

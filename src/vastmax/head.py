@@ -79,7 +79,7 @@ class Head(nn.Module):
             self.output.used_by(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._tell_output()
 
     @property

@@ -130,8 +130,8 @@ class Dense(RowSparse, TableOutput):
 def _sizes_of(weight: Tensor, hidden_size: int | None, vocab_size: int | None) -> tuple[int, int]:
     if not isinstance(weight, nn.Parameter):
         raise InputError(
-            f"weight is of type {type(weight).__name__}, which would be neither trained nor saved; expected a Parameter: "
-            "pass torch.nn.Parameter(weight), or the one that another module holds"
+            f"weight is of type {type(weight).__name__}, which would be neither trained nor saved; expected a "
+            "Parameter: pass torch.nn.Parameter(weight), or the one that another module holds"
         )
     if weight.ndim != 2:
         raise InputError(f"weight has shape {tuple(weight.shape)}; expected (vocab_size, hidden_size)")

@@ -22,7 +22,7 @@ class Constants(nn.Module):
         self.register_buffer(name, table.to(device), persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name in self._constant_tables():
             self._restore(name, self.get_buffer(name).device)
         return self
