@@ -12,8 +12,8 @@ from torch import Tensor
 from contract import HeadContract, V
 from vastmax.errors import InputError
 from vastmax.head import Head
-from vastmax.objective import ImportanceSampling
 from vastmax.methods import RECIPES, Method
+from vastmax.objective import ImportanceSampling
 
 MAKE = HeadContract()
 BROKEN = 3

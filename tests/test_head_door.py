@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from contract import D, HeadContract, V
 from vastmax.errors import InputError
 from vastmax.head import Head
+from vastmax.methods import RECIPES, Method
 from vastmax.objective import NCE, CrossEntropy
 from vastmax.output import Dense, Hierarchical
 from vastmax.proposal import Uniform
-from vastmax.methods import RECIPES, Method
 
 MAKE = HeadContract()
 N = 5
@@ -139,7 +139,7 @@ def test_options(recipe: Method, head: Head) -> None:
     with pytest.raises(InputError, match="generator is of type int"):
         head.sample(ROWS, generator=3)
     for k in (2.0, "2", None):
-        with pytest.raises(InputError, match=f"k is {k!r}; expected a whole number"):
+        with pytest.raises(InputError, match=f"k is {k!r}; expected a whole number from 1 to {V}"):
             head.topk(ROWS, k)
     assert head.topk(ROWS, np.int64(2))[1].shape == (N, 2)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from vastmax.arguments import whole
 from vastmax.distribution.counts import Counts, log_unigram
 from vastmax.eager import eager
 from vastmax.errors import InputError
@@ -204,9 +204,7 @@ class Head(nn.Module):
         Raises:
             InputError: k not in [1, V].
         """
-        k = _whole_number("k", k)
-        if not 1 <= k <= self.vocab_size:
-            raise InputError(f"k is {k}; expected between 1 and the vocabulary size {self.vocab_size}")
+        k = whole("k", k, 1, self.vocab_size, "the vocabulary size")
         flat = self._hidden(hidden)
         refuse_transformed(flat)
         log_prob, word_ids = self._likelihood().topk(flat, k, search=search)
@@ -355,13 +353,6 @@ def _kind(value: object) -> str:
     return (
         f"the class {value.__name__}, not built yet" if isinstance(value, type) else f"of type {type(value).__name__}"
     )
-
-
-def _whole_number(name: str, value: object) -> int:
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InputError(f"{name} is {value!r}; expected a whole number") from None
 
 
 def _check_generator(generator: object) -> None:

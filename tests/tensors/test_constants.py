@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from contract import D, HeadContract, V, zipf_words
 from vastmax.characters import CharacterCNN
 from vastmax.head import Head
+from vastmax.methods import RECIPES, Method
 from vastmax.objective import NCE, SampledSoftmax
 from vastmax.output import Adaptive, Dense
 from vastmax.proposal import LogUniform, Mixture, Uniform, Unigram
-from vastmax.methods import RECIPES, Method
 from vastmax.tensors.constants import Constants
 
 MAKE = HeadContract()

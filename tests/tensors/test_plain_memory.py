@@ -14,8 +14,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from contract import D, HeadContract, V
 from vastmax.errors import InputError
-from vastmax.optim import RowSGD
 from vastmax.methods import RECIPES, Method
+from vastmax.optim import RowSGD
 from vastmax.tensors.plain_memory import in_plain_memory
 
 MAKE = HeadContract()
