@@ -424,7 +424,9 @@ class HeadContract:
         with pytest.raises(InputError, match=r"hidden has dtype torch\.int64"):
             head.log_prob(hidden.long())
         for k in (0, V + 1):
-            with pytest.raises(InputError, match=rf"k is {k}; expected between 1 and the vocabulary size {V}"):
+            with pytest.raises(
+                InputError, match=rf"k is {k}; expected a whole number from 1 to {V} \(the vocabulary size\)"
+            ):
                 head.topk(hidden, k)
         with pytest.raises(InputError, match="reduction is 'median'"):
             self.loss(head, hidden, target, recipe, reduction="median")

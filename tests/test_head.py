@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from vastmax.errors import InputError
 from vastmax.head import Head
 from vastmax.objective import NCE, CrossEntropy, NegativeSampling, Objective, SampledSoftmax, SelfNormalised
+from vastmax.optim import RowAdagrad, parameter_groups
 from vastmax.output import Dense, Given, Hierarchical, Output
 from vastmax.proposal import LogUniform, Uniform, Unigram
 from vastmax.tree import balanced
@@ -157,11 +159,40 @@ def test_counts_set_biases_or_are_refused() -> None:
 def test_the_layer_says_which_gradients_it_will_get() -> None:
     """DistributedDataParallel and parameter groups look at it when the model is built."""
     dense = Dense(D, V)
+    assert dense.sparse
     head = Head(dense, NCE(Uniform(V), 3))
     assert dense.sparse
-    head.with_objective(CrossEntropy())
+    head = head.with_objective(CrossEntropy())
     assert not dense.sparse
+    assert not copy.deepcopy(head).output.sparse
     assert not Head(Dense(D, V, sparse_gradients=False), NCE(Uniform(V), 3)).output.sparse
+
+
+def test_a_second_head_does_not_switch_what_the_first_one_gives() -> None:
+    """The row optimisers take dense gradients too, others no sparse ones: one head in use that gives them decides."""
+    dense = Dense(D, V)
+    sampled = Head(dense, NCE(Uniform(V), 3))
+    exact = Head(dense, CrossEntropy())
+    hidden, target = torch.randn(4, D), torch.randint(V, (4,))
+    groups = parameter_groups(exact)
+    assert len(groups.row_sparse) == 2
+    assert not groups.dense
+    optimiser = RowAdagrad(groups.row_sparse, lr=0.1)
+    for head in (sampled, exact, sampled):
+        optimiser.zero_grad()
+        head(hidden, target).backward()
+        assert dense.weight.grad.is_sparse == (head is sampled)
+        optimiser.step()
+    both = copy.deepcopy(nn.ModuleList([sampled, exact]))
+    assert both[1].output.sparse
+    assert pickle.loads(pickle.dumps(sampled)).output.sparse
+    sampled.objective = CrossEntropy()
+    assert not dense.sparse
+    sampled.objective = NCE(Uniform(V), 3)
+    del sampled, head, optimiser, groups
+    assert not dense.sparse
+    assert copy.deepcopy(exact).output.sparse is False
+    assert len(parameter_groups(exact).dense) == 2
 
 
 def test_negative_sampling_is_evaluated_as_a_likelihood() -> None:

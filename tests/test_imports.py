@@ -46,8 +46,9 @@ _NO_TORCH = {
     "tree": {"distribution", "kernels", *_EVERYWHERE},
     "embedding": {"text", "tree", "distribution", "kernels", *_EVERYWHERE},
 }
-_BELOW_HEAD = {"text", "tree", "distribution", "kernels", *_EVERYWHERE}
+_BELOW_HEAD = {"text", "tree", "distribution", "kernels", "tensors", *_EVERYWHERE}
 _WITH_TORCH = {
+    "tensors": _EVERYWHERE,
     "proposal": _BELOW_HEAD,
     "characters": {"eager", *_BELOW_HEAD},
     "output": {"characters", "search", "eager", *_BELOW_HEAD},

@@ -12,14 +12,20 @@ from torch import Tensor
 from vastmax.errors import InputError
 from vastmax.output.precision import score_dtype
 from vastmax.proposal.base import Context
+from vastmax.tensors.plain_memory import is_transformed, require_whole
 
 
 def checked_hidden(hidden: Tensor, *, hidden_size: int, parameter: Tensor | None) -> Tensor:
     """`hidden` (…, D) as (N, D).
 
     Raises:
-        InputError: a width other than D, not floating point, another dtype (outside autocast) or device than the layer.
+        InputError: no tensor, or none that holds numbers; a width other than D, not floating point, another dtype
+            (outside autocast) or device than the layer; a layer that is sharded.
     """
+    if type(hidden) is not Tensor:
+        _check_kind("hidden", hidden, "torch.as_tensor(hidden)")
+    if hidden.layout is not torch.strided or hidden.is_nested:
+        raise _layout_error("hidden", hidden)
     if hidden.ndim < 1 or hidden.shape[-1] != hidden_size:
         raise InputError(
             f"hidden has shape {tuple(hidden.shape)}; expected (…, {hidden_size}), the hidden_size of the output layer"
@@ -27,6 +33,12 @@ def checked_hidden(hidden: Tensor, *, hidden_size: int, parameter: Tensor | None
     if not hidden.is_floating_point():
         raise InputError(f"hidden has dtype {hidden.dtype}; expected floating point")
     if parameter is not None:
+        require_whole(parameter)
+        if parameter.is_meta:
+            raise InputError(
+                "the output layer is on the meta device, which holds no numbers: give it memory by "
+                "head.to_empty(device=…), then load its state"
+            )
         if hidden.device != parameter.device:
             raise InputError(
                 f"hidden is on {hidden.device} but the output layer on {parameter.device}: move one of them"
@@ -39,7 +51,41 @@ def checked_hidden(hidden: Tensor, *, hidden_size: int, parameter: Tensor | None
     return hidden.reshape(-1, hidden_size)
 
 
+_FROM_ONE_HOT = "of one-hot rows or probabilities take target.argmax(-1), the ids of the likeliest words"
+_FEWEST_ONE_HOT = 3
+"""Words from which on rows of zeros and ones are no word ids: two ids cannot fill three places but by repetition."""
+
+
+def _check_kind(name: str, value: object, conversion: str) -> None:
+    if not isinstance(value, Tensor):
+        raise InputError(f"{name} is of type {type(value).__name__}; expected a torch.Tensor: pass {conversion}")
+    require_whole(value)
+    if type(value).__name__ == "FakeTensor":
+        raise InputError(f"{name} is a FakeTensor, which holds no numbers: call the head outside of FakeTensorMode")
+
+
+def _layout_error(name: str, tensor: Tensor) -> InputError:
+    kind = "a nested tensor" if tensor.is_nested else f"of layout {tensor.layout}"
+    fix = "to_padded_tensor(0.0)" if tensor.is_nested else "to_dense()"
+    return InputError(f"{name} is {kind}; expected a dense tensor: pass {name}.{fix}")
+
+
+def _refuse_one_hot(target: Tensor, counted: Tensor, vocab_size: int) -> None:
+    """Raise InputError where `target` (n, V) holds zeros and ones alone; as word ids they would repeat themselves."""
+    if target.shape[1] != vocab_size or vocab_size < _FEWEST_ONE_HOT or target.shape[0] == 0:
+        return
+    if bool(((target >> 1 == 0) | ~counted).all()):
+        raise InputError(
+            f"target has shape {tuple(target.shape)}, one entry for each of the {vocab_size} words, and holds only 0 "
+            f"and 1; expected word ids: {_FROM_ONE_HOT}"
+        )
+
+
 def _checked_target(hidden: Tensor, target: Tensor, *, several: bool) -> Tensor:
+    if type(target) is not Tensor:
+        _check_kind("target", target, "torch.as_tensor(target)")
+    if target.layout is not torch.strided or target.is_nested:
+        raise _layout_error("target", target)
     leading = hidden.shape[:-1]
     fits = target.shape == leading or (several and target.ndim == hidden.ndim and target.shape[:-1] == leading)
     if not fits:
@@ -49,10 +95,23 @@ def _checked_target(hidden: Tensor, target: Tensor, *, several: bool) -> Tensor:
             f"{alternative}"
         )
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
-        raise InputError(f"target has dtype {target.dtype}; expected word ids (int64)")
+        raise InputError(
+            f"target has dtype {target.dtype}; expected word ids (int64)"
+            + (f": {_FROM_ONE_HOT}" if target.ndim == hidden.ndim else "")
+        )
     if target.device != hidden.device:
         raise InputError(f"target is on {target.device} but hidden on {hidden.device}: move one of them")
     return target.long()
+
+
+def refuse_transformed(hidden: Tensor) -> None:
+    """Raise InputError for a tensor within `torch.vmap` or `torch.func.grad`: how much is computed hangs on numbers."""
+    if is_transformed(hidden):
+        raise InputError(
+            "a transformation of torch.func (vmap, grad, …) cannot go through a head's loss or search: use "
+            "loss.backward() or torch.autograd.grad, and leading dimensions in place of vmap; log_prob(hidden), of all "
+            "words, can be transformed"
+        )
 
 
 @dataclass(frozen=True)
@@ -92,6 +151,7 @@ class Examples:
                 and value.
         """
         flat_hidden = checked_hidden(hidden, hidden_size=hidden_size, parameter=parameter)
+        refuse_transformed(hidden)
         target = _checked_target(hidden, target, several=several)
         leading = hidden.shape[:-1]
         num_examples = flat_hidden.shape[0]
@@ -105,6 +165,7 @@ class Examples:
         if wrong.any():
             _raise_out_of_range(target, wrong.reshape(target.shape), vocab_size, ignore_index)
         if flat_target.ndim == 2:
+            _refuse_one_hot(flat_target, counted, vocab_size)
             example, _ = counted.nonzero(as_tuple=True)
             per_example = counted.sum(dim=1).to(score_dtype(hidden.dtype))
             share = per_example.index_select(0, example).reciprocal()

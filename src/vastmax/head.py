@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from vastmax.arguments import whole
 from vastmax.distribution.counts import Counts, log_unigram
 from vastmax.eager import eager
 from vastmax.errors import InputError
-from vastmax.examples import Examples, checked_context, checked_hidden
+from vastmax.examples import Examples, checked_context, checked_hidden, refuse_transformed
 from vastmax.objective.base import Objective
 from vastmax.objective.cross_entropy import CrossEntropy
 from vastmax.output.base import FlatOutput, Output, Search
@@ -55,6 +56,7 @@ class Head(nn.Module):
 
     def __init__(self, output: Output, objective: Objective | None = None, *, counts: Counts | None = None) -> None:
         super().__init__()
+        _check_parts(output, objective)
         self._assemble(output, CrossEntropy() if objective is None else objective)
         known = None if counts is None else self._log_unigram(counts)
         bias = self.objective.initial_bias(output.vocab_size, known)
@@ -69,15 +71,29 @@ class Head(nn.Module):
         objective.check(output)
         self.output = output
         self.objective = objective
-        if isinstance(output, FlatOutput) and isinstance(output, RowSparse):
-            # What DistributedDataParallel and parameter groups go by, when they look at the model.
-            output.sparse = output.sparse_gradients and objective.sampled
+        self._tell_output()
+
+    def _tell_output(self) -> None:
+        # DistributedDataParallel and parameter groups ask the layer which gradients there will be.
+        if isinstance(self.output, RowSparse):
+            self.output.used_by(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._tell_output()
+
+    @property
+    def gives_sparse_gradients(self) -> bool:
+        """Whether a training step gives row-sparse gradients, if the layer has any: see `RowSparse.sparse`."""
+        return self.objective.sampled or not isinstance(self.output, FlatOutput)
 
     def with_objective(self, objective: Objective) -> Head:
         """A head that trains the same parameters, bias included, with another objective.
 
-        The layer itself is shared. Wrap in DistributedDataParallel, or make optimiser groups, after the change.
+        The layer itself is shared. Wrap in DistributedDataParallel, or make optimiser groups, after the change, and let
+        go of this head: while it is in use, its gradients count among those that the layer may get.
         """
+        _check_parts(self.output, objective)
         head = Head.__new__(Head)
         nn.Module.__init__(head)
         head._assemble(self.output, objective)
@@ -139,6 +155,7 @@ class Head(nn.Module):
         if reduction not in get_args(Reduction):
             raise InputError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
         self._check_weighting(weight, label_smoothing)
+        _check_generator(generator)
         if self.training:
             checked_context(context, self.objective.needs)
         examples = self._examples(hidden, target, ignore_index=ignore_index, several=True)
@@ -182,19 +199,29 @@ class Head(nn.Module):
     def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
         """The k best words: (log_prob, word_ids), both (…, k), best first; exact unless an index `search` is passed.
 
+        Where the hidden vector holds a NaN or an infinity the log-probabilities are NaN, and the ids mean nothing.
+
         Raises:
             InputError: k not in [1, V].
         """
-        if not 1 <= k <= self.vocab_size:
-            raise InputError(f"k is {k}; expected between 1 and the vocabulary size {self.vocab_size}")
-        log_prob, word_ids = self._likelihood().topk(self._hidden(hidden), k, search=search)
+        k = whole("k", k, 1, self.vocab_size, "the vocabulary size")
+        flat = self._hidden(hidden)
+        refuse_transformed(flat)
+        log_prob, word_ids = self._likelihood().topk(flat, k, search=search)
         leading = hidden.shape[:-1]
         return log_prob.reshape(*leading, k), word_ids.reshape(*leading, k)
 
     @eager
     def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """One word an example drawn from p(· | hidden): (…) int64."""
-        return self._likelihood().sample(self._hidden(hidden), generator=generator).reshape(hidden.shape[:-1])
+        """One word an example drawn from p(· | hidden): (…) int64.
+
+        Raises:
+            InputError: probabilities that are NaN, as `torch.multinomial` has it.
+        """
+        _check_generator(generator)
+        flat = self._hidden(hidden)
+        refuse_transformed(flat)
+        return self._likelihood().sample(flat, generator=generator).reshape(hidden.shape[:-1])
 
     @eager
     def diagnose(
@@ -224,8 +251,10 @@ class Head(nn.Module):
         Raises:
             InputError: as `forward`, or no example that is not ignored.
         """
+        _check_generator(generator)
         checked_context(context, self.objective.needs)
-        examples = self._examples(hidden.detach(), target, ignore_index=ignore_index, several=True)
+        hidden = hidden.detach() if isinstance(hidden, Tensor) else hidden
+        examples = self._examples(hidden, target, ignore_index=ignore_index, several=True)
         if examples.target.shape[0] == 0:
             raise InputError("every target is ignored: nothing to diagnose")
         inner, generator_state = examples.matching(context), None if generator is None else generator.get_state()
@@ -289,8 +318,8 @@ class Head(nn.Module):
         return logs if parameter is None else logs.to(parameter.device)
 
     def _check_weighting(self, weight: Tensor | None, label_smoothing: float) -> None:
-        if not 0.0 <= label_smoothing <= 1.0:
-            raise InputError(f"label_smoothing is {label_smoothing}; expected between 0 and 1")
+        if not isinstance(label_smoothing, int | float) or not 0.0 <= label_smoothing <= 1.0:
+            raise InputError(f"label_smoothing is {label_smoothing!r}; expected between 0 and 1")
         if weight is None and label_smoothing == 0.0:
             return
         if not (isinstance(self.objective, CrossEntropy) and isinstance(self.output, FlatOutput)):
@@ -298,8 +327,37 @@ class Head(nn.Module):
                 "weight and label_smoothing are defined for CrossEntropy on flat layers only, not for "
                 f"{type(self.objective).__name__} on {type(self.output).__name__}: leave them out"
             )
+        if weight is not None and not isinstance(weight, Tensor):
+            raise InputError(
+                f"weight is of type {type(weight).__name__}; expected a torch.Tensor: pass torch.as_tensor(weight)"
+            )
         if weight is not None and weight.shape != (self.vocab_size,):
             raise InputError(f"weight has shape {tuple(weight.shape)}; expected one a word, ({self.vocab_size},)")
+
+
+def _check_parts(output: object, objective: object) -> None:
+    """Raise InputError unless these are an output layer and an objective, built."""
+    if not isinstance(output, Output):
+        found, fix = _kind(output), "such as output.Dense(hidden_size, vocab_size)"
+        if isinstance(output, nn.Linear):
+            fix = "pass output.Dense.from_linear(linear), which shares its parameters"
+        raise InputError(f"output is {found}; expected an output layer of vastmax.output: {fix}")
+    if objective is not None and not isinstance(objective, Objective):
+        found, fix = _kind(objective), "such as objective.SampledSoftmax(proposal, num_samples)"
+        if isinstance(objective, nn.CrossEntropyLoss):
+            fix = "pass objective.CrossEntropy(); weight, label_smoothing, ignore_index go to the call of the head"
+        raise InputError(f"objective is {found}; expected one of vastmax.objective: {fix}")
+
+
+def _kind(value: object) -> str:
+    return (
+        f"the class {value.__name__}, not built yet" if isinstance(value, type) else f"of type {type(value).__name__}"
+    )
+
+
+def _check_generator(generator: object) -> None:
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise InputError(f"generator is of type {type(generator).__name__}; expected a torch.Generator, or None")
 
 
 def _touched_share(loss: Tensor, output: Output) -> float:

@@ -54,7 +54,7 @@ def test_published_conversions() -> None:
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ([], r"counts has shape \(0,\); expected one count a word"),
+        ([], r"counts has shape \(0,\); expected one count per word"),
         ([[1, 2]], r"counts has shape \(1, 2\)"),
         ([0, 0], "counts is zero for all 2 words"),
         ([1, -2], r"counts\[1\] is -2; expected counts ≥ 0"),

@@ -303,3 +303,22 @@ def test_the_package_opens_without_heavy_imports() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e25, 3e37, 3.3e38])
+def test_cosines_of_huge_and_tiny_vectors(size: float) -> None:
+    """Inner products of vectors near the largest float32 overflow it; their cosines are numbers like any other."""
+    usual = made(12, 30)
+    largest = np.abs(usual.vectors).max()
+    vectors = usual.vectors.copy()
+    vectors[3:9] *= np.float32(size / largest)
+    v = WordVectors(usual.index_to_key, vectors)
+    expected = unit(usual) @ unit(usual).T
+    for word_id in (0, 5):
+        for found in (v.most_similar(f"w{word_id}", topn=12), v.neighbours([f"w{word_id}"], topn=12)[0]):
+            assert len(found) == 11
+            for word, cosine in found:
+                assert cosine == pytest.approx(expected[word_id, v.key_to_index[word]], abs=1e-4)
+        assert v.similarity("w5", f"w{word_id}") == pytest.approx(expected[word_id, 5], abs=1e-4)
+    assert np.isfinite([score for _, score in v.analogy("w3", "w4", "w0", topn=9, method="3cosmul")]).all()
+    assert v.doesnt_match(["w3", "w4", "w0"]) == usual.doesnt_match(["w3", "w4", "w0"])

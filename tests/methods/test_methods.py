@@ -70,6 +70,26 @@ def test_what_is_untrained_predicts_the_unigrams(recipe: Method) -> None:
         torch.testing.assert_close(found, law / law.sum(), rtol=1e-4, atol=0)
 
 
+def test_an_unknown_name_gets_a_hint() -> None:
+    with pytest.raises(InputError, match=r"no recipe is called 'sampled_softmax'; did you mean 'sampled-softmax'\?"):
+        RECIPES["sampled_softmax"]
+    with pytest.raises(KeyError, match="no recipe is called 3; expected one of adaptive, "):
+        RECIPES[3]  # type: ignore[index]
+    assert RECIPES.get("sampled_softmax") is None
+    assert "sampled_softmax" not in RECIPES
+
+
+def test_a_number_in_place_of_counts(recipe: Method) -> None:
+    with pytest.raises(InputError, match=r"pass \[1\] \* V|pass a Corpus|pass a Vocabulary"):
+        recipe(D, 5000)
+
+
+@pytest.mark.parametrize("hidden_size", ["8", 8.0, None, 0, -1])
+def test_sizes_are_whole_numbers(recipe: Method, hidden_size: object) -> None:
+    with pytest.raises(InputError, match=f"hidden_size is {hidden_size!r}; expected a whole number|needs hidden_size"):
+        recipe(hidden_size, zipf_words(V))  # type: ignore[arg-type]
+
+
 def test_words_are_asked_for() -> None:
     speller = own_method("speller", lambda hidden_size, vocabulary: Head.__new__(Head), frozenset({"words"}))
     with pytest.raises(InputError, match="recipe 'speller' spells words out: pass a Vocabulary"):

@@ -217,7 +217,7 @@ def test_any_draw_is_well_formed(counts: list[int], num: int, power: float, uniq
         ([3, math.nan], r"counts\[1\] is nan; expected finite counts"),
         ([3, math.inf], r"counts\[1\] is inf"),
         ([0, 0, 0], "counts is zero for all 3 words"),
-        ([], r"counts has shape \(0,\); expected one count a word"),
+        ([], r"counts has shape \(0,\); expected one count per word"),
         ([[1, 2]], r"counts has shape \(1, 2\)"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, linear, pad
@@ -14,6 +15,7 @@ from vastmax.characters.native_fit import native_fit, native_fit_takes
 from vastmax.characters.spelled import NOTHING, NUM_SYMBOLS, Spelled
 from vastmax.errors import InputError
 from vastmax.kernels.pattern_fit import SpelledWords
+from vastmax.tensors.constants import Constants
 
 DEFAULT_FILTERS = {1: 32, 2: 48, 3: 56, 4: 56, 5: 64}
 """How many patterns of each width are looked for. Wider ones are more varied (Kim et al. 2016 grow them alike)."""
@@ -22,7 +24,7 @@ _CARRY = -2.0
 """Where the bias of the highway's gate starts: what was found is passed on unchanged at first (Srivastava et al.)."""
 
 
-class CharacterCNN(nn.Module):
+class CharacterCNN(Constants):
     """Vectors of words from their bytes: project(highway(relu(max over positions of conv(byte vectors)))).
 
     A pattern of width k looks at k bytes in a row, beginning at each symbol of the word in turn; beyond the word's end
@@ -77,10 +79,9 @@ class CharacterCNN(nn.Module):
         _check_sizes(size, symbol_size, self.filters)
         spelled = Spelled.of(words, unknown=unknown)
         # Not in the state_dict: they are the vocabulary, which the model is built from.
-        self.register_buffer("symbols", torch.from_numpy(spelled.symbols).to(device), persistent=False)
-        self.register_buffer("offsets", torch.from_numpy(spelled.offsets).to(device), persistent=False)
-        widths = torch.tensor([width for width, number in self.filters.items() for _ in range(number)])
-        self.register_buffer("widths", widths.to(device, torch.int32), persistent=False)
+        widths = np.repeat(list(self.filters), list(self.filters.values())).astype(np.int32)
+        for name, array in (("symbols", spelled.symbols), ("offsets", spelled.offsets), ("widths", widths)):
+            self.register_constant(name, torch.from_numpy(array), device=device)
         self.size = size
         self.symbol_size = symbol_size
         num_filters = sum(self.filters.values())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from vastmax.eager import eager
 from vastmax.kernels import pattern_fit
 from vastmax.kernels.pattern_fit import SpelledWords
+from vastmax.tensors.first_derivative import first_derivative_only
+from vastmax.tensors.plain_memory import in_plain_memory
+
+_first_derivative_only = functools.partial(first_derivative_only, otherwise="convert the layer by .double()")
 
 
 class _NativeFit(torch.autograd.Function):
@@ -32,7 +36,7 @@ class _NativeFit(torch.autograd.Function):
         return fit
 
     @staticmethod
-    @once_differentiable
+    @_first_derivative_only
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         symbol, patterns, place = ctx.saved_tensors
         num_symbols, symbol_size = symbol.shape
@@ -56,9 +60,7 @@ def native_fit_takes(symbol: Tensor, patterns: Tensor) -> bool:
 
     On any instruction set: it needs a fraction of the additions that the library's product takes.
     """
-    return not torch.is_autocast_enabled("cpu") and all(
-        x.device.type == "cpu" and x.dtype == torch.float32 for x in (symbol, patterns)
-    )
+    return not torch.is_autocast_enabled("cpu") and in_plain_memory(symbol, patterns)
 
 
 @eager  # the kernel takes memory, which a traced tensor does not have

@@ -28,7 +28,8 @@ def check_counts(counts: Counts, *, name: str = "counts") -> NDArray[Any]:
         values = values.detach().cpu().numpy()
     array = np.asarray(values)
     if array.ndim != 1 or array.size == 0:
-        raise InputError(f"{name} has shape {array.shape}; expected one count a word, shape (V,) with V ≥ 1")
+        hint = ": for V words that all count alike pass [1] * V" if array.ndim == 0 else ""
+        raise InputError(f"{name} has shape {array.shape}; expected one count per word, shape (V,) with V ≥ 1{hint}")
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name} are of type {array.dtype}; expected numbers")
     array = array.astype(np.float64 if array.dtype.kind == "f" else np.int64, copy=False)

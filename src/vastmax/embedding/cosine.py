@@ -13,6 +13,10 @@ Ids = NDArray[np.int64]
 # Scratch memory of one tile, in numbers: 16 MB of float32.
 _TILE_NUMBERS = 1 << 22
 
+# Vectors longer than 2¹⁰⁰ go through float64: their products may overflow float32, and the inverses of their norms are
+# of few digits there.
+_SMALLEST_INVERSE = 2.0**-100
+
 
 def tiles(num_rows: int, row_numbers: int) -> Iterator[slice]:
     """Slices that cover 0…num_rows, each of at most 2²² numbers when a row has `row_numbers`, and at least one row."""
@@ -53,11 +57,16 @@ def cosines(queries: Floats, vectors: Floats, inverse: Floats) -> Floats:
         vectors: (V, D).
         inverse: (V,), from `inverse_norms`.
 
-    Cost: one matrix product, 2·n·V·D operations; n·V numbers for the result.
+    Cost: one matrix product, 2·n·V·D operations; n·V numbers for the result; a copy of rows longer than 2¹⁰⁰.
     """
     scores = np.empty((len(queries), len(vectors)), dtype=np.float32)
-    np.matmul(queries, vectors.T, out=scores)
-    scores *= inverse
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.matmul(queries, vectors.T, out=scores)
+        scores *= inverse
+    (huge,) = np.nonzero((inverse > 0) & (inverse < _SMALLEST_INVERSE))
+    if huge.size:
+        rows = vectors[huge].astype(np.float64)
+        scores[:, huge] = queries.astype(np.float64) @ (rows / np.linalg.norm(rows, axis=1, keepdims=True)).T
     return scores
 
 

@@ -150,8 +150,9 @@ class WordVectors:
 
     def unit_vectors(self, word_ids: Ids) -> Floats:
         """The vectors of these rows scaled to norm 1, (n, D), a copy; a zero vector stays zero."""
-        units: Floats = self.vectors[word_ids] * self.inverse_norms[word_ids][:, None]
-        return units
+        norms = self.norms[word_ids]
+        scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=self.inverse_norms[word_ids] > 0)
+        return (self.vectors[word_ids] * scale[:, None]).astype(np.float32)
 
     # --- nearest words ------------------------------------------------------------------------------------------------
 
@@ -344,7 +345,7 @@ class WordVectors:
             if isinstance(item, str):
                 word_id = self.word_id(item)
                 asked.append(word_id)
-                vector = float(self.inverse_norms[word_id]) * self.vectors[word_id].astype(np.float64)
+                vector = self.unit_vectors(np.array([word_id]))[0].astype(np.float64)
             else:
                 vector = self._raw_vector(item)
             total += weight * vector

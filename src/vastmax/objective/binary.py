@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import softplus
 
 from vastmax.objective.buffers import scaled_rows
 from vastmax.output.linear_exact import spans
+from vastmax.tensors.first_derivative import first_derivative_only
 
 _CHUNK_NUMEL = 2**17
 
@@ -36,7 +36,7 @@ class _NoiseLoss(torch.autograd.Function):
         return total
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return scaled_rows(ctx.slope, gradient), None, None
 

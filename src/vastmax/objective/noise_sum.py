@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from vastmax.objective.buffers import scaled_rows
+from vastmax.tensors.first_derivative import first_derivative_only
 
 _NUMEL_AT_ONCE = 1 << 15
 """Squares of so many numbers, 128 KB, stay in a processor's cache until they are added up."""
@@ -44,7 +44,7 @@ class _LogSumExp(torch.autograd.Function):
         return log_sum, log_squares, weight
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor, None, None, None]:
         (total,) = ctx.saved_tensors
         return scaled_rows(ctx.share, gradient if total is None else gradient / total), None, None, None

@@ -6,7 +6,6 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
@@ -15,6 +14,7 @@ from vastmax.objective.noise_scores import checked_num_samples, fused_loss, scor
 from vastmax.objective.noise_sum import log_sum
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Noise, Proposal
+from vastmax.tensors.first_derivative import first_derivative_only
 
 AccidentalHits = Literal["keep", "mask"]
 
@@ -37,7 +37,7 @@ class _LogSumExpWithTarget(torch.autograd.Function):
         return loss
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         of_target, total = ctx.saved_tensors
         scale = gradient / total

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.kernels import row_update
+from vastmax.tensors.plain_memory import in_plain_memory
 
 
 def touched_rows(gradient: Tensor) -> tuple[Tensor | None, Tensor]:
@@ -72,14 +73,14 @@ def add_rows_(table: Tensor, row_ids: Tensor | None, update: Tensor, *, alpha: f
 
 
 def _ascend(row_ids: Tensor) -> bool:
-    if row_ids.device.type == "cpu" and row_ids.is_contiguous():
+    if in_plain_memory(row_ids, dtype=torch.int64) and row_ids.is_contiguous():
         return row_update.is_ascending(row_ids)
     return not bool((row_ids[1:] <= row_ids[:-1]).any())
 
 
 def _kernel_takes(table: Tensor, update: Tensor) -> bool:
     """Whether the native row update takes these: float32 rows on a CPU, none of width 0."""
-    return all(x.device.type == "cpu" and x.dtype == torch.float32 and x.is_contiguous() for x in (table, update))
+    return in_plain_memory(table, update) and table.is_contiguous() and update.is_contiguous()
 
 
 def one_per_row(numbers: Tensor, rows: Tensor) -> Tensor:

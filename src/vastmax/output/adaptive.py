@@ -211,7 +211,7 @@ class Adaptive(Output):
         rank = nn.functional.pad(rank, (0, missing))
         for i, cluster in enumerate(self._tail()):
             bound = entries[:, self.head_size + i]
-            (example,) = (bound >= best[:, -1]).nonzero(as_tuple=True)
+            (example,) = (~(bound < best[:, -1])).nonzero(as_tuple=True)  # NaN is to be found, too
             if len(example) == 0:
                 continue
             inside, position = cluster.topk(hidden.index_select(0, example), min(k, len(cluster.weight)))

@@ -95,7 +95,6 @@ class CharCNN(RowSparse, FrozenTable):  # type: ignore[misc]
         self.hidden_size = hidden_size
         self.vocab_size = len(self.spelling.offsets) - 1
         self.sparse_gradients = sparse_gradients
-        self.sparse = sparse_gradients
         self.correction: nn.Parameter | None = None
         self.mix: nn.Linear | None = None
         if correction_size > 0:

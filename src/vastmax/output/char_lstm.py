@@ -17,6 +17,8 @@ from vastmax.output.base import Output, Search
 from vastmax.output.linear_exact import spans
 from vastmax.output.precision import score_dtype
 from vastmax.output.scan import scan_sample
+from vastmax.output.undefined import undefined_rows
+from vastmax.tensors.constants import Constants
 
 _PREFIXES_AT_ONCE = 2**14
 """Prefixes whose states are held together in a walk over the vocabulary."""
@@ -44,7 +46,7 @@ class _Prefixes(NamedTuple):
     parent: Tensor  # row of the state before the prefix's last symbol
 
 
-class CharLSTM(Output):
+class CharLSTM(Constants, Output):
     """p(w | h) = Π_t p(symbol_t | symbols before it, h), the end of the word included (Jozefowicz et al. 2016).
 
     An LSTM over the bytes of the word, its state started from h. It gives every string a probability, so that those of
@@ -106,7 +108,7 @@ class CharLSTM(Output):
             ("_first_child", trie.first_child),
             ("_node_word", trie.word_id),
         ):
-            self.register_buffer(name, torch.from_numpy(array).to(device), persistent=False)
+            self.register_constant(name, torch.from_numpy(array), device=device)
         self.start = nn.Linear(hidden_size, 2 * H, device=device, dtype=dtype)
         # The byte vectors and the matrix that would map them into the gates, multiplied out: one row a byte.
         self.symbol_gates = nn.Parameter(torch.empty(NUM_PREDICTED, 4 * H, device=device, dtype=dtype))
@@ -214,7 +216,7 @@ class CharLSTM(Output):
     def _start(self, hidden: Tensor) -> _State:
         started = self.start(hidden).to(score_dtype(hidden.dtype))
         first, cell = started.chunk(2, dim=1)
-        return _State(torch.tanh(first), cell)
+        return _State(torch.tanh(first) + undefined_rows(hidden).to(first.dtype)[:, None], cell)
 
     def _step(self, symbol: Tensor, state: _State) -> _State:
         gates = linear(state.hidden.to(self.state_gates.dtype), self.state_gates).to(state.cell.dtype)
@@ -294,7 +296,8 @@ class CharLSTM(Output):
         while waiting:
             prefixes, before = waiting.pop()
             if best is not None:
-                prefixes = _rows(prefixes, prefixes.log_prob >= best[prefixes.example, -1])
+                # Not those that are worse: what is NaN is not, and is to be found.
+                prefixes = _rows(prefixes, ~(prefixes.log_prob < best[prefixes.example, -1]))
             state = before.take(prefixes.parent)
             if len(prefixes.node) and int(prefixes.node[0]) != 0:
                 state = self._step(self._node_symbol[prefixes.node].long(), state)

@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
 from vastmax.kernels import narrow_softmax
 from vastmax.output.precision import product_dtype, score_dtype
+from vastmax.tensors.first_derivative import first_derivative_only
+from vastmax.tensors.plain_memory import in_plain_memory
 
 _NARROW = 16
 """Matrix products with fewer columns than a vector register holds are slower than padded ones, and the padding has room
@@ -56,8 +57,7 @@ def _native_can(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     """Whether the kernel takes these: few numbers a word, float32 on a CPU, and scores that cannot overflow."""
     if len(hidden) == 0 or weight.shape[1] > narrow_softmax.WIDEST or product_dtype(hidden) != torch.float32:
         return False
-    inputs = [hidden, weight] if bias is None else [hidden, weight, bias]
-    if any(x.device.type != "cpu" or x.dtype != torch.float32 for x in inputs):
+    if not in_plain_memory(hidden, weight, bias):
         return False
     bound = narrow_softmax.score_bound(*_arrays(hidden, weight, bias))
     return bound <= narrow_softmax.LARGEST_SCORE  # also False where the bound is NaN
@@ -87,7 +87,7 @@ class _NativeLogProb(torch.autograd.Function):
         return _target_score(hidden, weight, bias, position, hidden.dtype) - log_normaliser
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, position, log_normaliser = ctx.saved_tensors
         grad_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format)
@@ -143,7 +143,7 @@ class _TiledLogProb(torch.autograd.Function):
         return target_score - log_normaliser
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, position, *sums = ctx.saved_tensors
         if len(hidden) == 0:

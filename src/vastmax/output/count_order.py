@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vastmax.distribution.counts import counts_array
+from vastmax.tensors.constants import Constants
 
 
-class CountOrder(nn.Module):
+class CountOrder(Constants):
     """Word id ↔ rank, most frequent first, ties and zero counts in id order.
 
     Args:
@@ -28,13 +29,14 @@ class CountOrder(nn.Module):
 
     def __init__(self, counts: Any, *, device: torch.device | str | None = None) -> None:
         super().__init__()
-        word_id = torch.from_numpy(np.argsort(-counts_array(counts), kind="stable")).to(device)
-        self.register_buffer("rank", torch.argsort(word_id))
-        self.register_buffer("word_id", word_id, persistent=False)
+        word_id = torch.from_numpy(np.argsort(-counts_array(counts), kind="stable"))
+        self.register_buffer("rank", torch.argsort(word_id).to(device))
+        self.register_constant("word_id", word_id, device=device)
 
     def _load_from_state_dict(self, *args: Any) -> None:
         super()._load_from_state_dict(*args)
-        self.word_id.copy_(torch.argsort(self.rank))
+        if not self.rank.is_meta:
+            self.register_constant("word_id", torch.argsort(self.rank.cpu()), device=self.rank.device)
 
     def __len__(self) -> int:
         return len(self.rank)

@@ -76,7 +76,6 @@ class Dense(RowSparse, TableOutput):
         self.hidden_size = hidden_size
         self.vocab_size = vocab_size
         self.sparse_gradients = sparse_gradients
-        self.sparse = sparse_gradients
         if weight is None:
             weight = nn.Parameter(torch.empty(vocab_size, hidden_size, device=device, dtype=dtype))
             bound = 1 / math.sqrt(hidden_size)  # as nn.Linear
@@ -88,6 +87,10 @@ class Dense(RowSparse, TableOutput):
     @classmethod
     def from_linear(cls, linear: nn.Linear, *, sparse_gradients: bool = True) -> Dense:
         """The layer that shares the parameters of an existing `linear`: training either trains both."""
+        if not isinstance(linear, nn.Linear):
+            raise InputError(
+                f"linear is of type {type(linear).__name__}; expected an nn.Linear: tie others by Dense(weight=…)"
+            )
         weight = cast(nn.Parameter, linear.weight)
         dense = cls(bias=False, weight=weight, sparse_gradients=sparse_gradients)
         dense.bias = cast("nn.Parameter | None", linear.bias)
@@ -125,6 +128,11 @@ class Dense(RowSparse, TableOutput):
 
 
 def _sizes_of(weight: Tensor, hidden_size: int | None, vocab_size: int | None) -> tuple[int, int]:
+    if not isinstance(weight, nn.Parameter):
+        raise InputError(
+            f"weight is of type {type(weight).__name__}, which would be neither trained nor saved; expected a "
+            "Parameter: pass torch.nn.Parameter(weight), or the one that another module holds"
+        )
     if weight.ndim != 2:
         raise InputError(f"weight has shape {tuple(weight.shape)}; expected (vocab_size, hidden_size)")
     rows, width = weight.shape

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from vastmax.arguments import MOST_SIZE, whole
 from vastmax.distribution.blocks import default_blocks
 from vastmax.errors import InputError
 from vastmax.output.base import FlatOutput, Rows, Search
@@ -81,6 +82,7 @@ class Differentiated(RowSparse, FlatOutput):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
         self.order = CountOrder(counts, device=device)
         self.hidden_size = hidden_size
         self.vocab_size = len(self.order)
@@ -91,7 +93,6 @@ class Differentiated(RowSparse, FlatOutput):
         self.block_sizes, self.block_widths = list(block_sizes), list(block_widths)
         _check_blocks(self.block_sizes, self.block_widths, self.vocab_size, hidden_size)
         self.sparse_gradients = sparse_gradients
-        self.sparse = sparse_gradients
         # Parameters of this module itself, not of a list: see RowSparse.
         for k, (size, width) in enumerate(zip(self.block_sizes, self.block_widths, strict=True)):
             weight = nn.Parameter(torch.empty(size, width, device=device, dtype=dtype))

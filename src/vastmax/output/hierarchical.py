@@ -21,13 +21,16 @@ from vastmax.output.precision import product_dtype
 from vastmax.output.rows import RowSparse
 from vastmax.output.several_leaves import best_words
 from vastmax.output.stable_topk import topk_lowest_id_first
+from vastmax.output.undefined import undefined_rows
+from vastmax.tensors.constants import Constants
+from vastmax.tensors.plain_memory import in_plain_memory
 from vastmax.tree import Tree
 
 # Numbers of an (edges, examples) tile when all words are looked at.
 _TILE_NUMEL = 2**24
 
 
-class Hierarchical(RowSparse, Output):
+class Hierarchical(RowSparse, Constants, Output):
     """p(w | h) as the product of the decisions on the way from the root to w (Morin & Bengio 2005).
 
         log p(w | h) = Σ over the edges (n → c) on the path to w of log p(c | n, h)
@@ -91,13 +94,16 @@ class Hierarchical(RowSparse, Output):
     ) -> None:
         super().__init__()
         hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
+        if not isinstance(tree, Tree):
+            raise InputError(
+                f"tree is of type {type(tree).__name__}; expected a vastmax.tree.Tree, such as tree.huffman(counts)"
+            )
         if counts is not None and not bias:
             raise InputError("counts set the biases, and bias=False leaves them out: give one or the other")
         self.hidden_size = hidden_size
         self.vocab_size = tree.vocab_size
         self.tree = tree
         self.sparse_gradients = sparse_gradients
-        self.sparse = sparse_gradients
         num_rows = tree.num_nodes if tree.is_binary else tree.num_edges
         self.weight = nn.Parameter(torch.empty(num_rows, hidden_size, device=device, dtype=dtype))
         bound = 1 / math.sqrt(hidden_size)  # as nn.Linear
@@ -111,7 +117,7 @@ class Hierarchical(RowSparse, Output):
         self.register_buffer("tree_checksum", torch.tensor(_checksum(tree), device=self.weight.device))
 
     def _keep(self, name: str, array: npt.NDArray[Any]) -> None:
-        self.register_buffer(name, torch.from_numpy(np.array(array)).to(self.weight.device), persistent=False)
+        self.register_constant(name, torch.from_numpy(np.array(array)), device=self.weight.device)
 
     def extra_repr(self) -> str:
         """Sizes, tree and options."""
@@ -165,7 +171,7 @@ class Hierarchical(RowSparse, Output):
 
     def _best_leaves(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         log_prob, leaf, _ = native_best_first(self._arrays(), hidden, self.weight, self._kernel_bias(), k)
-        return log_prob, leaf
+        return log_prob.add_(undefined_rows(hidden)[:, None]), leaf
 
     def _topk_of_all(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         step = max(1, _TILE_NUMEL // max(1, self.tree.num_edges))
@@ -210,7 +216,7 @@ class Hierarchical(RowSparse, Output):
         each = tree_walk.decision_log_prob(
             walk, decisions, hidden, self.weight, self.bias, sparse=self.sparse_gradients
         )
-        return each.new_zeros(hidden.shape[0]).index_add(0, decisions.example, each)
+        return undefined_rows(hidden).to(each.dtype).index_add(0, decisions.example, each)
 
     def _leaves_of(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """All leaves of all targets: (example, leaf)."""
@@ -222,7 +228,7 @@ class Hierarchical(RowSparse, Output):
 
     def _native(self, hidden: Tensor) -> bool:
         """Whether the native kernels take this: float32 on the CPU."""
-        return hidden.is_cpu and self.weight.dtype == hidden.dtype == product_dtype(hidden) == torch.float32
+        return in_plain_memory(hidden, self.weight, self.bias) and product_dtype(hidden) == torch.float32
 
     def _walk(self) -> tree_walk.Walk:
         return tree_walk.Walk(

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from vastmax.eager import eager
 from vastmax.output.native_exact import native_exact_takes, native_log_normaliser, native_normaliser_gradients
 from vastmax.output.precision import product_dtype, score_dtype
+from vastmax.tensors.first_derivative import first_derivative_only
 
 # Scores held at a time: enough for the matrix product to run at full speed, little enough to stay in the cache of a CPU
 # or to be small beside the memory of a GPU. On 2 AVX-512 cores 2**19 to 2**22 are alike.
@@ -70,7 +70,7 @@ class _LinearExact(torch.autograd.Function):
         return target_score, log_normaliser
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, target_gradient: Tensor, normaliser_gradient: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, target, target_example, normaliser_example, log_normaliser = ctx.saved_tensors
         with torch.autocast(hidden.device.type, enabled=False):

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 from vastmax.output.base import Rows
 from vastmax.output.native_row_scores import native_row_scores
 from vastmax.output.native_support import kernel_takes
 from vastmax.output.precision import product_dtype, score_dtype
+from vastmax.tensors.first_derivative import first_derivative_only
 
 _ROW_ALIGNMENT = 16
 
@@ -111,7 +111,7 @@ class _ScoreBoth(torch.autograd.Function):
         return noise_score, target_score
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(
         ctx: Any, noise_gradient: Tensor, target_gradient: Tensor
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None]:

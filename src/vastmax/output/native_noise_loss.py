@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from vastmax.eager import eager
 from vastmax.kernels import noise_loss
@@ -14,6 +13,7 @@ from vastmax.kernels.noise_loss import Slopes
 from vastmax.output.base import NoiseStep
 from vastmax.output.native_support import kernel_takes
 from vastmax.output.rows import gradient_of_rows, require_leaf
+from vastmax.tensors.first_derivative import first_derivative_only
 
 
 class _NativeNoiseLoss(torch.autograd.Function):
@@ -62,7 +62,7 @@ class _NativeNoiseLoss(torch.autograd.Function):
         return loss
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         hidden, *slopes = ctx.saved_tensors
         if not (ctx.wants[1] or ctx.wants[2]):

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from vastmax.eager import eager
 from vastmax.kernels.hierarchical import TreeArrays
 from vastmax.output.large_memory import empty_in_large_pages
 from vastmax.output.rows import gradient_of_rows, require_leaf
+from vastmax.output.undefined import undefined_rows
+from vastmax.tensors.first_derivative import first_derivative_only
 
 
 class _NativeLogProb(torch.autograd.Function):
@@ -41,19 +42,20 @@ class _NativeLogProb(torch.autograd.Function):
             leaf,
             hidden,
             weight.contiguous(),
-            bias,
+            bias.contiguous(),
             log_prob=log_prob,
             slope=slope,
             hidden_slope=hidden_slope,
             threads=torch.get_num_threads(),
         )
+        log_prob.add_(undefined_rows(hidden))
         ctx.save_for_backward(hidden, hidden_slope, slope if wants_rows else None)
         ctx.plan, ctx.arrays, ctx.wants, ctx.sparse_gradients = plan, arrays, wants, sparse_gradients
         ctx.weight_shape = weight.shape
         return log_prob
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         hidden, hidden_slope, slope = ctx.saved_tensors
         if slope is None:
@@ -127,7 +129,7 @@ def native_best_first(
     arrays.best_first(
         hidden.detach().contiguous(),
         weight.detach().contiguous(),
-        bias.detach(),
+        bias.detach().contiguous(),
         log_prob=log_prob,
         leaves=leaf,
         num_expanded=num_expanded,

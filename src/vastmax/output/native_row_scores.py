@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from vastmax.eager import eager
 from vastmax.kernels import row_scores
+from vastmax.tensors.first_derivative import first_derivative_only
 
 
 class _NativeRowScores(torch.autograd.Function):
@@ -22,7 +22,7 @@ class _NativeRowScores(torch.autograd.Function):
         return score
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         hidden, weight, position = ctx.saved_tensors
         wants_hidden, wants_weight, wants_bias, _ = ctx.needs_input_grad

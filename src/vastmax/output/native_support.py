@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vastmax.kernels.targets import choose_target
 from vastmax.output.precision import product_dtype
+from vastmax.tensors.plain_memory import in_plain_memory
 
 
 def kernel_takes(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
@@ -14,9 +15,10 @@ def kernel_takes(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
 
     Where only the baseline instruction set is there, the library's products are the faster ones.
     """
-    if product_dtype(hidden) != torch.float32 or choose_target() == "baseline":
-        return False
-    parameters = [weight] if bias is None else [weight, bias]
-    return all(x.device.type == "cpu" and x.dtype == torch.float32 for x in [hidden, *parameters]) and all(
-        x.is_contiguous() for x in parameters
+    return (
+        in_plain_memory(hidden, weight, bias)
+        and product_dtype(hidden) == torch.float32
+        and weight.is_contiguous()
+        and (bias is None or bias.is_contiguous())
+        and choose_target() != "baseline"
     )

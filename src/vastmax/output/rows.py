@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import weakref
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from vastmax.errors import InputError
+from vastmax.tensors.plain_memory import is_sharded
+
+
+class TrainsRows(Protocol):
+    """A head, as far as its layer needs to know it."""
+
+    @property
+    def gives_sparse_gradients(self) -> bool:
+        """Whether the steps of this head touch only the rows in play."""
+
+
+_heads: weakref.WeakKeyDictionary[RowSparse, weakref.WeakSet[TrainsRows]] = weakref.WeakKeyDictionary()
+"""Of each layer; not in the layer itself, which is copied and saved without them."""
 
 
 class RowSparse(nn.Embedding):
@@ -19,15 +32,28 @@ class RowSparse(nn.Embedding):
     same question lets `vastmax.optim.parameter_groups` treat our layers and sparse input embeddings alike.
     """
 
-    sparse: bool
+    sparse_gradients: bool
 
     def __init__(self) -> None:
         nn.Module.__init__(self)  # not nn.Embedding's: the subclass makes its own parameters
-        self.sparse = False
+
+    @property
+    def sparse(self) -> bool:  # type: ignore[override]
+        """Whether any head that is in use trains this layer by row-sparse gradients; `sparse_gradients` without one.
+
+        Several heads may share a layer. The row optimisers take dense gradients as well, so one that gives sparse ones
+        decides.
+        """
+        heads = _heads.get(self)
+        return self.sparse_gradients and (not heads or any(head.gives_sparse_gradients for head in heads))
+
+    def used_by(self, head: TrainsRows) -> None:
+        """Remember, for as long as it is in use, a head that trains this layer."""
+        _heads.setdefault(self, weakref.WeakSet()).add(head)
 
     def __setattr__(self, name: str, value: Any) -> None:
         # FSDP and tensor parallelism put DTensors in the place of parameters, here, when the model is wrapped.
-        if type(value).__name__ == "DTensor" and self.sparse:
+        if is_sharded(value) and self.sparse:
             raise InputError(
                 f"{type(self).__name__}.{name} is being sharded (FSDP), which cannot carry row-sparse gradients: "
                 "build the layer with sparse_gradients=False, or use DistributedDataParallel"
@@ -47,7 +73,6 @@ class _GatherRows(torch.autograd.Function):
         return table.index_select(0, row)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (row,) = ctx.saved_tensors
         return gradient_of_rows(row, gradient, ctx.table_shape, sparse=True), None

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vastmax.output.precision import score_dtype
+from vastmax.output.undefined import require_law
 
 ScoreTile = Callable[[Tensor, slice], Tensor]
 """(hidden (n, D), columns) → scores (n, width) in `score_dtype`, free to be overwritten."""
@@ -96,5 +97,6 @@ def _draw(scores: Tensor, generator: torch.Generator | None) -> Tensor:
     cumulative = torch.softmax(scores, dim=1, dtype=torch.float64).cumsum_(dim=1)
     device = scores.device if generator is None else generator.device
     uniform = torch.rand(scores.shape[0], 1, dtype=torch.float64, generator=generator, device=device)
+    require_law(cumulative[:, -1])
     uniform = uniform.to(scores.device) * cumulative[:, -1:]
     return torch.searchsorted(cumulative, uniform, right=True).squeeze(1).clamp_(max=scores.shape[1] - 1)

@@ -12,6 +12,7 @@ from torch.nn.functional import logsigmoid
 from vastmax.eager import eager
 from vastmax.output.precision import product_dtype, score_dtype
 from vastmax.output.rows import gather_rows
+from vastmax.output.undefined import require_law, undefined_rows
 from vastmax.tree import Tree
 
 # A node is scored by a matrix product of its own when so many examples pass it, or when it is so wide; other nodes are
@@ -119,7 +120,7 @@ def leaf_log_prob(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | Non
         leaf_ids.append(~child[at_leaf])
         reached = below.index_select(0, at_node)
     order = torch.argsort(torch.cat(leaf_ids))
-    return torch.cat(leaves).index_select(0, order)
+    return torch.cat(leaves).index_select(0, order) + undefined_rows(hidden)
 
 
 @eager
@@ -141,6 +142,7 @@ def sample_leaf(
             score = _row_dot(hidden.index_select(0, example), weight.index_select(0, node))
             if bias is not None:
                 score = score + bias.index_select(0, node)
+            require_law(score)
             edge = 2 * node + (uniform < score.double().sigmoid())
         else:
             edge = torch.empty_like(node)
@@ -151,6 +153,7 @@ def sample_leaf(
             row_offset = num_children.cumsum(0) - num_children
             for place, log_prob in _node_log_softmax(hidden, example, position, rows, biases, row_offset, num_children):
                 cumulative = log_prob.double().exp().cumsum(1)
+                require_law(cumulative[:, -1])
                 threshold = uniform[place, None] * cumulative[:, -1:]
                 branch = torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
                 edge[place] = first[position[place]] + branch.clamp(max=log_prob.shape[1] - 1)

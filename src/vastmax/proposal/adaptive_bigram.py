@@ -59,7 +59,7 @@ class AdaptiveBigram(NGramProposal):
             raise InputError(f"learning_rate is {learning_rate}; expected a finite number ≥ 0")
         self.learning_rate = learning_rate
         bins = frequency_bins(counts)
-        self.register_buffer("bin_of_row", bins[torch.from_numpy(bigrams.contexts)], persistent=False)
+        self.register_constant("bin_of_row", bins[torch.from_numpy(bigrams.contexts)])
         num_bins = int(bins.max()) + 1
         self.register_table("logit", torch.full((num_bins,), math.log(weight / (1 - weight))), persistent=True)
 
@@ -116,5 +116,6 @@ class AdaptiveBigram(NGramProposal):
             0, bin_of_row, torch.bincount(known, minlength=table.rows.shape[0]).to(device, logit.dtype)
         )
         mean = logit.new_zeros(logit.shape).index_add_(0, bin_of_row, claimed.to(device, logit.dtype))
-        gradient = torch.where(examples > 0, self.bin_weights - mean / examples.clamp_min(1), 0.0)
+        # What a NaN among the weights says is nothing, and would stay for good.
+        gradient = torch.where((examples > 0) & mean.isfinite(), self.bin_weights - mean / examples.clamp_min(1), 0.0)
         logit.sub_(gradient, alpha=self.learning_rate).clamp_(-_LARGEST_LOGIT, _LARGEST_LOGIT)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vastmax.errors import InputError
+from vastmax.tensors.constants import Constants
 
 Context = Mapping[str, Any]
 """What a proposal may need to know beside the target, by name: previous word ids, a partition id, …"""
@@ -44,7 +45,7 @@ class Noise:
     position: Tensor | None = None
 
 
-class Proposal(nn.Module, ABC):
+class Proposal(Constants, ABC):
     """A distribution Q over words that noise is drawn from.
 
     Attributes:
@@ -112,7 +113,10 @@ class Proposal(nn.Module, ABC):
         `persistent` ones, which are learned, go into the state_dict.
         """
         bits = table.to(torch.float32).contiguous().view(torch.int32)
-        self.register_buffer(f"{name}_bits", bits, persistent=persistent)
+        if persistent:
+            self.register_buffer(f"{name}_bits", bits)
+        else:
+            self.register_constant(f"{name}_bits", bits)
 
     def table(self, name: str) -> Tensor:
         """The float32 table registered under `name`."""

@@ -44,8 +44,8 @@ class LogUniform(FixedProposal):
             order = np.argsort(-array, kind="stable")
             rank = np.empty_like(order)
             rank[order] = np.arange(vocab_size)
-            self.word_of_rank = torch.from_numpy(order)
-            self.rank_of_word = torch.from_numpy(rank)
+            self.register_constant("word_of_rank", torch.from_numpy(order))
+            self.register_constant("rank_of_word", torch.from_numpy(rank))
 
     word_of_rank: Tensor | None
     rank_of_word: Tensor | None

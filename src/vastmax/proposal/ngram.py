@@ -17,6 +17,7 @@ from vastmax.errors import InputError
 from vastmax.kernels.ngram_law import RowLaws, row_laws
 from vastmax.proposal.base import Context, Noise, Proposal
 from vastmax.proposal.unigram import Unigram
+from vastmax.tensors.constants import Constants
 
 PREVIOUS = "previous_word_id"
 SECOND_PREVIOUS = "second_previous_word_id"
@@ -44,7 +45,7 @@ class MixtureNoise(Noise):
     in_play: tuple[InPlay, ...] = ()
 
 
-class NGramTable(nn.Module):
+class NGramTable(Constants):
     """An `NGrams` as tensors: contexts looked up, words drawn, probabilities of words in play."""
 
     def __init__(self, ngrams: NGrams) -> None:
@@ -53,7 +54,7 @@ class NGramTable(nn.Module):
         self._ngrams = ngrams  # what the kernel reads; on the CPU its memory is that of the tensors
         for name in ("contexts", "offsets", "word_ids", "cumulative"):
             array = torch.from_numpy(np.ascontiguousarray(getattr(ngrams, name)))
-            self.register_buffer(name, array, persistent=False)
+            self.register_constant(name, array)
 
     contexts: Tensor
     offsets: Tensor

@@ -47,7 +47,7 @@ class Unigram(FixedProposal):
         self.power = power
         table = AliasTable.from_weights(weight)
         self.register_table("threshold", torch.from_numpy(table.threshold))
-        self.register_buffer("alias", torch.from_numpy(np.array(table.alias)), persistent=False)
+        self.register_constant("alias", torch.from_numpy(np.array(table.alias)))
         self.register_table("log_q", torch.from_numpy(np.log(weight) - math.log(weight.sum())))
 
     def extra_repr(self) -> str:

@@ -1,0 +1,48 @@
+"""Tables that follow from how a module was built: no part of its state, and right again wherever it is moved to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+
+class Constants(nn.Module):
+    """Keeps buffers that are no part of `state_dict`, since the module is built from what they say.
+
+    A buffer alone would be lost where memory is given anew and only the state is loaded: `to_empty`, or a module built
+    on the meta device. So each table is kept on the CPU as well, where it is the buffer itself while that is there.
+    """
+
+    def register_constant(self, name: str, table: Tensor, *, device: torch.device | str | None = None) -> None:
+        """Keep `table`, on the CPU and never changed, as the buffer `name` on `device`."""
+        self.__dict__.setdefault("_constants", {})[name] = table
+        self.register_buffer(name, table.to(device), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name in self._constant_tables():
+            self._restore(name, self.get_buffer(name).device)
+        return self
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        # With assign=True the parameters leave the meta device here, and nothing else would bring the tables along.
+        for name in self._constant_tables():
+            if self.get_buffer(name).is_meta:
+                own = [*self._parameters.values(), *(self._buffers[other] for other in self._non_constant_buffers())]
+                device = next((tensor.device for tensor in own if tensor is not None), torch.device("cpu"))
+                self._restore(name, device)
+
+    def _constant_tables(self) -> dict[str, Tensor]:
+        tables: dict[str, Tensor] = self.__dict__.get("_constants", {})
+        return tables
+
+    def _non_constant_buffers(self) -> list[str]:
+        return [name for name in self._buffers if name not in self._constant_tables()]
+
+    def _restore(self, name: str, device: torch.device) -> None:
+        if device.type != "meta":
+            self._buffers[name] = self._constant_tables()[name].to(device)
