@@ -13,11 +13,22 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "vastmax"
 
 # Which rooms a room may import. Rooms that do not exist yet are listed too: their walls are part of the plan.
-_EVERYWHERE = {"arguments", "atomic", "errors", "html_page", "machine_memory", "printable", "progress", "strict_json"}
+_EVERYWHERE = {
+    "arguments",
+    "atomic",
+    "errors",
+    "extras",
+    "html_page",
+    "machine_memory",
+    "printable",
+    "progress",
+    "strict_json",
+}
 _NO_TORCH = {
     "arguments": {"errors"},
     "atomic": {"errors"},
     "errors": set(),
+    "extras": {"errors"},
     "html_page": {"strict_json"},
     "machine_memory": {"errors"},
     "printable": set(),

@@ -207,12 +207,10 @@ def test_a_folder_in_a_place_that_is_not_there(invoke: Invoke, corpus_file: Path
 def test_pytorch_that_is_missing_is_named(
     invoke: Invoke, trained: Path, corpus_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vastmax.cli.lm import model_argument
-
     found = importlib.util.find_spec
-    monkeypatch.setattr(model_argument, "find_spec", lambda name: None if name == "torch" else found(name))
+    monkeypatch.setattr("vastmax.extras.find_spec", lambda name: None if name == "torch" else found(name))
     for arguments in (("train", corpus_file, "-o", "run"), ("next", trained, "the")):
-        assert "pip install 'vastmax[torch]'" in invoke("lm", *arguments).refused()
+        assert "pip install '.[torch]'" in invoke("lm", *arguments).refused()
 
 
 def test_a_loss_that_is_no_number_keeps_what_was_saved(

@@ -104,7 +104,7 @@ def test_what_is_not_gensims(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="found the key 0; words are strings"):
         WordVectors.from_gensim(keyed)
     monkeypatch.setitem(__import__("sys").modules, "gensim.models", None)
-    with pytest.raises(InputError, match=r"to_gensim needs gensim, which cannot be imported.*pip install gensim"):
+    with pytest.raises(InputError, match=r"to_gensim needs gensim, which is not installed.*pip install '.\[gensim\]'"):
         made().to_gensim()
 
 
