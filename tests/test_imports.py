@@ -63,6 +63,7 @@ MAY_IMPORT = {
     "word_model": {"language_model", *_ALL_BELOW},
     "compare": {"language_model", *_ALL_BELOW},
     "cli": {"compare", "language_model", "word_model", *_ALL_BELOW},
+    "__main__": {"cli"},
 }
 
 
