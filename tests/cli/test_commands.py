@@ -15,6 +15,7 @@ import pytest
 
 import vastmax
 from vastmax.cli.embed import embed
+from vastmax.kernels.targets import available_targets, choose_target
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
