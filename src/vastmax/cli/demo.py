@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from vastmax.arguments import MOST_EPOCHS, MOST_MINUTES, MOST_THREADS, real, who
 from vastmax.cli.demo_race import NO_TORCH, SECONDS_EACH, can_race, make_room, race_on, show_race
 from vastmax.cli.failure import StoppedError, complain
 from vastmax.cli.output import check_output_file, print_json, say
+from vastmax.cli.own_command import own_command
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.cli.vocab import print_facts
 from vastmax.errors import InputError
@@ -145,13 +147,14 @@ def demo(
 
 def _say_what_next(vectors: WordVectors, vectors_file: Path, text_file: Path, *, race: bool) -> None:
     say("\nnext")
+    vastmax = own_command()
     curious = [word for word in (*WORDS_TO_ASK_FOR, *vectors) if word in vectors][: len(WORDS_TO_ASK_FOR)]
-    say(f"  vastmax neighbours {vectors_file} {' '.join(curious)}")
+    say(f"  {vastmax} neighbours {shlex.quote(str(vectors_file))} {' '.join(curious)}")
     for question in _answerable(vectors)[-1:]:
-        say(f"  vastmax analogy {vectors_file} {' '.join(question)}")
-    say(f"  vastmax vocab {text_file}\n  vastmax embed YOUR-TEXT.txt -o vectors.safetensors")
+        say(f"  {vastmax} analogy {shlex.quote(str(vectors_file))} {' '.join(question)}")
+    say(f"  {vastmax} vocab {shlex.quote(str(text_file))}\n  {vastmax} embed YOUR-TEXT.txt -o vectors.safetensors")
     if race:
-        say("  vastmax compare YOUR-TEXT.txt -o race")
+        say(f"  {vastmax} compare YOUR-TEXT.txt -o race")
 
 
 def _show(vectors: WordVectors) -> None:

@@ -46,7 +46,9 @@ app.add_typer(lm)
 @app.callback(invoke_without_command=True)
 def vastmax(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and the instruction set in use, and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and the instruction set in use, and exit.")
+    ] = False,
     debug: Annotated[
         bool,
         typer.Option("--debug", envvar="VASTMAX_DEBUG", help="Show the traceback when a command fails."),

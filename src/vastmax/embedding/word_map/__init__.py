@@ -81,7 +81,7 @@ def draw_map(
 
 
 def map_suffix(path: str | os.PathLike[str]) -> str:
-    """`.html` or `.png`, what the name of a map ends in; InputError for another, or one that needs what is missing here."""
+    """`.html` or `.png`, what the name of a map ends in; InputError for another, or without matplotlib for .png."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(
