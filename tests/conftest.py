@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,37 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real corpora not found at {folder}; set VASTMAX_DATA to the folder that holds them")
     return folder
+
+
+_NO_TORCH = re.compile(r"No module named 'torch|needs PyTorch, which is not installed")
+_TORCH_IS_HERE = find_spec("torch") is not None
+
+
+def pytest_report_header() -> list[str]:
+    return [] if _TORCH_IS_HERE else ["PyTorch is not installed: what needs it is skipped"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Skip files that import torch where a wheel is tried without it."""
+    report = yield
+    if not _TORCH_IS_HERE and report.failed and _NO_TORCH.search(str(report.longrepr)):
+        report.outcome = "skipped"
+        report.longrepr = (str(collector.path), 0, "Skipped: needs PyTorch")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """Skip single tests that come upon it."""
+    try:
+        return (yield)
+    except (ImportError, AssertionError) as error:
+        if _TORCH_IS_HERE or not _NO_TORCH.search(str(error)):
+            raise
+        pytest.skip("needs PyTorch")
 
 
 # What a developer may have set that would change what a user sees.

@@ -60,6 +60,13 @@ def test_the_version_stands_in_one_place() -> None:
     assert homes == [ROOT / "src" / "vastmax" / "__init__.py"]
 
 
+def test_the_oldest_pytorch_named_is_the_one_that_the_tests_run_with() -> None:
+    (floor,) = re.findall(r"torch>=([\d.]+)", PROJECT["project"]["optional-dependencies"]["torch"][0])
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert re.search(rf"^torch=={re.escape(floor)}(\.\d+)?$", constraints, re.MULTILINE)
+    assert f"PyTorch {floor} or newer" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_nothing_tells_to_install_from_an_index_what_is_not_there_yet() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     sources = [*(ROOT / "src").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]
@@ -99,7 +106,7 @@ for ask in (
     except vastmax.extras.MissingExtraError as error:
         print(error)
 """
-    (tmp_path / "table.parquet").write_bytes(b"PAR1")
+    (tmp_path / "table.parquet").write_bytes(b"PAR1 and a table PAR1")
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     used, *said = done.stdout.splitlines()
