@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     started = said_at = time.monotonic()
     step, words = "", []
     print(
-        "vastmax: setting up; the core takes a few minutes to compile on two cores, packages a minute", file=sys.stderr
+        "vastmax: setting up: packages take about a minute, compiling some minutes on two cores, less on more", file=sys.stderr
     )
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
