@@ -36,9 +36,7 @@ def main(arguments: list[str]) -> int:
     command = [sys.executable, "-u", "-m", "pip", "install", "--verbose", "--progress-bar", "off", *arguments]
     started = said_at = time.monotonic()
     step, words = "", []
-    print(
-        "vastmax: setting up: packages take about a minute, compiling some minutes on two cores, less on more", file=sys.stderr
-    )
+    print("vastmax: setting up: packages take about a minute, compiling some minutes on two cores", file=sys.stderr)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as pip:

@@ -103,7 +103,7 @@ def test_what_cannot_be_is_refused_in_one_line(
 def test_without_pytorch_the_fix_is_named(
     invoke: Invoke, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vastmax.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("vastmax.extras.has", lambda module: False)
     said = invoke("embed", corpus_file, "-o", tmp_path / "v.bin", "--objective", "nce").refused()
     assert said.startswith("vastmax: --objective nce (all but negative-sampling, hierarchical-softmax")
     assert said.endswith(
