@@ -61,35 +61,35 @@ def data_folder() -> Path:
     return folder
 
 
-_NO_TORCH = re.compile(r"No module named 'torch|needs PyTorch, which is not installed")
-_TORCH_IS_HERE = find_spec("torch") is not None
+# A wheel is tried without the extras: what needs one of these is skipped where it is not installed, and there alone.
+_EXTRAS = {"torch": "PyTorch", "matplotlib": "matplotlib"}
+_ABSENT = [module for module in _EXTRAS if find_spec(module) is None]
+_NEEDS_ABSENT = re.compile("|".join(f"No module named '{name}|needs {_EXTRAS[name]}, which is not" for name in _ABSENT))
 
 
 def pytest_report_header() -> list[str]:
-    return [] if _TORCH_IS_HERE else ["PyTorch is not installed: what needs it is skipped"]
+    return [f"{_EXTRAS[name]} is not installed: what needs it is skipped" for name in _ABSENT]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Skip files that import torch where a wheel is tried without it."""
     report = yield
-    if not _TORCH_IS_HERE and report.failed and _NO_TORCH.search(str(report.longrepr)):
+    if _ABSENT and report.failed and _NEEDS_ABSENT.search(str(report.longrepr)):
         report.outcome = "skipped"
-        report.longrepr = (str(collector.path), 0, "Skipped: needs PyTorch")
+        report.longrepr = (str(collector.path), 0, f"Skipped: needs one of {_ABSENT}")
     return report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call() -> Generator[None, object, object]:
-    """Skip single tests that come upon it."""
     try:
         return (yield)
     except (ImportError, AssertionError) as error:
-        if _TORCH_IS_HERE or not _NO_TORCH.search(str(error)):
+        if not (_ABSENT and _NEEDS_ABSENT.search(str(error))):
             raise
-        pytest.skip("needs PyTorch")
+        pytest.skip(f"needs one of {_ABSENT}")
 
 
 # What a developer may have set that would change what a user sees.
