@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 NATIVE := CMakeLists.txt pyproject.toml constraints.txt $(wildcard src/vastmax/kernels/native/*)
 # Every version that gets installed is named in constraints.txt, those of the isolated build included.
 PIP    := PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
-          PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+          PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python tools/install.py
 
 # Compiled tests and modules are kept: the suite starts hundreds of processes, and each would compile them anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,11 +31,11 @@ $(BIN)/python: | requirements
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.user: $(NATIVE) | requirements $(BIN)/python
-	$(PIP) --editable .
+	@$(PIP) --editable '.[plot]'
 	@touch $@
 
 $(VENV)/.developer: $(NATIVE) | requirements $(BIN)/python
-	$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.user
 
 demo: $(VENV)/.user

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,37 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real corpora not found at {folder}; set VASTMAX_DATA to the folder that holds them")
     return folder
+
+
+# A wheel is tried without the extras: what needs one of these is skipped where it is not installed, and there alone.
+_EXTRAS = {"torch": "PyTorch", "matplotlib": "matplotlib"}
+_ABSENT = [module for module in _EXTRAS if find_spec(module) is None]
+_NEEDS_ABSENT = re.compile("|".join(f"No module named '{name}|needs {_EXTRAS[name]}, which is not" for name in _ABSENT))
+
+
+def pytest_report_header() -> list[str]:
+    return [f"{_EXTRAS[name]} is not installed: what needs it is skipped" for name in _ABSENT]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if _ABSENT and report.failed and _NEEDS_ABSENT.search(str(report.longrepr)):
+        report.outcome = "skipped"
+        report.longrepr = (str(collector.path), 0, f"Skipped: needs one of {_ABSENT}")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    try:
+        return (yield)
+    except (ImportError, AssertionError) as error:
+        if not (_ABSENT and _NEEDS_ABSENT.search(str(error))):
+            raise
+        pytest.skip(f"needs one of {_ABSENT}")
 
 
 # What a developer may have set that would change what a user sees.

@@ -18,6 +18,7 @@ _EVERYWHERE = {
     "atomic",
     "content",
     "errors",
+    "extras",
     "html_page",
     "machine_memory",
     "places",
@@ -32,6 +33,7 @@ _NO_TORCH = {
     "atomic": {"errors"},
     "content": {"errors"},
     "errors": set(),
+    "extras": {"errors"},
     "html_page": {"strict_json"},
     "machine_memory": {"errors"},
     "places": {"atomic", "errors", "run_lock"},
@@ -70,6 +72,7 @@ MAY_IMPORT = {
     "word_model": {"language_model", *_ALL_BELOW},
     "compare": {"language_model", *_ALL_BELOW},
     "cli": {"compare", "language_model", "word_model", *_ALL_BELOW},
+    "__main__": {"cli"},
 }
 
 

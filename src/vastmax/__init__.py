@@ -58,10 +58,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    if name in _ROOMS:
-        return import_module(f"vastmax.{name}")
+    try:
+        if name in _HOME:
+            return getattr(import_module(_HOME[name]), name)
+        if name in _ROOMS:
+            return import_module(f"vastmax.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        from vastmax.extras import MissingExtraError, missing
+
+        raise MissingExtraError(missing(f"vastmax.{name}", "torch")) from None
     raise AttributeError(f"module 'vastmax' has no attribute {name!r}")
 
 

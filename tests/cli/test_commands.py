@@ -15,6 +15,7 @@ import pytest
 
 import vastmax
 from vastmax.cli.embed import embed
+from vastmax.kernels.targets import available_targets, choose_target
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
@@ -218,7 +219,10 @@ def test_closed_streams_are_no_error(shell: Invoke, corpus_file: Path, vectors_f
 
 
 def test_version_and_help(invoke: Invoke) -> None:
-    assert invoke("--version").out == f"vastmax {vastmax.__version__}\n"
+    first, kernels, _ = invoke("--version").out.splitlines()
+    assert first == f"vastmax {vastmax.__version__}"
+    available = available_targets()
+    assert kernels.startswith(f"instruction set: {choose_target()} (this machine can run {', '.join(available)};")
     assert invoke().out == invoke("--help").out
     assert "embed" in invoke("-h").out
     assert "Examples:" in invoke("embed", "--help").out

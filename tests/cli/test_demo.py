@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chain_race import InThisProcess
+from vastmax import extras
 from vastmax.cli import demo_race
 from vastmax.compare import race
 from vastmax.text import builtin
@@ -46,9 +47,9 @@ def test_a_fresh_folder_gets_all_of_it_and_a_second_run_replaces_it(invoke: Invo
         assert any(line.split()[:2] == [method, "perplexity"] for line in ran.out.splitlines()), ran.out
     assert "words/s" in ran.err
     assert "hierarchical-softmax" in (folder / "race" / "report.html").read_text(encoding="utf-8")
-    following = [line.split() for line in ran.out.splitlines() if line.startswith("  vastmax ") and "YOUR" not in line]
-    assert [words[1] for words in following] == ["neighbours", "analogy", "vocab"]
-    for _, *command in following:
+    following = [line.split() for line in ran.out.splitlines() if " -m vastmax " in line and "YOUR" not in line]
+    assert [words[3] for words in following] == ["neighbours", "analogy", "vocab"]
+    for _, _, _, *command in following:  # python -m vastmax, for it is pytest that runs here
         assert invoke(*command).code == 0, command
 
     (folder / "race" / "report.html").write_text("an old one")
@@ -62,13 +63,14 @@ def test_a_fresh_folder_gets_all_of_it_and_a_second_run_replaces_it(invoke: Invo
 def test_without_pytorch_it_says_so_and_does_the_rest(
     invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo_race, "find_spec", lambda name: None)
+    found = extras.has
+    monkeypatch.setattr(extras, "has", lambda module: module != "torch" and found(module))
     ran = invoke("demo", "-o", tmp_path / "out", *QUICK)
     assert ran.code == 0
     said = [line for line in ran.err.splitlines() if line.startswith("vastmax: ")]
     assert said == [
-        "vastmax: the race of output methods is left out: it needs PyTorch, which is not installed: "
-        "pip install 'vastmax[torch]'"
+        "vastmax: the race of output methods is left out: it needs PyTorch, which is not installed; "
+        "in the source tree of vastmax, type: pip install '.[torch]'"
     ]
     assert names(tmp_path / "out") == WITHOUT_RACE
     assert "output methods" not in ran.out

@@ -13,7 +13,6 @@ import pytest
 from vastmax import WordVectors, train_word_model
 from vastmax.cli import embed_ways
 from vastmax.cli.embed import embed
-from vastmax.cli.lm import model_argument
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 SMALL = ("--vector-size", "8", "--epochs", "2", "--sample", "0", "--threads", "1", "--batch-size", "512")
@@ -104,7 +103,9 @@ def test_what_cannot_be_is_refused_in_one_line(
 def test_without_pytorch_the_fix_is_named(
     invoke: Invoke, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_argument, "find_spec", lambda name: None)
+    monkeypatch.setattr("vastmax.extras.has", lambda module: False)
     said = invoke("embed", corpus_file, "-o", tmp_path / "v.bin", "--objective", "nce").refused()
     assert said.startswith("vastmax: --objective nce (all but negative-sampling, hierarchical-softmax")
-    assert said.endswith("needs PyTorch, which is not installed: pip install 'vastmax[torch]'")
+    assert said.endswith(
+        "needs PyTorch, which is not installed; in the source tree of vastmax, type: pip install '.[torch]'"
+    )

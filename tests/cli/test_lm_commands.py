@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import math
 import os
@@ -20,6 +19,8 @@ from typing import Any
 
 import pytest
 import torch
+
+from vastmax import extras
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
@@ -207,12 +208,10 @@ def test_a_folder_in_a_place_that_is_not_there(invoke: Invoke, corpus_file: Path
 def test_pytorch_that_is_missing_is_named(
     invoke: Invoke, trained: Path, corpus_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vastmax.cli.lm import model_argument
-
-    found = importlib.util.find_spec
-    monkeypatch.setattr(model_argument, "find_spec", lambda name: None if name == "torch" else found(name))
+    found = extras.has
+    monkeypatch.setattr("vastmax.extras.has", lambda module: module != "torch" and found(module))
     for arguments in (("train", corpus_file, "-o", "run"), ("next", trained, "the")):
-        assert "pip install 'vastmax[torch]'" in invoke("lm", *arguments).refused()
+        assert "pip install '.[torch]'" in invoke("lm", *arguments).refused()
 
 
 def test_a_loss_that_is_no_number_keeps_what_was_saved(

@@ -271,10 +271,9 @@ def test_another_run_is_not_resumed(tmp_path: Path, small_text: TrainingText) ->
 def test_event_files_for_those_who_ask(
     tmp_path: Path, small_text: TrainingText, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vastmax.language_model import log
 
-    monkeypatch.setattr(log.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="need the package tensorboard: pip install tensorboard, or leave"):
+    monkeypatch.setattr("vastmax.extras.has", lambda module: False)
+    with pytest.raises(InputError, match=r"needs tensorboard, .*pip install '\.\[tensorboard\]'"):
         run(folder_of(tmp_path / "refused", small_text), small_text, tensorboard=True)
     written: list[tuple[str, int]] = []
 
@@ -291,7 +290,7 @@ def test_event_files_for_those_who_ask(
 
         close = flush
 
-    monkeypatch.setattr(log.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr("vastmax.extras.has", lambda module: True)
     fake = types.ModuleType("torch.utils.tensorboard")
     fake.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)

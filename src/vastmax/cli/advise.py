@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vastmax import extras
 from vastmax.arguments import MOST_THREADS, real, whole
 from vastmax.cli.corpus_options import (
     Column,
@@ -145,10 +146,9 @@ def _source(
 
 
 def _set_threads(threads: int) -> None:
-    from importlib.util import find_spec
 
     whole("threads", threads, 1, MOST_THREADS)
-    if find_spec("torch") is not None:  # without it, `advise` says what is missing
+    if extras.has("torch"):  # without it, `advise` says what is missing
         import torch
 
         torch.set_num_threads(threads)

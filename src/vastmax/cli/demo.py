@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vastmax import extras
 from vastmax.arguments import MOST_EPOCHS, MOST_MINUTES, MOST_THREADS, real, whole
 from vastmax.cli.demo_race import NO_TORCH, SECONDS_EACH, can_race, make_room, race_on, show_race
 from vastmax.cli.failure import StoppedError, complain
 from vastmax.cli.output import print_json, say
+from vastmax.cli.own_command import own_command
 from vastmax.cli.vectors_argument import AsJson
 from vastmax.cli.vocab import print_facts
 from vastmax.errors import InputError
@@ -52,6 +55,7 @@ MAP_SKIP = 50
 MAP_TITLE = "The words of Python's documentation"
 PICTURE_WORDS = 600
 """A picture cannot be approached, so it shows fewer words than the page."""
+NO_PICTURE = extras.missing("the map as a picture is left out: it", "matplotlib")
 
 
 def demo(
@@ -105,15 +109,20 @@ def demo(
             vectors.save(vectors_file)
             skip = min(MAP_SKIP, len(vectors) - 1)
             on_page = draw_map(vectors, page_file, skip=skip, title=MAP_TITLE, progress=progress)
-            on_picture = draw_map(vectors, picture_file, num_words=PICTURE_WORDS, skip=skip, title=MAP_TITLE)
+            on_picture = []
+            if extras.has("matplotlib"):
+                on_picture = draw_map(vectors, picture_file, num_words=PICTURE_WORDS, skip=skip, title=MAP_TITLE)
     except KeyboardInterrupt:
         raise StoppedError(f"interrupted; what was finished by then is in {output}") from None
     written = {
         text_file: "the text, a paragraph a line",
         vectors_file: f"{len(vectors):,} words × {vectors.vector_size}",
         page_file: f"a map of {len(on_page):,} frequent words, for a browser",
-        picture_file: f"the same as a picture, {len(on_picture):,} words",
     }
+    if on_picture:
+        written[picture_file] = f"the same as a picture, {len(on_picture):,} words"
+    else:
+        complain(NO_PICTURE)
     if not as_json:  # while the race is run
         print_facts(corpus.vocabulary.facts())
         _show(vectors)
@@ -145,13 +154,14 @@ def demo(
 
 def _say_what_next(vectors: WordVectors, vectors_file: Path, text_file: Path, *, race: bool) -> None:
     say("\nnext")
+    vastmax = own_command()
     curious = [word for word in (*WORDS_TO_ASK_FOR, *vectors) if word in vectors][: len(WORDS_TO_ASK_FOR)]
-    say(f"  vastmax neighbours {vectors_file} {' '.join(curious)}")
+    say(f"  {vastmax} neighbours {shlex.quote(str(vectors_file))} {' '.join(curious)}")
     for question in _answerable(vectors)[-1:]:
-        say(f"  vastmax analogy {vectors_file} {' '.join(question)}")
-    say(f"  vastmax vocab {text_file}\n  vastmax embed YOUR-TEXT.txt -o vectors.safetensors")
+        say(f"  {vastmax} analogy {shlex.quote(str(vectors_file))} {' '.join(question)}")
+    say(f"  {vastmax} vocab {shlex.quote(str(text_file))}\n  {vastmax} embed YOUR-TEXT.txt -o vectors.safetensors")
     if race:
-        say("  vastmax compare YOUR-TEXT.txt -o race")
+        say(f"  {vastmax} compare YOUR-TEXT.txt -o race")
 
 
 def _show(vectors: WordVectors) -> None:

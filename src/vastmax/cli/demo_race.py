@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vastmax import extras
 from vastmax.cli.failure import StoppedError
 from vastmax.cli.lm.stopping import StopSignals
 from vastmax.cli.output import say
@@ -30,14 +30,12 @@ WARMUP_STEPS = 10
 POINTS = 8
 CURVE_WORDS = 5_000
 
-NO_TORCH = (
-    "the race of output methods is left out: it needs PyTorch, which is not installed: pip install 'vastmax[torch]'"
-)
+NO_TORCH = extras.missing("the race of output methods is left out: it", "torch")
 
 
 def can_race() -> bool:
     """Whether PyTorch is there."""
-    return find_spec("torch") is not None
+    return extras.has("torch")
 
 
 def make_room(folder: Path) -> None:

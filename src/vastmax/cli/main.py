@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import sys
 import threading
@@ -45,7 +46,9 @@ app.add_typer(lm)
 @app.callback(invoke_without_command=True)
 def vastmax(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and the instruction set in use, and exit.")
+    ] = False,
     debug: Annotated[
         bool,
         typer.Option("--debug", envvar="VASTMAX_DEBUG", help="Show the traceback when a command fails."),
@@ -65,10 +68,21 @@ def vastmax(
     if debug:
         os.environ["VASTMAX_DEBUG"] = "1"
     if version:
-        print(f"vastmax {__version__}")
+        print(_versions())
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())
+
+
+def _versions() -> str:
+    from vastmax.kernels.targets import available_targets, choose_target
+
+    chosen, others = choose_target(), ", ".join(available_targets())
+    return (
+        f"vastmax {__version__}\n"
+        f"instruction set: {chosen} (this machine can run {others}; VASTMAX_KERNEL chooses)\n"
+        f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}"
+    )
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import importlib
-import importlib.util
 import io
 from pathlib import Path
 from typing import Any
 
+from vastmax import extras
 from vastmax.atomic import replacing
 from vastmax.distribution.entropy import perplexity_from_nats
-from vastmax.errors import InputError
 from vastmax.language_model.train import Progressed
 
 COLUMNS = ("step", "epoch", "words", "training_seconds", "loss", "validation_nats", "validation_perplexity")
@@ -108,11 +107,7 @@ class Log:
 
 def check_tensorboard() -> None:
     """Raise InputError unless event files can be written."""
-    if importlib.util.find_spec("tensorboard") is None:
-        raise InputError(
-            "TensorBoard event files need the package tensorboard: pip install tensorboard, or leave "
-            "--tensorboard out (log.csv holds the same figures)"
-        )
+    extras.require("--tensorboard (log.csv holds the same figures)", "tensorboard")
 
 
 def _writer(folder: Path) -> Any:

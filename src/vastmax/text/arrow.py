@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from vastmax import extras
 from vastmax.errors import InputError
 
 _ROWS = 8192  # rows decoded at a time, and turned into Python strings
@@ -75,12 +76,7 @@ def rows_of_table(table: Any, column: str | None) -> Iterator[list[Any]]:
 
 
 def _need_pyarrow(name: str) -> None:
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise InputError(
-            f"{name}: reading Parquet and Arrow data needs pyarrow: pip install 'vastmax[arrow]'"
-        ) from None
+    extras.require(f"{name}: reading Parquet and Arrow data", "pyarrow")
 
 
 @contextmanager

@@ -41,6 +41,6 @@ def test_charts_without_figures_are_left_out(of: Race, names: list[str], tmp_pat
 
 
 def test_without_matplotlib_there_are_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "find_spec", lambda name: None)
+    monkeypatch.setattr("vastmax.extras.has", lambda module: False)
     assert pictures.save_pictures(full_race(), tmp_path) == []
     assert list(tmp_path.iterdir()) == []

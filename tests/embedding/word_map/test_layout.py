@@ -94,7 +94,7 @@ def test_tsne_of_few_or_equal_words(n: int) -> None:
 
 
 def test_a_missing_scikit_learn_is_one_line_before_any_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("vastmax.embedding.word_map.layout.find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"needs scikit-learn.*pip install.*'pca'"):
+    monkeypatch.setattr("vastmax.extras.has", lambda module: False)
+    with pytest.raises(InputError, match=r"'pca' does without.*needs scikit-learn.*pip install '\.\[tsne\]'"):
         draw_map(WordVectors(["a", "b"], np.eye(2)), tmp_path / "map.html", method="tsne")
     assert list(tmp_path.iterdir()) == []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vastmax import extras
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ Device = Annotated[
 
 def require_torch(what: str = "a language model") -> None:
     """Raise InputError, which says what for, unless PyTorch is installed."""
-    if find_spec("torch") is None:
-        raise InputError(f"{what} needs PyTorch, which is not installed: pip install 'vastmax[torch]'")
+    extras.require(what, "torch")
 
 
 def checked_device(device: str | None) -> str:

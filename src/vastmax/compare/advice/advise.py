@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from typing import Any
 
+from vastmax import extras
 from vastmax.arguments import MOST_MINUTES, MOST_SIZE, real, whole
 from vastmax.compare.advice.choice import Choice, choose
 from vastmax.compare.advice.costs import predicted_costs, with_timings
@@ -131,8 +131,8 @@ def advise(
     if memory_bytes is not None:
         whole("memory_bytes", memory_bytes, 1, None)
     real("measure_seconds", measure_seconds, 0.0, 60.0 * MOST_MINUTES, above=True)
-    if measure and find_spec("torch") is None:
-        raise InputError("steps can only be timed with PyTorch, which is not installed: pip install 'vastmax[torch]'")
+    if measure:
+        extras.require("timing steps", "torch")
     vocabulary = getattr(source, "vocabulary", source)
     words = Words(vocabulary, getattr(vocabulary, "words", None))
     setting = Setting(words, hidden_size, batch_size)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vastmax import extras
 from vastmax.atomic import replacing
 from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.families import Look, looks_of
@@ -44,7 +44,7 @@ TICKS = ((20.0, (1, 1.5, 2, 3, 4, 5, 6, 8)), (2e3, (1, 2, 5)), (math.inf, (1,)))
 
 def save_pictures(race: Race, folder: Path) -> list[Path]:
     """Write what the race has figures for; the paths. None without matplotlib, as the page has all of it."""
-    if find_spec("matplotlib") is None:
+    if not extras.has("matplotlib"):
         return []
     from matplotlib import rc_context
     from matplotlib.figure import Figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vastmax import extras
 from vastmax.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,10 +15,9 @@ if TYPE_CHECKING:
 
 def to_gensim(v: WordVectors) -> Any:
     """A `gensim.models.KeyedVectors` with a copy of the vectors, and the counts as its attribute "count"."""
-    try:
-        from gensim.models import KeyedVectors
-    except ImportError as error:
-        raise InputError(f"to_gensim needs gensim, which cannot be imported ({error}); pip install gensim") from error
+    extras.require("to_gensim", "gensim")
+    from gensim.models import KeyedVectors
+
     keyed = KeyedVectors(vector_size=v.vector_size, count=0, dtype=np.float32)
     keyed.index_to_key = list(v.index_to_key)
     keyed.key_to_index = dict(v.key_to_index)

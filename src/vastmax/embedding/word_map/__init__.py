@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vastmax import extras
 from vastmax.atomic import replacing
 from vastmax.embedding.word_map.layout import Method, check_layout_method, lay_out
 from vastmax.errors import InputError
@@ -55,7 +56,8 @@ def draw_map(
         The words that are on the map, in their order.
 
     Raises:
-        InputError: nothing to show, another suffix or method, a vector that is not finite, scikit-learn missing.
+        InputError: nothing to show, another suffix or method, a vector that is not finite, scikit-learn or (for
+            .png) matplotlib missing.
 
     Cost: a page compares each word with each other, 2·n²·D operations; "pca" needs O(n·D·min(n, D)), "tsne" about a
     thousand times O(n·log n).
@@ -79,13 +81,15 @@ def draw_map(
 
 
 def map_suffix(path: str | os.PathLike[str]) -> str:
-    """`.html` or `.png`, what the name of a map ends in; InputError for anything else."""
+    """`.html` or `.png`, what the name of a map ends in; InputError for another, or without matplotlib for .png."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(
             f"cannot draw a map to {os.fspath(path)}: its name must end in {' or '.join(SUFFIXES)}, "
             f"not in {repr(suffix) if suffix else 'nothing'}"
         )
+    if suffix == ".png":
+        extras.require("a map as a picture (.html does without)", "matplotlib")
     return suffix
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vastmax import extras
 from vastmax.errors import InputError
 from vastmax.progress import Progress
 
@@ -75,11 +75,8 @@ def check_layout_method(method: str) -> None:
     """InputError for a method that is none, or that needs what is not installed."""
     if method not in METHODS:
         raise InputError(f"method is {method!r}; expected {' or '.join(map(repr, METHODS))}")
-    if method == "tsne" and find_spec("sklearn") is None:
-        raise InputError(
-            "method 'tsne' needs scikit-learn, which is not installed; "
-            "type: pip install scikit-learn, or use method 'pca'"
-        )
+    if method == "tsne":
+        extras.require("method 'tsne' (method 'pca' does without)", "sklearn")
 
 
 def principal_components(vectors: NDArray[np.float64], num_components: int) -> Projection:

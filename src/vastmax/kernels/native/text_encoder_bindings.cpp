@@ -42,7 +42,7 @@ int feed(TextEncoder &encoder, nb::handle chunk) {
 std::ptrdiff_t add_sentence(TextEncoder &encoder, nb::list words) {
     const std::size_t size = nb::len(words);
     for (std::size_t i = 0; i < size; ++i) {
-        PyObject *const word = PyList_GET_ITEM(words.ptr(), static_cast<Py_ssize_t>(i));
+        PyObject *const word = PyList_GetItem(words.ptr(), static_cast<Py_ssize_t>(i));
         if (!PyUnicode_Check(word)) return static_cast<std::ptrdiff_t>(i);
         Py_ssize_t length;
         const char *const bytes = PyUnicode_AsUTF8AndSize(word, &length);
@@ -82,7 +82,7 @@ nb::tuple gather_words(nb::bytes blob, Int64In offsets, Int64In order) {
     PyObject *const raw = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(ends[size]));
     if (raw == nullptr) throw nb::python_error();
     nb::object gathered = nb::steal(raw);
-    char *const out = PyBytes_AS_STRING(raw);
+    char *const out = PyBytes_AsString(raw);
     for (std::size_t i = 0; i < size; ++i)
         std::memcpy(out + ends[i], blob.c_str() + offsets(order(i)), static_cast<std::size_t>(ends[i + 1] - ends[i]));
     return nb::make_tuple(gathered, owned_array(std::move(ends), size + 1));
