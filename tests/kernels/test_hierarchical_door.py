@@ -58,7 +58,6 @@ class Batch:
 
 
 @pytest.mark.parametrize("kind", TREES)
-@pytest.mark.parametrize("target", available_targets())
 def test_numpy_arrays_in_place(kind: str, target: str) -> None:
     t = TREES[kind]
     batch = Batch(t)

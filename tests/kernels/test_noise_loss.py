@@ -16,7 +16,6 @@ from vastmax.kernels.noise_loss import Kind, Slopes
 from vastmax.kernels.targets import available_targets
 
 Numbers = NDArray[Any]
-every_target = pytest.mark.parametrize("target", available_targets())
 
 
 @dataclass
@@ -140,7 +139,6 @@ def assert_equal_to_reference(p: Problem, target: str, threads: int = 1) -> None
         np.testing.assert_allclose(found, exact, rtol=2e-5, atol=tolerance)
 
 
-@every_target
 @settings(max_examples=60, deadline=None)
 @given(
     N=st.one_of(st.integers(0, 20), st.integers(90, 110)),
@@ -158,7 +156,6 @@ def test_equals_float64(
     assert_equal_to_reference(problem(N, V, D, K, kind=kind, mask=mask, extras=extras, seed=seed), target)
 
 
-@every_target
 @pytest.mark.parametrize("kind", ["softmax", "logistic"])
 def test_many_words_many_examples_and_threads(target: str, kind: Kind) -> None:
     """More than one block of words, of examples and of depth, and a slope step that would be a power of two."""
@@ -167,7 +164,6 @@ def test_many_words_many_examples_and_threads(target: str, kind: Kind) -> None:
         assert_equal_to_reference(p, target, threads=3)
 
 
-@every_target
 @pytest.mark.parametrize("kind", ["softmax", "logistic"])
 def test_scores_far_out_and_what_is_not_a_number(target: str, kind: Kind) -> None:
     p = problem(30, 50, 8, 20, kind=kind, mask=True, extras=True, seed=2)

@@ -63,7 +63,6 @@ def run(kernel, sentences, alpha_begin=0.05, alpha_end=0.01, seed=7):
     return kernel.train(ids, offsets + 1000, alpha_begin=alpha_begin, alpha_end=alpha_end, seed=seed)
 
 
-@pytest.mark.parametrize("target", available_targets())
 @pytest.mark.parametrize("D", [1, 16, 17, 40, 64, 100, 128, 130, 300])
 def test_kernel_equals_the_float64_twin_including_every_update(target, D):
     sentences, counts = make_text(V=60, num_sentences=60, longest=40)
@@ -79,7 +78,6 @@ def test_kernel_equals_the_float64_twin_including_every_update(target, D):
     assert not kernel.context[:, D:].any()
 
 
-@pytest.mark.parametrize("target", available_targets())
 @pytest.mark.parametrize(
     ("window", "pools", "negative"),
     [(1, [8], 1), (50, [56, 48, 40, 24, 16, 8, 8], 5), (8, [24], 15), (20, [8, 16, 8], 2)],
@@ -113,7 +111,6 @@ def test_any_shape_of_text_equals_the_twin(lengths, V, D, seed):
     np.testing.assert_allclose(kernel.centre[:, :D], twin.centre, atol=5e-5)
 
 
-@pytest.mark.parametrize("target", available_targets())
 @pytest.mark.parametrize("exclude", ["none", "window"])
 @pytest.mark.parametrize(("window", "pools"), [(3, [24]), (20, [24, 16, 8])])
 def test_every_rule_for_noise_words_equals_the_twin(target, exclude, window, pools):
@@ -150,7 +147,6 @@ def test_a_small_step_moves_against_the_numerical_gradient_of_the_documented_los
         assert np.abs(gradient).max() > 0.5
 
 
-@pytest.mark.parametrize("target", available_targets())
 def test_loss_and_gradient_hold_where_float_exponentials_overflow(target):
     """Scores of ±1000: no table, no clipping, no NaN; saturated pairs are still corrected."""
     sentences = [np.array([0, 1], np.int32)]
