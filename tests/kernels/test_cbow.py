@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reference import CbowReference, numerical_gradient
 from vastmax.kernels.cbow import CbowKernel
-from vastmax.kernels.targets import available_targets, choose_target
+from vastmax.kernels.targets import choose_target
 
 
 def make_text(V, num_sentences, longest, seed=0):

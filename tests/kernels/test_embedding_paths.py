@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from vastmax import tree
 from vastmax.kernels.cbow import CbowKernel
 from vastmax.kernels.embedding_kernel import kept_counts
 from vastmax.kernels.skipgram import SkipgramKernel
-from vastmax.kernels.targets import available_targets, choose_target
+from vastmax.kernels.targets import choose_target
 from vastmax.kernels.tree_paths import TreePaths, visits_an_exchange
 
 
@@ -96,10 +97,11 @@ def test_skipgram_equals_the_float64_twin_including_every_update(target, D):
         (tree.balanced(2), 3),
         (tree.huffman([5, 3, 2]), 3),
         (chain(90), 2),
+        (chain(260), 5),  # more tiles of scores than edges, for the largest groups of inputs
         (tree.balanced(64), 40),
         (tree.random(70, seed=2), 1),
     ],
-    ids=["two words", "three words", "a chain", "wide windows", "random"],
+    ids=["two words", "three words", "a chain", "a long chain", "wide windows", "random"],
 )
 def test_trees_and_windows_of_every_shape_equal_the_twin(target, a_tree, window):
     V = a_tree.vocab_size
@@ -323,6 +325,19 @@ def test_kept_counts_are_what_subsampling_leaves():
     counts = np.array([9000, 900, 100])
     keep = np.array([2**31 - 1, 2**32 - 1, 2**32 - 1], dtype=np.uint32)
     assert kept_counts(counts, keep).tolist() == [4500, 900, 100]
+
+
+def test_a_path_that_is_longer_than_the_kernel_was_told_is_refused():
+    kernel, _ = make_pair(np.array([5, 3, 2]), 4, choose_target(), tree.huffman([5, 3, 2]))
+    nodes, offsets, edges, longest, visits = kernel._tree.arguments
+    for wrong, message in (
+        ((nodes, offsets, edges, longest - 1, visits), "longer than longest_path"),
+        ((nodes, np.append(offsets[:-1], 2**40), edges, longest, visits), "must cover the edges"),
+        ((nodes, offsets[:-1], edges, longest, visits), "every word must have a path"),
+    ):
+        kernel._tree = SimpleNamespace(arguments=wrong)
+        with pytest.raises(ValueError, match=message):
+            run(kernel, [np.array([0, 1], np.int32)])
 
 
 def test_paths_that_lead_out_of_the_arrays_are_refused():

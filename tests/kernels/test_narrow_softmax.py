@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vastmax.kernels import narrow_softmax
-from vastmax.kernels.targets import available_targets
 
 Floats = NDArray[Any]
 

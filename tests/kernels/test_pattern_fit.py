@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from vastmax.kernels import pattern_fit
 from vastmax.kernels.pattern_fit import SpelledWords
-from vastmax.kernels.targets import available_targets
 
 Floats = NDArray[Any]
 NUM_SYMBOLS, NOTHING = 7, 6

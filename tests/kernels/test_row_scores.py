@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vastmax.kernels import row_scores
-from vastmax.kernels.targets import available_targets
 
 Numbers = NDArray[Any]
 

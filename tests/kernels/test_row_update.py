@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vastmax.kernels import row_update
-from vastmax.kernels.targets import available_targets
 
 
 @settings(max_examples=40, deadline=None)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import SkipgramReference, expected_pairs, numerical_gradient
-from vastmax.errors import InputError
 from vastmax.kernels.embedding_kernel import keep_thresholds, padded_rows
 from vastmax.kernels.skipgram import SkipgramKernel, pool_sizes_for
-from vastmax.kernels.targets import available_targets, choose_target
+from vastmax.kernels.targets import choose_target
 
 
 def make_text(V, num_sentences, longest, seed=0):
@@ -227,14 +228,6 @@ def test_rows_are_aligned_and_padded_with_zeros():
     assert not matrix.any()
 
 
-def test_an_instruction_set_this_machine_lacks_is_refused(monkeypatch):
-    monkeypatch.setenv("VASTMAX_KERNEL", "avx1024")
-    with pytest.raises(InputError, match=r"VASTMAX_KERNEL is 'avx1024'; this machine has .*baseline"):
-        choose_target()
-    monkeypatch.setenv("VASTMAX_KERNEL", "baseline")
-    assert choose_target() == "baseline"
-
-
 def test_the_kernel_refuses_what_would_run_out_of_its_arrays():
     sentences, counts = make_text(V=10, num_sentences=5, longest=10)
     kernel, _ = make_pair(sentences, counts, 8, choose_target())
@@ -246,5 +239,17 @@ def test_the_kernel_refuses_what_would_run_out_of_its_arrays():
         kernel.train(ids, np.array([0, 3, 2]), **arguments)
     with pytest.raises(ValueError, match="must not be negative"):
         kernel.train(np.array([-1], np.int32), np.array([0, 1]), **arguments)
+    with pytest.raises(ValueError, match="must not be negative"):
+        kernel.train(ids, np.array([-5, -1]), **arguments)
+    noise = kernel._noise
+    for alias in (10, -1):
+        kernel._noise = replace(noise, words=np.full(10, alias, np.int32))
+        with pytest.raises(ValueError, match="an alias is no word"):
+            kernel.train(ids, np.array([0, 4]), **arguments)
+    kernel._noise = noise
+    kernel._window = 2**31 - 1
+    with pytest.raises(ValueError, match="window must be in"):
+        kernel.train(ids, np.array([0, 4]), **arguments)
+    kernel._window = 3
     with pytest.raises(TypeError):  # int64 ids are not silently copied
         kernel.train(ids.astype(np.int64), np.array([0, 4]), **arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vastmax.kernels.targets import available_targets
 from vastmax.kernels.two_clusters import two_clusters
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 from tools.kernel_fuzz import output_layers, text, trees, word_vectors
 from tools.kernel_fuzz.draw import Draw
+
 from vastmax.kernels.targets import available_targets
 
 KERNELS: dict[str, Callable[[Draw], None]] = {
@@ -80,7 +81,9 @@ def fuzz(target: str, names: list[str], seed: int, seconds: float) -> int:
         if done.returncode == 0:
             break
         if not announced:  # it did not even start
-            print(f"{target}: the process that runs the configurations ended with {done.returncode} before the first one")
+            print(
+                f"{target}: the process that runs the configurations ended with {done.returncode} before the first one"
+            )
             return failures + 1
         failures += 1
         number = announced[-1] + 1

@@ -32,7 +32,7 @@ class Draw:
         self.notes.update(values)
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number in low .. high; each order of magnitude is as likely as any other, and the ends are frequent."""
+        """A whole number in low .. high; small ones and the ends are frequent."""
         if self.chance(0.1):
             return low if self.chance(0.5) else high
         return min(high, low - 1 + int(np.exp(self.rng.uniform(0, np.log(high - low + 2)))))

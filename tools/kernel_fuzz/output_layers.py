@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-
 from tools.kernel_fuzz.draw import Draw, must_refuse
+
 from vastmax.kernels import linear_softmax, narrow_softmax, noise_loss, pattern_fit, row_scores, row_update
 from vastmax.kernels.two_clusters import two_clusters as fit_two_clusters
 
@@ -40,7 +40,9 @@ def linear(draw: Draw) -> None:
     if draw.chance(0.2):
         must_refuse(
             "a bias too short",
-            lambda: linear_softmax.forward(hidden, weight, draw.floats(V + 1), log_normaliser=log_normaliser, threads=1),
+            lambda: linear_softmax.forward(
+                hidden, weight, draw.floats(V + 1), log_normaliser=log_normaliser, threads=1
+            ),
         )
 
 
@@ -76,14 +78,18 @@ def noise(draw: Draw) -> None:
     hidden, weight = draw.floats(N, D), draw.floats(V, D)
     bias = draw.floats(V) if draw.chance(0.5) else None
     slopes = noise_loss.Slopes(
-        draw.empty(N, noise_loss.slope_step(K)), draw.empty(N), draw.empty(N), draw.empty(N, D) if wants_hidden else None
+        draw.empty(N, noise_loss.slope_step(K)),
+        draw.empty(N),
+        draw.empty(N),
+        draw.empty(N, D) if wants_hidden else None,
     )
 
     def forward(targets: np.ndarray, noise_words: np.ndarray) -> None:
         noise_loss.forward(
             plan, hidden, weight, bias, noise_words, targets, kind=kind, mask=draw.chance(0.5),
             noise_shift=draw.choice([None, draw.floats(K)]), target_shift=draw.choice([None, draw.floats(N)]),
-            multiplicity=draw.choice([None, np.ones(K, np.float32)]), loss=draw.empty(N), slopes=slopes, threads=threads,
+            multiplicity=draw.choice([None, np.ones(K, np.float32)]), loss=draw.empty(N), slopes=slopes,
+            threads=threads,
         )  # fmt: skip
 
     forward(target_ids, noise_ids)
@@ -152,13 +158,18 @@ def patterns(draw: Draw) -> None:
     U, threads = draw.whole(0, 200), draw.choice([1, 2, 4])
     draw.note(V=V, F=F, symbols=symbols, U=U, widest=widest, threads=threads)
     words = pattern_fit.SpelledWords(
-        draw.ids(0, symbols, int(offsets[-1]), dtype=np.int16), offsets, int(draw.ids(0, symbols, 1)[0]), draw.ids(0, V, U)
+        draw.ids(0, symbols, int(offsets[-1]), dtype=np.int16),
+        offsets,
+        int(draw.ids(0, symbols, 1)[0]),
+        draw.ids(0, V, U),
     )
     table = draw.floats(symbols, widest, F)
     place = draw.empty(U, F, dtype=np.int32)
     pattern_fit.forward(words, widths, table, fit=draw.empty(U, F), place=place, threads=threads)
     gradient = draw.empty(F, widest, symbols)
-    pattern_fit.backward(words, widths, place=place, upstream=draw.floats(U, F), table_gradient=gradient, threads=threads)
+    pattern_fit.backward(
+        words, widths, place=place, upstream=draw.floats(U, F), table_gradient=gradient, threads=threads
+    )
     if U and draw.chance(0.3):
         other = {"symbols": words.symbols, "offsets": offsets, "nothing": words.nothing, "word_ids": words.word_ids}
         for name, below in (("symbols", symbols), ("word_ids", V)):
@@ -167,7 +178,9 @@ def patterns(draw: Draw) -> None:
                 changed["word_ids"] = np.arange(V)
             wrong = pattern_fit.SpelledWords(**changed)
             fit = draw.empty(len(wrong.word_ids), F)
-            must_refuse(name, lambda w=wrong, f=fit: pattern_fit.forward(w, widths, table, fit=f, place=None, threads=1))
+            must_refuse(
+                name, lambda w=wrong, f=fit: pattern_fit.forward(w, widths, table, fit=f, place=None, threads=1)
+            )
         far = draw.wrong_ids(place, int(lengths.max()))
         must_refuse(
             "a place out of its word",

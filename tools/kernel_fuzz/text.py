@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
-
 from tools.kernel_fuzz.draw import Draw, must_refuse
+
 from vastmax.distribution.ngrams import NGrams
 from vastmax.kernels.ngram_law import row_laws, row_responsibilities
 from vastmax.kernels.phrases import PhraseJoiner, count_pairs
 from vastmax.kernels.text_encoder import TextEncoder, gather_words
 
-PIECES = [b"a", b"word ", b" ", b"\n", b"\x00", b"\xff", "é ".encode(), "\u3000".encode(), "\U0001f600".encode(), b"\xef\xbb\xbf"]
+PIECES = [
+    b"a",
+    b"word ",
+    b" ",
+    b"\n",
+    b"\x00",
+    b"\xff",
+    "é ".encode(),
+    "\u3000".encode(),
+    "\U0001f600".encode(),
+    b"\xef\xbb\xbf",
+]
 """What texts are made of: beside words, what is white space, no text, or several bytes long."""
 
 
@@ -75,7 +86,9 @@ def phrases(draw: Draw) -> None:
         must_refuse(
             "a joined id out of range", lambda: PhraseJoiner(V, V, connectors=None, longer=[], phrases=[(0, 0, V)])
         )
-        must_refuse("marks of other words", lambda: PhraseJoiner(V, V, connectors=np.zeros(V + 1, bool), longer=[], phrases=[]))
+        must_refuse(
+            "marks of other words", lambda: PhraseJoiner(V, V, connectors=np.zeros(V + 1, bool), longer=[], phrases=[])
+        )
 
 
 def ngram_law(draw: Draw) -> None:
@@ -100,5 +113,7 @@ def ngram_law(draw: Draw) -> None:
             lambda: row_laws(table, wrong, weights, words=words, noise_of_word=noise_of_word, mean=np.zeros(U)),
         )
         if table.word_ids.size:
-            fields = {name: getattr(table, name) for name in ("order", "vocab_size", "contexts", "offsets", "cumulative")}
+            fields = {
+                name: getattr(table, name) for name in ("order", "vocab_size", "contexts", "offsets", "cumulative")
+            }
             must_refuse("a word out of range", lambda: NGrams(**fields, word_ids=draw.wrong_ids(table.word_ids, V)))

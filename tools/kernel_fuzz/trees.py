@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-
 from tools.kernel_fuzz.draw import Draw, must_refuse
 from tools.kernel_fuzz.word_vectors import DEEPEST, chain
+
 from vastmax import tree
 from vastmax.kernels.hierarchical import TreeArrays
 
@@ -61,7 +61,15 @@ def hierarchical(draw: Draw) -> None:
 
     def forward(arrays: TreeArrays, leaves: np.ndarray) -> None:
         arrays.forward(
-            plan, leaves, hidden, weight, bias, log_prob=log_prob, slope=slope, hidden_slope=hidden_slope, threads=threads
+            plan,
+            leaves,
+            hidden,
+            weight,
+            bias,
+            log_prob=log_prob,
+            slope=slope,
+            hidden_slope=hidden_slope,
+            threads=threads,
         )
 
     forward(arrays, leaves)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from tools.kernel_fuzz.draw import Draw, must_refuse
+
 from vastmax import tree
 from vastmax.kernels.cbow import CbowKernel
 from vastmax.kernels.skipgram import SkipgramKernel
@@ -125,9 +125,7 @@ def refuse(draw: Draw, kernel: Any, ids: NDArray[np.int32], offsets: NDArray[np.
             "an edge out of range",
             lambda: TreePaths(paths.offsets, draw.wrong_ids(paths.edges, 2 * paths.num_nodes), paths.num_nodes),
         )
-        must_refuse(
-            "a path too many", lambda: TreePaths(np.append(paths.offsets, 2**40), paths.edges, paths.num_nodes)
-        )
+        must_refuse("a path too many", lambda: TreePaths(np.append(paths.offsets, 2**40), paths.edges, paths.num_nodes))
 
 
 def skipgram(draw: Draw) -> None:

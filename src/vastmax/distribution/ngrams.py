@@ -46,7 +46,12 @@ class NGrams:
     def __post_init__(self) -> None:
         """Check once what every reader of the arrays trusts."""
         ends, words, sums = self.offsets, self.word_ids, self.cumulative
-        if ends.shape != (self.contexts.size + 1,) or ends[0] != 0 or ends[-1] != words.size or (np.diff(ends) < 0).any():
+        if (
+            ends.shape != (self.contexts.size + 1,)
+            or ends[0] != 0
+            or ends[-1] != words.size
+            or (np.diff(ends) < 0).any()
+        ):
             raise InputError(f"offsets do not run from 0 to the number of entries, {words.size}, row by row")
         if sums.shape != (words.size + 1,) or (np.diff(sums) < 1).any():
             raise InputError(f"cumulative must be running sums of counts ≥ 1, one more than the {words.size} entries")
