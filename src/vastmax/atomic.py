@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import secrets
 import stat
@@ -18,19 +17,21 @@ _TARGET_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROF
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, again_and_again: bool = False) -> Iterator[Path]:
     """Give an empty temporary file beside `path`; when the block ends well, it takes `path`'s place.
 
     The block opens the yielded path and writes it. Then the file is flushed to the disk and renamed, and the folder is
     flushed too, so that a crash leaves the old file or the new one. On any exception, KeyboardInterrupt included,
-    the temporary file is removed and whatever stood at `path` is untouched. A process that is killed leaves the
-    temporary file behind; the next one that takes the lock of the same place (`run_lock`) removes it.
+    the temporary file is removed and whatever stood at `path` is untouched.
 
     A new file gets the permissions that the umask gives; a replaced one keeps its own. A symbolic link stays a link:
     the file that it points to is replaced.
 
     Args:
         path: where the file shall end up. Its folder must exist.
+        again_and_again: one process writes this file many times. The temporary file is then `part_of(path)` and not a
+            new one each time, so that one that is killed while it writes leaves no more than that behind, and the next
+            write takes its place.
 
     Raises:
         InputError: the folder is missing or not writable, or `path` is a folder, a device or a pipe.
@@ -47,7 +48,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     shown = os.fspath(path)
     target = Path(os.path.realpath(shown))
     mode = _mode_to_keep(target, shown)
-    beside = _new_file_in(target.parent, shown)
+    beside = part_of(target) if again_and_again else target.parent / f".vastmax-{secrets.token_hex(8)}.tmp"
+    try:
+        os.close(os.open(beside, os.O_CREAT | os.O_WRONLY | (os.O_TRUNC if again_and_again else os.O_EXCL), 0o666))
+    except OSError as error:
+        raise InputError(f"cannot write {shown}: {error.strerror} in the folder {target.parent}") from error
     try:
         yield beside
         if mode is not None:
@@ -64,47 +69,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         _flush(target.parent, os.O_RDONLY)
 
 
-class _Undone(Exception):  # noqa: N818 - no error: it leaves a file unwritten
-    pass
-
-
-def check_writable(path: str | os.PathLike[str]) -> None:
-    """Make sure that `replacing` can write `path`, or raise what it would raise, before any long work starts."""
-    with suppress(_Undone), replacing(path):
-        raise _Undone
-
-
-def process_token() -> str:
-    """Return what the names of this process's temporary files hold: 64 random bits, others after a fork."""
-    if _tokens.get("pid") != os.getpid():
-        _tokens.update(pid=os.getpid(), token=secrets.token_hex(8))
-    return str(_tokens["token"])
-
-
-def remove_temporaries(folder: Path, token: str) -> None:
-    """Remove the temporary files that a process with this token, which has died, left in a folder.
-
-    They are its own: it made them under names that did not exist, with a token that nobody else drew.
-    """
-    for path in folder.glob(f".vastmax-{token}-*.tmp"):
-        with suppress(OSError):
-            path.unlink()
-
-
-_tokens: dict[str, object] = {}
-_numbers = itertools.count()
-
-
-def _new_file_in(folder: Path, shown: str) -> Path:
-    while True:
-        beside = folder / f".vastmax-{process_token()}-{next(_numbers)}.tmp"
-        try:
-            os.close(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o666))
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise InputError(f"cannot write {shown}: {error.strerror} in the folder {folder}") from error
-        return beside
+def part_of(path: str | os.PathLike[str]) -> Path:
+    """Where `replacing(path, again_and_again=True)` writes; a file there was left by a process that was killed."""
+    target = Path(os.path.realpath(path))
+    return target.with_name(f"{target.name}.part")
 
 
 def _mode_to_keep(target: Path, shown: str) -> int | None:
