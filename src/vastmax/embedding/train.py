@@ -13,7 +13,6 @@ from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings, T
 from vastmax.embedding.start import merged_vocabulary, require_startable
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError
-from vastmax.kernels.targets import choose_target
 from vastmax.progress import Progress, Silent
 from vastmax.text import Corpus, Vocabulary
 
@@ -169,7 +168,6 @@ def train(
     """Do what `train_embeddings` does, with settings that were checked beforehand."""
     progress = progress or Silent()
     callbacks = checked_callbacks(callbacks)
-    choose_target()  # a VASTMAX_KERNEL that this machine lacks is refused before the text is read
     if start is not None:
         require_startable(start, settings)
     text, vocabulary = text_and_words(corpus, settings, start=start, advise=advise, progress=progress)
