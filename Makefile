@@ -12,12 +12,13 @@ PIP    := PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format bench docs clean requirements
+.PHONY: help demo test test-all sanitize check format bench docs clean requirements
 
 help:
 	@echo "make demo      train word vectors on the documentation inside Python, look at them (under a minute; two with PyTorch)"
 	@echo "make test      run the tests on all cores, but not the long ones (JOBS=1: one at a time)"
 	@echo "make test-all  run every test"
+	@echo "make sanitize  native tests and random configurations in a build that stops at the first wrong byte (SECONDS=60 SEED=0)"
 	@echo "make check     formatting, lint, types"
 	@echo "make bench     the measurements behind every claim (see benchmarks/README.md for the data they want)"
 	@echo "make docs      build the documentation site into site/"
@@ -50,6 +51,13 @@ test: $(VENV)/.developer
 
 test-all: $(VENV)/.developer
 	$(PYTEST)
+
+# In build/sanitize, beside the ordinary build.
+SECONDS ?= 60
+SEED ?= 0
+sanitize: $(VENV)/.developer
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
+	CXX="$(CXX)" $(BIN)/python tools/sanitize.py --seconds $(SECONDS) --seed $(SEED)
 
 check: $(VENV)/.developer
 	$(BIN)/ruff format --check .

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -69,3 +71,22 @@ def test_a_corpus_gives_its_blocks() -> None:
 def test_bad_input_is_refused(ids: list[float], offsets: list[int], vocab_size: int, order: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
         NGrams.from_ids(ids, offsets, vocab_size, order)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"offsets": np.array([0, 2, 4])}, "offsets do not run from 0"),
+        ({"offsets": np.array([0, 3, 3, 3])}, "offsets do not run from 0"),
+        ({"word_ids": np.array([1, 2, 3], np.int32)}, "word_ids hold 1 to 3; expected 0 to 2"),
+        ({"word_ids": np.array([1, -2, 0], np.int32)}, "word_ids hold -2"),
+        ({"word_ids": np.array([2, 1, 0], np.int32)}, "ascend within each row"),
+        ({"word_ids": np.array([1, 1, 0], np.int32)}, "ascend within each row"),
+        ({"cumulative": np.array([0, 2, 2, 3])}, "running sums"),
+        ({"cumulative": np.array([0, 2, 3])}, "running sums"),
+    ],
+)
+def test_arrays_that_kernels_would_run_out_of_are_refused(changed: dict, message: str) -> None:
+    table = NGrams.from_ids([0, 1, 0, 1, 0, 2], [0, 6], vocab_size=3)
+    with pytest.raises(InputError, match=message):
+        replace(table, **changed)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reference import CbowReference, numerical_gradient
 from vastmax.kernels.cbow import CbowKernel
-from vastmax.kernels.targets import available_targets, choose_target
+from vastmax.kernels.targets import choose_target
 
 
 def make_text(V, num_sentences, longest, seed=0):
@@ -88,7 +88,6 @@ def assert_equal_after_training(kernel, twin, sentences, alpha_begin=0.05, alpha
     return result
 
 
-@pytest.mark.parametrize("target", available_targets())
 @pytest.mark.parametrize(
     ("D", "gradient"),
     [*((D, "exact") for D in (1, 16, 17, 40, 64, 128, 130, 300)), (100, "exact"), (100, "word2vec")],
@@ -99,7 +98,6 @@ def test_kernel_equals_the_float64_twin_including_every_update(target, D, gradie
     assert assert_equal_after_training(kernel, twin, sentences).predictions > 200
 
 
-@pytest.mark.parametrize("target", available_targets())
 @pytest.mark.parametrize(
     ("window", "centres", "pool_size", "negative"),
     [(1, 1, 8, 1), (50, 64, 8, 5), (8, 33, 24, 15), (1000, 7, 16, 2)],
@@ -111,7 +109,6 @@ def test_windows_blocks_and_pools_of_every_size_equal_the_twin(target, window, c
     assert_equal_after_training(kernel, twin, sentences)
 
 
-@pytest.mark.parametrize("target", available_targets())
 @pytest.mark.parametrize("exclude", ["none", "window"])
 def test_every_rule_for_noise_words_equals_the_twin(target, exclude):
     sentences, counts = make_text(V=30, num_sentences=20, longest=60, seed=4)
@@ -163,7 +160,6 @@ def test_a_small_step_moves_against_the_numerical_gradient_of_the_documented_los
         assert np.abs(gradient).max() > 0.5
 
 
-@pytest.mark.parametrize("target", available_targets())
 def test_loss_and_gradient_hold_where_float_exponentials_overflow(target):
     """Scores of ±1000: no table, no clipping, no NaN; saturated predictions are still corrected."""
     sentences = [np.array([0, 1], np.int32)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from reference_trees import log_probs
 from vastmax import tree
 from vastmax.kernels.hierarchical import TreeArrays
-from vastmax.kernels.targets import available_targets
 from vastmax.tree import Tree
 
 TREES = {"binary": tree.huffman(1000 / np.arange(1, 41)), "wide": tree.frequency_classes(1000 / np.arange(1, 41), 4)}
@@ -58,7 +59,6 @@ class Batch:
 
 
 @pytest.mark.parametrize("kind", TREES)
-@pytest.mark.parametrize("target", available_targets())
 def test_numpy_arrays_in_place(kind: str, target: str) -> None:
     t = TREES[kind]
     batch = Batch(t)
@@ -111,3 +111,50 @@ def test_the_plan_names_the_touched_rows() -> None:
     plan = arrays_of(t).plan(np.array([3, 9, 9]), grouped=True)
     assert list(plan.rows) == sorted({*t.path(3).nodes, *t.path(9).nodes})
     assert plan.num_slopes == len(t.path(3).nodes) + 2 * len(t.path(9).nodes)
+
+
+@pytest.mark.parametrize("kind", TREES)
+def test_a_tree_that_leads_out_of_its_arrays_is_refused(kind: str) -> None:
+    t, batch = TREES[kind], Batch(TREES[kind])
+    edges = t.path_edges.copy()
+    edges[t.path_offsets[7]] = 2**30
+    everything = np.arange(t.num_leaves)
+    with pytest.raises(ValueError, match="an edge is not in the tree"):
+        replace(batch.arrays, path_edges=edges).plan(everything, grouped=True)
+    with pytest.raises(ValueError, match="paths do not fit"):
+        replace(batch.arrays, path_offsets=t.path_offsets + 2**40).plan(everything, grouped=True)
+    for leaf in (-1, t.num_leaves, 2**40):
+        with pytest.raises(ValueError, match="a leaf is not in the tree"):
+            batch.arrays.plan(np.full(N, leaf), grouped=False)
+
+
+def test_leaves_and_trees_that_are_not_those_of_the_plan_are_refused() -> None:
+    binary, wide = Batch(TREES["binary"]), Batch(TREES["wide"])
+    binary.leaves = np.full(N, 2**40)
+    with pytest.raises(ValueError, match="a leaf is not in the tree"):
+        binary.forward()
+    binary.leaves = np.full(N, 39)
+    with pytest.raises(ValueError, match="the plan is of another batch"):
+        binary.forward()
+    offsets = TREES["wide"].child_offsets.copy()
+    offsets[1] += 1
+    wide.arrays = replace(wide.arrays, child_offsets=offsets)
+    for call in (wide.forward, wide.backward):
+        with pytest.raises(ValueError, match="the plan is of another tree"):
+            call()
+
+
+@pytest.mark.parametrize("kind", TREES)
+def test_a_search_does_not_leave_the_tree(kind: str) -> None:
+    t, batch = TREES[kind], Batch(TREES[kind])
+
+    def search(children: np.ndarray, k: int = 3) -> None:
+        replace(batch.arrays, children=children).best_first(
+            batch.inputs["hidden"], batch.inputs["weight"], batch.inputs["bias"], log_prob=np.empty((N, k), np.float32),
+            leaves=np.empty((N, k), np.int64), num_expanded=np.empty(N, np.int64), threads=2,
+        )  # fmt: skip
+
+    search(t.children)
+    for child in (0, t.num_nodes, 2**31 - 1):  # above its parent, beyond the last one
+        with pytest.raises(ValueError, match="a child is not in the tree"):
+            search(np.full_like(t.children, child))

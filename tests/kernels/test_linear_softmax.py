@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vastmax.kernels import linear_softmax
-from vastmax.kernels.targets import available_targets
 
 Floats = NDArray[Any]
-every_target = pytest.mark.parametrize("target", available_targets())
 
 
 def reference(hidden: Floats, weight: Floats, bias: Floats | None, upstream: Floats) -> list[Floats]:
@@ -65,7 +63,6 @@ def assert_close(found: list[Floats], expected: list[Floats]) -> None:
         np.testing.assert_allclose(ours, exact, rtol=2e-5, atol=2e-6 * max(1.0, np.abs(exact).max(initial=0)))
 
 
-@every_target
 @settings(max_examples=40, deadline=None)
 @given(
     n=st.one_of(st.integers(1, 20), st.integers(90, 200)),
@@ -87,14 +84,12 @@ def test_equals_float64(target: str, n: int, V: int, D: int, bias: bool, scale: 
         np.testing.assert_allclose(found, exact, rtol=2e-5, atol=tolerance)
 
 
-@every_target
 @pytest.mark.parametrize("threads", [1, 3])
 def test_several_groups_of_examples_and_tiles_of_words(target: str, threads: int) -> None:
     inputs = problem(2_100, 1_500, 24, True, 0)
     assert_close(run(target, *inputs, threads=threads), reference(*inputs))
 
 
-@every_target
 def test_scores_far_out(target: str) -> None:
     """The maximum is subtracted lane by lane, so that nothing overflows and nothing that counts underflows."""
     hidden, upstream = np.array([[1.0], [-1.0], [0.0]], np.float32), np.ones(3, np.float32)
@@ -102,7 +97,6 @@ def test_scores_far_out(target: str) -> None:
     assert_close(run(target, hidden, weight, None, upstream, 1), reference(hidden, weight, None, upstream))
 
 
-@every_target
 def test_words_that_a_bias_rules_out_and_what_is_not_a_number(target: str) -> None:
     hidden, weight, bias, upstream = problem(40, 90, 6, True, 1)
     assert bias is not None

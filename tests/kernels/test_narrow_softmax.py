@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vastmax.kernels import narrow_softmax
-from vastmax.kernels.targets import available_targets
 
 Floats = NDArray[Any]
-every_target = pytest.mark.parametrize("target", available_targets())
 
 
 def reference(hidden: Floats, weight: Floats, bias: Floats | None, upstream: Floats) -> list[Floats]:
@@ -59,7 +57,6 @@ def problem(
     return normal(n, D) * np.float32(scale), normal(V, D), normal(V) if bias else None, normal(n)
 
 
-@every_target
 @settings(max_examples=40, deadline=None)
 @given(
     n=st.integers(1, 20),
@@ -76,7 +73,6 @@ def test_equals_float64(target: str, n: int, V: int, D: int, bias: bool, seed: i
         np.testing.assert_allclose(found, exact, rtol=2e-5, atol=1e-5)
 
 
-@every_target
 def test_threads_and_many_words(target: str) -> None:
     hidden, weight, bias, upstream = problem(40, 70_003, 4, True, 1.0, 0)
     expected = reference(hidden, weight, bias, upstream)
@@ -85,7 +81,6 @@ def test_threads_and_many_words(target: str) -> None:
             np.testing.assert_allclose(found, exact, rtol=2e-5, atol=1e-5)
 
 
-@every_target
 def test_scores_at_both_ends_of_the_allowed_range(target: str) -> None:
     limit = narrow_softmax.LARGEST_SCORE
     hidden = np.array([[1.0], [-1.0], [0.0]], np.float32)
@@ -97,7 +92,6 @@ def test_scores_at_both_ends_of_the_allowed_range(target: str) -> None:
         np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-6)
 
 
-@every_target
 @settings(max_examples=30, deadline=None)
 @given(n=st.integers(1, 5), V=st.integers(1, 9), D=st.integers(1, 64), bias=st.booleans(), seed=st.integers(0, 99))
 def test_the_bound_bounds(target: str, n: int, V: int, D: int, bias: bool, seed: int) -> None:
@@ -106,7 +100,6 @@ def test_the_bound_bounds(target: str, n: int, V: int, D: int, bias: bool, seed:
     assert narrow_softmax.score_bound(hidden, weight, b, target=target) >= np.abs(scores).max() * (1 - 1e-6)
 
 
-@every_target
 @pytest.mark.parametrize("where", range(3))
 def test_the_bound_of_what_is_not_a_number_is_none(target: str, where: int) -> None:
     hidden, weight, bias, _ = problem(3, 4, 5, True, 1.0, 0)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from vastmax.distribution.ngrams import NGrams
 from vastmax.kernels.ngram_law import row_laws, row_responsibilities
 
+pytestmark = pytest.mark.compiled_once
+
 ROWS, EXAMPLES = 7, 9
 
 

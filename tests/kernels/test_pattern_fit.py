@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 from vastmax.kernels import pattern_fit
 from vastmax.kernels.pattern_fit import SpelledWords
-from vastmax.kernels.targets import available_targets
 
 Floats = NDArray[Any]
-every_target = pytest.mark.parametrize("target", available_targets())
 NUM_SYMBOLS, NOTHING = 7, 6
 
 
@@ -71,7 +69,6 @@ def assert_right(words: SpelledWords, widths: NDArray[np.int32], table: Floats, 
     np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5 * max(1, len(words.word_ids)))
 
 
-@every_target
 @settings(max_examples=40, deadline=None)
 @given(
     num_asked=st.integers(0, 40),
@@ -89,14 +86,12 @@ def test_equals_the_convolution(
     assert_right(words, widths_of, table_of(widths_of, max(widths) + seed % 2, rng), target, threads)
 
 
-@every_target
 def test_threads_share_many_words(target: str) -> None:
     rng = np.random.default_rng(0)
     widths = np.repeat(np.arange(1, 6, dtype=np.int32), 20)
     assert_right(spelled(300, 12, 1000, rng), widths, table_of(widths, 5, rng), target, 3)
 
 
-@every_target
 def test_the_first_of_equal_places_is_taken(target: str) -> None:
     words = SpelledWords(np.array([2, 2, 2, 1], np.int16), np.array([0, 4]), NOTHING, np.array([0]))
     widths = np.array([1, 2], np.int32)
@@ -109,7 +104,6 @@ def test_the_first_of_equal_places_is_taken(target: str) -> None:
     assert gradient[1].tolist() == [[0, 0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0]]
 
 
-@every_target
 @pytest.mark.parametrize("where", [0, 1, 2])
 def test_what_is_not_a_number_stays_visible(target: str, where: int) -> None:
     symbols = np.array([1, 1, 1], np.int16)

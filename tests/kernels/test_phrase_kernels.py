@@ -10,6 +10,8 @@ import pytest
 
 from vastmax.kernels.phrases import PairCounts, PhraseJoiner, Piece, count_pairs
 
+pytestmark = pytest.mark.compiled_once
+
 
 def counted(
     pieces: list[Piece], *, num_words: int = 50, countable: int = 50, memory_bytes: int = 1 << 20
@@ -79,3 +81,22 @@ def test_a_joiner_keeps_a_word_back_until_it_knows_the_next() -> None:
     assert out == [([2], []), ([4, 0], [3])]
     assert joiner.counts().tolist() == [1, 0, 1, 0, 1]
     assert joiner.first_seen().tolist() == [2, 4, 0]
+
+
+def test_ids_that_lead_out_of_the_tables_are_refused() -> None:
+    def joiner(**changed: object) -> PhraseJoiner:
+        return PhraseJoiner(
+            **{"num_words": 3, "num_ids": 4, "connectors": None, "longer": [], "phrases": [], **changed}
+        )
+
+    joiner(phrases=[(0, 1, 3)], longer=[(0, 1, 3)], connectors=np.zeros(3, bool))
+    for phrase in ((-1, 1, 3), (0, 3, 3), (0, -1, 3), (0, 1, 4), (0, 1, -1)):
+        with pytest.raises(IndexError, match="outside the vocabulary"):
+            joiner(phrases=[phrase])
+    for prefix in ((-1, 1, 3), (0, 3, 3), (0, 1, 2), (0, 1, -1)):
+        with pytest.raises(IndexError, match="outside the vocabulary"):
+            joiner(longer=[prefix])
+    with pytest.raises(ValueError, match="a mark for each word"):
+        joiner(connectors=np.zeros(2, bool))
+    with pytest.raises(ValueError, match="num_ids is less"):
+        joiner(num_ids=2)

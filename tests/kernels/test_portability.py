@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.compiled_once
+
 NATIVE = Path(__file__).parents[2] / "src" / "vastmax" / "kernels" / "native"
 # What holds no Python: the bindings need headers of the other system's Python.
 SOURCES = sorted(p for p in NATIVE.glob("*.cpp") if "nanobind" not in p.read_text())

@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vastmax.kernels import row_scores
-from vastmax.kernels.targets import available_targets
 
 Numbers = NDArray[Any]
-every_target = pytest.mark.parametrize("target", available_targets())
 
 
 def numbers(N: int, K: int, U: int, D: int, seed: int) -> dict[str, Numbers]:
@@ -54,7 +52,6 @@ def check(p: dict[str, Numbers], target: str, *, threads: int, bias: bool) -> No
         np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-5 * max(1.0, upstream.size) ** 0.5)
 
 
-@every_target
 @settings(max_examples=60, deadline=None)
 @given(
     N=st.integers(0, 30),
@@ -68,7 +65,6 @@ def test_equals_float64(target: str, N: int, K: int, U: int, D: int, bias: bool,
     check(numbers(N, K, U, D, seed), target, threads=1, bias=bias)
 
 
-@every_target
 def test_threads_share_examples_and_rows(target: str) -> None:
     """Enough work for three threads; one row is in play a third of the time, most others hardly ever."""
     p = numbers(400, 100, 900, 100, seed=1)

@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vastmax.kernels import row_update
-from vastmax.kernels.targets import available_targets
 
 
-@pytest.mark.parametrize("target", available_targets())
 @settings(max_examples=40, deadline=None)
 @given(
     V=st.integers(1, 400),
@@ -31,7 +29,6 @@ def test_equals_numpy(target: str, V: int, D: int, share: float, threads: int, s
     np.testing.assert_allclose(table, expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("target", available_targets())
 def test_threads_share_many_rows(target: str) -> None:
     table = np.zeros((3000, 256), np.float32)
     rows = np.arange(1, 3000, 2)

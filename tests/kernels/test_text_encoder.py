@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from vastmax.errors import InputError
 from vastmax.kernels.text_encoder import MAX_WORD_BYTES, TextEncoder, gather_words
 
+pytestmark = pytest.mark.compiled_once
+
 # Pieces that meet every branch: each white space there is, words around the sizes the table tells apart, characters of
 # every length, and every way in which bytes fail to be UTF-8.
 WHITE = [chr(c) for c in range(0x110000) if chr(c).isspace()]
@@ -208,3 +210,9 @@ def test_gathered_words() -> None:
 def test_unknown_errors_mode_is_refused() -> None:
     with pytest.raises(InputError, match="errors='ignore': expected 'strict' or 'replace'"):
         TextEncoder(errors="ignore")
+
+
+@pytest.mark.parametrize("offsets", [[0, 2, 9], [-2, 1, 3], [0, 3, 2], [2**62, 2**62 + 1, 3]])
+def test_offsets_that_lead_out_of_the_words_are_refused(offsets: list[int]) -> None:
+    with pytest.raises(IndexError, match="offsets that fall, or lie outside the words"):
+        gather_words(b"abc", np.array(offsets), np.arange(2))

@@ -44,6 +44,27 @@ class NGrams:
     word_ids: NDArray[np.int32]
     cumulative: NDArray[np.int64]
 
+    def __post_init__(self) -> None:
+        """Check once what every reader of the arrays trusts."""
+        ends, words, sums = self.offsets, self.word_ids, self.cumulative
+        if (
+            ends.shape != (self.contexts.size + 1,)
+            or ends[0] != 0
+            or ends[-1] != words.size
+            or (np.diff(ends) < 0).any()
+        ):
+            raise InputError(f"offsets do not run from 0 to the number of entries, {words.size}, row by row")
+        if sums.shape != (words.size + 1,) or (np.diff(sums) < 1).any():
+            raise InputError(f"cumulative must be running sums of counts ≥ 1, one more than the {words.size} entries")
+        if words.size == 0:
+            return
+        if words.min() < 0 or words.max() >= self.vocab_size:
+            raise InputError(f"word_ids hold {words.min()} to {words.max()}; expected 0 to {self.vocab_size - 1}")
+        is_first = np.zeros(words.size + 1, dtype=bool)
+        is_first[ends] = True
+        if ((words[1:] <= words[:-1]) & ~is_first[1:-1]).any():
+            raise InputError("word_ids must ascend within each row")
+
     @property
     def counts(self) -> NDArray[np.int64]:
         """(E,) the count of each entry."""

@@ -11,6 +11,7 @@ from typing import Any
 from vastmax.arguments import MOST_EPOCHS, MOST_RATE, MOST_SEED, MOST_THREADS, one_of, real, whole
 from vastmax.errors import InputError
 from vastmax.kernels.cores import usable_cores
+from vastmax.kernels.targets import choose_target
 from vastmax.machine_memory import require_memory
 from vastmax.text import read_word_list
 
@@ -135,6 +136,7 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
         ("exclude", EXCLUSIONS),
     ):
         one_of(name, getattr(settings, name), choices, why=OTHERS if name == "objective" else "")
+    choose_target()  # a VASTMAX_KERNEL that this machine lacks is refused before the text is read
     return CheckedSettings(
         **vars(checked_common(settings, default_alpha(settings))),
         objective=settings.objective,

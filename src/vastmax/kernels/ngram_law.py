@@ -20,7 +20,7 @@ def row_laws(
     """Add Σ_r row_weight_r·p(word | context r) to `mean`, and keep the probabilities of the noise words.
 
     Args:
-        ngrams: the table; its arrays are trusted.
+        ngrams: the table; its words were checked when it was made.
         rows: (P,) int64: rows of its contexts.
         row_weight: (P,) float32.
         words: (U,) int64, ascending and distinct.

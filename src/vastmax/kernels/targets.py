@@ -15,11 +15,20 @@ def available_targets() -> list[str]:
 
 
 def choose_target() -> str:
-    """Return the instruction set the kernels use: the fastest there is, or the one VASTMAX_KERNEL names."""
+    """Return the instruction set the kernels use: the fastest there is, or the one VASTMAX_KERNEL names.
+
+    The variable is read at every call, so that a change takes effect at once; a training kernel asks when it is made.
+
+    Raises:
+        InputError: VASTMAX_KERNEL is not the name of an instruction set that this machine can run.
+    """
     targets = available_targets()
     wanted = os.environ.get("VASTMAX_KERNEL")
     if not wanted:
         return targets[0]
     if wanted not in targets:
-        raise InputError(f"VASTMAX_KERNEL is {wanted!r}; this machine has {', '.join(targets)}")
+        raise InputError(
+            f"VASTMAX_KERNEL is {wanted!r}; this machine has {', '.join(targets)}: "
+            f"set it to one of these, or unset it to use {targets[0]}"
+        )
     return wanted

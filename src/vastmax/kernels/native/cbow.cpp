@@ -27,7 +27,7 @@ class Trainer {
   public:
     Trainer(const CbowModel &model, const CbowSettings &settings)
         : model_(model), settings_(settings), stride_(model.stride), noise_(most_cbow_centres, settings.pool_size, stride_),
-          means_(most_cbow_centres * stride_), steps_(most_cbow_centres * stride_), h_(means_.data()), e_(steps_.data()) {
+          means_(Floats::zeros(most_cbow_centres * stride_)), steps_(Floats::zeros(most_cbow_centres * stride_)), h_(means_.data()), e_(steps_.data()) {
         if (model.tree.num_nodes > 0) paths_ = std::make_unique<TreePaths>(model.tree, stride_);
         noise_.use(settings.pool_size);
     }
@@ -235,7 +235,7 @@ class Trainer {
     Windows windows_;
     NoiseBlock noise_;
     std::unique_ptr<TreePaths> paths_;
-    Scratch means_, steps_;
+    const Floats means_, steps_;
     float *h_, *e_; // (most_cbow_centres, stride)
     float alpha_ = 0;
     int64_t begin_ = 0;             // of the block's centres, as a position

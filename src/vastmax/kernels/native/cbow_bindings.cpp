@@ -19,17 +19,17 @@ ChunkResult run(const std::string &target, const CbowModel &model, const CbowSet
     no_such_target(target);
 }
 
-nb::dict train_cbow(const std::string &target, Matrix input, Matrix output, Column<uint32_t> keep_threshold,
-                    Column<uint32_t> alias_threshold, Column<int32_t> alias_word, int window, int negative, int pool_size,
-                    int centres, bool sum_gradient, int exclude, Matrix nodes, Column<int64_t> path_offsets,
-                    Column<int32_t> path_edges, int64_t longest_path, int visits_an_exchange, Column<int32_t> word_ids, Column<int64_t> sentence_offsets,
+nb::dict train_cbow(const std::string &target, Rows input, Rows output, Table<uint32_t> keep_threshold,
+                    Table<uint32_t> alias_threshold, Table<int32_t> alias_word, int window, int negative, int pool_size,
+                    int centres, bool sum_gradient, int exclude, Rows nodes, Table<int64_t> path_offsets,
+                    Table<int32_t> path_edges, int64_t longest_path, int visits_an_exchange, Table<int32_t> word_ids, Table<int64_t> sentence_offsets,
                     float alpha_begin, float alpha_end, uint64_t seed) {
     check_word_rows(input);
     check_output_rows(input, output, negative);
-    require(window > 0, "window must be positive");
+    require(window > 0 && window <= most_window, "window must be in 1 .. 2^24");
     require(centres > 0 && centres <= most_cbow_centres, "centres must be in 1 .. most_cbow_centres");
-    require((pool_size > 0) == (negative > 0) && pool_size % 8 == 0,
-            "pool_size must be a positive multiple of 8, 0 without negative sampling");
+    require((pool_size > 0) == (negative > 0) && pool_size % 8 == 0 && pool_size <= most_pool,
+            "pool_size must be a positive multiple of 8, at most 2^24, 0 without negative sampling");
     CbowModel model{input.data(), output.data(), int64_t(input.shape(1)), subsampling(input, keep_threshold),
                     noise_law(input, alias_threshold, alias_word),
                     checked_tree(input, nodes, path_offsets, path_edges, longest_path, visits_an_exchange)};

@@ -82,8 +82,8 @@ struct BestFirst {
     const float *weight, *bias;
     bool binary;
     const int64_t *child_offsets; // (M + 1,)
-    const int32_t *children;      // (E,) a node, or ~leaf
-    int64_t num_nodes;
+    const int32_t *children;      // (E,) a node, or ~leaf; looked at where they are met: a search meets few of them
+    int64_t num_nodes, num_edges;
     int64_t k;
     float *log_prob;              // (N, k) best first
     int64_t *leaves;              // (N, k)

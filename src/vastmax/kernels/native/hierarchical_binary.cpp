@@ -7,11 +7,12 @@
 // decision: 3 D multiply-adds in all.
 #include "hierarchical.hpp"
 
-#include <vector>
+#include <algorithm>
 
 #include "logistic.hpp"
 #include "prefetch.hpp"
 #include "row_products.hpp"
+#include "scratch.hpp"
 #include "threads.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -20,6 +21,7 @@ namespace {
 // Nodes from here on are prefetched an example ahead: the few above are on most paths and in cache.
 constexpr int32_t first_cold_node = 256;
 constexpr int64_t line = 16; // floats
+constexpr int rows_at_once = 4;
 
 // out = sum_k scale[k] rows[k], for vecs * lanes columns from d.
 template <int vecs>
@@ -70,11 +72,14 @@ class PathForward {
         const int32_t *path = batch_.path_edges + batch_.path_offsets[leaf];
         const int64_t length = batch_.path_offsets[leaf + 1] - batch_.path_offsets[leaf];
         const float *h = batch_.hidden.data + example * width_;
-        rows_.resize(size_t(length) + lanes, batch_.weight);
-        score_.resize(size_t(length) + lanes);
+        const int64_t scored = round_up(length, rows_at_once);
+        rows_.make_room(scored);
+        score_.make_room(whole_vectors(scored));
         for (int64_t k = 0; k < length; ++k) rows_[k] = batch_.weight + (path[k] >> 1) * width_;
-        for (int64_t k = length; k < length + 4; ++k) rows_[k] = rows_[0]; // scored in fours; the surplus is not used
-        for (int64_t k = 0; k < length; k += 4) dot_tile<1, 4>(&h, rows_.data() + k, width_, score_.data() + k);
+        for (int64_t k = length; k < scored; ++k) rows_[k] = rows_[0]; // the surplus is not used
+        for (int64_t k = 0; k < length; k += rows_at_once)
+            dot_tile<1, rows_at_once>(&h, rows_.at(k, rows_at_once), width_, score_.at(k, rows_at_once));
+        std::fill(score_.data() + scored, score_.data() + whole_vectors(scored), 0.0f);
         // x is the score of the branch not taken: log p = -softplus(x), and d log p / d score is sigma(x), towards the
         // branch taken. Both are accurate where p is close to one.
         for (int64_t k = 0; k < length; ++k) {
@@ -83,10 +88,10 @@ class PathForward {
         }
         Vec loss = {};
         for (int64_t k = 0; k < length; k += lanes) {
-            Vec x = load(score_.data() + k);
+            Vec x = load(score_.vector_at(k));
             Logistic f = logistic(x);
             f.softplus = x == x ? f.softplus : x; // NaN stays NaN: a run that has diverged must show it
-            store(score_.data() + k, f.sigmoid);
+            store(score_.vector_at(k), f.sigmoid);
             for (int64_t i = length - k; i < lanes; ++i) f.softplus[i] = 0.0f;
             loss += f.softplus;
         }
@@ -101,8 +106,8 @@ class PathForward {
 
     const BinaryForward &batch_;
     const int64_t width_;
-    std::vector<const float *> rows_;
-    std::vector<float> score_;
+    Buffer<const float *> rows_;
+    Floats score_;
 };
 
 } // namespace
@@ -132,13 +137,13 @@ void hierarchical_binary_backward(const BinaryBackward &batch, int threads) {
         auto cut = [&](int part) {
             return std::lower_bound(groups.offsets, groups.offsets + U, T * part / threads) - groups.offsets;
         };
-        std::vector<const float *> rows;
-        std::vector<float> scale;
+        Buffer<const float *> rows;
+        Floats scale;
         const int64_t end = i == threads - 1 ? U : cut(i + 1);
         for (int64_t group = i == 0 ? 0 : cut(i); group < end; ++group) {
             const int64_t first = groups.offsets[group], count = groups.offsets[group + 1] - first;
-            rows.resize(size_t(count));
-            scale.resize(size_t(count));
+            rows.make_room(count);
+            scale.make_room(count);
             float total = 0;
             for (int64_t k = 0; k < count; ++k) {
                 int32_t example = groups.examples[first + k];

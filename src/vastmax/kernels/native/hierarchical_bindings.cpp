@@ -1,15 +1,13 @@
 // The Python face of the kernels of hierarchical softmax: what a batch does, worked out once, and the choice of
 // instruction set.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
-#include <optional>
-#include <stdexcept>
+#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "bindings.hpp"
 #include "hierarchical.hpp"
 #include "targets.hpp"
 
@@ -17,13 +15,6 @@ namespace nb = nanobind;
 using namespace vastmax;
 
 namespace {
-
-template <typename T> using Column = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-void require(bool holds, const char *what) {
-    if (!holds) throw std::invalid_argument(what);
-}
 
 // Calls f with the functions of one instruction set.
 template <typename F> void with_target(const std::string &target, const F &f) {
@@ -73,18 +64,52 @@ struct Plan {
     }
 };
 
+// Throws unless every leaf has a path in the tree, of edges below num_edges.
+void check_paths(Column<const int64_t> leaves, Column<const int64_t> path_offsets, Column<const int32_t> path_edges,
+                 int64_t num_edges) {
+    const int64_t num_leaves = int64_t(path_offsets.shape(0)) - 1, length = int64_t(path_edges.shape(0));
+    for (int64_t i = 0; i < int64_t(leaves.shape(0)); ++i) {
+        require(leaves.data()[i] >= 0 && leaves.data()[i] < num_leaves, "a leaf is not in the tree");
+        const int64_t *path = path_offsets.data() + leaves.data()[i];
+        require(0 <= path[0] && path[0] <= path[1] && path[1] <= length, "paths do not fit together");
+        require(all_below(path_edges.data() + path[0], path[1] - path[0], num_edges), "an edge is not in the tree");
+    }
+}
+
+// Throws unless the paths have as many decisions as the plan's.
+void check_decisions(const Plan &plan, Column<const int64_t> leaves, Column<const int64_t> path_offsets) {
+    for (int64_t i = 0; i < plan.num_examples; ++i) {
+        const int64_t *path = path_offsets.data() + leaves.data()[i], *decisions = plan.decision_offsets.data() + i;
+        require(path[1] - path[0] == decisions[1] - decisions[0], "the plan is of another batch");
+    }
+}
+
+// Throws unless the plan's nodes have the children that it was made with, and each decision takes one of them.
+void check_groups(const Plan &plan, Column<const int64_t> child_offsets) {
+    const int64_t M = int64_t(child_offsets.shape(0)) - 1;
+    for (size_t group = 0; group < plan.nodes.size(); ++group) {
+        const int64_t node = plan.nodes[group];
+        require(node < M, "the plan is of another tree");
+        const int64_t first = child_offsets.data()[node], children = child_offsets.data()[node + 1] - first;
+        require(first == plan.rows[size_t(plan.row_offsets[group])] &&
+                    children == plan.row_offsets[group + 1] - plan.row_offsets[group] && first + children <= child_offsets.data()[M],
+                "the plan is of another tree");
+        for (int64_t k = plan.offsets[group]; k < plan.offsets[group + 1]; ++k)
+            require(plan.edges[size_t(k)] >= first && plan.edges[size_t(k)] < first + children, "the plan is of another tree");
+    }
+}
+
 Plan make_plan(Column<const int64_t> leaves, Column<const int64_t> path_offsets, Column<const int32_t> path_edges,
                Column<const int32_t> edge_nodes, Column<const int64_t> child_offsets, Column<const int64_t> tree_levels,
                bool binary, bool grouped) {
-    const int64_t N = int64_t(leaves.shape(0)), num_leaves = int64_t(path_offsets.shape(0)) - 1;
-    const int64_t num_nodes = int64_t(child_offsets.shape(0)) - 1;
-    require(num_leaves > 0 && path_offsets.data()[num_leaves] == int64_t(path_edges.shape(0)), "paths do not fit together");
-    for (int64_t i = 0; i < N; ++i)
-        require(leaves.data()[i] >= 0 && leaves.data()[i] < num_leaves, "a leaf is not in the tree");
+    const int64_t N = int64_t(leaves.shape(0)), num_nodes = int64_t(child_offsets.shape(0)) - 1;
+    require(N < int64_t(1) << 31, "too many examples in one batch");
+    require(num_nodes >= 0 && (num_nodes == 0 || tree_levels.shape(0) > 0), "the tree has no nodes");
     Plan plan;
     plan.binary = binary;
     plan.num_examples = N;
     nb::gil_scoped_release without_gil;
+    check_paths(leaves, path_offsets, path_edges, binary ? 2 * num_nodes : int64_t(edge_nodes.shape(0)));
     plan.decision_offsets.resize(size_t(N) + 1);
     for (int64_t i = 0; i < N; ++i) {
         const int64_t *path = path_offsets.data() + leaves.data()[i];
@@ -99,6 +124,7 @@ Plan make_plan(Column<const int64_t> leaves, Column<const int64_t> path_offsets,
         const int64_t *path = path_offsets.data() + leaves.data()[i];
         for (int64_t k = path[0]; k < path[1]; ++k) {
             const int32_t edge = path_edges.data()[k], node = binary ? edge >> 1 : edge_nodes.data()[edge];
+            require(node >= 0 && node < num_nodes, "an edge leads out of no node");
             decisions.push_back({node, edge, int32_t(i), int32_t(decisions.size())});
         }
     }
@@ -111,7 +137,7 @@ Plan make_plan(Column<const int64_t> leaves, Column<const int64_t> path_offsets,
     for (int64_t k = 0; k < T; ++k) {
         const Decision &d = decisions[size_t(k)];
         if (k == 0 || d.node != plan.nodes.back()) {
-            while (d.node >= tree_levels.data()[level]) {
+            while (level < tree_levels.shape(0) && d.node >= tree_levels.data()[level]) {
                 plan.level_offsets.push_back(int64_t(plan.nodes.size()));
                 ++level;
             }
@@ -126,6 +152,7 @@ Plan make_plan(Column<const int64_t> leaves, Column<const int64_t> path_offsets,
     plan.level_offsets.push_back(int64_t(plan.nodes.size()));
     for (size_t group = 0; group < plan.nodes.size(); ++group) {
         const int64_t node = plan.nodes[group], first = child_offsets.data()[node], stop = child_offsets.data()[node + 1];
+        require(0 <= first && first < stop && stop - first < int64_t(1) << 31, "a node has no children");
         plan.slope_offsets.push_back(plan.slope_offsets.back() + (plan.offsets[group + 1] - plan.offsets[group]) * (stop - first));
         if (binary) {
             plan.rows.push_back(node);
@@ -145,6 +172,7 @@ void forward(const std::string &target, const Plan &plan, Matrix<const float> hi
              Column<const int32_t> path_edges, Column<const int64_t> child_offsets, Column<float> log_prob,
              std::optional<Column<float>> slope, std::optional<Matrix<float>> hidden_slope, int threads) {
     const int64_t N = plan.num_examples, D = int64_t(hidden.shape(1)), M = int64_t(child_offsets.shape(0)) - 1;
+    require(M >= 0, "the tree has no nodes");
     require(int64_t(hidden.shape(0)) == N && int64_t(log_prob.shape(0)) == N && int64_t(leaves.shape(0)) == N,
             "a row an example was expected");
     require(int64_t(weight.shape(1)) == D, "hidden and weight differ in width");
@@ -155,12 +183,15 @@ void forward(const std::string &target, const Plan &plan, Matrix<const float> hi
             "the slopes of hidden have another shape");
     const HiddenRows rows{hidden.data(), N, D};
     if (plan.binary) {
+        check_paths(leaves, path_offsets, path_edges, 2 * M);
+        check_decisions(plan, leaves, path_offsets);
         BinaryForward batch{rows,         weight.data(),       bias.data(),
                             leaves.data(), path_offsets.data(), path_edges.data(),
                             plan.decision_offsets.data(), log_prob.data(), data_or_null(slope), data_or_null(hidden_slope)};
         with_target(target, [&](auto run, auto, auto, auto, auto) { run(batch, threads); });
     } else {
         require(slope.has_value() && (N == 0 || !plan.offsets.empty()), "slopes and groups are needed here");
+        check_groups(plan, child_offsets);
         SoftmaxForward batch{rows,
                              weight.data(),
                              bias.data(),
@@ -200,6 +231,7 @@ void backward(const std::string &target, const Plan &plan, Matrix<const float> h
                              to_hidden, weight_gradient.data(), bias_gradient.data()};
         with_target(target, [&](auto, auto run, auto, auto, auto) { run(batch, threads); });
     } else {
+        check_groups(plan, child_offsets);
         SoftmaxBackward batch{rows,
                               child_offsets.data(),
                               plan.groups(),
@@ -219,14 +251,16 @@ void best_first(const std::string &target, Matrix<const float> hidden, Matrix<co
                 Matrix<int64_t> leaves, Column<int64_t> num_expanded, int threads) {
     const int64_t N = int64_t(hidden.shape(0)), D = int64_t(hidden.shape(1)), M = int64_t(child_offsets.shape(0)) - 1;
     const int64_t E = int64_t(children.shape(0)), k = int64_t(log_prob.shape(1));
+    require(M >= 0, "the tree has no nodes");
     require(int64_t(weight.shape(1)) == D && int64_t(weight.shape(0)) == (binary ? M : E) && weight.shape(0) == bias.shape(0),
             "weight and bias do not fit the tree");
     require(child_offsets.data()[M] == E, "children do not fit the tree");
+    require(!binary || E == 2 * M, "a node of a binary tree has two children");
     require(k >= 1 && k <= E - M + 1, "k must be between 1 and the number of leaves");
     require(int64_t(log_prob.shape(0)) == N && int64_t(leaves.shape(0)) == N && leaves.shape(1) == log_prob.shape(1) &&
                 int64_t(num_expanded.shape(0)) == N,
             "a row an example was expected");
-    BestFirst query{{hidden.data(), N, D}, weight.data(), bias.data(), binary,        child_offsets.data(), children.data(), M, k,
+    BestFirst query{{hidden.data(), N, D}, weight.data(), bias.data(), binary, child_offsets.data(), children.data(), M, E, k,
                     log_prob.data(),       leaves.data(), num_expanded.data()};
     with_target(target, [&](auto, auto, auto, auto, auto run) { run(query, threads); });
 }

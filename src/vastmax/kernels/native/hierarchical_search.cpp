@@ -5,11 +5,12 @@
 #include <atomic>
 #include <cmath>
 #include <functional>
-#include <queue>
+#include <stdexcept>
 #include <vector>
 
 #include "logistic.hpp"
 #include "row_products.hpp"
+#include "scratch.hpp"
 #include "threads.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -46,6 +47,7 @@ class Search {
         }
         open({0.0f, 0});
         while (found < query_.k) {
+            if (open_.empty()) throw std::invalid_argument("the tree has less than k leaves");
             std::pop_heap(open_.begin(), open_.end(), Later{});
             Candidate best = open_.back();
             open_.pop_back();
@@ -79,8 +81,15 @@ class Search {
     }
 
     void unfold(Candidate node) {
-        const int64_t first = query_.child_offsets[node.child], count = query_.child_offsets[node.child + 1] - first;
-        score_.resize(size_t(count) + lanes);
+        const int64_t first = query_.child_offsets[node.child], stop = query_.child_offsets[node.child + 1], count = stop - first;
+        if (first < 0 || first >= stop || stop > query_.num_edges || (query_.binary && count != 2))
+            throw std::invalid_argument("a node has no children, or a binary one not two");
+        for (int64_t edge = first; edge < stop; ++edge) { // nodes are numbered breadth first
+            const int32_t child = query_.children[edge];
+            if (child >= 0 && (child <= node.child || child >= query_.num_nodes))
+                throw std::invalid_argument("a child is not in the tree, or above its parent");
+        }
+        score_.make_room(whole_vectors(count));
         if (query_.binary) {
             const float *row = query_.weight + int64_t(node.child) * width_, *rows[4] = {row, row, row, row};
             float dots[4];
@@ -108,7 +117,7 @@ class Search {
         for (int64_t c = 1; c < count; ++c) top = std::max(top, score_[c]);
         Vec sums = {};
         for (int64_t c = 0; c < count; c += lanes) {
-            Vec e = exp_of_negative(load(score_.data() + c) - top);
+            Vec e = exp_of_negative(load(score_.vector_at(c)) - top);
             for (int64_t i = count - c; i < lanes; ++i) e[i] = 0.0f;
             sums += e;
         }
@@ -121,7 +130,7 @@ class Search {
     const float *h_ = nullptr;
     std::vector<Candidate> open_; // a heap, the best at its front
     std::vector<float> kept_;     // a heap of the k best leaves opened so far, the worst at its front
-    std::vector<float> score_;
+    Floats score_;
 };
 
 } // namespace

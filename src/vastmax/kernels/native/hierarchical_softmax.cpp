@@ -13,6 +13,7 @@
 
 #include "logistic.hpp"
 #include "row_products.hpp"
+#include "scratch.hpp"
 #include "threads.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -76,7 +77,7 @@ float softmax_slopes(float *score, int64_t count, int64_t taken) {
 }
 
 struct Buffers {
-    std::vector<float> hidden, product;
+    Floats hidden, product;
 };
 
 // The first level is that of the root, which every example passes: there log p and hidden slopes begin.
@@ -87,9 +88,8 @@ void forward_unit(const SoftmaxForward &batch, const Unit &unit, bool first_leve
     const int64_t first = groups.offsets[unit.group] + unit.begin;
     const float *weight = batch.weight + first_edge * width;
     float *slope = batch.slope + batch.slope_offsets[unit.group] + unit.begin * children;
-    buffers.hidden.resize(size_t(examples_a_unit * width));
     for (int64_t r = 0; r < rows; ++r)
-        std::memcpy(buffers.hidden.data() + r * width, batch.hidden.data + groups.examples[first + r] * width,
+        std::memcpy(buffers.hidden.at(r * width, width), batch.hidden.data + groups.examples[first + r] * width,
                     size_t(width) * sizeof(float));
     dot_products(buffers.hidden.data(), rows, weight, children, width, batch.bias + first_edge, slope, children);
     for (int64_t r = 0; r < rows; ++r) {
@@ -98,11 +98,10 @@ void forward_unit(const SoftmaxForward &batch, const Unit &unit, bool first_leve
         total = first_level ? log_p : total + log_p;
     }
     if (!batch.hidden_slope) return;
-    buffers.product.resize(size_t(examples_a_unit * width));
     products({slope, children, 1}, rows, weight, children, width, buffers.product.data());
     for (int64_t r = 0; r < rows; ++r) {
         float *total = batch.hidden_slope + groups.examples[first + r] * width;
-        const float *part = buffers.product.data() + r * width;
+        const float *part = buffers.product.at(r * width, width);
         if (first_level)
             std::memcpy(total, part, size_t(width) * sizeof(float));
         else
@@ -119,13 +118,13 @@ void backward_unit(const SoftmaxBackward &batch, const Unit &unit, Buffers &buff
     float *bias_gradient = batch.bias_gradient + batch.row_offsets[unit.group] + unit.begin;
     float *weight_gradient = batch.weight_gradient + (batch.row_offsets[unit.group] + unit.begin) * width;
     std::fill(bias_gradient, bias_gradient + rows, 0.0f);
-    buffers.hidden.resize(size_t(std::min(count, examples_a_block) * width));
+    buffers.hidden.make_room(std::min(count, examples_a_block) * width);
     for (int64_t begin = 0; begin < count; begin += examples_a_block) {
         const int64_t end = std::min(count, begin + examples_a_block);
         for (int64_t k = begin; k < end; ++k) {
             const int32_t example = groups.examples[first + k];
             const float scale = batch.upstream[example], *from = batch.hidden.data + example * width;
-            float *to = buffers.hidden.data() + (k - begin) * width;
+            float *to = buffers.hidden.at((k - begin) * width, width);
             for (int64_t d = 0; d < width; ++d) to[d] = scale * from[d];
             for (int64_t c = 0; c < rows; ++c) bias_gradient[c] += scale * slope[k * children + c];
         }
@@ -143,9 +142,14 @@ void hierarchical_softmax_forward(const SoftmaxForward &batch, int threads) {
     for (int64_t level = 0; level < batch.num_levels; ++level)
         levels.push_back(cut(batch.level_offsets[level], batch.level_offsets[level + 1], batch.groups.offsets, examples_a_unit));
     std::vector<std::atomic<size_t>> next(levels.size());
+    std::vector<Buffers> all_buffers(static_cast<size_t>(threads));
+    for (Buffers &buffers : all_buffers) {
+        buffers.hidden.make_room(examples_a_unit * batch.hidden.width);
+        if (batch.hidden_slope) buffers.product.make_room(examples_a_unit * batch.hidden.width);
+    }
     Barrier barrier(threads);
-    in_threads(threads, [&](int) {
-        Buffers buffers;
+    in_threads(threads, [&](int thread) {
+        Buffers &buffers = all_buffers[size_t(thread)];
         for (size_t level = 0; level < levels.size(); ++level) {
             for (size_t i; (i = next[level]++) < levels[level].size();)
                 forward_unit(batch, levels[level][i], level == 0, buffers);

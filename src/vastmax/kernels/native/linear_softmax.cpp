@@ -37,8 +37,9 @@ class Tile {
   public:
     Tile(const LinearScores &scores, bool with_rows)
         : all_(scores), words_(words_a_tile(scores.D)), step_(words_ + lanes), // not a power of two: see noise_loss.cpp
-          columns_memory_(Panels::numel(scores.D, words_)), rows_memory_(with_rows ? Panels::numel(words_, scores.D) : 0),
-          bias_(words_), scores_(chunk_examples * step_), with_rows_(with_rows) {}
+          columns_memory_(Floats::uninitialized(Panels::numel(scores.D, words_))),
+          rows_memory_(Floats::uninitialized(with_rows ? Panels::numel(words_, scores.D) : 0)),
+          bias_(Floats::uninitialized(words_)), scores_(Floats::uninitialized(chunk_examples * step_)), with_rows_(with_rows) {}
 
     void read(int64_t tile) {
         first = tile * words_;
@@ -56,14 +57,14 @@ class Tile {
     // Scores of `examples` examples, the bias not yet added.
     void score(const float *hidden, int64_t examples) {
         for (int64_t p = 0; p < columns_.count(); ++p)
-            panel_product({hidden, all_.D, 1}, examples, columns_.panel(p), all_.D, round_up(columns_.columns(p), lanes),
+            panel_product({hidden, all_.D, 1}, examples, columns_.panel(p), all_.D, whole_vectors(columns_.columns(p)),
                           [&](int64_t e) { return scores(e) + p * panel_width; });
     }
 
     float *scores(int64_t e) const { return scores_.data() + e * step_; }
     int64_t step() const { return step_; }
-    int64_t padded() const { return round_up(count, lanes); }
-    Vec with_bias(const float *row, int64_t w) const { return load(row + w) + load(bias_.data() + w); }
+    int64_t padded() const { return whole_vectors(count); }
+    Vec with_bias(const float *row, int64_t w) const { return load(row + w) + load(bias_.vector_at(w)); }
 
     int64_t first = 0, count = 0;
     Panels rows{};
@@ -78,12 +79,14 @@ class Tile {
 
 // Lane by lane, the largest score so far and the sum of exp(score − largest).
 struct Running {
-    std::vector<float> largest, sums;
+    Floats largest, sums;
     explicit Running(int64_t examples)
-        : largest(size_t(examples * lanes), -std::numeric_limits<float>::max()), sums(size_t(examples * lanes)) {}
+        : largest(Floats::uninitialized(examples * lanes)), sums(Floats::zeros(examples * lanes)) {
+        std::fill_n(largest.data(), largest.size(), -std::numeric_limits<float>::max());
+    }
 
     void add(int64_t e, const Tile &tile, float *row) {
-        float *const most_so_far = largest.data() + e * lanes, *const sum_so_far = sums.data() + e * lanes;
+        float *const most_so_far = largest.vector_at(e * lanes), *const sum_so_far = sums.vector_at(e * lanes);
         const Vec before = load(most_so_far);
         Vec most = before;
         for (int64_t w = 0; w < tile.padded(); w += lanes) {
@@ -101,11 +104,11 @@ struct Running {
 float log_normaliser(const std::vector<Running> &parts, int64_t e) {
     float most = -std::numeric_limits<float>::max();
     for (const Running &part : parts)
-        for (int i = 0; i < lanes; ++i) most = std::max(most, part.largest[size_t(e * lanes + i)]);
+        for (int i = 0; i < lanes; ++i) most = std::max(most, part.largest[e * lanes + i]);
     double total = 0;
     for (const Running &part : parts)
         for (int i = 0; i < lanes; ++i) {
-            const size_t at = size_t(e * lanes + i);
+            const int64_t at = e * lanes + i;
             total += double(part.sums[at]) * std::exp(double(part.largest[at]) - double(most));
         }
     return float(double(most) + std::log(total));
@@ -113,7 +116,8 @@ float log_normaliser(const std::vector<Running> &parts, int64_t e) {
 
 void group_forward(const LinearSoftmaxForward &batch, int count) {
     const LinearScores &scores = batch.scores;
-    std::vector<Running> running(size_t(count), Running(scores.n));
+    std::vector<Running> running;
+    for (int thread = 0; thread < count; ++thread) running.emplace_back(scores.n);
     std::atomic<int64_t> next{0};
     in_threads(count, [&](int thread) {
         Tile tile(scores, false);
@@ -135,7 +139,7 @@ struct Worker {
     Floats of_hidden;
     bool first_tile = true;
     Worker(const LinearScores &scores, bool wants_hidden)
-        : tile(scores, wants_hidden), of_hidden(wants_hidden ? scores.n * scores.D : 0) {}
+        : tile(scores, wants_hidden), of_hidden(Floats::uninitialized(wants_hidden ? scores.n * scores.D : 0)) {}
 };
 
 // p(w | h) in place of scores, and what it adds to the gradient of the bias.
@@ -184,7 +188,7 @@ void tile_backward(const LinearSoftmaxBackward &batch, Worker &worker, const Pan
 // `add`: the gradients of weight and bias already hold those of earlier groups.
 void group_backward(const LinearSoftmaxBackward &batch, int count, bool add) {
     const LinearScores &scores = batch.scores;
-    const Floats memory(batch.weight_gradient ? Panels::numel(scores.n, scores.D) : 0);
+    const Floats memory = Floats::uninitialized(batch.weight_gradient ? Panels::numel(scores.n, scores.D) : 0);
     const Panels scaled{memory.data(), scores.n, scores.D};
     for (int64_t e = 0; batch.weight_gradient && e < scores.n; ++e)
         scaled.put_row(e, scores.hidden + e * scores.D, batch.upstream[e]);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "logistic.hpp"
+#include "scratch.hpp"
 #include "threads.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -24,11 +25,10 @@ constexpr int64_t tiles_between_flushes = 32; // float sums of so many tiles go 
 constexpr double work_of_exponential = 8;     // in multiply-adds
 
 // Examples padded to whole tiles and to a width known to the compiler; `scale` multiplies each row.
-template <int W> std::vector<float> padded_rows(const float *rows, int64_t n, int64_t D, const float *scale) {
-    const int64_t padded = (n + examples_a_tile - 1) / examples_a_tile * examples_a_tile;
-    std::vector<float> copy(size_t(padded * W));
+template <int W> Floats padded_rows(const float *rows, int64_t n, int64_t D, const float *scale) {
+    Floats copy = Floats::zeros(round_up(n, examples_a_tile) * W);
     for (int64_t e = 0; e < n; ++e)
-        for (int64_t d = 0; d < D; ++d) copy[size_t(e * W + d)] = rows[e * D + d] * (scale ? scale[e] : 1.0f);
+        for (int64_t d = 0; d < D; ++d) copy[e * W + d] = rows[e * D + d] * (scale ? scale[e] : 1.0f);
     return copy;
 }
 
@@ -71,17 +71,17 @@ int threads_for(const NarrowScores &scores, int wanted, double multiply_adds_a_s
 template <int W> void forward(const NarrowForward &batch, int wanted) {
     const NarrowScores &scores = batch.scores;
     const int count = threads_for(scores, wanted, double(scores.D) + work_of_exponential);
-    const std::vector<float> hidden = padded_rows<W>(scores.hidden, scores.n, scores.D, nullptr);
+    const Floats hidden = padded_rows<W>(scores.hidden, scores.n, scores.D, nullptr);
     std::vector<double> totals(size_t(count) * size_t(scores.n));
     in_threads(count, [&](int thread) {
         constexpr int step = 4;
         double *total = totals.data() + thread * scores.n;
-        std::vector<float> sums(size_t(scores.n) * lanes);
+        const Floats sums = Floats::zeros(scores.n * lanes);
         Words<W> words;
         int64_t since_flush = 0;
         auto flush = [&] {
-            for (int64_t e = 0; e < scores.n; ++e) total[e] += sum(load(sums.data() + e * lanes));
-            std::fill(sums.begin(), sums.end(), 0.0f);
+            for (int64_t e = 0; e < scores.n; ++e) total[e] += sum(load(sums.vector_at(e * lanes)));
+            std::fill_n(sums.data(), sums.size(), 0.0f);
             since_flush = 0;
         };
         const int64_t last = share(tiles_of(scores), thread + 1, count);
@@ -90,13 +90,13 @@ template <int W> void forward(const NarrowForward &batch, int wanted) {
             alignas(64) float live[words_a_tile]; // 1 for words that are there
             for (int w = 0; w < words_a_tile; ++w) live[w] = w < words.count ? 1.0f : 0.0f;
             for (int64_t e = 0; e < scores.n; ++e) {
-                Vec all = load(sums.data() + e * lanes);
+                Vec all = load(sums.vector_at(e * lanes));
                 for (int v = 0; v < vectors_a_tile; v += step) {
                     Vec x[step];
                     exponentials<W, step, false>(words, hidden.data() + e * W, 0.0f, v, x);
                     for (int k = 0; k < step; ++k) all += x[k] * load(live + (v + k) * lanes);
                 }
-                store(sums.data() + e * lanes, all);
+                store(sums.vector_at(e * lanes), all);
             }
             if (++since_flush == tiles_between_flushes) flush();
         }
@@ -141,13 +141,13 @@ inline void add_to_hidden(const Vec (*p)[vectors_a_tile], const Words<W> &words,
 template <int W> void backward(const NarrowBackward &batch, int wanted) {
     const NarrowScores &scores = batch.scores;
     const int count = threads_for(scores, wanted, 3.0 * double(scores.D) + work_of_exponential);
-    const std::vector<float> hidden = padded_rows<W>(scores.hidden, scores.n, scores.D, nullptr);
-    const std::vector<float> scaled = padded_rows<W>(scores.hidden, scores.n, scores.D, batch.upstream);
-    const int64_t padded = int64_t(hidden.size()) / W;
-    const std::vector<float> upstream = padded_rows<1>(batch.upstream, scores.n, 1, nullptr);
-    const std::vector<float> shift = padded_rows<1>(batch.log_normaliser, scores.n, 1, nullptr);
-    const std::vector<float> none(hidden.size() * lanes);
-    std::vector<std::vector<float>> of_hidden(size_t(count), none);
+    const Floats hidden = padded_rows<W>(scores.hidden, scores.n, scores.D, nullptr);
+    const Floats scaled = padded_rows<W>(scores.hidden, scores.n, scores.D, batch.upstream);
+    const int64_t padded = hidden.size() / W;
+    const Floats upstream = padded_rows<1>(batch.upstream, scores.n, 1, nullptr);
+    const Floats shift = padded_rows<1>(batch.log_normaliser, scores.n, 1, nullptr);
+    std::vector<Floats> of_hidden;
+    for (int thread = 0; thread < count; ++thread) of_hidden.push_back(Floats::zeros(hidden.size() * lanes));
     in_threads(count, [&](int thread) {
         constexpr int step = 4;
         Words<W> words;
@@ -161,13 +161,13 @@ template <int W> void backward(const NarrowBackward &batch, int wanted) {
                 Vec p[examples_a_tile][vectors_a_tile];
                 for (int e = 0; e < examples_a_tile; ++e)
                     for (int v = 0; v < vectors_a_tile; v += step)
-                        exponentials<W, step, true>(words, hidden.data() + (first + e) * W, shift[size_t(first + e)], v, p[e] + v);
-                add_to_words<W>(p, scaled.data() + first * W, of_words);
-                add_to_hidden<W>(p, words, of_hidden[size_t(thread)].data() + first * W * lanes);
+                        exponentials<W, step, true>(words, hidden.at((first + e) * W, W), shift[first + e], v, p[e] + v);
+                add_to_words<W>(p, scaled.at(first * W, examples_a_tile * W), of_words);
+                add_to_hidden<W>(p, words, of_hidden[size_t(thread)].at(first * W * lanes, examples_a_tile * W * lanes));
                 if (!batch.bias_gradient) continue;
                 for (int v = 0; v < vectors_a_tile; ++v) {
                     Vec total = load(of_bias + v * lanes);
-                    for (int e = 0; e < examples_a_tile; ++e) total += p[e][v] * upstream[size_t(first + e)];
+                    for (int e = 0; e < examples_a_tile; ++e) total += p[e][v] * upstream[first + e];
                     store(of_bias + v * lanes, total);
                 }
             }
@@ -181,7 +181,7 @@ template <int W> void backward(const NarrowBackward &batch, int wanted) {
     for (int64_t e = 0; e < scores.n; ++e)
         for (int64_t d = 0; d < scores.D; ++d) {
             float total = 0;
-            for (const std::vector<float> &part : of_hidden) total += sum(load(part.data() + (e * W + d) * lanes));
+            for (const Floats &part : of_hidden) total += sum(load(part.vector_at((e * W + d) * lanes)));
             batch.hidden_gradient[e * scores.D + d] = total * batch.upstream[e];
         }
 }

@@ -18,7 +18,11 @@ RowLaws laws_of(Column<const int64_t> offset, Column<const int32_t> column, Colu
     require(row_weight.shape(0) == row.shape(0), "a weight a row was expected");
     require(noise_of.shape(0) == wanted.shape(0) && mean.shape(0) == wanted.shape(0),
             "a number a wanted column was expected");
-    for (int64_t i = 0; i < count; ++i) require(row(size_t(i)) >= 0 && row(size_t(i)) < rows, "a row is out of range");
+    for (int64_t i = 0; i < count; ++i) {
+        require(row(size_t(i)) >= 0 && row(size_t(i)) < rows, "a row is out of range");
+        const int64_t begin = offset(size_t(row(size_t(i)))), end = offset(size_t(row(size_t(i))) + 1);
+        require(0 <= begin && begin <= end && end <= int64_t(column.shape(0)), "offsets do not ascend");
+    }
     for (int64_t i = 0; i < num_wanted; ++i)
         require(wanted(size_t(i)) >= (i ? wanted(size_t(i - 1)) + 1 : 0) && wanted(size_t(i)) < columns,
                 "wanted columns do not ascend, or are out of range");

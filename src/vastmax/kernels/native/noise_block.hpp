@@ -23,9 +23,12 @@ class NoiseBlock {
   public:
     // For at most `inputs` inputs, a multiple of tile_vecs * lanes, and pools of at most `largest_pool` words.
     NoiseBlock(int inputs, int largest_pool, int64_t stride)
-        : inputs_(inputs), stride_(stride), pool_(largest_pool), pool_next_(largest_pool), columns_(inputs * stride),
-          rows_(largest_pool * stride), scores_(inputs * largest_pool), h_columns_(columns_.data()), noise_(rows_.data()),
-          g_(scores_.data()) {}
+        : inputs_(inputs), stride_(stride), pool_(largest_pool), pool_next_(largest_pool),
+          columns_(Floats::zeros(inputs * stride)), rows_(Floats::zeros(largest_pool * stride)),
+          scores_(Floats::zeros(int64_t(inputs) * largest_pool)), h_columns_(columns_.data()), noise_(rows_.data()),
+          g_(scores_.data()) {
+        VASTMAX_ASSERT(inputs % (tile_vecs * lanes) == 0);
+    }
 
     // The pool of this block is the one drawn last time; the next one is drawn, so that its rows can be asked for.
     void draw(int32_t vocab_size, const NoiseLaw &law, Random &random) {
@@ -37,7 +40,10 @@ class NoiseBlock {
         }
     }
     // The first `pool_size` words of the pool are used, a multiple of 8.
-    void use(int pool_size) { pool_size_ = pool_size; }
+    void use(int pool_size) {
+        VASTMAX_ASSERT(pool_size % tile_words == 0 && size_t(pool_size) <= pool_.size());
+        pool_size_ = pool_size;
+    }
     int size() const { return pool_size_; }
     int32_t word(int j) const { return pool_[j]; }
     int32_t next_word(int j) const { return pool_next_[j]; }
@@ -45,7 +51,8 @@ class NoiseBlock {
     // Scores of h (count, stride) with the pool's rows of `output`, which are kept. Rows of h up to the next multiple of
     // `lanes` are read too.
     template <int units> void score(const float *h, int count, const float *output) {
-        vecs_ = (count + lanes - 1) / lanes;
+        vecs_ = int(whole_vectors(count) / lanes);
+        VASTMAX_ASSERT(vecs_ * lanes <= inputs_);
         for (int j = 0; j < pool_size_; ++j) copy_row<units>(noise_ + j * stride_, output + pool_[j] * stride_, stride_);
         for (int i = 0; i < vecs_ * lanes; i += lanes)
             for (int v = 0; v < row_vecs<units>(stride_); ++v) {
@@ -66,7 +73,7 @@ class NoiseBlock {
     template <typename F> void to_gradients(float alpha, Vec &loss, F weight) {
         for (int j = 0; j < pool_size_; ++j)
             for (int i = 0; i < vecs_ * lanes; i += lanes) {
-                float *g = g_ + j * inputs_ + i;
+                float *g = g_ + int64_t(j) * inputs_ + i;
                 Vec w = weight(j, i);
                 Logistic f = logistic(load(g));
                 loss += w * f.softplus;
@@ -77,6 +84,7 @@ class NoiseBlock {
     // total[r] += the noise words' part of the gradient of input i + r, columns d and on.
     template <int width, int inputs> void add_gradients(int64_t d, int i, Vec (*total)[width]) const {
         const float *noise = noise_ + d, *g = g_ + i;
+        VASTMAX_ASSERT(i + inputs <= inputs_);
         for (int j = 0; j < pool_size_; ++j, noise += stride_, g += inputs_)
             for (int v = 0; v < width; ++v) {
                 Vec row = load(noise + v * lanes);
@@ -101,12 +109,12 @@ class NoiseBlock {
                 for (int v = 0; v < vecs; ++v) dot[w][v] += scale * load(h + v * lanes);
             }
         for (int w = 0; w < tile_words; ++w)
-            for (int v = 0; v < vecs; ++v) store(g_ + (j + w) * inputs_ + i + v * lanes, dot[w][v]);
+            for (int v = 0; v < vecs; ++v) store(g_ + int64_t(j + w) * inputs_ + i + v * lanes, dot[w][v]);
     }
 
     template <int width> void update_columns(int64_t d, int j, const float *h, int count, float *output) const {
         Vec total[2][width] = {};
-        const float *g = g_ + j * inputs_;
+        const float *g = g_ + int64_t(j) * inputs_;
         h += d;
         for (int i = 0; i < count; ++i, h += stride_) {
             Vec first = broadcast(g[i]), second = broadcast(g[inputs_ + i]);
@@ -125,7 +133,7 @@ class NoiseBlock {
     const int inputs_;
     const int64_t stride_;
     std::vector<int32_t> pool_, pool_next_;
-    Scratch columns_, rows_, scores_;
+    const Floats columns_, rows_, scores_;
     float *h_columns_, *noise_, *g_; // (stride, inputs), (P, stride), (P, inputs)
     int pool_size_ = 0;              // P
     int vecs_ = 0;                   // of inputs

@@ -98,7 +98,7 @@ void chunk_forward(const NoiseForward &step, const Noise &noise, int64_t begin, 
     const Strided hidden{step.hidden + begin * step.D, step.D, 1};
     float *const slope = step.slope + begin * step.slope_step;
     for (int64_t p = 0; p < noise.columns.count(); ++p) // slope has room for whole vectors
-        panel_product(hidden, end - begin, noise.columns.panel(p), step.D, round_up(noise.columns.columns(p), lanes),
+        panel_product(hidden, end - begin, noise.columns.panel(p), step.D, whole_vectors(noise.columns.columns(p)),
                       [&](int64_t r) { return slope + r * step.slope_step + p * panel_width; });
     for (int64_t n = begin; n < end; ++n) {
         const int64_t word = step.target[n];
@@ -167,15 +167,15 @@ void add_targets(const NoiseBackward &step, int64_t u) {
 
 // Not a multiple of a power of two: rows that far apart share few sets of the cache.
 int64_t noise_slope_step(int64_t K) {
-    const int64_t whole = round_up(K, lanes);
+    const int64_t whole = whole_vectors(K);
     return whole % 128 == 0 ? whole + lanes : whole;
 }
 
 void noise_loss_forward(const NoiseForward &step, int threads) {
     const int64_t groups = step.slope_step / lanes;
-    const Floats columns(Panels::numel(step.D, step.slope_step));
-    const Floats rows(step.hidden_slope ? Panels::numel(step.K, step.D) : 0);
-    const Floats shift(step.slope_step), times(step.slope_step);
+    const Floats columns = Floats::uninitialized(Panels::numel(step.D, step.slope_step));
+    const Floats rows = Floats::uninitialized(step.hidden_slope ? Panels::numel(step.K, step.D) : 0);
+    const Floats shift = Floats::uninitialized(step.slope_step), times = Floats::uninitialized(step.slope_step);
     const Noise noise{{columns.data(), step.D, step.slope_step},
                       {step.hidden_slope ? rows.data() : nullptr, step.K, step.D},
                       shift.data(),
@@ -192,7 +192,7 @@ void noise_loss_forward(const NoiseForward &step, int threads) {
 }
 
 void noise_loss_backward(const NoiseBackward &step, int threads) {
-    const Floats memory(Panels::numel(step.N, step.D)), factors(step.N);
+    const Floats memory = Floats::uninitialized(Panels::numel(step.N, step.D)), factors = Floats::uninitialized(step.N);
     const Panels hidden{memory.data(), step.N, step.D};
     float *const factor = factors.data();
     const int64_t num_rows = int64_t(step.plan->rows.size());

@@ -72,7 +72,19 @@ NoisePlan make_plan(Column<const int64_t> noise, Column<const int64_t> target, i
     return merge(noise.data(), int64_t(noise.shape(0)), target.data(), int64_t(target.shape(0)), vocab_size);
 }
 
+// Whether the kernels may trust these ids, since the plan was made of them.
+bool is_plan_of(const NoisePlan &plan, const Column<const int64_t> &noise, const Column<const int64_t> &target, int64_t V) {
+    if (plan.noise_place.size() != noise.shape(0) || plan.examples.size() != target.shape(0)) return false;
+    bool same = plan.rows.empty() || plan.rows.back() < V;
+    for (size_t k = 0; k < plan.noise_place.size(); ++k) same &= noise.data()[k] == plan.rows[size_t(plan.noise_place[k])];
+    for (size_t u = 0; u < plan.rows.size(); ++u)
+        for (int64_t i = plan.example_offsets[u]; i < plan.example_offsets[u + 1]; ++i)
+            same &= target.data()[plan.examples[size_t(i)]] == plan.rows[u];
+    return same;
+}
+
 int64_t slope_step(const std::string &target, int64_t num_noise) {
+    require(num_noise >= 0 && num_noise <= std::numeric_limits<int32_t>::max(), "num_noise is out of range");
     return with_target(target, [&](auto step, auto, auto) { return step(num_noise); });
 }
 
@@ -87,9 +99,7 @@ void forward(const std::string &target, const NoisePlan &plan, bool softmax, boo
     require(int64_t(weight.shape(1)) == D && D >= 1, "hidden and weight differ in width");
     require(!bias || has_length(*bias, V), "a bias a word was expected");
     require(has_length(target_ids, N), "a target an example was expected");
-    require(plan.noise_place.size() == size_t(K) && plan.examples.size() == size_t(N) &&
-                (plan.rows.empty() || plan.rows.back() < V),
-            "the plan is of another batch");
+    require(is_plan_of(plan, noise_ids, target_ids, V), "the plan is of another batch");
     require(!noise_shift || has_length(*noise_shift, K), "a shift a noise word was expected");
     require(!multiplicity || has_length(*multiplicity, K), "a multiplicity a noise word was expected");
     require(!target_shift || has_length(*target_shift, N), "a shift a target was expected");
@@ -130,7 +140,7 @@ void backward(const std::string &target, const NoisePlan &plan, Matrix<const flo
               OptionalColumn<float> bias_gradient, int threads) {
     const int64_t N = int64_t(hidden.shape(0)), D = int64_t(hidden.shape(1)), U = int64_t(plan.rows.size());
     const int64_t K = int64_t(plan.noise_place.size());
-    require(plan.examples.size() == size_t(N), "the plan is of another batch");
+    require(D >= 1 && plan.examples.size() == size_t(N), "the plan is of another batch");
     require(has_length(row_scale, N) && has_length(target_slope, N) && has_length(upstream, N),
             "a number an example was expected");
     require(!hidden_gradient || (hidden_slope && has_shape(*hidden_slope, N, D) && has_shape(*hidden_gradient, N, D)),

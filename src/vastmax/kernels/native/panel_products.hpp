@@ -7,10 +7,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
-#include <new>
 
 #include "row_products.hpp"
+#include "scratch.hpp"
 #include "vector.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -19,23 +18,6 @@ namespace vastmax::VASTMAX_TARGET {
 constexpr int tile_rows = 6;
 constexpr int panel_vecs = lanes == 16 ? 4 : 2;
 constexpr int panel_width = panel_vecs * lanes;
-
-inline int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
-
-// Floats whose first one begins a cache line, not initialised.
-class Floats {
-  public:
-    explicit Floats(int64_t count)
-        : memory_(static_cast<float *>(::operator new(size_t(std::max<int64_t>(count, 1)) * sizeof(float), alignment))) {}
-    float *data() const { return memory_.get(); }
-
-  private:
-    static constexpr std::align_val_t alignment{64};
-    struct Free {
-        void operator()(float *p) const { ::operator delete(p, alignment); }
-    };
-    std::unique_ptr<float, Free> memory_;
-};
 
 // A matrix (depth, width) as panels of `panel_width` columns, each a contiguous (depth, panel_width), the last one
 // filled up with zeros.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "row_products.hpp"
+#include "scratch.hpp"
 #include "threads.hpp"
 #include "vector.hpp"
 
@@ -53,7 +54,7 @@ double columns_of(const Patterns &patterns) { return double(std::accumulate(patt
 // The strongest of a strip of patterns, at most `vecs` vectors of them: `row(position)` is the table's row of the symbol
 // there, from the strip's first pattern on.
 template <int vecs, bool part>
-void strip_fit(const std::vector<const float *> &rows, int64_t length, int64_t reach, int64_t F, int64_t first, float *fit,
+void strip_fit(const Buffer<const float *> &rows, int64_t length, int64_t reach, int64_t F, int64_t first, float *fit,
                int32_t *place) {
     const int64_t last = F - first - (vecs - 1) * lanes; // patterns of the last vector, where it is a part of one
     auto read = [&](const float *from, int v) { return part && v == vecs - 1 ? load_part(from, last) : load(from); };
@@ -63,7 +64,7 @@ void strip_fit(const std::vector<const float *> &rows, int64_t length, int64_t r
     for (int64_t p = 0; p < length; ++p) {
         Vec sum[vecs] = {};
         for (int64_t o = 0; o < reach; ++o) {
-            const float *from = rows[size_t(p + o)] + o * F + first;
+            const float *from = rows[p + o] + o * F + first;
             for (int v = 0; v < vecs; ++v) sum[v] += read(from + v * lanes, v);
         }
         const IntVec here = broadcast(int32_t(p));
@@ -89,12 +90,12 @@ int64_t reach_of(const Patterns &patterns, int64_t first, int64_t end) {
     return *std::max_element(patterns.widths + first, patterns.widths + std::min(end, patterns.F));
 }
 
-void word_fit(const PatternFitForward &batch, const Windows &windows, int64_t u, std::vector<const float *> &rows) {
+void word_fit(const PatternFitForward &batch, const Windows &windows, int64_t u, Buffer<const float *> &rows) {
     const Patterns &patterns = batch.patterns;
     const int64_t F = patterns.F, length = windows.length(u);
     const int16_t *const symbols = windows.of(u);
-    rows.resize(size_t(windows.seen(u)));
-    for (size_t p = 0; p < rows.size(); ++p) rows[p] = batch.table + symbols[p] * patterns.widest * F;
+    rows.make_room(windows.seen(u));
+    for (int64_t p = 0; p < windows.seen(u); ++p) rows[p] = batch.table + symbols[p] * patterns.widest * F;
     float *const fit = batch.fit + u * F;
     int32_t *const place = batch.place ? batch.place + u * F : nullptr;
     constexpr int vecs = 4;
@@ -129,7 +130,7 @@ void pattern_fit_forward(const PatternFitForward &batch, int threads) {
     const double work = double(windows.total()) * columns_of(batch.patterns) * work_of_an_addition;
     std::atomic<int64_t> next{0};
     in_threads(worthwhile_threads(threads, work), [&](int) {
-        std::vector<const float *> rows;
+        Buffer<const float *> rows;
         for (int64_t begin; (begin = words_at_once * next++) < batch.words.U;)
             for (int64_t u = begin; u < std::min(begin + words_at_once, batch.words.U); ++u) word_fit(batch, windows, u, rows);
     });

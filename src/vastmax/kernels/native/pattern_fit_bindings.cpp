@@ -42,6 +42,7 @@ Patterns patterns_of(const Column<const int32_t> &widths, int64_t widest, int64_
 SpelledWords words_of(const Column<const int16_t> &symbols, const Column<const int64_t> &offsets,
                       const Column<const int64_t> &word_ids, int64_t nothing, const Patterns &patterns) {
     const int64_t U = int64_t(word_ids.shape(0)), V = int64_t(offsets.shape(0)) - 1, total = int64_t(symbols.shape(0));
+    require(patterns.num_symbols <= INT16_MAX, "symbols are 16 bits wide");
     auto is_symbol = [&](int64_t symbol) { return symbol >= 0 && symbol < patterns.num_symbols; };
     require(is_symbol(nothing), "a symbol is out of range");
     for (int64_t u = 0; u < U; ++u) {

@@ -12,10 +12,32 @@ using vastmax::Text;
 
 namespace {
 
+constexpr unsigned most_table_bits = 48; // 4 PB: no machine has so much, and shifts stay below 64
+
 template <class T> using In = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Marks = In<std::uint8_t>;
 
-const std::uint8_t *marks_or_null(const Marks &marks) { return marks.shape(0) == 0 ? nullptr : marks.data(); }
+// Null where no word is marked.
+const std::uint8_t *checked_marks(const Marks &marks, std::int32_t num_words) {
+    if (num_words < 0) throw nb::value_error("num_words is negative");
+    if (marks.shape(0) == 0) return nullptr;
+    if (marks.shape(0) != std::size_t(num_words)) throw nb::value_error("a mark for each word was expected");
+    return marks.data();
+}
+
+unsigned checked_bits(unsigned bits) {
+    if (bits < 1 || bits > most_table_bits) throw nb::value_error("most_bits is out of range");
+    return bits;
+}
+
+void check_triples(const In<std::int32_t> &first, const In<std::int32_t> &second, const In<std::int32_t> &made) {
+    if (first.shape(0) != second.shape(0) || first.shape(0) != made.shape(0))
+        throw nb::value_error("three arrays of one length were expected");
+}
+// Throws on an id outside [low, high).
+void check_id(std::int32_t id, std::int64_t low, std::int64_t high) {
+    if (id < low || id >= high) throw nb::index_error("an id outside the vocabulary");
+}
 
 // Throws on ids outside [0, num_words) and on ends that fall or lie outside the text.
 Text checked(const In<std::int32_t> &ids, const In<std::int64_t> &ends, std::int32_t num_words) {
@@ -41,7 +63,7 @@ struct Counter {
     std::int32_t num_words;
     PairCounter counter;
     Counter(std::int32_t words, std::int32_t countable, const Marks &connectors, unsigned most_bits)
-        : num_words(words), counter(words, countable, marks_or_null(connectors), most_bits) {}
+        : num_words(words), counter(words, countable, checked_marks(connectors, words), checked_bits(most_bits)) {}
 
     void feed(const In<std::int32_t> &ids, const In<std::int64_t> &ends) {
         nb::gil_scoped_release release;
@@ -76,10 +98,35 @@ struct Counter {
 };
 
 struct Joiner {
-    std::int32_t num_words;
+    std::int32_t num_words, num_ids;
     PhraseJoiner joiner;
     Joiner(std::int32_t words, std::int32_t ids, const Marks &connectors)
-        : num_words(words), joiner(words, ids, marks_or_null(connectors)) {}
+        : num_words(words), num_ids(ids), joiner(words, checked_num_ids(), checked_marks(connectors, words)) {}
+
+    // Every word may stand alone in what comes out.
+    std::int32_t checked_num_ids() const {
+        if (num_words < 0 || num_ids < num_words) throw nb::value_error("num_ids is less than num_words");
+        return num_ids;
+    }
+
+    void add_prefixes(const In<std::int32_t> &before, const In<std::int32_t> &connectors, const In<std::int32_t> &longer) {
+        check_triples(before, connectors, longer);
+        for (std::size_t i = 0; i < before.shape(0); ++i) {
+            check_id(before(i), 0, INT32_MAX);
+            check_id(connectors(i), 0, num_words);
+            check_id(longer(i), num_words, INT32_MAX);
+            joiner.add_prefix(before(i), connectors(i), longer(i));
+        }
+    }
+    void add_phrases(const In<std::int32_t> &prefixes, const In<std::int32_t> &words, const In<std::int32_t> &joined) {
+        check_triples(prefixes, words, joined);
+        for (std::size_t i = 0; i < prefixes.shape(0); ++i) {
+            check_id(prefixes(i), 0, INT32_MAX);
+            check_id(words(i), 0, num_words);
+            check_id(joined(i), 0, num_ids);
+            joiner.add_phrase(prefixes(i), words(i), joined(i));
+        }
+    }
 
     void feed(const In<std::int32_t> &ids, const In<std::int64_t> &ends) {
         nb::gil_scoped_release release;
@@ -104,20 +151,10 @@ void bind_phrases(nb::module_ &m) {
     nb::class_<Joiner>(m, "PhraseJoiner")
         .def(nb::init<std::int32_t, std::int32_t, const Marks &>(), nb::arg("num_words"), nb::arg("num_ids"),
              nb::arg("connectors").noconvert())
-        .def("add_prefixes",
-             [](Joiner &self, const In<std::int32_t> &before, const In<std::int32_t> &connectors,
-                const In<std::int32_t> &longer) {
-                 for (std::size_t i = 0; i < before.shape(0); ++i)
-                     self.joiner.add_prefix(before(i), connectors(i), longer(i));
-             },
-             nb::arg("before").noconvert(), nb::arg("connectors").noconvert(), nb::arg("longer").noconvert())
-        .def("add_phrases",
-             [](Joiner &self, const In<std::int32_t> &prefixes, const In<std::int32_t> &words,
-                const In<std::int32_t> &joined) {
-                 for (std::size_t i = 0; i < prefixes.shape(0); ++i)
-                     self.joiner.add_phrase(prefixes(i), words(i), joined(i));
-             },
-             nb::arg("prefixes").noconvert(), nb::arg("words").noconvert(), nb::arg("joined").noconvert())
+        .def("add_prefixes", &Joiner::add_prefixes, nb::arg("before").noconvert(), nb::arg("connectors").noconvert(),
+             nb::arg("longer").noconvert())
+        .def("add_phrases", &Joiner::add_phrases, nb::arg("prefixes").noconvert(), nb::arg("words").noconvert(),
+             nb::arg("joined").noconvert())
         .def("feed", &Joiner::feed, nb::arg("ids").noconvert(), nb::arg("ends").noconvert())
         // Views of the joiner's own buffers, good until the next call.
         .def("ids", [](nb::handle self) {

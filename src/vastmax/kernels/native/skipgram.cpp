@@ -28,7 +28,8 @@ class Trainer {
   public:
     Trainer(const SkipgramModel &model, const SkipgramSettings &settings)
         : model_(model), settings_(settings), stride_(model.stride),
-          noise_(block_size, largest_pool(settings), stride_), centre_rows_(block_size * stride_), h_(centre_rows_.data()) {
+          noise_(block_size, largest_pool(settings), stride_),
+          centre_rows_(Floats::zeros(block_size * stride_)), h_(centre_rows_.data()) {
         if (model.tree.num_nodes > 0) paths_ = std::make_unique<SkipgramPaths>(model.centre, model.tree, stride_);
     }
 
@@ -205,7 +206,7 @@ class Trainer {
     Windows windows_;
     NoiseBlock noise_;
     std::unique_ptr<SkipgramPaths> paths_;
-    Scratch centre_rows_;
+    const Floats centre_rows_;
     float *h_; // (block_size, stride)
     float alpha_ = 0;
     int below_ = 0;     // the band's distances lie above this

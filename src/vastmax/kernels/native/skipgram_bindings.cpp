@@ -20,19 +20,20 @@ ChunkResult run(const std::string &target, const SkipgramModel &model, const Ski
     no_such_target(target);
 }
 
-nb::dict train_skipgram(const std::string &target, Matrix centre, Matrix context, Column<uint32_t> keep_threshold,
-                        Column<uint32_t> alias_threshold, Column<int32_t> alias_word, int window, int negative, Column<int32_t> pool_sizes, int centres, int exclude,
-                        Matrix nodes, Column<int64_t> path_offsets, Column<int32_t> path_edges, int64_t longest_path, int visits_an_exchange,
-                        Column<int32_t> word_ids, Column<int64_t> sentence_offsets, float alpha_begin, float alpha_end,
+nb::dict train_skipgram(const std::string &target, Rows centre, Rows context, Table<uint32_t> keep_threshold,
+                        Table<uint32_t> alias_threshold, Table<int32_t> alias_word, int window, int negative, Table<int32_t> pool_sizes, int centres, int exclude,
+                        Rows nodes, Table<int64_t> path_offsets, Table<int32_t> path_edges, int64_t longest_path, int visits_an_exchange,
+                        Table<int32_t> word_ids, Table<int64_t> sentence_offsets, float alpha_begin, float alpha_end,
                         uint64_t seed) {
     check_word_rows(centre);
     check_output_rows(centre, context, negative);
-    require(window > 0, "window must be positive");
+    require(window > 0 && window <= most_window, "window must be in 1 .. 2^24");
     require(centres > 0 && centres <= block_size, "centres must be in 1 .. block_size");
     require(pool_sizes.shape(0) == (negative > 0 ? size_t((window + band_width - 1) / band_width) : 0),
             "pool_sizes must have an entry a band, none without negative sampling");
     for (size_t b = 0; b < pool_sizes.shape(0); ++b)
-        require(pool_sizes.data()[b] > 0 && pool_sizes.data()[b] % 8 == 0, "pool sizes must be positive multiples of 8");
+        require(pool_sizes.data()[b] > 0 && pool_sizes.data()[b] % 8 == 0 && pool_sizes.data()[b] <= most_pool,
+                "pool sizes must be positive multiples of 8, at most 2^24");
     SkipgramModel model{centre.data(), context.data(), int64_t(centre.shape(1)), subsampling(centre, keep_threshold),
                         noise_law(centre, alias_threshold, alias_word),
                         checked_tree(centre, nodes, path_offsets, path_edges, longest_path, visits_an_exchange)};

@@ -75,10 +75,10 @@ nb::tuple gather_words(nb::bytes blob, Int64In offsets, Int64In order) {
     for (std::size_t i = 0; i < size; ++i) {
         const std::int64_t w = order(i);
         if (w < 0 || w >= num_words) throw nb::index_error("a word id outside the vocabulary");
+        if (offsets(w) < 0 || offsets(w) > offsets(w + 1) || offsets(w + 1) > std::int64_t(blob.size()))
+            throw nb::index_error("offsets that fall, or lie outside the words");
         ends[i + 1] = ends[i] + offsets(w + 1) - offsets(w);
     }
-    if (num_words < 0 || static_cast<std::size_t>(offsets(num_words)) > blob.size())
-        throw nb::index_error("offsets beyond the end of the words");
     PyObject *const raw = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(ends[size]));
     if (raw == nullptr) throw nb::python_error();
     nb::object gathered = nb::steal(raw);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -14,16 +15,45 @@ namespace vastmax {
 constexpr double work_worth_a_thread = 1e6;
 
 inline int worthwhile_threads(int wanted, double multiply_adds) {
-    return std::max(1, std::min(wanted, int(multiply_adds / work_worth_a_thread)));
+    return int(std::max(1.0, std::min(double(wanted), multiply_adds / work_worth_a_thread)));
 }
 
-// Calls f(0) .. f(count - 1) at once, f(0) on this thread. f must not throw.
+// Calls f(0) .. f(count - 1) at once, f(0) on this thread. What f throws is thrown here, once all have ended; with a
+// barrier in it f must not throw. None is called where the system does not give so many threads (std::system_error).
 template <typename F> void in_threads(int count, const F &f) {
+    std::exception_ptr thrown;
+    std::mutex starting, throwing;
+    bool started = false;
+    auto guarded = [&](int i) {
+        try {
+            f(i);
+        } catch (...) {
+            std::lock_guard<std::mutex> lock(throwing);
+            thrown = std::current_exception();
+        }
+    };
     std::vector<std::thread> others;
     others.reserve(size_t(count - 1));
-    for (int i = 1; i < count; ++i) others.emplace_back([&f, i] { f(i); });
-    f(0);
-    for (auto &thread : others) thread.join();
+    auto join = [&] {
+        for (auto &thread : others) thread.join();
+    };
+    std::unique_lock<std::mutex> not_yet(starting);
+    try {
+        for (int i = 1; i < count; ++i)
+            others.emplace_back([&, i] {
+                { std::lock_guard<std::mutex> wait_for_all(starting); }
+                if (started) guarded(i);
+            });
+    } catch (...) {
+        not_yet.unlock();
+        join();
+        throw;
+    }
+    started = true;
+    not_yet.unlock();
+    guarded(0);
+    join();
+    if (thrown) std::rethrow_exception(thrown);
 }
 
 // Where part `part` of `parts` equal ones of `count` things begins.

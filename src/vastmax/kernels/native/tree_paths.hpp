@@ -29,7 +29,7 @@ class NodeRows {
     NodeRows(const Tree &tree, int64_t stride)
         : tree_(tree), stride_(stride),
           own_nodes_(tree.visits_an_exchange > 0 ? std::min(most_own_nodes, tree.num_nodes) : 0),
-          own_(own_nodes_ * stride), seen_(own_nodes_ * stride), visits_(own_nodes_) {
+          own_(Floats::uninitialized(own_nodes_ * stride)), seen_(Floats::uninitialized(own_nodes_ * stride)), visits_(own_nodes_) {
         std::copy_n(tree.nodes, own_nodes_ * stride, own_.data());
         std::copy_n(tree.nodes, own_nodes_ * stride, seen_.data());
     }
@@ -68,15 +68,17 @@ class NodeRows {
 
     const Tree &tree_;
     const int64_t stride_, own_nodes_;
-    Scratch own_, seen_;
+    const Floats own_, seen_;
     std::vector<int32_t> visits_; // since the row was last exchanged
 };
 
 class TreePaths {
   public:
     TreePaths(const Tree &tree, int64_t stride)
-        : tree_(tree), stride_(stride), nodes_(tree, stride), rows_(tree.longest_path + lanes),
-          sign_(tree.longest_path + lanes), gradient_((tree.longest_path + lanes) * largest_group) {}
+        : tree_(tree), stride_(stride), nodes_(tree, stride),
+          rows_(Buffer<float *>::uninitialized(vectors_anywhere(tree.longest_path))),
+          sign_(Floats::uninitialized(vectors_anywhere(tree.longest_path))),
+          gradient_(Floats::uninitialized(tiles(tree.longest_path, largest_group) * lanes)) {}
 
     // Trains `count` inputs to predict the word: the nodes move, and targets[i] += scale * what input i is to move by, one
     // after the other. The targets may be the inputs.
@@ -84,10 +86,10 @@ class TreePaths {
         const int32_t *edges = path(word_id);
         length_ = int(path(word_id + 1) - edges);
         scale_ = scale, alpha_ = alpha;
-        nodes_.rows(edges, length_, rows_.data());
-        std::fill_n(rows_.begin() + length_, lanes - 1, rows_[0]); // a tile of nodes may reach beyond the path
+        nodes_.rows(edges, length_, rows_.at(0, length_));
+        std::fill_n(rows_.at(length_, lanes - 1), lanes - 1, rows_[0]); // a tile of nodes may reach beyond the path
         for (int k = 0; k < length_; ++k) sign_[k] = edges[k] & 1 ? 1.0f : -1.0f;
-        std::fill_n(sign_.begin() + length_, lanes, 0.0f);
+        std::fill_n(sign_.at(length_, lanes - 1), lanes - 1, 0.0f);
         const int groups = (count + largest_group - 1) / largest_group;
         for (int i = 0; i < groups; ++i) { // of even sizes
             const int begin = int(int64_t(count) * i / groups), end = int(int64_t(count) * (i + 1) / groups);
@@ -124,6 +126,8 @@ class TreePaths {
     static constexpr int largest_group = lanes == 4 ? 4 : 5;
     // Nodes whose scores with a group of n inputs make one vector.
     static constexpr int tile_nodes(int n) { return lanes / n; }
+    // Such vectors for a path; the more inputs in a group, the more of them.
+    static constexpr int64_t tiles(int64_t length, int n) { return (length + tile_nodes(n) - 1) / tile_nodes(n); }
     // Vectors of a row that the gradients take at once: 4 n + 5 registers for each two of them.
     static constexpr int strip = lanes == 16 ? 2 : 1;
 
@@ -153,15 +157,16 @@ class TreePaths {
         constexpr int count = tile_nodes(n);
         for (int j = 0, at = 0; j < length_; j += count, at += lanes) {
             prefetch_some();
-            store(gradient_.data() + at, scores<n>(inputs, rows_.data() + j, std::make_integer_sequence<int, lanes>{}));
+            store(gradient_.vector_at(at), scores<n>(inputs, rows_.at(j, count), std::make_integer_sequence<int, lanes>{}));
         }
         // Apart from the products, so that several vectors' chains of dependent operations overlap.
         for (int j = 0, at = 0; j < length_; j += count, at += lanes) {
-            Vec sign = spread<n>(load(sign_.data() + j), std::make_integer_sequence<int, lanes>{}); // 0 beyond the path
+            Vec sign = spread<n>(load(sign_.vector_at(j)), std::make_integer_sequence<int, lanes>{}); // 0 beyond the path
             IntVec used = sign != Vec{};
-            Logistic f = logistic(load(gradient_.data() + at) * -sign);
+            float *g = gradient_.vector_at(at);
+            Logistic f = logistic(load(g) * -sign);
             span_loss_ += used ? f.softplus : Vec{};
-            store(gradient_.data() + at, f.sigmoid * sign * alpha_);
+            store(g, f.sigmoid * sign * alpha_);
         }
         int64_t d = 0;
         for (; d + strip * lanes <= stride_; d += strip * lanes) {
@@ -225,9 +230,9 @@ class TreePaths {
     const Tree &tree_;
     const int64_t stride_;
     NodeRows nodes_;
-    std::vector<float *> rows_;   // on the path
-    std::vector<float> sign_;     // of its steps: 1 for branch 1, -1 for branch 0; 0 beyond its end
-    std::vector<float> gradient_; // by tiles of nodes: g[j, i] = alpha * (1 - sigma), towards the branch taken
+    const Buffer<float *> rows_;  // on the path
+    const Floats sign_;           // of its steps: 1 for branch 1, -1 for branch 0; 0 beyond its end
+    const Floats gradient_;       // by tiles of nodes: g[j, i] = alpha * (1 - sigma), towards the branch taken
     int length_ = 0;              // of the path
     float scale_ = 0, alpha_ = 0;
     const int32_t *wanted_ = nullptr, *wanted_root_ = nullptr; // edges of a path whose rows will be needed

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "random.hpp"
+#include "scratch.hpp"
 #include "threads.hpp"
 #include "vector.hpp"
 
@@ -26,8 +27,8 @@ constexpr double least_variance = 1e-6;
 class Fit {
   public:
     explicit Fit(const TwoClusters &task)
-        : task_(task), width_(task.width), padded_((task.width + lanes - 1) / lanes * lanes), mean_(size_t(padded_)),
-          direction_(size_t(padded_)), block_sum_(size_t(padded_)), centred_(size_t(padded_)), sum_(size_t(width_)) {}
+        : task_(task), width_(task.width), padded_(whole_vectors(task.width)), mean_(Floats::zeros(padded_)),
+          direction_(Floats::zeros(padded_)), block_sum_(Floats::zeros(padded_)), centred_(Floats::zeros(padded_)), sum_(size_t(width_)) {}
 
     void run(int64_t group) {
         members_ = task_.members + task_.offsets[group];
@@ -52,35 +53,35 @@ class Fit {
     // The centred vector, whole Vecs of it, zeros behind.
     void centre(const float *x) {
         int64_t d = 0;
-        for (; d + lanes <= width_; d += lanes) store(centred_.data() + d, load(x + d) - load(mean_.data() + d));
-        for (; d < width_; ++d) centred_[size_t(d)] = x[d] - mean_[size_t(d)];
+        for (; d + lanes <= width_; d += lanes) store(centred_.vector_at(d), load(x + d) - load(mean_.vector_at(d)));
+        for (; d < width_; ++d) centred_[d] = x[d] - mean_[d];
     }
 
     float odds(const float *x) {
         centre(x);
         Vec total = {};
-        for (int64_t d = 0; d < padded_; d += lanes) total += load(direction_.data() + d) * load(centred_.data() + d);
+        for (int64_t d = 0; d < padded_; d += lanes) total += load(direction_.vector_at(d)) * load(centred_.vector_at(d));
         return sum(total) + offset_;
     }
 
     void flush() {
-        for (int64_t d = 0; d < width_; ++d) sum_[size_t(d)] += block_sum_[size_t(d)];
-        std::fill(block_sum_.begin(), block_sum_.end(), 0.0f);
+        for (int64_t d = 0; d < width_; ++d) sum_[size_t(d)] += block_sum_[d];
+        std::fill_n(block_sum_.data(), padded_, 0.0f);
     }
 
     // sum_ += factor * centred_, by way of the block's sum.
     void add(float factor, int64_t i) {
         for (int64_t d = 0; d < padded_; d += lanes)
-            store(block_sum_.data() + d, load(block_sum_.data() + d) + factor * load(centred_.data() + d));
+            store(block_sum_.vector_at(d), load(block_sum_.vector_at(d)) + factor * load(centred_.vector_at(d)));
         if (i % block_rows == block_rows - 1 || i == count_ - 1) flush();
     }
 
     // Total weight, mean and scatter; false when the vectors are all alike.
     bool measure() {
         total_weight_ = 0;
-        std::fill(mean_.begin(), mean_.end(), 0.0f);
+        std::fill_n(mean_.data(), padded_, 0.0f);
         std::fill(sum_.begin(), sum_.end(), 0.0);
-        std::fill(block_sum_.begin(), block_sum_.end(), 0.0f);
+        std::fill_n(block_sum_.data(), padded_, 0.0f);
         for (int64_t i = 0; i < count_; ++i) {
             centre(row(i)); // the mean is still 0
             add(weight(i), i);
@@ -88,14 +89,14 @@ class Fit {
         }
         double squared_mean = 0;
         for (int64_t d = 0; d < width_; ++d) {
-            mean_[size_t(d)] = float(sum_[size_t(d)] / total_weight_);
-            squared_mean += double(mean_[size_t(d)]) * mean_[size_t(d)];
+            mean_[d] = float(sum_[size_t(d)] / total_weight_);
+            squared_mean += double(mean_[d]) * mean_[d];
         }
         scatter_ = 0;
         for (int64_t i = 0; i < count_; ++i) {
             centre(row(i));
             Vec total = {};
-            for (int64_t d = 0; d < padded_; d += lanes) total += load(centred_.data() + d) * load(centred_.data() + d);
+            for (int64_t d = 0; d < padded_; d += lanes) total += load(centred_.vector_at(d)) * load(centred_.vector_at(d));
             scatter_ += double(weight(i)) * sum(total);
         }
         return scatter_ > rounding * total_weight_ * squared_mean && scatter_ > 0;
@@ -109,13 +110,13 @@ class Fit {
             // The sum of four uniform numbers is normal enough for a direction.
             double x = -2;
             for (int i = 0; i < 4; ++i) x += double(random.next() >> 11) * 0x1p-53;
-            direction_[size_t(d)] = float(x);
+            direction_[d] = float(x);
             squared += x * x;
         }
         offset_ = 0;
         double variance = 0; // along the direction, made of length one
         const float scale = float(1 / std::sqrt(squared));
-        for (int64_t d = 0; d < width_; ++d) direction_[size_t(d)] *= scale;
+        for (int64_t d = 0; d < width_; ++d) direction_[d] *= scale;
         for (int64_t i = 0; i < count_; ++i) {
             double z = odds(row(i));
             variance += weight(i) * z * z;
@@ -123,7 +124,7 @@ class Fit {
         variance /= total_weight_;
         // z = 2·(x·direction) / deviation: at one deviation from the middle the odds are e^2.
         const float steepness = variance > 0 ? float(2 / std::sqrt(variance)) : 0.0f;
-        for (int64_t d = 0; d < width_; ++d) direction_[size_t(d)] *= steepness;
+        for (int64_t d = 0; d < width_; ++d) direction_[d] *= steepness;
     }
 
     // Weight and centred sum of the second component.
@@ -148,7 +149,7 @@ class Fit {
         const double between = squared_sum / w1 + squared_sum / w0;
         const double variance = std::max(scatter_ - between, least_variance * scatter_) / (total_weight_ * double(width_));
         const double factor = (1 / w1 + 1 / w0) / variance;
-        for (int64_t d = 0; d < width_; ++d) direction_[size_t(d)] = float(factor * sum_[size_t(d)]);
+        for (int64_t d = 0; d < width_; ++d) direction_[d] = float(factor * sum_[size_t(d)]);
         offset_ = float(std::log(w1 / w0) - 0.5 * squared_sum * (1 / (w1 * w1) - 1 / (w0 * w0)) / variance);
         return std::isfinite(offset_);
     }
@@ -160,7 +161,7 @@ class Fit {
     float *log_odds_ = nullptr;
     double total_weight_ = 0, scatter_ = 0, second_weight_ = 0;
     float offset_ = 0;
-    std::vector<float> mean_, direction_, block_sum_, centred_;
+    const Floats mean_, direction_, block_sum_, centred_;
     std::vector<double> sum_;
 };
 

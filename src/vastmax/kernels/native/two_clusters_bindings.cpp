@@ -1,12 +1,8 @@
 // The Python face of the kernel that parts words in two, and its choice of instruction set.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
-#include <optional>
-#include <stdexcept>
-
+#include "bindings.hpp"
 #include "targets.hpp"
 #include "two_clusters.hpp"
 
@@ -15,23 +11,14 @@ using namespace vastmax;
 
 namespace {
 
-template <typename T> using Column = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-void require(bool holds, const char *what) {
-    if (!holds) throw std::invalid_argument(what);
-}
-
 void run(const std::string &target, Matrix<const float> vectors, std::optional<Column<const float>> weights,
          Column<const int32_t> members, Column<const int64_t> offsets, Column<const uint64_t> seeds, int iterations,
          Column<float> log_odds, int threads) {
     const int64_t V = int64_t(vectors.shape(0)), n = int64_t(members.shape(0)), groups = int64_t(seeds.shape(0));
     require(!weights || int64_t(weights->shape(0)) == V, "a weight a vector was expected");
-    require(int64_t(offsets.shape(0)) == groups + 1 && offsets.data()[0] == 0 && offsets.data()[groups] == n,
-            "the groups do not fit the members");
+    require(has_length(offsets, groups + 1) && is_partition(offsets.data(), groups + 1, n), "the groups do not fit the members");
     require(int64_t(log_odds.shape(0)) == n, "a number a member was expected");
-    for (int64_t g = 0; g < groups; ++g) require(offsets.data()[g] <= offsets.data()[g + 1], "the groups must ascend");
-    for (int64_t i = 0; i < n; ++i) require(members.data()[i] >= 0 && members.data()[i] < V, "a member is no vector");
+    require(all_below(members.data(), n, V), "a member is no vector");
     const TwoClusters task{vectors.data(), int64_t(vectors.shape(1)), weights ? weights->data() : nullptr,
                            members.data(), offsets.data(), seeds.data(), groups, iterations, log_odds.data()};
     nb::gil_scoped_release without_gil;

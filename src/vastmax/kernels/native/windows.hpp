@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "assertion.hpp"
 #include "embedding.hpp"
 #include "random.hpp"
 
@@ -59,11 +60,20 @@ class Windows {
     }
 
     // The first and the last position in the window of position p.
-    int64_t window_begin(int64_t p) const { return std::max<int64_t>(positions_[p].first, p - positions_[p].width); }
-    int64_t window_last(int64_t p) const { return std::min<int64_t>(positions_[p].last, p + positions_[p].width); }
+    int64_t window_begin(int64_t p) const {
+        VASTMAX_ASSERT(0 <= p && p < size());
+        return std::max<int64_t>(positions_[p].first, p - positions_[p].width);
+    }
+    int64_t window_last(int64_t p) const {
+        VASTMAX_ASSERT(0 <= p && p < size());
+        return std::min<int64_t>(positions_[p].last, p + positions_[p].width);
+    }
 
-    // marks[i] = -1 if the word is in the window of position begin + i, its centre included, else 0; for i < count.
+    // marks[i] = -1 if the word is in the window of position begin + i, its centre included, else 0; for i < count, which
+    // may be 0.
     void mark(int64_t begin, int count, int32_t word_id, int32_t *marks) const {
+        if (count == 0) return; // begin may lie behind the text
+        VASTMAX_ASSERT(count > 0 && begin + count <= size());
         std::fill_n(marks, count, 0);
         int64_t first = begin, last = begin;
         for (int i = 0; i < count; ++i) {
@@ -77,7 +87,10 @@ class Windows {
     }
 
     int64_t size() const { return int64_t(positions_.size()); }
-    int32_t word_id(int64_t p) const { return positions_[p].word_id; }
+    int32_t word_id(int64_t p) const {
+        VASTMAX_ASSERT(0 <= p && p < size());
+        return positions_[p].word_id;
+    }
     int32_t longest_sentence() const { return longest_; } // in kept words
     int64_t words() const { return words_; }              // in the vocabulary, over all calls of fill
     int64_t kept() const { return kept_; }
