@@ -16,6 +16,8 @@ from typing import Any
 
 from vastmax.errors import InputError
 
+_PIECE_BYTES = 1 << 20
+
 LONGEST_BYTES = 1 << 28
 """Of a document: far more than the nested labels of the largest vocabulary take."""
 
@@ -42,9 +44,13 @@ def read_json(
         InputError: it holds no JSON, or goes beyond what the module says; the file and the place in it are named.
         OSError: it cannot be read.
     """
-    with open(path, "rb") as file:
-        data = file.read(longest_bytes + 1)
-    return parse_json(data, name or os.fspath(path), longest_bytes=longest_bytes, fix=fix)
+    data = bytearray()
+    with open(
+        path, "rb"
+    ) as file:  # by pieces: to ask for all at once takes that much memory, however short the file is
+        while len(data) <= longest_bytes and (piece := file.read(_PIECE_BYTES)):
+            data += piece
+    return parse_json(bytes(data), name or os.fspath(path), longest_bytes=longest_bytes, fix=fix)
 
 
 def parse_json(data: bytes | str, name: str, *, longest_bytes: int = LONGEST_BYTES, fix: str = "") -> Any:

@@ -113,7 +113,7 @@ DOORS: dict[str, Door] = {
 }
 READ_HERE = {
     ("json", "labels"), ("json list", "labels"),  # it says what is wrong with the JSON
-    ("safetensors", "vectors"),  # its own message, with the names of the tensors
+    ("safetensors", "vectors"), ("safetensors", "checkpoint"),  # their own messages
 }  # fmt: skip
 
 

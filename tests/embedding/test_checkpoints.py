@@ -376,7 +376,7 @@ def test_a_checkpoint_of_another_version_is_refused(stopped):
 
 def test_vectors_are_no_checkpoint(uninterrupted, tmp_path):
     uninterrupted.save(tmp_path / "v.safetensors")
-    with pytest.raises(InputError, match=r"v\.safetensors is no checkpoint"):
+    with pytest.raises(InputError, match=r"v\.safetensors: this is word vectors of vastmax; expected the checkpoint"):
         train_embeddings("never read", checkpoint=tmp_path / "v.safetensors", resume=True, **SMALL)
 
 

@@ -216,7 +216,7 @@ def test_what_no_number_is_never_saved(
     [
         (lambda path: (path / CONFIG).unlink(), "is not the folder of a run: it holds no config.json"),
         (lambda path: (path / CONFIG).write_text("{"), "config.json is damaged: it is not JSON"),
-        (lambda path: (path / CONFIG).write_text("{}"), "says nothing of a vastmax language model"),
+        (lambda path: (path / CONFIG).write_text("{}"), "expected the folder of a run of vastmax lm train"),
         (lambda path: rewrite(path, version=2, vastmax="9.1"), "version 2, written by vastmax 9.1; this is vastmax"),
         (lambda path: rewrite(path, settings={"epoch": 3}), "config.json is damaged: .*epoch"),
         (lambda path: rewrite(path, model={"encoder": "gru"}), "config.json is damaged: encoder is 'gru'; expected"),

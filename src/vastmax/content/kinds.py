@@ -28,6 +28,7 @@ class Kind:
         described: what it is, with its article.
         fix: what to do, where something else was expected.
         vectors_fix: what to do where word vectors were expected; None: as `fix`.
+        may_be_ours: whether a file of ours looks like this when it is damaged.
         is_text: whether a program that takes plain text could read it, although it hardly was meant to.
     """
 
@@ -35,6 +36,7 @@ class Kind:
     fix: str
     vectors_fix: str | None = None
     is_text: bool = False
+    may_be_ours: bool = False
 
 
 def kind_of_bytes(head: bytes) -> Kind | None:
@@ -114,6 +116,7 @@ def _safetensors(head: bytes) -> Kind:
         f"a safetensors file of tensors without words{listed}",
         "give the file that is meant, or make it anew if it is damaged",
         "name its rows with WordVectors(words, tensor).save('vectors.safetensors')",
+        may_be_ours=True,
     )
 
 

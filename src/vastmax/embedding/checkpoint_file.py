@@ -85,7 +85,7 @@ class CheckpointFile:
         if not path.is_file():
             raise InputError(f"there is no checkpoint {path} to go on from; start without resume, or name another")
         kind = kind_at(path)
-        if kind is not None and kind is not CHECKPOINT:
+        if kind is not None and kind is not CHECKPOINT and not kind.may_be_ours:
             raise wrong_kind(path, kind, "the checkpoint that vastmax embed wrote")
         try:
             self._header = Header(str(path))
