@@ -56,13 +56,8 @@ def _index(text: str, pages: list[str]) -> str:
         _page("vastmax", text) + f"\n{links}\n\n"
         "Results go to standard output, progress and complaints to standard error. On a terminal results are tables;\n"
         "in a pipe they are lines of tab-separated values, where a tab or line end inside a word, which only files of\n"
-<<<<<<< HEAD
         "vectors can hold, is written `\\t`, `\\n` or `\\r`; `--json` prints JSON everywhere, with null for what\n"
         "is no number.\n\n"
-=======
-        "vectors can hold, is written `\\t`, `\\n` or `\\r`; `--json` prints JSON everywhere, with null for what is\n"
-        "no number.\n\n"
->>>>>>> a59a275 (Expectations in the words of the shared checks)
         "| exit code | meaning |\n|---|---|\n"
         "| 0 | done |\n"
         "| 1 | a fault of vastmax itself, with a traceback: please report it |\n"
