@@ -145,7 +145,7 @@ def test_methods_that_fail_are_named_and_have_an_exit_code(
         (["--minutes-each", "0"], "--minutes-each is 0"),
         (["--epochs", "0"], "--epochs is 0"),
         (["--methods", "softmax,hsoftmax"], "method is 'hsoftmax'; expected softmax, "),
-        (["--methods", ","], "no method is to run"),
+        (["--methods", ","], "--methods is ''; expected some of"),
         (["--encoder", "gru"], "encoder is 'gru'; expected log-bilinear, "),
         (["--method-option", "nce"], "--method-option is 'nce'; expected METHOD.NAME=VALUE"),
         (["--method-option", "char-lstm.x=1"], "is for 'char-lstm', which does not run"),

@@ -223,7 +223,7 @@ def test_folders_that_cannot_hold_a_race(race_here: RunRace, tmp_path: Path, cha
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"methods": ()}, "no method is to run; choose some of softmax, "),
+        ({"methods": ()}, "methods is ''; expected some of softmax, "),
         ({"methods": ("softmax", "hsoftmax")}, "method is 'hsoftmax'; expected softmax, "),
         ({"methods": ("nce", "nce")}, "the method 'nce' is given twice"),
         ({"encoder": "gru"}, "encoder is 'gru'; expected log-bilinear, "),

@@ -220,14 +220,14 @@ def test_a_joined_corpus_lies_with_its_source_and_goes_with_its_object(tmp_path:
         ({"min_count": 0}, "min_count is 0; expected a whole number of at least 1"),
         ({"discount": -1}, "discount is -1; expected a finite number of at least 0"),
         ({"discount": 1, "scoring": "npmi"}, "NPMI has none"),
-        ({"threshold": 0}, "threshold is 0.0; expected a number above 0"),
-        ({"threshold": 2, "scoring": "npmi"}, "threshold is 2; expected a number from -1 to 1 .the range of NPMI"),
+        ({"threshold": 0}, "threshold is 0; expected a finite number above 0"),
+        ({"threshold": 2, "scoring": "npmi"}, "threshold is 2; expected a number from -1 to 1 (the range of NPMI)"),
         ({"threshold": [1, 2]}, "2 thresholds for 1 passes"),
         ({"threshold": "10"}, "threshold is '10'; expected a number"),
-        ({"threshold": float("nan")}, "threshold is nan; expected a number above 0"),
+        ({"threshold": float("nan")}, "threshold is nan; expected a finite number above 0"),
         ({"delimiter": " "}, "delimiter is ' '; expected characters without white space"),
         ({"connectors": "of the"}, "connectors is 'of the'; expected a list of words"),
-        ({"memory_bytes": 10}, "memory_bytes is 10; expected at least 4096"),
+        ({"memory_bytes": 10}, "memory_bytes is 10; expected a whole number of at least 4096"),
     ],
 )
 def test_bad_settings_are_refused(options: dict[str, Any], message: str) -> None:

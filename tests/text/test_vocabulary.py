@@ -154,8 +154,8 @@ def test_truncation_loses_no_tokens_to_the_unknown_word(
 
 def test_bad_truncations(small: Vocabulary) -> None:
     for arguments, message in [
-        ({"min_count": -1}, "min_count=-1: 0 or more"),
-        ({"max_size": 0}, "max_size=0: at least 1"),
+        ({"min_count": -1}, "min_count is -1; expected a whole number of at least 0"),
+        ({"max_size": 0}, "max_size is 0; expected a whole number of at least 1"),
         ({"unknown": ""}, "unknown='': a word such as"),
     ]:
         with pytest.raises(InputError, match=message):

@@ -214,7 +214,7 @@ def test_options_out_of_range(options: dict[str, Any], message: str) -> None:
 
 def test_numbers_of_classes_out_of_range() -> None:
     for C in (0, 101):
-        with pytest.raises(InputError, match=f"num_classes is {C}; 100 words"):
+        with pytest.raises(InputError, match=f"num_classes is {C}; expected a whole number from 1 to 100"):
             kmeans_classes(POINTS, num_classes=C)
     with pytest.raises(InputError, match="iterations is 0"):
         kmeans_classes(POINTS, iterations=0)

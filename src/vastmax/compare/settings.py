@@ -78,7 +78,7 @@ class RaceSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", tuple(self.methods))
         if not self.methods:
-            raise InputError(f"no method is to run; choose some of {', '.join(RECIPES)}")
+            raise InputError(f"methods is ''; expected some of {', '.join(RECIPES)}")
         for name in self.methods:
             self.model(name)  # which checks the names
             if self.methods.count(name) > 1:

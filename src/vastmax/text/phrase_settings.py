@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.arguments import real, whole
+from vastmax.arguments import real, shown, whole
 from vastmax.errors import InputError
 
 DEFAULT_THRESHOLDS = {"counts": 100.0, "gensim": 10.0, "npmi": 0.5}
@@ -75,17 +76,21 @@ def _thresholds(threshold: float | Sequence[float] | None, scoring: str, passes:
     if threshold is None:
         threshold = DEFAULT_THRESHOLDS[scoring]
     if isinstance(threshold, Real):
-        first = real("threshold", threshold, -math.inf, math.inf)
-        thresholds = [first * FALL[scoring] ** i for i in range(passes)]
+        first = _threshold(threshold, scoring)
+        thresholds: list[Any] = [first * FALL[scoring] ** i for i in range(passes)]
     elif isinstance(threshold, Iterable) and not isinstance(threshold, str):
         thresholds = list(threshold)
         if len(thresholds) != passes:
             raise InputError(f"{len(thresholds)} thresholds for {passes} passes: give one for each, or one in all")
     else:
-        raise InputError(f"threshold is {threshold!r}; expected a number, or one for each pass")
+        raise InputError(f"threshold is {shown(threshold)}; expected a number, or one for each pass")
+    return tuple(_threshold(value, scoring) for value in thresholds)
+
+
+def _threshold(value: Any, scoring: str) -> float:
     if scoring == "npmi":
-        return tuple(real("threshold", value, -1.0, 1.0, why="the range of NPMI") for value in thresholds)
-    return tuple(real("threshold", value, 0.0, math.inf, above=True) for value in thresholds)
+        return real("threshold", value, -1.0, 1.0, why="the range of NPMI")
+    return real("threshold", value, 0.0, math.inf, above=True)
 
 
 def pair_scores(

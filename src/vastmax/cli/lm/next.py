@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from vastmax.arguments import whole
 from vastmax.cli.lm.model_argument import Device, Run, open_model, words_of
 from vastmax.cli.output import print_json, print_table
 from vastmax.cli.vectors_argument import AsJson, TopN
@@ -28,6 +29,7 @@ def next_word(
       vastmax lm next run "" --topn 5 --json
     """
     folder, model = open_model(run, device)
+    whole("topn", topn, 1, len(folder.vocabulary), why="the words that the model knows")
 
     from vastmax.language_model.prediction import next_words
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vastmax import extras
+from vastmax.arguments import whole
 from vastmax.atomic import replacing
 from vastmax.embedding.word_map.layout import Method, check_layout_method, lay_out
 from vastmax.errors import InputError
@@ -20,6 +21,9 @@ __all__ = ["Method", "check_layout_method", "draw_map", "map_suffix"]
 SUFFIXES = (".html", ".png")
 NUM_WORDS = 5_000
 """As many as a page shows without a moment's wait and a reader may want to find; t-SNE lays them out in a minute."""
+
+_MOST_SEED = 2**32 - 1
+"""What scikit-learn takes."""
 
 
 def draw_map(
@@ -62,7 +66,7 @@ def draw_map(
     Cost: a page compares each word with each other, 2·n²·D operations; "pca" needs O(n·D·min(n, D)), "tsne" about a
     thousand times O(n·log n).
     """
-    writer = _checked_writer(vectors, path, num_words, skip, method)
+    writer = _checked_writer(vectors, path, num_words, skip, seed, method)
     progress = Silent() if progress is None else progress
     shown = _frequent(vectors, num_words, skip)
     layout = lay_out(shown, method, seed=seed, progress=progress)
@@ -93,14 +97,14 @@ def map_suffix(path: str | os.PathLike[str]) -> str:
     return suffix
 
 
-def _checked_writer(vectors: WordVectors, path: str | os.PathLike[str], num_words: int, skip: int, method: str) -> str:
+def _checked_writer(
+    vectors: WordVectors, path: str | os.PathLike[str], num_words: int, skip: int, seed: int, method: str
+) -> str:
     suffix = map_suffix(path)
     check_layout_method(method)
-    if num_words < 1 or not 0 <= skip < len(vectors):
-        raise InputError(
-            f"num_words is {num_words} and skip is {skip}; with {len(vectors):,} words, num_words must be 1 or more "
-            f"and skip from 0 to {len(vectors) - 1:,}"
-        )
+    whole("seed", seed, 0, _MOST_SEED)
+    whole("num_words", num_words, 1, None)
+    whole("skip", skip, 0, len(vectors) - 1, why=f"there are {len(vectors):,} words")
     return suffix
 
 
