@@ -135,7 +135,7 @@ def test_workflows_call_what_is_there(name: str) -> None:
 
 def _imported(folder: str) -> Iterator[str]:
     """Top-level names of what is neither ours nor Python's, imported anywhere in the files of a folder."""
-    ours = {"vastmax", *(path.stem for top in OUR_FOLDERS for path in (ROOT / top).rglob("*.py"))}
+    ours = {"vastmax", *OUR_FOLDERS, *(path.stem for top in OUR_FOLDERS for path in (ROOT / top).rglob("*.py"))}
     ours |= {path.name for path in (ROOT / "tools").iterdir() if path.is_dir()}
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
