@@ -104,7 +104,7 @@ def test_what_is_not_ours_is_not_removed(invoke: Invoke, tmp_path: Path) -> None
     assert "is not empty and holds no race" in invoke("demo", "-o", tmp_path / "out", *QUICK).refused()
     (theirs / "report.json").write_text("{}")
     said = invoke("demo", "-o", tmp_path / "out", *QUICK).refused()
-    assert said.startswith(f"vastmax: {theirs} is left as it is: ")
+    assert said.startswith(f"vastmax: --output {theirs} is left as it is: ")
     assert said.endswith("Give another folder with -o")
     assert (theirs / "notes.txt").read_text() == "precious"
     assert names(tmp_path / "out") == [".vastmax-demo", "race"]

@@ -360,7 +360,10 @@ def test_one_flipped_bit_or_a_missing_end_is_noticed(stopped, share):
     data = bytearray(stopped.read_bytes())
     where = int(share * len(data))
     stopped.write_bytes(data[:where])
-    with pytest.raises(InputError, match=r"run\.checkpoint.*; (remove it and start anew|start anew with another one)"):
+    with pytest.raises(
+        InputError,
+        match=r"run\.checkpoint.*(remove it and start anew|start anew with another|make it anew if it is damaged)",
+    ):
         train_embeddings("never read", checkpoint=stopped, resume=True, **SMALL)
     data[max(where, 8)] ^= 4
     stopped.write_bytes(data)
