@@ -250,6 +250,8 @@ def test_a_text_that_changed_cannot_be_made_anew(path: Path) -> None:
         pytest.raises(InputError, match="the text has changed since it was opened: open it again"),
     ):
         corpus.read_ids(0, 1)
+    with pytest.raises(InputError, match="the corpus was closed"):
+        corpus.read_ids(0, 1)
 
 
 def test_a_closed_corpus_says_so_before_anything_was_read(path: Path) -> None:

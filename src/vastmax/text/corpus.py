@@ -203,6 +203,7 @@ class Corpus:
         store.drop(damaged)
         self._encode_into_cache(found, settings, store, Silent())
         if self.folder != damaged:
+            self.close()
             raise InputError(f"{damaged} was damaged, and the text has changed since it was opened: open it again")
 
     @property
