@@ -347,9 +347,7 @@ class WordVectors:
         """Read a file of any known format; `format` None goes by content. See `vastmax.embedding.formats.load`."""
         from vastmax.embedding import formats
 
-        return formats.load(
-            path, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line, verify=verify
-        )
+        return formats.load(path, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line, verify=verify)
 
     def to_gensim(self) -> Any:
         """These vectors, copied, as a gensim KeyedVectors, with the counts where they are known (wants gensim)."""
