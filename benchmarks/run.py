@@ -17,6 +17,8 @@ MEASUREMENTS = {
     "embedding_sharing": "blocks and pools of noise words against quality (about fifteen minutes)",
     "going_on": "training that goes on with new text (about five minutes)",
     "kill_runs": "two hundred kills of training, races and counting, each resumed (about half an hour)",
+    "damaged_files": "thousands of damaged files of every format (about ten minutes)",
+    "checksums": "what checking costs beside loading and using vectors (a minute)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
     "tree_clustering": "trees from the vectors of 349,435 words: seconds and memory (about five minutes)",
     "tree_kinds": "how good a language model each kind of tree makes (about ten minutes)",

@@ -208,7 +208,7 @@ def test_folders_that_cannot_hold_a_race(race_here: RunRace, tmp_path: Path, cha
         race_here(settings)
     report = tmp_path / "race" / "report.json"
     report.write_text(json.dumps({"format": 99}))
-    with pytest.raises(InputError, match="a report of format 99; expected 1"):
+    with pytest.raises(InputError, match="a report of format 99; expected 2"):
         race_here(settings, resume=True)
     report.write_text("{")
     with pytest.raises(InputError, match="is damaged: it is not JSON"):

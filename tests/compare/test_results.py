@@ -33,7 +33,7 @@ def test_goes_through_json_unchanged() -> None:
 
 
 def test_another_format_is_refused() -> None:
-    with pytest.raises(InputError, match="format 0; expected 1"):
+    with pytest.raises(InputError, match="format 0; expected 2"):
         Race.from_json({**_race().to_json(), "format": 0})
 
 

@@ -239,7 +239,7 @@ def test_a_checkpoint_can_be_looked_at_like_any_vectors(stopped):
     vectors = WordVectors.load(stopped)
     assert len(vectors.most_similar("w1", topn=3)) == 3
     assert len(vectors.training["losses"]) == 1
-    assert {*load_file(stopped)} == {"vectors", "output_vectors", "counts", "words", "word_offsets", "crc32"}
+    assert {*load_file(stopped)} == {"vectors", "output_vectors", "counts", "words", "word_offsets"}
 
 
 def test_the_second_interrupt_leaves_at_once_and_keeps_the_file(corpus, hook, stopped, monkeypatch):
@@ -371,9 +371,10 @@ def test_one_flipped_bit_or_a_missing_end_is_noticed(stopped, share):
         train_embeddings("never read", checkpoint=stopped, resume=True, **SMALL)
 
 
-def test_a_checkpoint_of_another_version_is_refused(stopped):
-    stopped.write_bytes(stopped.read_bytes().replace(b'{\\"version\\": 1', b'{\\"version\\": 2', 1))
-    with pytest.raises(InputError, match=r"version 2 and this vastmax goes on from version 1 only; finish that run"):
+def test_a_checkpoint_of_another_version_is_refused(stopped, monkeypatch):
+    stopped.write_bytes(stopped.read_bytes().replace(b'{\\"version\\": 2', b'{\\"version\\": 3', 1))
+    monkeypatch.setenv("VASTMAX_VERIFY", "0")  # its checksum is not what this is about
+    with pytest.raises(InputError, match=r"version 3 and this vastmax goes on from version 2 and older; finish that"):
         train_embeddings("never read", checkpoint=stopped, resume=True, **SMALL)
 
 

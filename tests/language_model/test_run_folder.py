@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vastmax.errors import InputError
+from vastmax.files.record import sealed
 from vastmax.language_model import (
     LanguageModelSettings,
     ModelConfig,
@@ -217,9 +218,13 @@ def test_what_no_number_is_never_saved(
         (lambda path: (path / CONFIG).unlink(), "is not the folder of a run: it holds no config.json"),
         (lambda path: (path / CONFIG).write_text("{"), "config.json is damaged: it is not JSON"),
         (lambda path: (path / CONFIG).write_text("{}"), "expected the folder of a run of vastmax lm train"),
-        (lambda path: rewrite(path, version=2, vastmax="9.1"), "version 2, written by vastmax 9.1; this is vastmax"),
-        (lambda path: rewrite(path, settings={"epoch": 3}), "config.json is damaged: .*epoch"),
-        (lambda path: rewrite(path, model={"encoder": "gru"}), "config.json is damaged: encoder is 'gru'; expected"),
+        (lambda path: rewrite(path, version=3, vastmax="9.1"), "version 3, written by vastmax 9.1; this is vastmax"),
+        (lambda path: rewrite(path, settings={"epoch": 3}), "config.json is damaged: .*checksum"),
+        (lambda path: seal(path, settings={"epoch": 3}), "config.json is damaged: .*epoch"),
+        (lambda path: seal(path, model={"encoder": "gru"}), "config.json is damaged: encoder is 'gru'; expected"),
+        (lambda path: change_middle(path / MODEL), r"model.safetensors \(.*\) is damaged: its bytes .* checksum"),
+        (lambda path: change_middle(path / VOCABULARY), "vocabulary.txt"),
+        (lambda path: without_checksum(path / MODEL), "model.safetensors is damaged: its checksum is missing"),
         (lambda path: (path / VOCABULARY).unlink(), "is damaged: vocabulary.txt is missing"),
         (lambda path: cut(path / VOCABULARY), "vocabulary.txt"),
         (lambda path: cut(path / MODEL), "model.safetensors is damaged, or of another run"),
@@ -237,6 +242,18 @@ def test_damage_is_named(tmp_path: Path, small_text: TrainingText, change: Any, 
     assert "\n" not in str(refused.value)
 
 
+def change_middle(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1  # a weight, a count
+    path.write_bytes(data)
+
+
+def without_checksum(path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_file(load_file(path), path)
+
+
 def read_all(path: Path) -> None:
     folder = RunFolder.open(path)
     folder.load_model()
@@ -246,6 +263,12 @@ def read_all(path: Path) -> None:
 def rewrite(path: Path, **changed: Any) -> None:
     config = json.loads((path / CONFIG).read_text())
     (path / CONFIG).write_text(json.dumps({**config, **changed}))
+
+
+def seal(path: Path, **changed: Any) -> None:
+    """A change that nobody can call damage."""
+    rewrite(path, **changed)
+    (path / CONFIG).write_text(json.dumps(sealed(json.loads((path / CONFIG).read_text()))))
 
 
 def cut(path: Path) -> None:

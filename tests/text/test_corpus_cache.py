@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
 from vastmax.text import Corpus, cache, encode, encoded_folder
 from vastmax.text.cache import Cache
@@ -189,7 +190,7 @@ def test_the_platforms_folder(path: Path, tmp_path: Path, monkeypatch: pytest.Mo
         encoded_folder.MANIFEST,
     ],
 )
-@pytest.mark.parametrize("damage", ["cut", "gone"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "changed"])
 def test_a_damaged_entry_is_made_anew(path: Path, passes: list[str], name: str, damage: str) -> None:
     first = Corpus(path)
     expected, folder = words_of(first), first.folder
@@ -199,12 +200,73 @@ def test_a_damaged_entry_is_made_anew(path: Path, passes: list[str], name: str, 
         file.write_bytes(file.read_bytes()[:-1])
         if name == encoded_folder.MANIFEST:
             file.write_bytes(file.read_bytes()[:-9])
+    elif damage == "changed":  # its size is as it was
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
     else:
         file.unlink()
-    assert words_of(Corpus(path)) == expected
+    with pytest.warns(
+        UserWarning, match=r"^the encoded corpus of .*t\.txt in the cache is damaged .* and is made anew$"
+    ):
+        assert words_of(Corpus(path)) == expected
     assert passes == ["encode", "encode"]
     Corpus(path)
     assert passes == ["encode", "encode"]
+
+
+def test_a_damaged_entry_is_no_reason_to_throw_a_good_one_away(path: Path, cache_folder: Path) -> None:
+    """Another file with the same text, never read before, finds the entry only when it is encoded."""
+    first = Corpus(path)
+    expected, folder = words_of(first), first.folder
+    first.close()
+    (folder / encoded_folder.WORDS).write_bytes(b"zhecatsatonmat")
+    copy = path.with_name("copy.txt")
+    copy.write_bytes(path.read_bytes())
+    assert words_of(Corpus(copy)) == expected
+    assert words_of(Corpus(path)) == expected
+
+
+def test_ids_are_checked_before_they_are_first_read_and_made_anew(path: Path, passes: list[str]) -> None:
+    first = Corpus(path)
+    expected, ids = words_of(first), first.folder / encoded_folder.IDS
+    first.close()
+    ids.write_bytes(ids.read_bytes()[::-1])
+    corpus = Corpus(path)  # says nothing: who only wants the counts need not wait
+    assert corpus.vocabulary.word(0) == "the"
+    assert passes == ["encode"]
+    with pytest.warns(UserWarning, match=r"bytes 0 to 24 do not agree with their checksum.* is made anew"):
+        assert [corpus.vocabulary.word(i) for i in corpus.read_ids(0, 6)] == expected
+    assert words_of(Corpus(path)) == expected
+    assert passes == ["encode", "encode"]
+
+
+def test_a_text_that_changed_cannot_be_made_anew(path: Path) -> None:
+    corpus = Corpus(path)
+    (corpus.folder / encoded_folder.IDS).write_bytes(bytes(24))
+    path.write_text("another text")
+    with (
+        pytest.warns(UserWarning, match="is made anew"),
+        pytest.raises(InputError, match="the text has changed since it was opened: open it again"),
+    ):
+        corpus.read_ids(0, 1)
+    with pytest.raises(InputError, match="the corpus was closed"):
+        corpus.read_ids(0, 1)
+
+
+def test_a_closed_corpus_says_so_before_anything_was_read(path: Path) -> None:
+    corpus = Corpus(path)
+    corpus.close()
+    with pytest.raises(InputError, match="the corpus was closed"):
+        corpus.read_ids(0, 1)
+
+
+def test_who_is_in_a_hurry_gets_what_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Corpus(path).folder
+    (folder / encoded_folder.IDS).write_bytes(bytes(24))
+    assert Corpus(path, verify=False).ids.tolist() == [0] * 6
+    monkeypatch.setenv("VASTMAX_VERIFY", "0")
+    assert Corpus(path).ids.tolist() == [0] * 6
 
 
 def test_records_that_cannot_be_used_are_passed_over(path: Path, passes: list[str], cache_folder: Path) -> None:

@@ -180,13 +180,15 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     data = path.read_bytes()
     for damaged in (data[:-1], data[:-20], data.replace(b"[2,", b"[3,"), data + b"[]\n"):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"phrases\.jsonl: damaged file of phrases"):
+        with pytest.raises(
+            InputError, match=r"phrases\.jsonl is damaged: its content does not agree with its checksum"
+        ):
             Phrases.load(path)
     for other in (b"", b"word 1\n", b"{}\n", b"[1]\n", b"\xff\n"):
         path.write_bytes(other)
         with pytest.raises(InputError, match=r"(not|expected) phrases that vastmax saved"):
             Phrases.load(path)
-    path.write_bytes(data.replace(b'"version": 1', b'"version": 7'))
+    path.write_bytes(data.replace(b'"version": 2', b'"version": 7'))
     with pytest.raises(InputError, match="format version 7"):
         Phrases.load(path)
 

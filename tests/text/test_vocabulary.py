@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -219,10 +220,29 @@ def test_file_round_trip(tmp_path_factory: pytest.TempPathFactory, counts: dict[
 
 def test_the_file_can_be_read_by_eye(tmp_path: Path) -> None:
     Vocabulary.from_counts({"the": 3, "tab\there": 2, "back\\slash": 1}).save(tmp_path / "v.txt")
+    lines = b"the\t3\ntab\\there\t2\nback\\\\slash\t1\n"
+    content = b'{"format":"vastmax vocabulary","tokens":6,"unknown":null,"version":2,"words":3}'  # sorted, no spaces
+    checksum = b"crc32:%08x" % zlib.crc32(content + lines)
     assert (tmp_path / "v.txt").read_bytes() == (
-        b'{"format": "vastmax vocabulary", "version": 1, "words": 3, "tokens": 6, "unknown": null}\n'
-        b"the\t3\ntab\\there\t2\nback\\\\slash\t1\n"
+        b'{"format": "vastmax vocabulary", "version": 2, "words": 3, "tokens": 6, "unknown": null, '
+        b'"checksum": "' + checksum + b'"}\n' + lines
     )
+
+
+def test_a_change_that_adds_up_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "v.txt"
+    Vocabulary.from_counts({"the": 4, "cat": 2}).save(path)
+    whole = path.read_bytes()
+    for old, new in (
+        (b"cat", b"car"),
+        (b"the\t4\ncat\t2", b"the\t3\ncat\t3"),
+        (b"null", b'"cat"'),
+        (b'"checksum"', b'"x"'),
+    ):
+        assert old in whole
+        path.write_bytes(whole.replace(old, new))
+        with pytest.raises(InputError, match=r"v\.txt is damaged: its content does not agree with its checksum"):
+            Vocabulary.load(path)
 
 
 HEAD = b'{"format": "vastmax vocabulary", "version": 1, "words": 2, "tokens": 6, "unknown": null}\n'
@@ -234,7 +254,7 @@ HEAD = b'{"format": "vastmax vocabulary", "version": 1, "words": 2, "tokens": 6,
         (b"", "not a vocabulary that vastmax saved"),
         (b"the\t3\n", "not a vocabulary that vastmax saved"),
         (b"[1]\n", "not a vocabulary that vastmax saved"),
-        (HEAD.replace(b"1", b"7", 1), "of format version 7, this vastmax reads 1"),
+        (HEAD.replace(b"1", b"7", 1), "of format version 7, this vastmax reads up to 2"),
         (HEAD.replace(b"2", b'"x"', 1), "lacks the number of words"),
         (HEAD + b"the\t4\n", "2 lines of words were expected, the file has 1"),
         (HEAD + b"the\t4\na\t2", "2 lines of words were expected"),

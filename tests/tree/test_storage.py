@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +32,17 @@ def test_what_is_saved_is_loaded(kind: str, tmp_path: Path) -> None:
 
 def test_golden_bytes(tmp_path: Path) -> None:
     tree.huffman([3, 1, 1]).save(tmp_path / "t")
-    header = (
-        b'{"__metadata__":{"format":"vastmax tree 1"},'
-        b'"child_counts":{"dtype":"I32","shape":[2],"data_offsets":[0,8]},'
-        b'"children":{"dtype":"I32","shape":[4],"data_offsets":[8,24]}}'
-    )
-    padded = header + b" " * (-len(header) % 8)
     arrays = np.array([2, 2, 1, ~0, ~2, ~1], dtype="<i4").tobytes()
+    digits = f"1048576 {zlib.crc32(arrays[:8]):08x},{zlib.crc32(arrays[8:]):08x}"
+    content = f'{{"metadata":{{"checksum":"{digits}","format":"vastmax tree 2"}},'
+    content += '"tensors":{"child_counts":["I32",[2]],"children":["I32",[4]]}}'
+    checksum = f"crc32:{zlib.crc32(content.encode()):08x} {digits} "
+    header = (
+        f'{{"__metadata__":{{"format":"vastmax tree 2","checksum":"{checksum}"}},'
+        '"child_counts":{"dtype":"I32","shape":[2],"data_offsets":[0,8]},'
+        '"children":{"dtype":"I32","shape":[4],"data_offsets":[8,24]}}'
+    ).encode()
+    padded = header + b" " * (-len(header) % 8)
     assert (tmp_path / "t").read_bytes() == len(padded).to_bytes(8, "little") + padded + arrays
 
 
@@ -46,7 +51,7 @@ def test_a_file_is_small(tmp_path: Path) -> None:
     assert (tmp_path / "t").stat().st_size < 12.1 * 100_000
 
 
-def test_every_cut_and_every_flipped_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
+def test_every_cut_and_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "t"
     TREES["nested"].save(path)
     whole = path.read_bytes()
@@ -54,13 +59,11 @@ def test_every_cut_and_every_flipped_byte_is_noticed_or_harmless(tmp_path: Path)
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match=r"t( is not a tree| is damaged|: this is a safetensors file)"):
             Tree.load(path)
+    # The library's own reader let a letter of a word change unnoticed.
     for at in range(len(whole)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
-        try:
-            t = Tree.load(path)
-        except InputError:
-            continue
-        assert t.num_leaves == 2  # a letter of a word has changed: still a tree
+        with pytest.raises(InputError, match=r"t .*(not a tree|damaged)"):
+            Tree.load(path)
 
 
 def test_other_files(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from vastmax.cli.corpus_options import (
     read_by,
 )
 from vastmax.cli.embed_ways import NativeWay, RecipeWay, Way
-from vastmax.cli.failure import complain, warnings_in_one_line
+from vastmax.cli.failure import complain
 from vastmax.cli.given import was_given
 from vastmax.cli.option_names import as_typed
 from vastmax.cli.output import print_json, say
@@ -204,7 +204,7 @@ def embed(
     def advise(line: str) -> None:
         complain(f"warning: {as_typed(line, context)}")
 
-    with resuming.told_how(), warnings_in_one_line():
+    with resuming.told_how():
         try:
             with console_progress() as progress:
                 text = open_corpus(

@@ -41,10 +41,11 @@ def stopped_at_once(told: KeyboardInterrupt | SystemExit, kept: str) -> StoppedE
 def exit_code_of(command: Callable[[], int | None], *, debug: Callable[[], bool]) -> int:
     """Run `command`; a failure that the user can mend becomes one line on stderr, and a traceback before it in debug.
 
-    Anything else is a bug of ours and is raised.
+    Warnings are one line each, too. Anything else is a bug of ours and is raised.
     """
     try:
-        code = command()
+        with _warnings_in_one_line():
+            code = command()
         sys.stdout.flush()  # so that a full disk or a closed pipe is met here
     except BrokenPipeError:
         _forget_stdout()  # the reader has what it wanted: nothing to say
@@ -78,7 +79,7 @@ def complain(message: str) -> None:
 
 
 @contextmanager
-def warnings_in_one_line() -> Iterator[None]:
+def _warnings_in_one_line() -> Iterator[None]:
     """Show what the library warns of like everything else that is said here, without its place in our sources."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:

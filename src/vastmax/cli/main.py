@@ -29,6 +29,7 @@ from vastmax.cli.output import prepare_streams
 from vastmax.cli.phrases import phrases
 from vastmax.cli.tree import tree
 from vastmax.cli.vocab import vocab
+from vastmax.files.checksum import VERIFY
 
 app = typer.Typer(
     name="vastmax",
@@ -53,6 +54,10 @@ def vastmax(
         bool,
         typer.Option("--debug", envvar="VASTMAX_DEBUG", help="Show the traceback when a command fails."),
     ] = False,
+    no_verify: Annotated[
+        bool,
+        typer.Option("--no-verify", help="Do not check the checksums of files: quicker, and damage goes unnoticed."),
+    ] = False,
 ) -> None:
     """Word vectors from text, at native speed.
 
@@ -67,6 +72,8 @@ def vastmax(
     """
     if debug:
         os.environ["VASTMAX_DEBUG"] = "1"
+    if no_verify:
+        os.environ[VERIFY] = "0"  # of processes that are started, too
     if version:
         print(_versions())
         raise typer.Exit

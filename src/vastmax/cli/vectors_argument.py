@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vastmax.cli.corpus_options import DecodingErrors
-from vastmax.cli.failure import warnings_in_one_line
 
 if TYPE_CHECKING:
     from vastmax.embedding import WordVectors
@@ -61,13 +60,12 @@ def load_vectors(
     errors: DecodingErrors = DecodingErrors.STRICT,
     first_of_duplicates: bool = False,
 ) -> WordVectors:
-    """Return the vectors of a file; what was left out of it is told in one line on stderr."""
+    """Return the vectors of a file; what was left out of it is told by a warning."""
     from vastmax.embedding import WordVectors
 
-    with warnings_in_one_line():
-        return WordVectors.load(
-            path,
-            errors=errors.value,
-            duplicates="first" if first_of_duplicates else "refuse",
-            on_bad_line=on_bad_line.value,
-        )
+    return WordVectors.load(
+        path,
+        errors=errors.value,
+        duplicates="first" if first_of_duplicates else "refuse",
+        on_bad_line=on_bad_line.value,
+    )

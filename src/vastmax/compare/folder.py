@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vastmax.atomic import replacing
-from vastmax.compare.results import Race
+from vastmax.compare.results import FORMAT, WITHOUT_CHECKSUM, Race
 from vastmax.content.looking import not_expected
 from vastmax.errors import InputError
+from vastmax.files.record import sealed, unsealed
+from vastmax.files.safetensors import Header, write_tensors
 from vastmax.language_model.run_folder import FILES
 from vastmax.language_model.text import TrainingText
 from vastmax.removing import remove_files, strangers_in
@@ -24,7 +24,8 @@ REPORT = "report.json"
 RUNS = "runs"
 ERRORS = "error.txt"
 _TEXT = "text"
-_TEXT_FILES = ("training.npy", "validation.npy", "vocabulary.txt")
+_IDS, _WORDS = "ids.safetensors", "vocabulary.txt"
+_TEXT_FILES = (_IDS, _WORDS, "training.npy", "validation.npy")  # the last two are of vastmax 0.1
 _DIGESTS = ("sha256", "validation_sha256", "vocabulary_sha256")
 
 
@@ -85,6 +86,8 @@ class RaceFolder:
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from None
         try:
+            if data.get("format") in (FORMAT, WITHOUT_CHECKSUM):
+                data = unsealed(data, path, required=data["format"] == FORMAT)
             return Race.from_json(data)
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path} is damaged ({error}); run the comparison again") from None
@@ -92,7 +95,7 @@ class RaceFolder:
     def write(self, race: Race) -> None:
         """Keep what was found."""
         with replacing(self.path / REPORT) as beside:
-            beside.write_text(json_text(race.to_json(), indent=1) + "\n", encoding="utf-8")
+            beside.write_text(json_text(sealed(race.to_json()), indent=1) + "\n", encoding="utf-8")
 
     def run_path(self, method: str) -> Path:
         """Of the method's run folder."""
@@ -115,16 +118,17 @@ class RaceFolder:
         folder.mkdir(exist_ok=True)
         (self.path / RUNS).mkdir(exist_ok=True)
         assert text.validation is not None
-        for name, ids in zip(_TEXT_FILES, (text.training, text.validation), strict=False):
-            with replacing(folder / name) as beside, open(beside, "wb") as file:
-                np.save(file, ids)
-        text.vocabulary.save(folder / _TEXT_FILES[2])
+        with replacing(folder / _IDS) as beside, open(beside, "wb") as stream:
+            write_tensors(stream, {"training": text.training, "validation": text.validation}, {})
+        text.vocabulary.save(folder / _WORDS)
 
     def read_text(self) -> TrainingText:
         """What `write_text` put there."""
         folder = self.path / _TEXT
-        training, validation, vocabulary = (folder / name for name in _TEXT_FILES)
-        return TrainingText(Vocabulary.load(vocabulary), np.load(training), np.load(validation))
+        header = Header(str(folder / _IDS))
+        header.require_checksum()
+        training, validation = (header.place(name, "I32", 1).read() for name in ("training", "validation"))
+        return TrainingText(Vocabulary.load(folder / _WORDS), training, validation)
 
     def remove_text(self) -> None:
         """Nobody reads it any more."""

@@ -12,8 +12,10 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.errors import InputError
 
-FORMAT = 1
-"""Of `Race.to_json`: another number, another meaning."""
+FORMAT = 2
+"""Of `Race.to_json`: another number, another meaning. Files of format 2 carry a checksum, those of 1 do not."""
+
+WITHOUT_CHECKSUM = 1
 
 Status = Literal["waiting", "running", "finished", "failed"]
 
@@ -214,7 +216,7 @@ class Race:
         Raises:
             InputError: data of another format.
         """
-        if data.get("format") != FORMAT:
+        if data.get("format") not in (FORMAT, WITHOUT_CHECKSUM):
             raise InputError(
                 f"a report of format {data.get('format')!r}; expected {FORMAT}: it is of another version of vastmax, "
                 "run the comparison again"

@@ -1,7 +1,7 @@
 """The file of a checkpoint: all that a run needs to go on, to the bit, as it would have gone on.
 
 It is a safetensors file of vectors (see `formats/native.py`), so that it can be looked at like any other, and it holds
-more: all other matrices of the kernel under their names, a checksum, and the metadata `checkpoint`, which is JSON:
+more: all other matrices of the kernel under their names, and the metadata `checkpoint`, which is JSON:
 `version`, `settings`, `kernel_target`, `corpus` (what tells one text from another), `state` and the time spent. Random
 streams are made anew for each piece of each epoch, so there is none to be kept.
 """
@@ -21,15 +21,19 @@ from vastmax.content.kinds import CHECKPOINT
 from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.embedding.cosine import tiles
 from vastmax.embedding.formats.native import native_metadata
-from vastmax.embedding.formats.safetensors import Header, checksum_holds, write_tensors
+from vastmax.embedding.old_checksum import require_old_checksum
 from vastmax.embedding.run_state import RunState
 from vastmax.embedding.settings import CheckedSettings
 from vastmax.errors import InputError
+from vastmax.files.checksum import DamagedFileError
+from vastmax.files.safetensors import Header, write_tensors
 from vastmax.kernels.embedding_kernel import Floats
 from vastmax.strict_json import as_read_back, json_text, parse_json
 from vastmax.text import Vocabulary
 
-VERSION = 1
+VERSION = 2
+_OLDER = frozenset({1})
+"""Versions that are gone on from all the same."""
 
 _MAY_CHANGE = frozenset({"threads"})
 
@@ -67,7 +71,7 @@ class Snapshot:
         }
         metadata = {**native_metadata(self.training), "checkpoint": json_text(record)}
         with replacing(path) as beside, open(beside, "wb") as stream:
-            write_tensors(stream, tensors, metadata, checksum=True)
+            write_tensors(stream, tensors, metadata)
 
 
 class CheckpointFile:
@@ -96,7 +100,7 @@ class CheckpointFile:
         try:
             record = parse_json(self._header.metadata["checkpoint"], "'checkpoint'")
             version = int(record["version"])
-            if version == VERSION:
+            if version == VERSION or version in _OLDER:
                 self._settings: dict[str, Any] = dict(record["settings"])
                 self._corpus: dict[str, Any] = dict(record["corpus"])
                 self.kernel_target = str(record["kernel_target"])
@@ -105,13 +109,19 @@ class CheckpointFile:
                 self.cpu_seconds = float(record["cpu_seconds"])
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(f"its record of the run is unreadable ({error!r})") from None
-        if version != VERSION:
+        if version != VERSION and version not in _OLDER:
             raise InputError(
-                f"{path} is a checkpoint of version {version} and this vastmax goes on from version {VERSION} only; "
-                "finish that run with the vastmax that began it, or remove the file and start anew"
+                f"{path} is a checkpoint of version {version} and this vastmax goes on from version {VERSION} and "
+                "older; finish that run with the vastmax that began it, or remove the file and start anew"
             )
-        if not checksum_holds(str(path)):
-            raise self._damaged("its bytes do not agree with its checksum")
+        try:
+            if version == 1:
+                require_old_checksum(self._header)
+            else:
+                self._header.require_checksum()
+                self._header.require_all()
+        except DamagedFileError:
+            raise self._damaged("its bytes do not agree with its checksum") from None
 
     @property
     def threads(self) -> int:

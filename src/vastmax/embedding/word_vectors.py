@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from vastmax.embedding.analogies import AnalogyResult
     from vastmax.embedding.formats import DecodeErrors, Duplicates, Format, OnBadLine
     from vastmax.embedding.pairs import PairResult
+    from vastmax.files.safetensors import Place
 
 Neighbours: TypeAlias = "list[tuple[str, float]]"
 Method: TypeAlias = Literal["3cosadd", "3cosmul"]
 
 # Keeps 3CosMul's quotient finite; word2vec's successors use it (gensim too), Levy & Goldberg 2014 wrote 0.001.
 COSMUL_EPSILON = 1e-6
+# So many rows of a mapped file lie in most of its blocks: all are checked together.
+_MANY_ROWS = 10_000
 
 
 class WordVectors:
@@ -43,6 +46,8 @@ class WordVectors:
         output_vectors: (any, D), what the training objective held on its output side (one row a word for negative
             sampling, one an inner node for hierarchical softmax), or None.
         training: a JSON-able dict about the run that made the vectors; kept in the native file.
+        unchecked: where `vectors` and `output_vectors` lie in a file that is to be checked at their first use; what
+            loading a file gives.
 
     Raises:
         InputError: shapes that do not fit, a repeated word, a `training` that JSON cannot hold.
@@ -65,10 +70,11 @@ class WordVectors:
         counts: ArrayLike | None = None,
         output_vectors: ArrayLike | None = None,
         training: Mapping[str, Any] | None = None,
+        unchecked: Mapping[str, Place] | None = None,
     ) -> None:
         self.index_to_key = list(words)
-        self.vectors = _matrix(vectors, "vectors")
-        V, D = self.vectors.shape
+        self._vectors = _matrix(vectors, "vectors")
+        V, D = self._vectors.shape
         if V == 0 or D == 0:
             raise InputError(f"vectors have the shape ({V}, {D}); at least one word and one dimension are needed")
         if len(self.index_to_key) != V:
@@ -77,18 +83,61 @@ class WordVectors:
         if len(self.key_to_index) != V:
             _refuse_repeated(self.index_to_key)
         self.counts = None if counts is None else _count_array(counts, V)
-        self.output_vectors = None if output_vectors is None else _matrix(output_vectors, "output_vectors")
-        if self.output_vectors is not None and self.output_vectors.shape[1] != D:
+        self._output_vectors = None if output_vectors is None else _matrix(output_vectors, "output_vectors")
+        if self._output_vectors is not None and self._output_vectors.shape[1] != D:
             raise InputError(
-                f"output_vectors are {self.output_vectors.shape[1]} wide and vectors {D}; the two widths must be equal"
+                f"output_vectors are {self._output_vectors.shape[1]} wide and vectors {D}; the two widths must be equal"
             )
         self.training = _plain_json(training)
         self.source: str | None = None  # the file these came from, for messages
+        self._unchecked = dict(unchecked or {})
+
+    @property
+    def vectors(self) -> Floats:
+        """(V, D), read-only if it is mapped from a file, whose checksums are then checked at the first use.
+
+        Raises:
+            DamagedFileError: the file is not what was written.
+        """
+        self._check("vectors")
+        return self._vectors
+
+    @property
+    def output_vectors(self) -> Floats | None:
+        """(any, D), or None if they are not known; else as `vectors`."""
+        self._check("output_vectors")
+        return self._output_vectors
+
+    def _check(self, name: str) -> None:
+        """Check a matrix that is mapped from a file, the first time that all of it is asked for."""
+        place = self._unchecked.get(name)
+        if place is not None:
+            place.require()
+            self._unchecked.pop(name, None)  # unless another thread was faster
+
+    def _rows(self, word_ids: int | Ids) -> Floats:
+        """The vectors of a word or of several, of a mapped file after a check of no more than these."""
+        place = self._unchecked.get("vectors")
+        if place is not None:
+            asked = np.atleast_1d(word_ids)
+            if len(asked) > _MANY_ROWS:
+                self._check("vectors")
+            else:
+                for word_id in asked.tolist():
+                    place.require(slice(word_id, word_id + 1))
+        rows: Floats = self._vectors[word_ids]
+        return rows
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickling keeps: all of it in memory, and checked."""
+        for name in tuple(self._unchecked):
+            self._check(name)
+        return self.__dict__.copy()
 
     @property
     def vector_size(self) -> int:
         """D, the width of a vector."""
-        return int(self.vectors.shape[1])
+        return int(self._vectors.shape[1])
 
     def __len__(self) -> int:
         return len(self.index_to_key)
@@ -105,10 +154,8 @@ class WordVectors:
     def __getitem__(self, words: str | Sequence[str]) -> Floats:
         """The vector of a word, (D,), a view; or those of several, (n, D), a copy."""
         if isinstance(words, str):
-            row: Floats = self.vectors[self.word_id(words)]
-            return row
-        rows: Floats = self.vectors[self.word_ids(words)]
-        return rows
+            return self._rows(self.word_id(words))
+        return self._rows(self.word_ids(words))
 
     def word_id(self, word: str) -> int:
         """The row of a word; UnknownWordError, with the nearest spellings, when there is none."""
@@ -223,7 +270,7 @@ class WordVectors:
         scale = self.norms[word_ids].prod()
         if scale == 0:
             return 0.0
-        one, other = self.vectors[word_ids].astype(np.float64)
+        one, other = self._rows(word_ids).astype(np.float64)
         return float(np.clip(one @ other / scale, -1.0, 1.0))
 
     def analogy(
@@ -295,11 +342,12 @@ class WordVectors:
         errors: DecodeErrors = "strict",
         duplicates: Duplicates = "refuse",
         on_bad_line: OnBadLine = "refuse",
+        verify: bool = True,
     ) -> WordVectors:
         """Read a file of any known format; `format` None goes by content. See `vastmax.embedding.formats.load`."""
         from vastmax.embedding import formats
 
-        return formats.load(path, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line)
+        return formats.load(path, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line, verify=verify)
 
     def to_gensim(self) -> Any:
         """These vectors, copied, as a gensim KeyedVectors, with the counts where they are known (wants gensim)."""

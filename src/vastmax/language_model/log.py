@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import importlib
 import io
+import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
 from vastmax import extras
 from vastmax.atomic import replacing
 from vastmax.distribution.entropy import perplexity_from_nats
+from vastmax.files.checksum import is_wanted
 from vastmax.language_model.train import Progressed
 
 COLUMNS = ("step", "epoch", "words", "training_seconds", "loss", "validation_nats", "validation_perplexity")
@@ -35,11 +38,13 @@ class Log:
         self._sum: float = known["sum"]
         self._steps: int = known["steps"]
         self._size: int = known["size"]
+        self._crc: int | None = known.get("crc32")  # of the file; vastmax 0.1 did not keep it
         self._events = None if events is None else _writer(events)
         if resume is None:
             with replacing(path) as beside:
                 beside.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-            self._size = path.stat().st_size
+            header = path.read_bytes()
+            self._size, self._crc = len(header), zlib.crc32(header)
         else:
             self._cut()
 
@@ -47,16 +52,24 @@ class Log:
         """Forget what was written after the checkpoint: those steps are taken again."""
         try:
             kept = self._path.read_bytes()[: self._size]
-        except FileNotFoundError:  # somebody tidied up: the log begins here
+        except FileNotFoundError:  # somebody tidied up
+            warnings.warn(f"{self._path} is gone; the log begins anew here", stacklevel=2)
             kept = (",".join(COLUMNS) + "\n").encode()
+        else:
+            if self._crc not in (None, zlib.crc32(kept)) and is_wanted():
+                warnings.warn(
+                    f"{self._path} is not what was logged up to the checkpoint: it was changed, or is damaged; the run "
+                    "goes on, and its lines are added there",
+                    stacklevel=2,
+                )
         with replacing(self._path) as beside:
             beside.write_bytes(kept)
-        self._size = len(kept)
+        self._size, self._crc = len(kept), zlib.crc32(kept)
 
     @property
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
-        return {"sum": self._sum, "steps": self._steps, "size": self._size}
+        return {"sum": self._sum, "steps": self._steps, "size": self._size, "crc32": self._crc}
 
     def step(self, progressed: Progressed, loss: float) -> None:
         """Take note of a step."""
@@ -93,6 +106,7 @@ class Log:
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._path)) from error
         self._size += len(written)
+        self._crc = zlib.crc32(written, self._crc or 0)
         if self._events is not None:
             for name, figure in figures.items():
                 if figure is not None:

@@ -14,6 +14,9 @@ from vastmax import __version__
 from vastmax.atomic import replacing
 from vastmax.content.looking import not_expected
 from vastmax.errors import InputError
+from vastmax.files.checksum import DamagedFileError
+from vastmax.files.record import CHECKSUM, sealed, unsealed
+from vastmax.files.safetensors import Header, room_for_checksum, seal
 from vastmax.language_model.config import ModelConfig
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.settings import LanguageModelSettings
@@ -24,7 +27,8 @@ from vastmax.strict_json import json_text, read_json
 from vastmax.text import Vocabulary
 
 _FORMAT = "vastmax language model"
-_VERSION = 1
+_VERSION = 2
+_OLDEST_VERSION = 1  # without checksums
 
 CONFIG = "config.json"
 VOCABULARY = "vocabulary.txt"
@@ -52,6 +56,7 @@ class RunFolder:
         settings: of its training.
         text: facts of the text that resuming and reading more text need: sources, digest, whether in lower case.
         vocabulary: of the words.
+        version: of the files' format.
     """
 
     path: Path
@@ -59,6 +64,7 @@ class RunFolder:
     settings: LanguageModelSettings
     text: dict[str, Any]
     vocabulary: Vocabulary
+    version: int = _VERSION
 
     @staticmethod
     def check_free(path: Path) -> None:
@@ -103,7 +109,7 @@ class RunFolder:
             "text": self.text,
         }
         with replacing(self.path / CONFIG) as beside:
-            beside.write_text(json_text(config, indent=2) + "\n", encoding="utf-8")
+            beside.write_text(json_text(sealed(config), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
@@ -114,12 +120,13 @@ class RunFolder:
         """
         folder = Path(path)
         config = _read_config(folder)
-        if config.get("version") != _VERSION:
+        version = config.get("version")
+        if not isinstance(version, int) or version not in range(_OLDEST_VERSION, _VERSION + 1):
             raise InputError(
-                f"{folder} is a run of format version {config.get('version')}, written by vastmax "
-                f"{config.get('vastmax')}; this is vastmax {__version__}, which reads version {_VERSION}: use that "
-                "one, or train anew"
+                f"{folder} is a run of format version {version}, written by vastmax {config.get('vastmax')}; this is "
+                f"vastmax {__version__}, which reads up to version {_VERSION}: use that one, or train anew"
             )
+        config = unsealed(config, folder / CONFIG, required=version > _OLDEST_VERSION)
         try:
             model, settings = ModelConfig(**config["model"]), LanguageModelSettings(**config["settings"])
             text = dict(config["text"])
@@ -129,7 +136,7 @@ class RunFolder:
             vocabulary = Vocabulary.load(folder / VOCABULARY)
         except FileNotFoundError:
             raise InputError(f"{folder} is damaged: {VOCABULARY} is missing") from None
-        return cls(folder, model, settings, text, vocabulary)
+        return cls(folder, model, settings, text, vocabulary, version)
 
     def check_same(self, begun: RunFolder) -> None:
         """Raise InputError, which names them, where model, settings or text differ from those a run was begun with."""
@@ -171,8 +178,10 @@ class RunFolder:
 
         with replacing(self.path / MODEL) as beside:
             mode = beside.stat().st_mode
-            save_model(model, str(beside))  # which makes a file of its own, that nobody else may read
+            room = room_for_checksum(model.state_dict().values())
+            save_model(model, str(beside), {CHECKSUM: room})  # makes a file of its own, that nobody else may read
             beside.chmod(mode)
+            seal(beside)
 
     def load_model(self, device: str | torch.device = "cpu") -> LanguageModel:
         """The best model, in eval mode.
@@ -186,10 +195,16 @@ class RunFolder:
         path = self.path / MODEL
         if not path.exists():
             raise InputError(f"{self.path} holds no model yet: {MODEL} is written at the end of the first epoch")
-        model = self.model.build(self.vocabulary)
         try:
+            header = Header(str(path))
+            if self.version > _OLDEST_VERSION:
+                header.require_checksum()
+            header.require_all()
+            model = self.model.build(self.vocabulary)
             load_model(model, str(path))
-        except (SafetensorError, RuntimeError) as error:
+        except DamagedFileError:
+            raise
+        except (SafetensorError, RuntimeError, InputError) as error:
             raise InputError(f"{path} is damaged, or of another run ({str(error).splitlines()[0]})") from None
         return model.to(device).eval()
 

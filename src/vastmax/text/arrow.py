@@ -95,6 +95,7 @@ def _reported(name: str) -> Iterator[None]:
 
 def _rows(array: Any) -> Iterator[list[Any]]:
     """The rows by lists, which hold some megabytes of text unless one cell alone holds more."""
+    array.validate(full=True)  # in a damaged file offsets may point anywhere, and pyarrow would follow them
     waiting = [array.slice(start, _ROWS) for start in reversed(range(0, len(array), _ROWS))]
     while waiting:
         piece = waiting.pop()

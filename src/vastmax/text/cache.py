@@ -24,6 +24,8 @@ from typing import Any
 from vastmax.atomic import replacing
 from vastmax.content.decompress import CHUNK_BYTES
 from vastmax.errors import InputError
+from vastmax.files.checksum import DamagedFileError
+from vastmax.files.record import sealed, unsealed
 from vastmax.progress import Progress
 from vastmax.strict_json import json_text, read_json
 from vastmax.text import encoded_folder
@@ -150,7 +152,7 @@ class Cache:
         try:
             self._files.mkdir(parents=True, exist_ok=True)
             with replacing(self._record_path(path)) as beside:
-                beside.write_bytes(json_text(record).encode())
+                beside.write_bytes(json_text(sealed(record)).encode())
         except OSError as error:
             raise cannot_write(self.folder, error) from None
 
@@ -159,10 +161,11 @@ class Cache:
 
     def _record(self, path: Path) -> dict[str, Any] | None:
         try:
-            record = read_json(self._record_path(path))
+            place = self._record_path(path)
+            record = unsealed(read_json(place), place, required=True)
             usable = isinstance(record["digest"], str) and isinstance(record["read_ns"], int)
             return record if usable and isinstance(record["state"]["size"], int) else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None  # never read, or a record that cannot be used: the file is read again
 
     # Encoded corpora.
@@ -190,6 +193,10 @@ class Cache:
             os.utime(entry / encoded_folder.MANIFEST)  # when it was last used
         return entry
 
+    def holds(self, key: str) -> bool:
+        """Whether there is anything of that name, whole or not."""
+        return (self._corpora / key).exists()
+
     def keep(self, scratch: Path, key: str) -> Path:
         """Make the whole encoding in `scratch` the entry; another process may have been faster with the same one."""
         entry = self._corpora / key
@@ -202,10 +209,10 @@ class Cache:
                 except OSError:
                     if not entry.is_dir():
                         raise
-                    if (whole := self.find(key)) is not None:
+                    if is_sound(entry):
                         encoded_folder.remove(scratch)
-                        return whole
-                    self._drop(entry)  # damaged
+                        return entry
+                    self.drop(entry)  # damaged
         except OSError as error:
             raise cannot_write(self.folder, error) from None
         raise InputError(
@@ -227,7 +234,7 @@ class Cache:
         for _, size, entry in sorted(entries):
             if excess <= 0:
                 break
-            if not IN_USE[entry] and self._drop(entry):
+            if not IN_USE[entry] and self.drop(entry):
                 excess -= size
         for scratch in _folders(self._scratch):
             try:
@@ -237,7 +244,7 @@ class Cache:
             if time.time() - newest > STALE_SECONDS and encoded_folder.is_ours(scratch):
                 encoded_folder.remove(scratch)
 
-    def _drop(self, entry: Path) -> bool:
+    def drop(self, entry: Path) -> bool:
         """Remove an entry if it is one; moved away first, so that nobody finds half of it. Whether it is gone."""
         if not encoded_folder.is_ours(entry):
             return not entry.exists()
@@ -260,15 +267,45 @@ def _last_used(entry: Path) -> float:
         return 0.0  # damaged: goes first
 
 
-def read_manifest(entry: Path) -> dict[str, int] | None:
-    """The figures of an encoded corpus, or None when there is none that this version reads."""
+@dataclass(frozen=True)
+class Manifest:
+    """What an encoded corpus says of itself."""
+
+    tokens: int
+    sentences: int
+    types: int
+    vocabulary_bytes: int
+    checksums: dict[str, str]  # by file
+
+
+def read_manifest(entry: Path) -> Manifest | None:
+    """What an encoded corpus says of itself, or None when there is none that this version reads, or it is damaged."""
+    path = entry / encoded_folder.MANIFEST
     try:
-        manifest = read_json(entry / encoded_folder.MANIFEST)
-        if (manifest["format"], manifest["version"]) != (encoded_folder.FORMAT, encoded_folder.VERSION):
+        told = unsealed(read_json(path), path, required=True)
+        if (told["format"], told["version"]) != (encoded_folder.FORMAT, encoded_folder.VERSION):
             return None
-        return {name: int(manifest[name]) for name in ("tokens", "sentences", "types", "vocabulary_bytes")}
-    except (OSError, ValueError, KeyError, TypeError):
+        return Manifest(
+            tokens=int(told["tokens"]),
+            sentences=int(told["sentences"]),
+            types=int(told["types"]),
+            vocabulary_bytes=int(told["vocabulary_bytes"]),
+            checksums=dict(told["checksums"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def is_sound(entry: Path) -> bool:
+    """Whether every file of the encoded corpus is what was written. Cost: reads them all."""
+    manifest = read_manifest(entry)
+    if manifest is None or not is_whole(entry):
+        return False
+    try:
+        encoded_folder.require_sound(entry, manifest.checksums)
+    except (OSError, DamagedFileError):
+        return False
+    return True
 
 
 def is_whole(entry: Path) -> bool:
@@ -277,11 +314,11 @@ def is_whole(entry: Path) -> bool:
     if manifest is None:
         return False
     expected = {
-        encoded_folder.IDS: 4 * manifest["tokens"],
-        encoded_folder.OFFSETS: 8 * (manifest["sentences"] + 1),
-        encoded_folder.WORDS: manifest["vocabulary_bytes"],
-        encoded_folder.WORD_OFFSETS: 8 * (manifest["types"] + 1),
-        encoded_folder.COUNTS: 8 * manifest["types"],
+        encoded_folder.IDS: 4 * manifest.tokens,
+        encoded_folder.OFFSETS: 8 * (manifest.sentences + 1),
+        encoded_folder.WORDS: manifest.vocabulary_bytes,
+        encoded_folder.WORD_OFFSETS: 8 * (manifest.types + 1),
+        encoded_folder.COUNTS: 8 * manifest.types,
     }
     try:
         return all((entry / name).stat().st_size == size for name, size in expected.items())

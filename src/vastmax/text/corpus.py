@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vastmax.errors import InputError
+from vastmax.files.checksum import Blocks, DamagedFileError, is_wanted
 from vastmax.progress import Progress, Silent
 from vastmax.text import cache as caching
 from vastmax.text import encoded_folder, sources
@@ -44,13 +47,15 @@ class Corpus:
         column: the column of a table that holds text or lists of words; needed when there are several.
         cache: True: in the user's cache folder ($VASTMAX_CACHE); a path: there; False: in a temporary folder that goes
             with this object. Standard input, lists of words and tables in memory are never kept.
+        verify: check the checksums of an encoded corpus: of its words when it is opened, of ids and sentences before
+            they are first read. A damaged one in the cache is made anew, with a warning.
         progress: told of the bytes read and the words a second.
 
     Raises:
         InputError: any of the above is not as expected, the text holds no words, the disk is full.
 
     Cost: one pass over the text and one over the ids; a file that was read before costs nothing if its size and times
-    are the same, else one pass to see whether its bytes are.
+    are the same, else one pass to see whether its bytes are. Checksums take about 2 ns a token, once.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Corpus:
         errors: str = "strict",
         column: str | None = None,
         cache: bool | str | os.PathLike[str] = True,
+        verify: bool = True,
         progress: Progress | None = None,
     ) -> None:
         if errors not in ("strict", "replace"):
@@ -75,8 +81,13 @@ class Corpus:
         folder = None if cache is False else caching.default_folder() if cache is True else Path(cache)
         store = self._store = None if folder is None else Cache(folder)
         self._finalizer: Any = None
+        self._verify = verify
+        self._checking = threading.Lock()
+        self._origin: tuple[sources.Files | sources.ArrowFiles, Settings, Cache] | None = None
         if store is not None and tokenizer is None and isinstance(found, (sources.Files, sources.ArrowFiles)):
-            self._open_cached(found, settings, store, progress or Silent())
+            self._origin = found, settings, store
+            if not self._open_cached(found, settings, store, progress or Silent()):
+                self._encode_into_cache(found, settings, store, progress or Silent())
         else:
             scratch = _scratch_in(store)
             with _removed_on_failure(scratch):
@@ -85,23 +96,48 @@ class Corpus:
 
     def derive(self, write: Callable[[Path], None]) -> Corpus:
         """A corpus that `write` puts into a new folder, where this one's cache is; it goes with the object."""
-        derived = Corpus.__new__(Corpus)
-        derived._store, derived._finalizer = self._store, None
+        derived = Corpus._empty(self._store, verify=self._verify)
         scratch = _scratch_in(self._store)
         with _removed_on_failure(scratch):
             write(scratch)
             derived._open(scratch, temporary=True)
         return derived
 
+    @classmethod
+    def _empty(cls, store: Cache | None, *, verify: bool) -> Corpus:
+        """A corpus that opens no folder yet, and whose text nobody can read again."""
+        corpus = cls.__new__(cls)
+        corpus._store, corpus._finalizer = store, None
+        corpus._verify, corpus._origin, corpus._checking = verify, None, threading.Lock()
+        return corpus
+
     def _open_cached(
         self, found: sources.Files | sources.ArrowFiles, settings: Settings, store: Cache, progress: Progress
-    ) -> None:
+    ) -> bool:
+        """Open the entry for these files if it is there, and whole."""
         known = [store.known_digest(path, progress) for path in found.paths]
         digests = [digest for digest in known if digest is not None]
-        if len(digests) == len(known):
-            entry = store.find(store.key(digests, settings))
-            if entry is not None and self._try_open(entry):
-                return
+        if len(digests) < len(known):
+            return False
+        key = store.key(digests, settings)
+        entry = store.find(key)
+        if entry is None:
+            if store.holds(key):
+                _tell_of_damage(found, "a file is missing, cut off or unreadable")
+            return False
+        try:
+            self._open(entry, temporary=False)
+        except FileNotFoundError:  # dropped by another process a moment ago
+            return False
+        except DamagedFileError as error:
+            _tell_of_damage(found, str(error))
+            store.drop(entry)
+            return False
+        return True
+
+    def _encode_into_cache(
+        self, found: sources.Files | sources.ArrowFiles, settings: Settings, store: Cache, progress: Progress
+    ) -> None:
         limit = caching.limit_bytes()
         scratch = store.scratch()
         with _removed_on_failure(scratch):
@@ -115,46 +151,81 @@ class Corpus:
         self._open(entry, temporary=False)
         store.trim(limit)
 
-    def _try_open(self, entry: Path) -> bool:
-        try:
-            self._open(entry, temporary=False)
-        except FileNotFoundError:  # dropped by another process a moment ago
-            return False
-        return True
-
     def _open(self, folder: Path, *, temporary: bool) -> None:
         manifest = caching.read_manifest(folder)
         if manifest is None:
             raise FileNotFoundError(folder)
         self.folder = folder
-        self.num_tokens = manifest["tokens"]
-        self.num_sentences = manifest["sentences"]
-        words = Words(
-            (folder / encoded_folder.WORDS).read_bytes(),
-            np.fromfile(folder / encoded_folder.WORD_OFFSETS, dtype=np.int64),
+        self.num_tokens = manifest.tokens
+        self.num_sentences = manifest.sentences
+        blob, offsets, counts = (
+            encoded_folder.read_checked(folder / name, manifest.checksums, verify=self._verify)
+            for name in (encoded_folder.WORDS, encoded_folder.WORD_OFFSETS, encoded_folder.COUNTS)
         )
-        self.vocabulary = Vocabulary.in_order(words, np.fromfile(folder / encoded_folder.COUNTS, dtype=np.int64))
+        words = Words(blob, np.frombuffer(offsets, dtype=np.int64))
+        self.vocabulary = Vocabulary.in_order(words, np.frombuffer(counts, dtype=np.int64))
         self._ids = ArrayFile(folder / encoded_folder.IDS, np.int32)
         self._offsets = ArrayFile(folder / encoded_folder.OFFSETS, np.int64)
+        self._unchecked: list[Blocks] = []
+        if is_wanted(self._verify):
+            self._unchecked = [
+                encoded_folder.blocks_of(file.path, manifest.checksums, file.bytes)
+                for file in (self._ids, self._offsets)
+            ]
         caching.IN_USE[folder] += 1
         self._finalizer = weakref.finalize(self, _release, folder, self._ids, self._offsets, temporary)
+
+    def _check(self) -> None:
+        """Check ids and sentences before they are first read; make a damaged entry of the cache anew."""
+        if not self._unchecked:
+            return
+        with self._checking:
+            self._ids.require_open()
+            try:
+                self._require_unchecked()
+            except DamagedFileError as error:
+                if self._origin is None:
+                    raise
+                self._make_anew(error)
+                self._require_unchecked()
+
+    def _require_unchecked(self) -> None:
+        for blocks in self._unchecked:
+            blocks.require_all()
+        self._unchecked = []
+
+    def _make_anew(self, error: DamagedFileError) -> None:
+        assert self._origin is not None
+        found, settings, store = self._origin
+        _tell_of_damage(found, str(error))
+        damaged = self.folder
+        self.close()
+        store.drop(damaged)
+        self._encode_into_cache(found, settings, store, Silent())
+        if self.folder != damaged:
+            self.close()
+            raise InputError(f"{damaged} was damaged, and the text has changed since it was opened: open it again")
 
     @property
     def ids(self) -> npt.NDArray[np.int32]:
         """All ids, (num_tokens,) int32, mapped read-only: touched pages count as this process's memory."""
+        self._check()
         return self._ids.map()
 
     @property
     def sentence_offsets(self) -> npt.NDArray[np.int64]:
         """Sentence s is ``ids[sentence_offsets[s]:sentence_offsets[s + 1]]``: (num_sentences + 1,) int64, mapped."""
+        self._check()
         return self._offsets.map()
 
     def read_ids(self, start: int, stop: int) -> npt.NDArray[np.int32]:
         """``ids[start:stop]`` as a new array, read from the file. Safe from several threads and after a fork."""
+        self._check()
         return self._ids.read(start, stop)
 
     def read_offsets(self, start: int, stop: int) -> npt.NDArray[np.int64]:
         """``sentence_offsets[start:stop]`` as a new array, read from the file."""
+        self._check()
         return self._offsets.read(start, stop)
 
     def token_blocks(self) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]]:
@@ -199,16 +270,15 @@ class Corpus:
         """
         if self._ids.closed:
             raise InputError("the corpus was closed, and so cannot be pickled; pickle it while it is open")
-        return _reopened, (self.folder, None if self._store is None else self._store.folder)
+        return _reopened, (self.folder, None if self._store is None else self._store.folder, self._verify)
 
     def __repr__(self) -> str:
         return f"Corpus({self.num_tokens:,} tokens, {self.num_sentences:,} sentences, {len(self.vocabulary):,} types)"
 
 
-def _reopened(folder: Path, store: Path | None) -> Corpus:
+def _reopened(folder: Path, store: Path | None, verify: bool) -> Corpus:
     """A corpus that was pickled."""
-    corpus = Corpus.__new__(Corpus)
-    corpus._store, corpus._finalizer = None if store is None else Cache(store), None
+    corpus = Corpus._empty(None if store is None else Cache(store), verify=verify)
     try:
         corpus._open(folder, temporary=False)
     except FileNotFoundError:
@@ -217,6 +287,13 @@ def _reopened(folder: Path, store: Path | None) -> Corpus:
             "place of a corpus and not its text: read the text again"
         ) from None
     return corpus
+
+
+def _tell_of_damage(found: sources.Files | sources.ArrowFiles, why: str) -> None:
+    more = f" and {len(found.paths) - 1} more" if len(found.paths) > 1 else ""
+    warnings.warn(
+        f"the encoded corpus of {found.paths[0]}{more} in the cache is damaged ({why}) and is made anew", stacklevel=2
+    )
 
 
 def _release(folder: Path, ids: ArrayFile, offsets: ArrayFile, temporary: bool) -> None:

@@ -1,10 +1,13 @@
-"""The files of an encoded corpus, and writing them: ids as they come, then what makes the folder whole."""
+"""The files of an encoded corpus, and writing them: ids as they come, then what makes the folder whole.
+
+The manifest holds the checksums of the other files, block by block, and its own.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -13,12 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from vastmax.errors import InputError
+from vastmax.files.checksum import Blocks, BlockSums, is_wanted, sums_of
+from vastmax.files.file_bytes import FileBytes
+from vastmax.files.record import sealed
 from vastmax.removing import remove_files
 from vastmax.strict_json import json_text, read_json
 from vastmax.text.words import Words
 
 FORMAT = "vastmax corpus"
-VERSION = 1
+VERSION = 2  # a part of the names of entries in the cache: those of another version are not found
 MANIFEST, IDS, OFFSETS = "manifest.json", "ids.i32", "sentence_offsets.i64"
 WORDS, WORD_OFFSETS, COUNTS = "vocabulary.utf8", "vocabulary_offsets.i64", "vocabulary_counts.i64"
 
@@ -27,6 +33,30 @@ FILES = (MANIFEST, IDS, OFFSETS, WORDS, WORD_OFFSETS, COUNTS)
 
 RENUMBER_IDS = 1 << 20
 """Ids renumbered at a time."""
+
+
+def blocks_of(path: Path, checksums: Mapping[str, str], file: FileBytes) -> Blocks:
+    """The blocks of a file of an encoded corpus, to be checked."""
+    return Blocks(path, file.size, checksums.get(path.name), file.read)
+
+
+def read_checked(path: Path, checksums: Mapping[str, str], *, verify: bool) -> bytes:
+    """All of a file of an encoded corpus, its checksums checked."""
+    data = path.read_bytes()
+    if is_wanted(verify):
+        view = memoryview(data)
+        Blocks(path, len(data), checksums.get(path.name), lambda start, stop: view[start:stop]).require_all()
+    return data
+
+
+def require_sound(folder: Path, checksums: Mapping[str, str]) -> None:
+    """Raise DamagedFileError if a file of an encoded corpus is not what was written. Cost: reads them all."""
+    for name in (IDS, OFFSETS, WORDS, WORD_OFFSETS, COUNTS):
+        file = FileBytes(folder / name)
+        try:
+            blocks_of(folder / name, checksums, file).require_all()
+        finally:
+            file.close()
 
 
 class FolderWriter:
@@ -38,10 +68,11 @@ class FolderWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.num_ids = self.num_sentences = 0
+        self._offset_sums = BlockSums()
         with _writing(folder):
             self._ids: IO[bytes] = open(folder / IDS, "w+b", buffering=0)  # noqa: SIM115 - closed by finish or close
             self._offsets: IO[bytes] = open(folder / OFFSETS, "wb")  # noqa: SIM115
-            self._offsets.write(np.zeros(1, dtype=np.int64).data)
+            self._write_offsets(np.zeros(1, dtype=np.int64))
 
     def append(self, ids: npt.NDArray[np.int32], sentence_ends: npt.NDArray[np.int64]) -> None:
         """More ids, and the ends of sentences among them as counts of all ids so far."""
@@ -49,23 +80,26 @@ class FolderWriter:
         self.num_sentences += len(sentence_ends)
         with _writing(self._folder):
             _write_all(self._ids, ids)
-            self._offsets.write(sentence_ends.data)
+            self._write_offsets(sentence_ends)
 
-    def finish(
-        self, name: str, words: Words, counts: npt.NDArray[np.int64], new_ids: npt.NDArray[np.int32] | None
-    ) -> None:
+    def _write_offsets(self, offsets: npt.NDArray[np.int64]) -> None:
+        if offsets.size:
+            self._offsets.write(offsets.data)
+            self._offset_sums.update(offsets.data)
+
+    def finish(self, name: str, words: Words, counts: npt.NDArray[np.int64], new_ids: npt.NDArray[np.int32]) -> None:
         """Renumber the ids, i to new_ids[i], and write what makes the folder whole.
 
         Args:
             name: what the text is called.
             words: in the order of the new ids, that of their counts.
             counts: of `words`.
-            new_ids: (number of provisional ids,); None where the ids are right as they are.
+            new_ids: (number of provisional ids,).
 
         Raises:
             InputError: the disk is full.
         """
-        manifest = {
+        manifest: dict[str, Any] = {
             "format": FORMAT,
             "version": VERSION,
             "source": name,
@@ -75,13 +109,19 @@ class FolderWriter:
             "vocabulary_bytes": len(words.blob),
         }
         with _writing(self._folder):
-            if new_ids is not None:
-                _renumber(self._ids, new_ids)
+            id_sums = _renumber(self._ids, new_ids)
             self.close()
             (self._folder / WORDS).write_bytes(words.blob)
             words.offsets.tofile(self._folder / WORD_OFFSETS)
             counts.tofile(self._folder / COUNTS)
-            (self._folder / MANIFEST).write_text(json_text(manifest, indent=1) + "\n", encoding="utf-8")
+            manifest["checksums"] = {
+                IDS: str(id_sums),
+                OFFSETS: str(self._offset_sums),
+                WORDS: sums_of(words.blob),
+                WORD_OFFSETS: sums_of(words.offsets.data),
+                COUNTS: sums_of(counts.data),
+            }
+            (self._folder / MANIFEST).write_text(json_text(sealed(manifest), indent=1) + "\n", encoding="utf-8")
 
     def close(self) -> None:
         """Close the files; also safe after a failure."""
@@ -92,8 +132,9 @@ class FolderWriter:
                 self._offsets.close()
 
 
-def _renumber(file: IO[bytes], new_ids: npt.NDArray[np.int32]) -> None:
-    """Replace every id i in the file by new_ids[i], through one small buffer."""
+def _renumber(file: IO[bytes], new_ids: npt.NDArray[np.int32]) -> BlockSums:
+    """Replace every id i in the file by new_ids[i], through one small buffer; return the checksums of the new ones."""
+    sums = BlockSums()
     block = np.empty(RENUMBER_IDS, dtype=np.int32)
     raw = block.data.cast("B")
     position = 0
@@ -103,10 +144,12 @@ def _renumber(file: IO[bytes], new_ids: npt.NDArray[np.int32]) -> None:
         while filled < len(raw) and (got := file.readinto(raw[filled:])):  # type: ignore[attr-defined]
             filled += got
         if filled == 0:
-            return
+            return sums
         file.seek(position)
         ids = block[: filled // block.itemsize]
-        _write_all(file, new_ids[ids])
+        renumbered = new_ids[ids]
+        _write_all(file, renumbered)
+        sums.update(renumbered.data)
         position += filled
 
 

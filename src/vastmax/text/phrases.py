@@ -14,6 +14,7 @@ from vastmax.arguments import whole
 from vastmax.atomic import replacing
 from vastmax.content.looking import require_own
 from vastmax.errors import InputError
+from vastmax.files.record import checked_lines, write_lines
 from vastmax.kernels.phrases import Piece, count_pairs
 from vastmax.progress import Progress, Silent
 from vastmax.strict_json import json_text, parse_json
@@ -25,7 +26,8 @@ DEFAULT_MEMORY_BYTES = 3 << 29
 """1.5 GiB: room for 45 million distinct pairs at a time."""
 
 _FORMAT = "vastmax phrases"
-_VERSION = 1
+_VERSION = 2
+_OLDEST_VERSION = 1  # without a checksum
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,14 @@ class Phrases:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write lines of JSON: the settings, then ``[pass, words, count, score]`` for each phrase."""
         head = {"format": _FORMAT, "version": _VERSION, **asdict(self.settings), "phrases": len(self)}
-        with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="\n") as file:
-            file.write(json_text(head) + "\n")
-            for number, found in enumerate(self.passes, start=1):
-                for phrase in found:
-                    row = [number, phrase.words, phrase.count, phrase.score]
-                    file.write(json_text(row) + "\n")
+        with replacing(path) as beside, open(beside, "wb") as file:
+            write_lines(file, head, self._lines())
+
+    def _lines(self) -> Iterator[bytes]:
+        for number, found in enumerate(self.passes, start=1):
+            for phrase in found:
+                row = [number, phrase.words, phrase.count, phrase.score]
+                yield json_text(row).encode() + b"\n"
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Phrases:
@@ -129,16 +133,19 @@ class Phrases:
         """
         require_own(path, _FORMAT, "phrases that vastmax saved")
         try:
-            head, *lines = Path(path).read_text(encoding="utf-8").split("\n")
-            told = parse_json(head, "the first line")
+            first, _, rest = Path(path).read_bytes().partition(b"\n")
+            told = parse_json(first, "the first line")
             known = told["format"] == _FORMAT
         except (ValueError, KeyError, TypeError):
             known = False
         if not known:
             raise InputError(f"{path}: not phrases that vastmax saved (its first line would say so)")
-        if told.get("version") != _VERSION:
-            raise InputError(f"{path}: phrases of format version {told.get('version')}; this vastmax reads {_VERSION}")
+        version = told.get("version")
+        if version not in range(_OLDEST_VERSION, _VERSION + 1):
+            raise InputError(f"{path}: phrases of format version {version}; this vastmax reads up to {_VERSION}")
+        told = checked_lines(told, rest, path, required=version > _OLDEST_VERSION)
         try:
+            lines = rest.decode().split("\n")
             settings = _settings_of(told)
             passes: list[list[Phrase]] = [[] for _ in settings.thresholds]
             if lines.pop() != "" or len(lines) != told["phrases"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ from vastmax.arguments import MOST_COUNT, whole
 from vastmax.atomic import replacing
 from vastmax.content.looking import require_own
 from vastmax.errors import InputError, UnknownWordError
-from vastmax.strict_json import json_text, parse_json
+from vastmax.files.record import checked_lines, write_lines
+from vastmax.strict_json import parse_json
 from vastmax.text.facts import CorpusFacts, facts_of
 from vastmax.text.spelling import nearest_spellings
 from vastmax.text.words import Words
 
 _FORMAT = "vastmax vocabulary"
-_VERSION = 1
+_VERSION = 2
+_OLDEST_VERSION = 1  # without a checksum
 
 
 class Vocabulary:
@@ -217,16 +219,16 @@ class Vocabulary:
         """
         head = {"format": _FORMAT, "version": _VERSION, "words": len(self), "tokens": self.num_tokens}
         with replacing(path) as beside, open(beside, "wb") as file:
-            file.write(json_text(head | {"unknown": self.unknown}, ascii_only=True).encode() + b"\n")
-            for start in range(0, len(self), _LINES):
-                block = zip(
-                    self._words[start : start + _LINES], self.counts[start : start + _LINES].tolist(), strict=True
-                )
-                file.write("".join(f"{word.translate(_ESCAPES)}\t{count}\n" for word, count in block).encode())
+            write_lines(file, head | {"unknown": self.unknown}, self._lines())
+
+    def _lines(self) -> Iterator[bytes]:
+        for start in range(0, len(self), _LINES):
+            block = zip(self._words[start : start + _LINES], self.counts[start : start + _LINES].tolist(), strict=True)
+            yield "".join(f"{word.translate(_ESCAPES)}\t{count}\n" for word, count in block).encode()
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
-        """Read what `save` wrote. A file cut short, or changed so that its sums no longer agree, is refused."""
+        """Read what `save` wrote. A file cut short, or changed so that its checksum no longer agrees, is refused."""
         require_own(path, _FORMAT, "a vocabulary that vastmax saved")
         data = Path(path).read_bytes()
         head = _read_head(path, data)
@@ -271,15 +273,19 @@ def _unescape(word: str) -> str:
 
 def _read_head(path: str | os.PathLike[str], data: bytes) -> dict[str, Any]:
     try:
-        head = parse_json(data[: data.index(b"\n")], "the first line")
+        end = data.index(b"\n") + 1
+        head = parse_json(data[:end], "the first line")
         right = head["format"] == _FORMAT
         version = head["version"]
     except (ValueError, KeyError, TypeError):
         right = False
     if not right:
         raise InputError(f"{path}: not a vocabulary that vastmax saved (its first line would say so)")
-    if version != _VERSION:
-        raise InputError(f"{path}: vocabulary of format version {version}, this vastmax reads {_VERSION}: save it anew")
+    if version not in range(_OLDEST_VERSION, _VERSION + 1):
+        raise InputError(
+            f"{path}: vocabulary of format version {version}, this vastmax reads up to {_VERSION}: save it anew"
+        )
+    head = checked_lines(head, memoryview(data)[end:], path, required=version > _OLDEST_VERSION)
     unknown = head.get("unknown")
     if not all(isinstance(head.get(name), int) for name in ("words", "tokens")) or not isinstance(unknown, str | None):
         raise InputError(f"{path}: its first line lacks the number of words or of tokens")

@@ -13,11 +13,23 @@ from vastmax.atomic import replacing
 from vastmax.content.kinds import HEAD_BYTES, own_format
 from vastmax.content.looking import not_expected
 from vastmax.errors import InputError
+from vastmax.files.checksum import DamagedFileError
+from vastmax.files.safetensors import Header, write_tensors
 from vastmax.tree.tree import Tree
 
-FORMAT = "vastmax tree 1"
+FORMAT = "vastmax tree 2"
+_WITHOUT_CHECKSUM = "vastmax tree 1"
+_DTYPES = {
+    "label_ends": "I64",
+    "word_ends": "I64",
+    "child_counts": "I32",
+    "children": "I32",
+    "leaf_words": "I32",
+    "labels": "U8",
+    "words": "U8",
+}
+"""By name; the widest first, so that each array begins at a multiple of its item size."""
 _REQUIRED = {"children", "child_counts"}
-_OPTIONAL = {"leaf_words", "words", "word_ends", "labels", "label_ends"}
 
 
 def save(tree: Tree, path: str | os.PathLike[str]) -> None:
@@ -25,8 +37,6 @@ def save(tree: Tree, path: str | os.PathLike[str]) -> None:
 
     Cost: 12 bytes a word of a binary tree, and the spelling of the words where the tree knows them.
     """
-    import safetensors.numpy
-
     arrays: dict[str, npt.NDArray[Any]] = {"children": tree.children, "child_counts": tree.child_counts}
     if not tree.one_leaf_a_word:
         arrays["leaf_words"] = tree.leaf_words
@@ -34,8 +44,8 @@ def save(tree: Tree, path: str | os.PathLike[str]) -> None:
         arrays["words"], arrays["word_ends"] = _packed(tree.words)
     if tree.labels is not None:
         arrays["labels"], arrays["label_ends"] = _packed(tree.labels)
-    with replacing(path) as beside:
-        beside.write_bytes(safetensors.numpy.save(arrays, {"format": FORMAT}))
+    with replacing(path) as beside, open(beside, "wb") as stream:
+        write_tensors(stream, {name: arrays[name] for name in _DTYPES if name in arrays}, {"format": FORMAT})
 
 
 def load(path: str | os.PathLike[str]) -> Tree:
@@ -45,24 +55,26 @@ def load(path: str | os.PathLike[str]) -> Tree:
         InputError: the file is damaged, holds something else, or its arrays do not make a tree.
         OSError: the file cannot be read.
     """
-    import safetensors
-
     with open(path, "rb") as opened:  # a missing or unreadable file is an OSError that names it
         found = own_format(opened.read(HEAD_BYTES))
-    if found != FORMAT:
+    if found not in (FORMAT, _WITHOUT_CHECKSUM):
         raise not_expected(
             path,
             "a tree that vastmax saved",
             f"is not a tree file, or is damaged ({found or 'no format'!r} where {FORMAT!r} was expected)",
         )
     try:
-        with safetensors.safe_open(path, framework="np") as file:
-            names = set(file.keys())
-            if not _REQUIRED <= names <= _REQUIRED | _OPTIONAL:
-                raise InputError(f"{path} is damaged: it holds the arrays {sorted(names)}")
-            arrays = {name: file.get_tensor(name) for name in names}
-    except safetensors.SafetensorError as error:
+        header = Header(os.fspath(path))
+    except DamagedFileError:
+        raise
+    except InputError as error:
         raise InputError(f"{path} is not a tree file, or is damaged ({error})") from None
+    if header.metadata.get("format") != _WITHOUT_CHECKSUM:
+        header.require_checksum()
+    names = set(header.names)
+    if not _REQUIRED <= names <= _DTYPES.keys():
+        raise InputError(f"{path} is damaged: it holds the arrays {sorted(names)}")
+    arrays = {name: header.place(name, _DTYPES[name], 1).read() for name in names}
     try:
         return Tree(
             arrays["children"],
@@ -84,7 +96,7 @@ def _unpacked(arrays: dict[str, npt.NDArray[Any]], names: str, ends: str) -> lis
     if names not in arrays and ends not in arrays:
         return None
     text, stops = arrays[names].tobytes(), arrays[ends]
-    if stops.ndim != 1 or stops.dtype != np.int64 or (stops.size and stops[-1] != len(text)):
+    if stops.size and stops[-1] != len(text):
         raise InputError(f"{names} and {ends} do not fit each other")
     starts = np.concatenate([[0], stops[:-1]])
     if (starts > stops).any():

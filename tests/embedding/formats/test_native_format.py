@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "v.safetensors"
 
 
-def parts(path: Path) -> tuple[dict[str, Any], bytes]:
+def parts(path: Path, *, checksum: bool = False) -> tuple[dict[str, Any], bytes]:
+    """Header and tensors, as vastmax 0.1 wrote them, before there were checksums; or as they are."""
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
-    return json.loads(content[8 : 8 + length]), content[8 + length :]
+    header = json.loads(content[8 : 8 + length])
+    if not checksum:
+        del header["__metadata__"]["checksum"]
+        header["__metadata__"]["version"] = "1"
+    return header, content[8 + length :]
 
 
 def rewrite(path: Path, header: Any, data: bytes) -> None:
@@ -86,7 +92,7 @@ def test_the_safetensors_library_reads_our_file(path: Path) -> None:
 
 
 def test_we_read_the_safetensors_librarys_file(path: Path, tmp_path: Path) -> None:
-    metadata = parts(path)[0]["__metadata__"]
+    metadata = parts(path, checksum=True)[0]["__metadata__"]
     safetensors.numpy.save_file(safetensors.numpy.load_file(path), tmp_path / "theirs.safetensors", metadata)
     v = WordVectors.load(tmp_path / "theirs.safetensors")
     assert v.index_to_key == WORDS
@@ -96,9 +102,19 @@ def test_we_read_the_safetensors_librarys_file(path: Path, tmp_path: Path) -> No
 def test_golden_bytes(tmp_path: Path) -> None:
     """The layout is a promise to files that exist; a change needs a new version number."""
     WordVectors(["b", "ä"], [[1.0], [-2.0]], counts=[3, 2]).save(tmp_path / "v.safetensors")
-    header, data = parts(tmp_path / "v.safetensors")
+    header, data = parts(tmp_path / "v.safetensors", checksum=True)
+    sums = [zlib.crc32(data[start:stop]) for start, stop in ((24, 40), (40, 48), (0, 24), (48, 51))]  # by name
+    digits = f"1048576 {','.join(f'{crc:08x}' for crc in sums)}"
+    metadata = {"checksum": digits, "format": "vastmax word vectors", "training": "{}", "version": "2"}
+    shapes = {"counts": ["I64", [2]], "vectors": ["F32", [2, 1]], "word_offsets": ["I64", [3]], "words": ["U8", [3]]}
+    of_header = zlib.crc32(json.dumps({"metadata": metadata, "tensors": shapes}, separators=(",", ":")).encode())
+    assert header.pop("__metadata__").items() - {"checksum": 0}.items() == {
+        ("format", "vastmax word vectors"),
+        ("version", "2"),
+        ("training", "{}"),
+        ("checksum", f"crc32:{of_header:08x} {digits} "),
+    }
     assert header == {
-        "__metadata__": {"format": "vastmax word vectors", "version": "1", "training": "{}"},
         "word_offsets": {"dtype": "I64", "shape": [3], "data_offsets": [0, 24]},
         "counts": {"dtype": "I64", "shape": [2], "data_offsets": [24, 40]},
         "vectors": {"dtype": "F32", "shape": [2, 1], "data_offsets": [40, 48]},
@@ -143,7 +159,8 @@ def test_a_file_cut_off_in_its_tensors(path: Path) -> None:
         ({"vectors": {"shape": [5, 7]}}, "5 vectors need"),
         ({"output_vectors": {"shape": [5, 6]}}, "output vectors that differ"),
         ({"__metadata__": {"format": "other"}}, "is not word vectors of vastmax"),
-        ({"__metadata__": {"version": "2"}}, "has version 2; this vastmax reads up to 1"),
+        ({"__metadata__": {"version": "3"}}, "has version 3; this vastmax reads up to 2"),
+        ({"__metadata__": {"version": "2"}}, "its checksum is missing"),
         ({"__metadata__": {"version": "new"}}, "in the metadata is unreadable"),
         ({"__metadata__": {"training": "{"}}, "in the metadata is unreadable"),
         ({"__metadata__": {"training": "[1]"}}, "expected an object"),
@@ -163,9 +180,13 @@ def test_a_header_that_lies(path: Path, change: dict[str, dict[str, Any]], messa
 @pytest.mark.parametrize("name", ["vectors", "words", "word_offsets"])
 def test_a_missing_tensor(path: Path, name: str) -> None:
     header, data = parts(path)
-    del header[name]
+    header["other"] = header.pop(name)
     rewrite(path, header, data)
     with pytest.raises(InputError, match=f"the tensor '{name}' is missing"):
+        WordVectors.load(path)
+    del header["other"]
+    rewrite(path, header, data)
+    with pytest.raises(InputError, match=r"was to be the first|its tensors end at"):  # a gap
         WordVectors.load(path)
 
 
@@ -173,7 +194,8 @@ def test_a_missing_tensor(path: Path, name: str) -> None:
     ("header", "message"),
     [
         (b"{" + b"x" * 20, "is not JSON"),
-        (b'{"a":1}', "is not word vectors of vastmax"),
+        (b'{"a":1}', "the header's entry of 'a' is 1"),
+        (b"{ }", "is not word vectors of vastmax"),
         (b"{\xff}", "is not UTF-8 text"),
     ],
 )

@@ -76,6 +76,7 @@ def writing(path: str | os.PathLike[str], compression: str | None) -> Iterator[B
         else:
             import zstandard
 
-            stream = zstandard.ZstdCompressor().stream_writer(plain, closefd=False)
+            # the other three have checksums without being asked
+            stream = zstandard.ZstdCompressor(write_checksum=True).stream_writer(plain, closefd=False)
         with stream:
             yield cast("BinaryIO", stream)

@@ -2,8 +2,9 @@
 
 Tensors: `vectors` F32 (V, D); `words` U8, the UTF-8 of all words end to end; `word_offsets` I64 (V + 1,), where each
 word begins and ends in it; and where known `counts` I64 (V,) and `output_vectors` F32 (any, D).
-Metadata: `format`, `version`, and `training`, which is JSON. Other tensors and metadata may be there and are not looked
-at, so that a checkpoint of training is a file of vectors, too.
+Metadata: `format`, `version`, `checksum` (see `files/safetensors.py`; version 1, of vastmax 0.1, has none), and
+`training`, which is JSON. Other tensors and metadata may be there and are not looked at, so that a checkpoint of
+training is a file of vectors, too.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from vastmax.embedding.formats.safetensors import Header, write_tensors
 from vastmax.embedding.formats.table import Table, encode_word
 from vastmax.errors import InputError
+from vastmax.files.safetensors import Header, Place, write_tensors
 from vastmax.strict_json import json_text, parse_json
 
 if TYPE_CHECKING:
     from vastmax.embedding.word_vectors import WordVectors
 
 FORMAT_NAME = "vastmax word vectors"
-VERSION = 1
+VERSION = 2
+_FIRST_WITH_CHECKSUM = 2
 _DTYPES = {"vectors": "F32", "output_vectors": "F32", "counts": "I64", "word_offsets": "I64", "words": "U8"}
 _DIMENSIONS = {"vectors": 2, "output_vectors": 2, "counts": 1, "word_offsets": 1, "words": 1}
 
@@ -52,16 +54,20 @@ def native_metadata(training: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def read_native(path: str) -> Table:
+def read_native(path: str, *, verify: bool = True) -> Table:
     """Read the header, check every statement it makes, map the tensors read-only.
+
+    The words are checked against their checksums; the matrices will be, at the first use of each block.
 
     Raises:
         InputError: cut off, damaged, another program's safetensors, or a later version's file.
     """
-    header = Header(path)
+    header = Header(path, verify=verify)
     version, training = _metadata(header)
     if version > VERSION:
         raise InputError(f"{path}: the file has version {version}; this vastmax reads up to {VERSION}, so update it")
+    if version >= _FIRST_WITH_CHECKSUM and verify:
+        header.require_checksum()
     needed = ("vectors", "words", "word_offsets")
     tensors = {
         name: header.place(name, dtype, _DIMENSIONS[name])
@@ -77,8 +83,9 @@ def read_native(path: str) -> Table:
         raise InputError(f"{path}: {V} vectors of {D} dimensions, and output vectors that differ or nothing at all")
     words = _words(tensors["words"].read().tobytes(), tensors["word_offsets"].read(), path)
     counts = tensors["counts"].read() if "counts" in tensors else None
-    output_vectors = tensors["output_vectors"].map() if "output_vectors" in tensors else None
-    return Table(words, tensors["vectors"].map(), counts, output_vectors, training)
+    matrices: dict[str, Place] = {name: tensors[name] for name in ("vectors", "output_vectors") if name in tensors}
+    mapped = {name: place.map() for name, place in matrices.items()}
+    return Table(words, mapped["vectors"], counts, mapped.get("output_vectors"), training, unchecked=matrices)
 
 
 def _metadata(header: Header) -> tuple[int, dict[str, Any]]:

@@ -18,10 +18,10 @@ from vastmax.content.kinds import kind_of_bytes, own_format
 from vastmax.content.looking import wrong_kind
 from vastmax.embedding.formats.binary import LONGEST_HEADER, LONGEST_WORD
 from vastmax.embedding.formats.native import FORMAT_NAME
-from vastmax.embedding.formats.safetensors import looks_like_safetensors
 from vastmax.embedding.formats.table import parse_header, shorten
 from vastmax.embedding.formats.text import BYTE_ORDER_MARK, NUM_LINES_LOOKED_AT, numbers_at_the_end
 from vastmax.errors import InputError
+from vastmax.files.safetensors import looks_like_safetensors
 
 Format: TypeAlias = Literal["safetensors", "word2vec", "word2vec-binary", "glove"]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vastmax.embedding.cosine import tiles
 from vastmax.errors import InputError
+from vastmax.files.safetensors import Place
 
 DecodeErrors: TypeAlias = Literal["strict", "replace", "ignore"]
 Duplicates: TypeAlias = Literal["refuse", "first"]
@@ -31,6 +32,8 @@ class Table:
     counts: NDArray[np.int64] | None = None
     output_vectors: NDArray[np.float32] | None = None
     training: dict[str, Any] = field(default_factory=dict)
+    unchecked: dict[str, Place] = field(default_factory=dict)
+    """By name, the matrices that are mapped and not yet checked against their checksums."""
 
 
 class Rows:
