@@ -115,6 +115,7 @@ def test_all_odd_values(invoke: Invoke, place: Path, case: odd_values.OddCase) -
     check(invoke, place, case)
 
 
+@pytest.mark.slow
 def test_the_lines_work_as_they_stand(invoke: Invoke, place: Path) -> None:
     for line in odd_values.LINES.values():
         if line.startswith(("tree corpus.txt --kind wordnet", "map vectors.safetensors -o out/map.html --method")):

@@ -101,5 +101,5 @@ def test_fractional_counts() -> None:
 
 def test_empty_vocabulary_is_refused() -> None:
     for function in (balanced_depths, balanced_mean_depth):
-        with pytest.raises(InputError, match="vocabulary of 0 words"):
+        with pytest.raises(InputError, match="vocab_size is 0"):
             function(0)

@@ -91,8 +91,8 @@ def test_ten_million_words_take_seconds() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size 0"),
-        ({"max_clusters": -1}, "max_clusters -1"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"max_clusters": -1}, "max_clusters is -1"),
     ],
 )
 def test_bad_options(options: dict[str, int], message: str) -> None:

@@ -214,7 +214,7 @@ def test_spellings_move_with_the_layer_and_stay_out_of_its_state() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"correction_size": -1}, "correction_size is -1; expected 0, for none, or more"),
+        ({"correction_size": -1}, "correction_size is -1; expected a whole number from 0 to"),
         ({"filters": {}}, "filters is {}; expected widths and numbers of at least 1"),
         ({"filters": {0: 3}}, "filters is {0: 3}"),
         ({"symbol_size": 0}, "symbol_size is 0; expected a whole number from 1 to"),
