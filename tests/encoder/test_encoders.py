@@ -150,7 +150,7 @@ def test_dropout_is_for_training_only() -> None:
     [
         (lambda: LogBilinear(0, D), "vocab_size is 0; expected a whole number from 1 to"),
         (lambda: LogBilinear(V, D, context_size=0), "context_size is 0"),
-        (lambda: FeedForward(V, D, dropout=1.0), "dropout is 1.0; expected at least 0 and below 1"),
+        (lambda: FeedForward(V, D, dropout=1.0), "dropout is 1.0; expected a number of at least 0 and below 1"),
         (lambda: LSTM(V, D, num_layers=0), "num_layers is 0"),
         (lambda: Transformer(V, 12, num_heads=4), "hidden_size is 12 and num_heads 4; expected a multiple of 8"),
         (lambda: Transformer(V, D, memory_size=-1), "memory_size is -1"),
