@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # Where the name of a distribution is not that of what is imported.
 DISTRIBUTION = {"sklearn": "scikit-learn", "griffe": "mkdocstrings", "mkdocs": "mkdocs-material"}
 # Run as programs, or loaded by one.
-PROGRAMS = {"mypy", "pytest-timeout", "pytest-xdist", "ruff", "pre-commit"}
+PROGRAMS = {"mkdocs-material", "mypy", "pytest-timeout", "pytest-xdist", "ruff", "pre-commit"}
 OUR_FOLDERS = ("tests", "tools", "benchmarks", "examples")
 
 
