@@ -141,16 +141,17 @@ class RaceFolder:
             InputError: there is no race, or there are other files among its own; nothing is removed.
         """
         methods = [method.method for method in self.read().methods]
+        runs = sorted((self.path / RUNS).glob("*"))  # and no other folder that a name in the report may lead to
         strangers = [
             *strangers_in(self.path, (REPORT, RUNS, _TEXT, IN_FOLDER, *others)),
             *strangers_in(self.path / RUNS, methods),
             *strangers_in(self.path / _TEXT, _TEXT_FILES),
-            *(file for method in methods for file in strangers_in(self.run_path(method), (*FILES, ERRORS, IN_FOLDER))),
+            *(file for run in runs for file in strangers_in(run, (*FILES, ERRORS, IN_FOLDER))),
         ]
         if strangers:
             raise InputError(f"{strangers[0]} is no file of a race's")
-        for method in methods:
-            remove_files(self.run_path(method), (*FILES, ERRORS, IN_FOLDER))
+        for run in runs:
+            remove_files(run, (*FILES, ERRORS, IN_FOLDER))
         remove_files(self.path / RUNS, ())
         self.remove_text()
         remove_files(self.path, (*others, REPORT))  # the one that says whose folder it is at last
