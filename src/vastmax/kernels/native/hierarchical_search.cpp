@@ -122,7 +122,7 @@ class Search {
             sums += e;
         }
         const float log_sum = std::log(sum(sums));
-        for (int64_t c = 0; c < count; ++c) score_[c] = std::min(0.0f, score_[c] - top - log_sum);
+        for (int64_t c = 0; c < count; ++c) score_[c] = std::min(score_[c] - top - log_sum, 0.0f);
     }
 
     const BestFirst &query_;
