@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vastmax.arguments import MOST_SIZE, whole
+from vastmax.arguments import MOST_WORDS, whole
 from vastmax.distribution.counts import counts_array
 
 
@@ -20,7 +20,7 @@ def default_blocks(counts: Any, hidden_size: int) -> tuple[list[int], list[int]]
         >>> default_blocks([1000 / (rank + 1) for rank in range(1000)], 256)
         ([7, 76, 917], [128, 80, 48])
     """
-    whole("hidden_size", hidden_size, 1, MOST_SIZE)
+    whole("hidden_size", hidden_size, 1, MOST_WORDS)
     ordered = np.sort(counts_array(counts))[::-1]
     if len(ordered) < 3 or hidden_size < 16:
         return [len(ordered)], [hidden_size]

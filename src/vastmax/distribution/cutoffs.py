@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vastmax.arguments import MOST_SIZE, whole
+from vastmax.arguments import MOST_WORDS, whole
 from vastmax.distribution.counts import counts_array
 from vastmax.errors import InputError
 
@@ -96,8 +96,8 @@ def best_cutoffs(
         >>> best_cutoffs([5, 3, 2])  # nothing to be saved on three words
         []
     """
-    whole("batch_size", batch_size, 1, MOST_SIZE)
-    whole("max_clusters", max_clusters, 0, MOST_SIZE)
+    whole("batch_size", batch_size, 1, MOST_WORDS)
+    whole("max_clusters", max_clusters, 0, MOST_WORDS)
     problem = _Problem(counts, batch_size, cost)
     most = min(max_clusters, problem.vocab_size - 1)
     best = min((problem.best_of(num_clusters) for num_clusters in range(most + 1)), key=problem.total)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from vastmax import extras
-from vastmax.arguments import MOST_MINUTES, MOST_SIZE, real, whole
+from vastmax.arguments import MOST_MINUTES, MOST_WORDS, real, whole
 from vastmax.compare.advice.choice import Choice, choose
 from vastmax.compare.advice.costs import predicted_costs, with_timings
 from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE, Machine
@@ -124,8 +124,8 @@ def advise(
         >>> advice.cost("sampled-softmax").gain > 10  # times cheaper than the softmax
         True
     """
-    whole("hidden_size", hidden_size, 1, MOST_SIZE)
-    whole("batch_size", batch_size, 1, MOST_SIZE)
+    whole("hidden_size", hidden_size, 1, MOST_WORDS)
+    whole("batch_size", batch_size, 1, MOST_WORDS)
     if purpose not in PURPOSES:
         raise InputError(f"purpose is {purpose!r}; expected {', '.join(map(repr, PURPOSES))}")
     if memory_bytes is not None:
