@@ -161,6 +161,7 @@ void TextEncoder::reserve_ids(std::size_t more) {
 void TextEncoder::clear_output() {
     emitted_before_ += static_cast<std::int64_t>(num_ids_);
     num_ids_ = 0;
+    cleared_ends_.swap(sentence_ends_); // they may still be read until more comes out, as the ids may
     sentence_ends_.clear();
 }
 

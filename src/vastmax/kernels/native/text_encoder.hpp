@@ -100,7 +100,7 @@ class TextEncoder {
     std::size_t num_waiting_ = 0;
     std::unique_ptr<std::int32_t[]> ids_;
     std::size_t num_ids_ = 0, id_capacity_ = 0;
-    std::vector<std::int64_t> sentence_ends_;
+    std::vector<std::int64_t> sentence_ends_, cleared_ends_;
     std::int64_t emitted_before_ = 0; // ids handed out and cleared
     std::int64_t last_end_ = 0;
     std::int64_t num_sentences_ = 0;
