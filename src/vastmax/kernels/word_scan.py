@@ -54,6 +54,7 @@ class Found:
         log_normaliser: float32 (N,); None where it was not asked for.
         normaliser_error: float32 (N,), the standard error of log Z; 0 without codes.
         num_scored: int64 (N,), rows whose score was computed in float32.
+        num_broken: int64 (N,), those among them whose score the codes exclude: above 0, the codes are of other rows.
     """
 
     word_id: npt.NDArray[np.int64]
@@ -61,6 +62,7 @@ class Found:
     log_normaliser: npt.NDArray[np.float32] | None
     normaliser_error: npt.NDArray[np.float32] | None
     num_scored: npt.NDArray[np.int64]
+    num_broken: npt.NDArray[np.int64]
 
 
 def block_bytes(width: int, bits: int) -> int:
@@ -133,7 +135,7 @@ def scan_words(
     """
     N = hidden.shape[0]
     word_id, score = np.empty((N, k), dtype=np.int64), np.empty((N, k), dtype=np.float32)
-    num_scored = np.empty(N, dtype=np.int64)
+    num_scored, num_broken = np.zeros(N, dtype=np.int64), np.zeros(N, dtype=np.int64)
     log_normaliser = np.empty(N, dtype=np.float32) if normaliser else None
     normaliser_error = np.zeros(N, dtype=np.float32) if normaliser else None
     parts = (None,) * 5 if codes is None else (codes.codes, codes.scale, codes.error, codes.bias, codes.norm)
@@ -149,7 +151,8 @@ def scan_words(
         log_normaliser,
         normaliser_error,
         num_scored,
+        num_broken,
         tolerance,
         threads,
     )
-    return Found(word_id, score, log_normaliser, normaliser_error, num_scored)
+    return Found(word_id, score, log_normaliser, normaliser_error, num_scored, num_broken)

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "int_products.hpp"
@@ -91,6 +92,13 @@ RoundedHidden rounded(const float *hidden, int64_t D, int bits) {
     return to;
 }
 
+// How far the rough scores of some rows may be off: r_w . h, the rounding of h, that of float32 with and without a bias.
+inline Vec margin(const RowCodes &codes, int64_t row, const RoundedHidden &hidden) {
+    const Vec bias = load(codes.bias + row);
+    const float slack = codes.norm[row / block_rows] * hidden.slack;
+    return load(codes.error + row) * hidden.norm + (bias < Vec{} ? -bias : bias) * (4.0f * unit) + slack;
+}
+
 // Whole-number products of one block with `count` examples: sums[e * parts + p] holds rows p * lanes .. of it.
 template <int count> inline void block_sums(const int8_t *codes, int64_t bytes, int bits, const RoundedHidden *hidden, IntVec *sums) {
     constexpr int vectors = count * parts;
@@ -142,13 +150,12 @@ void rough_scores(const WordTable &table, const RowCodes &codes, const RoundedHi
         for (int e = 0; e < count; ++e) {
             KthLargest &lowest = found.lowest[size_t(offset + e)];
             float &largest = found.largest[size_t(offset + e)];
-            const float slack = codes.norm[block] * hidden[e].slack;
             for (int p = 0; p < parts; ++p) {
                 const int64_t row = block * block_rows + p * lanes;
                 const Vec bias = load(codes.bias + row);
                 const Vec score = to_float(sums[e * parts + p]) * (load(codes.scale + row) * hidden[e].scale) + bias;
                 store(rough + e * stride + row, score);
-                const Vec lower = score - (load(codes.error + row) * hidden[e].norm + slack);
+                const Vec lower = score - margin(codes, row, hidden[e]);
                 if (any_above(lower, lowest.value()))
                     for (int lane = 0; lane < lanes; ++lane) lowest.offer(lower[lane]);
                 if (any_above(score, largest))
@@ -231,12 +238,18 @@ class Refine {
     void run(int64_t n, float *rough, int64_t padded, float threshold, float largest, const RoundedHidden *hidden) {
         const float *h = query_.hidden + n * table_.D;
         candidates_.clear();
+        broken_ = 0;
         collect(rough, padded, threshold, hidden);
-        if (codes_) score_rows(h, rough);
+        if (int64_t(candidates_.size()) < query_.k) { // numbers that are not finite: nothing is left out
+            candidates_.resize(size_t(table_.V));
+            std::iota(candidates_.begin(), candidates_.end(), int64_t(0));
+        }
+        if (codes_) score_rows(h, rough, hidden);
         int64_t scored = codes_ ? int64_t(candidates_.size()) : table_.V;
         best(n, rough);
         if (query_.log_normaliser) scored += normaliser(n, h, rough, padded, largest, hidden);
         query_.num_scored[n] = scored;
+        query_.num_broken[n] = broken_;
     }
 
   private:
@@ -244,7 +257,7 @@ class Refine {
     void collect(const float *rough, int64_t padded, float threshold, const RoundedHidden *hidden) {
         for (int64_t w = 0; w < padded; w += lanes) {
             Vec upper = load(rough + w);
-            if (codes_) upper += load(codes_->error + w) * hidden->norm + codes_->norm[w / block_rows] * hidden->slack;
+            if (codes_) upper += margin(*codes_, w, *hidden);
             const IntVec reach = upper >= broadcast(threshold);
             int32_t any = 0;
             for (int lane = 0; lane < lanes; ++lane) any |= reach[lane];
@@ -255,14 +268,17 @@ class Refine {
     }
 
     // The scores of the candidates, in float32, in place of the rough ones.
-    void score_rows(const float *h, float *rough) {
+    void score_rows(const float *h, float *rough, const RoundedHidden *hidden) {
         const int64_t count = int64_t(candidates_.size());
         for (int64_t i = 0; i < count; ++i) {
             if (i + rows_ahead < count) {
                 const float *next = table_.weight + candidates_[size_t(i + rows_ahead)] * table_.D;
                 for (int64_t d = 0; d < table_.D; d += 16) __builtin_prefetch(next + d);
             }
-            rough[candidates_[size_t(i)]] = exact_score(table_, h, candidates_[size_t(i)]);
+            const int64_t w = candidates_[size_t(i)];
+            const float score = exact_score(table_, h, w);
+            broken_ += !(std::fabs(score - rough[w]) <= margin(*codes_, w / lanes * lanes, *hidden)[w % lanes]);
+            rough[w] = score;
         }
     }
 
@@ -302,7 +318,7 @@ class Refine {
                 candidates_.resize(known);
                 remove_known(fresh);
                 fresh.swap(candidates_);
-                score_rows(h, score);
+                score_rows(h, score, hidden);
                 scored += int64_t(candidates_.size());
                 fresh.insert(fresh.end(), candidates_.begin(), candidates_.end());
                 candidates_.swap(fresh);
@@ -343,6 +359,7 @@ class Refine {
     const RowCodes *codes_;
     const WordQuery &query_;
     std::vector<int64_t> candidates_;
+    int64_t broken_ = 0;
 };
 
 } // namespace

@@ -40,6 +40,7 @@ struct WordQuery {
     float *log_normaliser;   // (N,), or null
     float *normaliser_error; // (N,), the expected error of log Z; unused where log_normaliser is null
     int64_t *num_scored;     // (N,), rows that were scored in float32
+    int64_t *num_broken;     // (N,), those whose score the codes exclude: they are of another table
     float tolerance;         // of log Z: as many rows are scored exactly as it takes
 };
 

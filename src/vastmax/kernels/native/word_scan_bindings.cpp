@@ -47,18 +47,18 @@ void scan(const std::string &target, Matrix<const float> weight, std::optional<C
           std::optional<Column<const float>> error, std::optional<Column<const float>> padded_bias,
           std::optional<Column<const float>> norm, Matrix<const float> hidden, Matrix<int64_t> word_id, Matrix<float> score,
           std::optional<Column<float>> log_normaliser, std::optional<Column<float>> normaliser_error,
-          Column<int64_t> num_scored, float tolerance, int threads) {
+          Column<int64_t> num_scored, Column<int64_t> num_broken, float tolerance, int threads) {
     const int64_t V = int64_t(weight.shape(0)), D = int64_t(weight.shape(1)), N = int64_t(hidden.shape(0)), k = int64_t(word_id.shape(1));
     require(V >= 1 && D >= 1, "at least one word of one number was expected");
     require(int64_t(hidden.shape(1)) == D, "hidden and weight differ in width");
     require(!bias || has_length(*bias, V), "a bias per word was expected");
     require(k >= 1 && k <= V, "k must be between 1 and the number of words");
     require(has_shape(word_id, N, k) && has_shape(score, N, k), "word_id and score must be (N, k)");
-    require(has_length(num_scored, N), "num_scored must have a number per example");
+    require(has_length(num_scored, N) && has_length(num_broken, N), "num_scored and num_broken must have a number per example");
     require(!log_normaliser == !normaliser_error, "log_normaliser and its error belong together");
     require(!log_normaliser || (has_length(*log_normaliser, N) && has_length(*normaliser_error, N)), "log_normaliser must have a number per example");
     const WordTable table{V, D, weight.data(), data_of(bias)};
-    const WordQuery query{N, k, hidden.data(), word_id.data(), score.data(), data_of(log_normaliser), data_of(normaliser_error), num_scored.data(), tolerance};
+    const WordQuery query{N, k, hidden.data(), word_id.data(), score.data(), data_of(log_normaliser), data_of(normaliser_error), num_scored.data(), num_broken.data(), tolerance};
     if (!codes) {
         with_target(target, [&](auto, auto run) { run(table, nullptr, query, threads); });
         return;
@@ -80,5 +80,5 @@ void bind_word_scan(nb::module_ &m) {
           nb::arg("error").noconvert().none(), nb::arg("padded_bias").noconvert().none(), nb::arg("norm").noconvert().none(),
           nb::arg("hidden").noconvert(), nb::arg("word_id").noconvert(), nb::arg("score").noconvert(),
           nb::arg("log_normaliser").noconvert().none(), nb::arg("normaliser_error").noconvert().none(),
-          nb::arg("num_scored").noconvert(), nb::arg("tolerance"), nb::arg("threads"));
+          nb::arg("num_scored").noconvert(), nb::arg("num_broken").noconvert(), nb::arg("tolerance"), nb::arg("threads"));
 }
