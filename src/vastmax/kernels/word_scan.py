@@ -70,9 +70,7 @@ def block_bytes(width: int, bits: int) -> int:
     return -(-width // 2) * 32 if bits == 8 else -(-width // 4) * 32
 
 
-def code_rows(
-    weight: Array, bias: Array | None, *, bits: int, threads: int, target: str | None = None
-) -> RowCodes:
+def code_rows(weight: Array, bias: Array | None, *, bits: int, threads: int, target: str | None = None) -> RowCodes:
     """Round each row to whole numbers of 8 or 4 bits times a scale of its own.
 
     With 4 bits the scale is the one of six that leaves the least ‖r_w‖.
