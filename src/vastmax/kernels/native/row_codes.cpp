@@ -35,7 +35,8 @@ Rounded round_row(const float *row, int64_t D, float largest, int most, int8_t *
     const float inverse = 1.0f / scale;
     double error = 0.0;
     for (int64_t d = 0; d < D; ++d) {
-        const float whole = std::nearbyint(std::clamp(row[d] * inverse, float(-most), float(most)));
+        const float exact = row[d] * inverse;
+        const float whole = std::isnan(exact) ? 0.0f : std::nearbyint(std::clamp(exact, float(-most), float(most)));
         code[d] = int8_t(whole);
         const double left = double(row[d]) - double(scale) * double(whole);
         error += left * left;

@@ -77,7 +77,8 @@ RoundedHidden rounded(const float *hidden, int64_t D, int bits) {
     if (!(to.scale >= std::numeric_limits<float>::min())) to.scale = 0.0f;
     int64_t sum = 0;
     for (int64_t d = 0; d < D; ++d) {
-        const double x = to.scale > 0.0f ? std::clamp(std::nearbyint(double(hidden[d]) / to.scale), double(-most), double(most)) : 0.0;
+        const double exact = to.scale > 0.0f ? double(hidden[d]) / to.scale : 0.0;
+        const double x = std::isnan(exact) ? 0.0 : std::clamp(std::nearbyint(exact), double(-most), double(most));
         whole[size_t(d)] = int16_t(x);
         sum += int64_t(x);
         const double r = double(hidden[d]) - double(to.scale) * x;
@@ -283,7 +284,8 @@ class Refine {
     }
 
     void best(int64_t n, const float *score) {
-        auto before = [score](int64_t a, int64_t b) { return score[a] != score[b] ? score[a] > score[b] : a < b; };
+        auto key = [score](int64_t w) { return std::isnan(score[w]) ? minus_infinity : score[w]; };
+        auto before = [key](int64_t a, int64_t b) { return key(a) != key(b) ? key(a) > key(b) : a < b; };
         std::partial_sort(candidates_.begin(), candidates_.begin() + query_.k, candidates_.end(), before);
         for (int64_t i = 0; i < query_.k; ++i) {
             query_.word_id[n * query_.k + i] = candidates_[size_t(i)];
