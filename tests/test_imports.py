@@ -55,7 +55,7 @@ _WITH_TORCH = {
     "tensors": _EVERYWHERE,
     "proposal": _BELOW_HEAD,
     "characters": {"eager", *_BELOW_HEAD},
-    "output": {"characters", "search", "eager", *_BELOW_HEAD},
+    "output": {"characters", "eager", *_BELOW_HEAD},
     "objective": {"output", "proposal", *_BELOW_HEAD},
     "optim": _BELOW_HEAD,
     "eager": set(),
@@ -63,7 +63,7 @@ _WITH_TORCH = {
     "head": {"eager", "examples", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
     "methods": {"head", "output", "objective", "proposal", *_BELOW_HEAD},
     "recipes": {"methods"},
-    "search": _BELOW_HEAD,
+    "search": {"output", *_BELOW_HEAD},
     "encoder": {"characters", "embedding", *_BELOW_HEAD},
 }
 _ALL_BELOW = {*_NO_TORCH, *_WITH_TORCH}

@@ -40,6 +40,7 @@ _ROOMS = (
     "output",
     "progress",
     "proposal",
+    "search",
     "text",
     "tree",
     "word_model",

@@ -172,7 +172,7 @@ class Head(nn.Module):
                 generator=generator,
             )
         else:
-            loss = -self._likelihood().log_prob(examples.hidden, examples.target)
+            loss = -self.likelihood().log_prob(examples.hidden, examples.target)
         if examples.share is not None:
             loss = loss * examples.share
         if reduction == "none":
@@ -191,9 +191,9 @@ class Head(nn.Module):
         """
         if target is None:
             flat = self._hidden(hidden)
-            return self._likelihood().log_prob(flat).reshape(*hidden.shape[:-1], self.vocab_size)
+            return self.likelihood().log_prob(flat).reshape(*hidden.shape[:-1], self.vocab_size)
         examples = self._examples(hidden, target, ignore_index=None, several=False)
-        return self._likelihood().log_prob(examples.hidden, examples.target).reshape(target.shape)
+        return self.likelihood().log_prob(examples.hidden, examples.target).reshape(target.shape)
 
     @eager
     def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
@@ -207,7 +207,8 @@ class Head(nn.Module):
         k = whole("k", k, 1, self.vocab_size, "the vocabulary size")
         flat = self._hidden(hidden)
         refuse_transformed(flat)
-        log_prob, word_ids = self._likelihood().topk(flat, k, search=search)
+        layer = self.likelihood()
+        log_prob, word_ids = layer.topk(flat, k) if search is None else search.topk(layer, flat, k)
         leading = hidden.shape[:-1]
         return log_prob.reshape(*leading, k), word_ids.reshape(*leading, k)
 
@@ -221,7 +222,7 @@ class Head(nn.Module):
         _check_generator(generator)
         flat = self._hidden(hidden)
         refuse_transformed(flat)
-        return self._likelihood().sample(flat, generator=generator).reshape(hidden.shape[:-1])
+        return self.likelihood().sample(flat, generator=generator).reshape(hidden.shape[:-1])
 
     @eager
     def diagnose(
@@ -267,7 +268,7 @@ class Head(nn.Module):
         if generator is not None and generator_state is not None:
             generator.set_state(generator_state)
         with torch.no_grad():
-            exact_loss = float(-self._likelihood().log_prob(examples.hidden, examples.target).mean())
+            exact_loss = float(-self.likelihood().log_prob(examples.hidden, examples.target).mean())
             figures = {
                 "training_loss": training_loss,
                 "exact_loss": exact_loss,
@@ -284,8 +285,8 @@ class Head(nn.Module):
             )
         return figures
 
-    def _likelihood(self) -> Output:
-        """The layer whose softmax estimates p(w | h) under this objective: nearly always the layer itself."""
+    def likelihood(self) -> Output:
+        """Return the layer whose softmax estimates p(w | h) under this objective: nearly always `output` itself."""
         if not isinstance(self.output, FlatOutput) or not self.objective.corrects_scores:
             return self.output
         parameter = self._parameter()

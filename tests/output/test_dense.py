@@ -160,14 +160,6 @@ def test_samples_come_from_all_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chi_square_p_value(within, expected.view(40, 15).sum(0).numpy()) > 1e-3
 
 
-def test_topk_asks_an_index_where_one_is_given() -> None:
-    class Index:
-        def topk(self, output: object, hidden: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-            return hidden[:, :k], torch.full((len(hidden), k), 7)
-
-    assert Dense(4, 9).topk(torch.randn(2, 4), 3, search=Index())[1].eq(7).all()
-
-
 def test_queries_hold_no_scores_of_all_words(monkeypatch: pytest.MonkeyPatch) -> None:
     widths = []
     original = linear_exact.TileScores.__call__

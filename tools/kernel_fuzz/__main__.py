@@ -32,6 +32,7 @@ KERNELS: dict[str, Callable[[Draw], None]] = {
     "row_scores": output_layers.rows_of_examples,
     "row_update": output_layers.update_of_rows,
     "pattern_fit": output_layers.patterns,
+    "word_scan": output_layers.scan_of_words,
     "two_clusters": output_layers.two_clusters,
     "text_encoder": text.encoder,
     "phrases": text.phrases,

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from tools.kernel_fuzz.draw import Draw, must_refuse
 
-from vastmax.kernels import linear_softmax, narrow_softmax, noise_loss, pattern_fit, row_scores, row_update
+from vastmax.kernels import (
+    linear_softmax,
+    narrow_softmax,
+    noise_loss,
+    pattern_fit,
+    row_scores,
+    row_update,
+    word_scan,
+)
 from vastmax.kernels.two_clusters import two_clusters as fit_two_clusters
 
 WORK = 1.5e6
@@ -209,3 +217,26 @@ def two_clusters(draw: Draw) -> None:
         must_refuse(
             "offsets out of range", lambda: fit_two_clusters(vectors, members, fallen, seeds, iterations=1, threads=1)
         )
+
+
+def scan_of_words(draw: Draw) -> None:
+    """The best words and log Z, by the rows or by their codes; finite numbers give the same words either way."""
+    N, V, D = draw_sizes(draw)
+    threads, bits = draw.choice([1, 2, 4]), draw.choice([None, 8, 4])
+    hidden, weight = draw.floats(N, D), draw.floats(V, D)
+    bias = draw.floats(V) if draw.chance(0.5) else None
+    k = draw.whole(1, min(V, 50))
+    draw.note(bits=bits, bias=bias is not None, k=k, threads=threads)
+    codes = None if bits is None else word_scan.code_rows(weight, bias, bits=bits, threads=threads)
+    normaliser = draw.chance(0.5)
+    found = word_scan.scan_words(hidden, weight, bias, k, codes=codes, normaliser=normaliser, threads=threads)
+    assert ((found.word_id >= 0) & (found.word_id < V)).all()
+    if all(np.isfinite(each).all() for each in (hidden, weight, 0.0 if bias is None else bias)):
+        assert not found.num_broken.any()
+        every = word_scan.scan_words(hidden, weight, bias, k, normaliser=False, threads=1)
+        np.testing.assert_allclose(
+            found.score, every.score, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(every.score).max(initial=0))
+        )
+    if codes is not None and draw.chance(0.2):
+        wider = draw.floats(V + 16, D)
+        must_refuse("codes of fewer rows", lambda: word_scan.scan_words(hidden, wider, None, 1, codes=codes, threads=1))

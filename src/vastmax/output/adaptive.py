@@ -23,7 +23,7 @@ from vastmax.distribution.cutoffs import (
     tail_width,
 )
 from vastmax.errors import InputError
-from vastmax.output.base import Output, Search
+from vastmax.output.base import Output
 from vastmax.output.cluster_log_prob import cluster_log_prob
 from vastmax.output.count_order import CountOrder
 from vastmax.output.linear_exact import spans, tile_shape
@@ -188,14 +188,12 @@ class Adaptive(Output):
         return self.order.columns_to_words(torch.cat(parts, dim=1))
 
     @torch.no_grad()
-    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`.
 
         A word of a cluster is at most as likely as its cluster. So a cluster is opened only for the examples whose k-th
         best word so far is less likely than the whole cluster: for a sharp model, few.
         """
-        if search is not None:
-            return search.topk(self, hidden, k)
         dtype = score_dtype(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         parts += [self._topk(hidden[examples], k) for examples in self._example_tiles(hidden)]

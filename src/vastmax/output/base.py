@@ -47,8 +47,8 @@ class Output(nn.Module, ABC):
         """log p of every word, (N, V), or of the targets, (N,)."""
 
     @abstractmethod
-    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
-        """The k best words, 1 ≤ k ≤ V: (log_prob, word_ids), (N, k) each, best first; exact without `search`."""
+    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The k best words, 1 ≤ k ≤ V: (log_prob, word_ids), (N, k) each, best first."""
 
     @abstractmethod
     def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:

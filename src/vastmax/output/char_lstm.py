@@ -13,7 +13,7 @@ from torch.nn.functional import linear
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.characters.spelled import END, NUM_PREDICTED, UNKNOWN, Spelled
 from vastmax.characters.trie import Trie
-from vastmax.output.base import Output, Search
+from vastmax.output.base import Output
 from vastmax.output.linear_exact import spans
 from vastmax.output.precision import score_dtype
 from vastmax.output.scan import scan_sample
@@ -159,10 +159,8 @@ class CharLSTM(Constants, Output):
         return torch.cat(parts)
 
     @torch.no_grad()
-    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`."""
-        if search is not None:
-            return search.topk(self, hidden, k)
         dtype = score_dtype(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         for examples in self._tiles(hidden):

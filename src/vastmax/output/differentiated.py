@@ -14,7 +14,7 @@ from torch.nn.functional import linear
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.distribution.blocks import default_blocks
 from vastmax.errors import InputError
-from vastmax.output.base import FlatOutput, Rows, Search
+from vastmax.output.base import FlatOutput, Rows
 from vastmax.output.count_order import CountOrder
 from vastmax.output.differentiated_rows import BlockRows, DifferentiatedRows
 from vastmax.output.first_biases import set_if_zero
@@ -183,10 +183,8 @@ class Differentiated(RowSparse, FlatOutput):
         return self.order.columns_to_words(torch.cat(parts, dim=1).log_softmax(dim=1))
 
     @torch.no_grad()
-    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`."""
-        if search is not None:
-            return search.topk(self, hidden, k)
         dtype = score_dtype(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         for examples, ranks in self._tiles(hidden):

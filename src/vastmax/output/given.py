@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from vastmax.arguments import MOST_SIZE, MOST_WORDS, real, whole
 from vastmax.errors import InputError
-from vastmax.output.base import Rows, Search
+from vastmax.output.base import Rows
 from vastmax.output.frozen_table import FrozenTable
 from vastmax.output.linear_exact import spans
 from vastmax.output.linear_rows import LinearRows
@@ -118,10 +118,8 @@ class Given(FrozenTable):
         return super().log_prob(self._scaled(hidden))
 
     @torch.no_grad()
-    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`."""
-        if search is not None:
-            return search.topk(self, hidden, k)
         return super().topk(self._scaled(hidden), k)
 
     @torch.no_grad()

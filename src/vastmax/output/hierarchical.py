@@ -15,7 +15,7 @@ from vastmax.arguments import MOST_SIZE, whole
 from vastmax.errors import InputError
 from vastmax.kernels.hierarchical import TreeArrays
 from vastmax.output import tree_walk
-from vastmax.output.base import Output, Search
+from vastmax.output.base import Output
 from vastmax.output.native_paths import native_best_first, native_log_prob
 from vastmax.output.precision import product_dtype
 from vastmax.output.rows import RowSparse
@@ -146,15 +146,13 @@ class Hierarchical(RowSparse, Constants, Output):
         return by_leaf.t().contiguous()
 
     @torch.no_grad()
-    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`; of equally probable words the lower id comes first.
 
         On the CPU in float32 best first: a node's log-probability bounds all leaves below it, so only nodes that may
         hold one of the best are unfolded; see `best_words` for words with several leaves. Elsewhere all words are
         scored, in tiles of examples.
         """
-        if search is not None:
-            return search.topk(self, hidden, k)
         if not self._native(hidden):
             return self._topk_of_all(hidden, k)
         if self.tree.one_leaf_a_word:

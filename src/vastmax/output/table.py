@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from vastmax.output.base import FlatOutput, Search
+from vastmax.output.base import FlatOutput
 from vastmax.output.linear_exact import TileScores, linear_exact, spans, tile_shape
 from vastmax.output.precision import product_dtype, score_dtype
 from vastmax.output.scan import ScoreTile, scan_sample, scan_topk
@@ -24,12 +24,12 @@ class TableOutput(FlatOutput):
 
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `FlatOutput.exact`."""
-        weight, bias = self._shifted_table()
+        weight, bias = self.scored_table()
         return linear_exact(hidden, weight, bias, target, normaliser_example=normaliser_rows)
 
     def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
         """See `FlatOutput.weighted_score`."""
-        vectors, bias = self._shifted_table()
+        vectors, bias = self.scored_table()
         dtype = score_dtype(hidden.dtype)
         table = vectors.to(dtype)
         direction = table.sum(dim=0) if weight is None else weight.to(dtype) @ table
@@ -43,15 +43,13 @@ class TableOutput(FlatOutput):
         if target is not None:
             target_score, log_normaliser = self.exact(hidden, target)
             return target_score - log_normaliser
-        weight, bias = self._shifted_table()
+        weight, bias = self.scored_table()
         scores = linear(hidden, weight, None if bias is None else bias.to(weight.dtype))
         return scores.to(score_dtype(scores.dtype)).log_softmax(dim=-1)
 
     @torch.no_grad()
-    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`."""
-        if search is not None:
-            return search.topk(self, hidden, k)
         if hidden.shape[0] == 0:
             return hidden.new_zeros(0, k, dtype=score_dtype(hidden.dtype)), hidden.new_zeros(0, k, dtype=torch.int64)
         parts = []
@@ -68,7 +66,8 @@ class TableOutput(FlatOutput):
         parts = [scan_sample(hidden[examples], words, score_tile, generator) for examples, words in self._tiles(hidden)]
         return torch.cat(parts) if parts else hidden.new_zeros(0, dtype=torch.int64)
 
-    def _shifted_table(self) -> tuple[Tensor, Tensor | None]:
+    def scored_table(self) -> tuple[Tensor, Tensor | None]:
+        """Return (weight (V, D), bias (V,) or None) of all words, `score_shift` included."""
         weight, bias = self.table()
         if self.score_shift is None:
             return weight, bias
@@ -81,7 +80,7 @@ class TableOutput(FlatOutput):
 
     def _tile_scorer(self, hidden: Tensor) -> ScoreTile:
         dtype = product_dtype(hidden)
-        weight, bias = self._shifted_table()
+        weight, bias = self.scored_table()
         tile_scores = TileScores(hidden.to(dtype))
 
         def score_tile(hidden: Tensor, words: slice) -> Tensor:

@@ -16,6 +16,7 @@ void bind_noise_loss(nb::module_ &m);
 void bind_row_scores(nb::module_ &m);
 void bind_row_update(nb::module_ &m);
 void bind_pattern_fit(nb::module_ &m);
+void bind_word_scan(nb::module_ &m);
 
 NB_MODULE(_native, m) {
     // At exit a script's last loss may still hold a batch's plan; that is no leak worth a word on stderr.
@@ -34,4 +35,5 @@ NB_MODULE(_native, m) {
     bind_row_scores(m);
     bind_row_update(m);
     bind_pattern_fit(m);
+    bind_word_scan(m);
 }
