@@ -434,3 +434,20 @@ def test_saving_and_loading_make_no_second_matrix(tmp_path, monkeypatch):
     tracemalloc.stop()
     assert matrices["output_vectors"].any()
     assert max(peaks) < 30e6  # a tile of 16 MB
+
+
+def test_an_interrupt_after_the_rename_leaves_a_file_that_is_this_runs(stopped, tmp_path):
+    """Ctrl-C may fall between the new file's rename and what is noted of it: the next save must not call it foreign."""
+    settings = TrainingSettings()
+    checkpoints = Checkpoints(tmp_path / "another.checkpoint", checked(settings))
+
+    def write(path, then=None):
+        path.write_bytes(stopped.read_bytes())
+        if then is not None:
+            raise then
+
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save(lambda path: write(path, KeyboardInterrupt))
+    assert checkpoints.exists
+    checkpoints.save(write)
+    assert checkpoints.trouble == ""

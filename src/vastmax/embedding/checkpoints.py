@@ -158,8 +158,11 @@ class CheckpointsOf(ABC, Generic[File]):
         try:
             if not self.exists and self.path.exists():
                 raise InputError("a file that is not this run's has taken its place")
-            write(self.path)
-            self._ours = _identity(self.path)
+            try:
+                write(self.path)
+            finally:  # Ctrl-C may come when the new file is in its place already
+                if self.recognises(self.path):
+                    self._ours = _identity(self.path)
         except (OSError, InputError) as error:
             self.trouble = str(error.strerror or error) if isinstance(error, OSError) else str(error)
             if not self._warned:
