@@ -42,7 +42,7 @@ LINES = {
     "advise measure": "advise corpus.txt --no-cache --measure --seconds 1",
     "compare": "compare corpus.txt -o race --methods nce --epochs 1 --hidden-size 4 --encoder log-bilinear --no-cache",
     "compare minutes": "compare corpus.txt -o race --methods nce --hidden-size 4 --encoder log-bilinear --no-cache",
-    "demo": "demo -o out --epochs 1 --threads 1 --race-seconds 0",
+    "demo": "demo -o shown --epochs 1 --threads 1 --race-seconds 0",
     "lm train": "lm train corpus.txt -o run2 --epochs 1 --hidden-size 4 --encoder log-bilinear --no-cache --streams 4",
     "lm perplexity": "lm perplexity run corpus.txt --no-cache",
     "lm score": "lm score run",

@@ -119,7 +119,7 @@ def test_nothing_is_wider_than_the_terminal(counts_file: Path, vastmax_on_path: 
         (b"cat\t3\ndog\t-1\n", "line 2: the count of 'dog' is -1"),
         (b"cat\t-3\n", "line 1: the count of 'cat' is -3"),
         (b"cat\t0\ndog\t0\n", "no word reaches --min-count 1"),
-        (b"\x7fELF\x02\x01\x01\x00\x00\x00" * 50, "byte"),
+        (b"\x7fELF\x02\x01\x01\x00\x00\x00" * 50, "this is a program or a library; expected a text"),
     ],
     ids=["empty", "one-word", "one-count", "negative", "negative-first", "zeros", "binary"],
 )

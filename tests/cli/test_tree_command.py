@@ -89,7 +89,7 @@ def test_a_tree_of_meanings(invoke: Invoke, corpus_file: Path, tmp_path: Path) -
         (["--kind", "wordnet", "--wordnet", "no/folder"], "no/folder is not a WordNet dictionary"),
         (["--mass", "count"], "--mass count is for --kind classes, not huffman"),
         (["--rows", "1"], "--rows is 1"),
-        (["--kind", "classes", "--classes", "999"], "num_classes is 999"),
+        (["--kind", "classes", "--classes", "999"], "--classes is 999"),
         (["--kind", "random", "--seed", "-1"], "seed is -1"),
         (["--path", "unicorn"], "unicorn"),
         (["-o", "no/such/folder/t"], "no/such/folder"),

@@ -34,5 +34,5 @@ def test_measured_constants_are_of_a_computer_of_this_world() -> None:
 
 
 def test_bad_sizes() -> None:
-    with pytest.raises(InputError, match="hidden_size 0"):
+    with pytest.raises(InputError, match="hidden_size is 0"):
         measure_product_cost(0)

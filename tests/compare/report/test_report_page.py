@@ -17,6 +17,7 @@ from vastmax.compare.report import report_from, write_report
 from vastmax.compare.report.page import page
 from vastmax.compare.results import MethodResult, Point, Race
 from vastmax.errors import InputError
+from vastmax.files.record import sealed
 from vastmax.methods import RECIPES
 
 VOID = {"meta", "link", "input", "br"}
@@ -236,7 +237,7 @@ def test_every_recipe_of_the_library_can_be_in_a_race() -> None:
 
 
 def test_a_report_is_made_again_from_its_figures(tmp_path: Path) -> None:
-    (tmp_path / "report.json").write_text(json.dumps(full_race().to_json()))
+    (tmp_path / "report.json").write_text(json.dumps(sealed(full_race().to_json())))
     assert report_from(tmp_path) == full_race()
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page(full_race())
 
@@ -251,7 +252,7 @@ def test_figures_that_are_missing_or_damaged_are_an_error_of_one_line(tmp_path: 
             report_from(tmp_path)
         assert "\n" not in str(raised.value)
     path.write_text('{"format": 0}')
-    with pytest.raises(InputError, match="format 0; expected 1"):
+    with pytest.raises(InputError, match="format 0; expected 2"):
         report_from(tmp_path)
     path.unlink()
     path.mkdir()

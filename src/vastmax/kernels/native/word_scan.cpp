@@ -26,6 +26,14 @@ constexpr int64_t examples_at_once = 8;
 // Rows whose weights are fetched ahead of the one being scored.
 constexpr int64_t rows_ahead = 8;
 
+// Types of this instruction set's own: the linker merges what several sets make of std's comparisons.
+struct Larger {
+    bool operator()(float a, float b) const { return a > b; }
+};
+void sort_ids(std::vector<int64_t> &ids) {
+    std::sort(ids.begin(), ids.end(), [](int64_t a, int64_t b) { return a < b; });
+}
+
 // The k-th largest of the numbers offered so far; -inf before there are k.
 class KthLargest {
   public:
@@ -34,11 +42,11 @@ class KthLargest {
     void offer(float x) {
         if (heap_.size() == k_) {
             if (x <= heap_.front()) return;
-            std::pop_heap(heap_.begin(), heap_.end(), std::greater<float>());
+            std::pop_heap(heap_.begin(), heap_.end(), Larger{});
             heap_.pop_back();
         }
         heap_.push_back(x);
-        std::push_heap(heap_.begin(), heap_.end(), std::greater<float>());
+        std::push_heap(heap_.begin(), heap_.end(), Larger{});
     }
     const std::vector<float> &all() const { return heap_; }
 
@@ -303,7 +311,7 @@ class Refine {
         int64_t scored = 0;
         double variance = 0.0;
         if (codes_) {
-            std::sort(candidates_.begin(), candidates_.end());
+            sort_ids(candidates_);
             float below = top; // words down to here are exact, or candidates
             for (int round = 0; round < 64; ++round) {
                 const double bias = rough_mass(score, padded, top, below, scale, variance);
@@ -324,7 +332,7 @@ class Refine {
                 scored += int64_t(candidates_.size());
                 fresh.insert(fresh.end(), candidates_.begin(), candidates_.end());
                 candidates_.swap(fresh);
-                std::sort(candidates_.begin(), candidates_.end());
+                sort_ids(candidates_);
                 below = next;
             }
         }
