@@ -27,7 +27,7 @@ LONGEST_LINE = 600
 """Characters of the one line: a value of any length must not fill the screen."""
 
 
-AFTER_WORK = ("is no number at step", "is no number after step", "diverged")
+AFTER_WORK = ("try rates below", "try lower rates", "diverged")
 """Rates that nobody can tell to be too high before they are tried; such a training says what to do, and keeps what was
 saved."""
 
