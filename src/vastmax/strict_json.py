@@ -75,7 +75,14 @@ def parse_json(data: bytes | str, name: str, *, longest_bytes: int = LONGEST_BYT
         raise InputError(f"{name} {error}{fix}") from None
 
 
-def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False, compact: bool = False) -> str:
+def json_text(
+    value: Any,
+    *,
+    indent: int | None = None,
+    ascii_only: bool = False,
+    compact: bool = False,
+    sort_keys: bool = False,
+) -> str:
     """Return the value as a JSON document, NaN and the infinities as null; halves of characters are escaped.
 
     Args:
@@ -83,6 +90,7 @@ def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False
         indent: spaces a level; None: one line.
         ascii_only: everything beyond ASCII is escaped.
         compact: without spaces between the parts.
+        sort_keys: members of objects in the order of their names.
 
     Raises:
         TypeError: something that JSON does not know.
@@ -97,7 +105,9 @@ def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False
         plain = _plain(value)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    text = json.dumps(plain, ensure_ascii=ascii_only, indent=indent, separators=separators, allow_nan=False)
+    text = json.dumps(
+        plain, ensure_ascii=ascii_only, indent=indent, separators=separators, allow_nan=False, sort_keys=sort_keys
+    )
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
