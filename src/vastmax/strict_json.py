@@ -81,7 +81,7 @@ def json_text(
     indent: int | None = None,
     ascii_only: bool = False,
     compact: bool = False,
-    sorted_names: bool = False,
+    sort_keys: bool = False,
 ) -> str:
     """Return the value as a JSON document, NaN and the infinities as null; halves of characters are escaped.
 
@@ -90,7 +90,7 @@ def json_text(
         indent: spaces a level; None: one line.
         ascii_only: everything beyond ASCII is escaped.
         compact: without spaces between the parts.
-        sorted_names: members of objects in the order of their names.
+        sort_keys: members of objects in the order of their names.
 
     Raises:
         TypeError: something that JSON does not know.
@@ -106,12 +106,7 @@ def json_text(
     except RecursionError:
         raise ValueError("nested too deeply") from None
     text = json.dumps(
-        plain,
-        ensure_ascii=ascii_only,
-        indent=indent,
-        separators=separators,
-        allow_nan=False,
-        sort_keys=sorted_names,
+        plain, ensure_ascii=ascii_only, indent=indent, separators=separators, allow_nan=False, sort_keys=sort_keys
     )
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 

@@ -133,10 +133,12 @@ def as_typed(message: str, context: typer.Context | Any) -> str:
 
 def _with_option(message: str, context: Any) -> str:
     """The message with the option before it whose value it speaks of, where it names none itself."""
+    if any(_typed_name(parameter) in message for parameter in context.command.params if parameter.opts[0][0] == "-"):
+        return message
     paths, words = set(_paths(context)), getattr(context, "obj", None) or ()
     for name, value in _given(context):
         typed = value in words or f"{name}={value}" in words  # and no default
-        if not typed or not name.startswith("-") or name in message:
+        if not typed or not name.startswith("-"):
             continue
         if message.startswith((value or repr(value), repr(value))):
             return f"{name} {message}"

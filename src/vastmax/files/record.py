@@ -22,7 +22,7 @@ _SCHEME = "crc32:"
 def record_crc(record: Mapping[str, Any]) -> int:
     """Return the CRC-32 of a record's content, its member `checksum` left out."""
     content = {name: value for name, value in record.items() if name != CHECKSUM}
-    return zlib.crc32(json_text(content, ascii_only=True, compact=True, sorted_names=True).encode())
+    return zlib.crc32(json_text(content, ascii_only=True, compact=True, sort_keys=True).encode())
 
 
 def sealed(record: Mapping[str, Any], *, crc: int | None = None) -> dict[str, Any]:
