@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "sanitize"
 PYTHON = FOLDER / "venv" / "bin" / "python"
+REPORTS = FOLDER / "report"
+"""A report is the file of this name and the number of the process that it ended."""
 ALL_TARGETS = ("avx512", "avx2", "baseline")
 
 KERNEL_TESTS = ["tests/kernels"]
@@ -79,8 +81,9 @@ def environment() -> dict[str, str]:
         # Before everything else, and the C++ library with it, or exceptions find no handler.
         "LD_PRELOAD": f"{library('libasan.so')} {library('libstdc++.so')}",
         # The interpreter leaks on purpose.
-        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
-        "UBSAN_OPTIONS": "print_stacktrace=1",
+        # Reports go to files: what a test's process says at its death is lost.
+        "ASAN_OPTIONS": f"detect_leaks=0:allocator_may_return_null=1:handle_abort=1:log_path={REPORTS}",
+        "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={REPORTS}",
         "PYTHONMALLOC": "malloc",  # small objects, too, end where they end
     }
 
@@ -91,6 +94,10 @@ def step(title: str, command: list[str], target: str | None = None) -> bool:
     env = environment() if target is None else {**environment(), "VASTMAX_KERNEL": target}
     start = time.monotonic()
     passed = subprocess.run([str(PYTHON), *command], cwd=ROOT, env=env, check=False).returncode == 0
+    for report in sorted(FOLDER.glob(f"{REPORTS.name}.*")):
+        print(report.read_text(encoding="utf-8", errors="replace"))
+        report.unlink()
+        passed = False
     print(f"== {title}: {'passed' if passed else 'FAILED'}, {time.monotonic() - start:.0f} s", flush=True)
     return passed
 
@@ -114,10 +121,33 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="of random configurations, for each instruction set")
     parser.add_argument("--seed", type=int, default=0, help="of the random configurations")
     parser.add_argument("--jobs", default="logical", help="processes that run tests; logical: one per core")
+    parser.add_argument(
+        "--again", nargs=3, metavar=("TARGET", "KERNEL", "NUMBER"), help="run one configuration of --seed alone"
+    )
     options = parser.parse_args()
     build()
+    for old in FOLDER.glob(f"{REPORTS.name}.*"):
+        old.unlink()
+    if options.again:
+        target, *which = options.again
+        only = ["-m", "tools.kernel_fuzz", "--only", *which, "--seed", str(options.seed)]
+        return 0 if step(" ".join(options.again), only, target) else 1
     targets = targets_here()
-    pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", NOT_HERE, "--timeout", "900", "-n", options.jobs]
+    pytest = [
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:faulthandler",
+        "-m",
+        NOT_HERE,
+        "--timeout",
+        "900",
+        "-n",
+        options.jobs,
+    ]
     passed = [step("kernel tests", [*pytest, *KERNEL_TESTS])]
     for target in targets:
         passed.append(step(f"other native tests, {target}", [*pytest, *OTHER_TESTS], target))

@@ -91,7 +91,7 @@ def fuzz(target: str, names: list[str], seed: int, seconds: float) -> int:
         name = names[announced[-1] % len(names)]
         print(
             f"{target}: configuration {announced[-1]} of {name} failed; run it alone with:\n"
-            f"  VASTMAX_KERNEL={target} python -m tools.kernel_fuzz --only {name} {announced[-1]} --seed {seed}"
+            f"  .venv/bin/python tools/sanitize.py --again {target} {name} {announced[-1]} --seed {seed}"
         )
     print(f"{target}: {tried} configurations of {len(names)} kernels, seed {seed}: {failures} failed", flush=True)
     return failures
