@@ -16,6 +16,7 @@ MEASUREMENTS = {
     "embedding_profile": "instructions and cache misses a centre, by Valgrind (about two minutes)",
     "embedding_sharing": "blocks and pools of noise words against quality (about fifteen minutes)",
     "going_on": "training that goes on with new text (about five minutes)",
+    "instruction_sets": "every kernel on AVX-512, AVX2 and plain processors (about fifteen minutes)",
     "kill_runs": "two hundred kills of training, races and counting, each resumed (about half an hour)",
     "damaged_files": "thousands of damaged files of every format (about ten minutes)",
     "checksums": "what checking costs beside loading and using vectors (a minute)",
