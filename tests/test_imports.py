@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,16 @@ def test_every_room_is_in_the_picture() -> None:
     assert {room for _, room in _files()} <= MAY_IMPORT.keys()
 
 
+def test_no_files_of_a_room_import_each_other_in_a_circle() -> None:
+    circles = _circles({module: set(_modules_imported(path)) for module, path in _modules().items()})
+    assert not circles, "\n".join(" -> ".join(circle) for circle in circles)
+
+
+def test_circles_are_found() -> None:
+    imports = {"a": {"b", "elsewhere"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"a"}}
+    assert [set(circle) for circle in _circles(imports)] == [{"a", "b", "c"}]
+
+
 def test_the_checks_see_what_they_look_for(tmp_path: Path) -> None:
     source = "import torch.nn\nfrom vastmax.cli.main import app\nfrom vastmax import text\nfrom . import corpus\n"
     source += "if TYPE_CHECKING:\n    from vastmax.embedding import WordVectors\n"
@@ -135,6 +147,39 @@ def _files() -> Iterator[tuple[Path, str]]:
         room = path.relative_to(PACKAGE).with_suffix("").parts[0]
         if room != "__init__":  # the public map may name every room; it imports them lazily
             yield path, room
+
+
+@cache
+def _modules() -> dict[str, Path]:
+    """The files of all rooms by dotted name."""
+    named = {}
+    for path, _ in _files():
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        named[".".join(("vastmax", *parts)).removesuffix(".__init__")] = path
+    return named
+
+
+def _modules_imported(path: Path) -> Iterator[str]:
+    """The files that a file imports; the room itself where a name of its `__init__` is meant."""
+    modules = _modules()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom):
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name if name in modules else str(node.module) for name in names)
+
+
+def _circles(imports: Mapping[str, set[str]]) -> list[list[str]]:
+    """One circle after another; a module of each is taken away before the next is looked for."""
+    sorter = TopologicalSorter(imports)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        rest = {module: others - {circle[0]} for module, others in imports.items() if module != circle[0]}
+        return [circle, *_circles(rest)]
+    return []
 
 
 def _rooms_imported(path: Path) -> Iterator[str]:

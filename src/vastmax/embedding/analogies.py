@@ -6,18 +6,17 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from vastmax.embedding.cosine import Floats, Ids, cosines
 from vastmax.embedding.known_words import KnownWords, json_value, question_lines
-from vastmax.embedding.word_vectors import COSMUL_EPSILON
+from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError
 
-if TYPE_CHECKING:
-    from vastmax.embedding.word_vectors import WordVectors
-
+# Keeps 3CosMul's quotient finite; word2vec's successors use it (gensim too), Levy & Goldberg 2014 wrote 0.001.
+COSMUL_EPSILON = 1e-6
 # A block of scores, questions × candidates, is 1 MB and stays in a core's second-level cache.
 _QUESTIONS = 64
 _CANDIDATES = 4096
@@ -100,7 +99,7 @@ class AnalogyResult:
 
 
 def evaluate_analogies(
-    v: WordVectors,
+    v: WordTable,
     path: str | os.PathLike[str],
     *,
     restrict_vocab: int | None = 300_000,
@@ -158,7 +157,7 @@ def evaluate_analogies(
     )
 
 
-def _solve(v: WordVectors, known: KnownWords, asked: Ids) -> tuple[Ids, Ids]:
+def _solve(v: WordTable, known: KnownWords, asked: Ids) -> tuple[Ids, Ids]:
     """For questions (n, 3) the best words by 3CosAdd and by 3CosMul, (n,) each; −1 where no word is left."""
     distinct, rows = np.unique(asked, return_inverse=True)
     a, b, c = rows.reshape(asked.shape).T

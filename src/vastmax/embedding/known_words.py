@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from vastmax.arguments import whole
 from vastmax.content.lines import text_lines
 from vastmax.embedding.cosine import Ids
-
-if TYPE_CHECKING:
-    from vastmax.embedding.word_vectors import WordVectors
+from vastmax.embedding.word_table import WordTable
 
 
 class KnownWords:
@@ -29,7 +27,7 @@ class KnownWords:
         group: (searched,) for each word the first one with the same spelling but for case; itself when case counts.
     """
 
-    def __init__(self, v: WordVectors, restrict_vocab: int | None, case_insensitive: bool) -> None:
+    def __init__(self, v: WordTable, restrict_vocab: int | None, case_insensitive: bool) -> None:
         if restrict_vocab is not None:
             whole("restrict_vocab", restrict_vocab, 1, None)
         words = v.index_to_key[:restrict_vocab]

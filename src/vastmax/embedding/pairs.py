@@ -7,16 +7,14 @@ import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.known_words import KnownWords, json_value, question_lines
+from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError
-
-if TYPE_CHECKING:
-    from vastmax.embedding.word_vectors import WordVectors
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class PairResult:
 
 
 def evaluate_pairs(
-    v: WordVectors,
+    v: WordTable,
     path: str | os.PathLike[str],
     *,
     restrict_vocab: int | None = 300_000,

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from vastmax.arguments import whole
-from vastmax.embedding.cosine import Floats, Ids, cosines, inverse_norms, row_norms, tiles, top_ids
+from vastmax.embedding import formats
+from vastmax.embedding.analogies import COSMUL_EPSILON, AnalogyResult, evaluate_analogies
+from vastmax.embedding.cosine import Floats, cosines, tiles, top_ids
+from vastmax.embedding.formats import DecodeErrors, Duplicates, Format, OnBadLine
+from vastmax.embedding.formats.gensim import read_gensim, to_gensim
+from vastmax.embedding.formats.table import Table
+from vastmax.embedding.pairs import PairResult, evaluate_pairs
 from vastmax.embedding.query import Item, WeightedItem, weighted_items
-from vastmax.errors import InputError, UnknownWordError
-from vastmax.strict_json import as_read_back
-from vastmax.text.spelling import nearest_spellings
-
-if TYPE_CHECKING:
-    from vastmax.embedding.analogies import AnalogyResult
-    from vastmax.embedding.formats import DecodeErrors, Duplicates, Format, OnBadLine
-    from vastmax.embedding.pairs import PairResult
-    from vastmax.files.safetensors import Place
+from vastmax.embedding.word_table import WordTable
+from vastmax.errors import InputError
 
 Neighbours: TypeAlias = "list[tuple[str, float]]"
 Method: TypeAlias = Literal["3cosadd", "3cosmul"]
 
-# Keeps 3CosMul's quotient finite; word2vec's successors use it (gensim too), Levy & Goldberg 2014 wrote 0.001.
-COSMUL_EPSILON = 1e-6
-# So many rows of a mapped file lie in most of its blocks: all are checked together.
-_MANY_ROWS = 10_000
 
-
-class WordVectors:
+class WordVectors(WordTable):
     """Words and their vectors, the result of training or of a file.
 
     Rows are in the order of the words, most frequent first when this library or word2vec made them. The matrix is never
@@ -62,145 +55,6 @@ class WordVectors:
         (2, 2)
     """
 
-    def __init__(
-        self,
-        words: Sequence[str],
-        vectors: ArrayLike,
-        *,
-        counts: ArrayLike | None = None,
-        output_vectors: ArrayLike | None = None,
-        training: Mapping[str, Any] | None = None,
-        unchecked: Mapping[str, Place] | None = None,
-    ) -> None:
-        self.index_to_key = list(words)
-        self._vectors = _matrix(vectors, "vectors")
-        V, D = self._vectors.shape
-        if V == 0 or D == 0:
-            raise InputError(f"vectors have the shape ({V}, {D}); at least one word and one dimension are needed")
-        if len(self.index_to_key) != V:
-            raise InputError(f"{len(self.index_to_key)} words for {V} vectors; one word a row is needed")
-        self.key_to_index = {word: word_id for word_id, word in enumerate(self.index_to_key)}
-        if len(self.key_to_index) != V:
-            _refuse_repeated(self.index_to_key)
-        self.counts = None if counts is None else _count_array(counts, V)
-        self._output_vectors = None if output_vectors is None else _matrix(output_vectors, "output_vectors")
-        if self._output_vectors is not None and self._output_vectors.shape[1] != D:
-            raise InputError(
-                f"output_vectors are {self._output_vectors.shape[1]} wide and vectors {D}; the two widths must be equal"
-            )
-        self.training = _plain_json(training)
-        self.source: str | None = None  # the file these came from, for messages
-        self._unchecked = dict(unchecked or {})
-
-    @property
-    def vectors(self) -> Floats:
-        """(V, D), read-only if it is mapped from a file, whose checksums are then checked at the first use.
-
-        Raises:
-            DamagedFileError: the file is not what was written.
-        """
-        self._check("vectors")
-        return self._vectors
-
-    @property
-    def output_vectors(self) -> Floats | None:
-        """(any, D), or None if they are not known; else as `vectors`."""
-        self._check("output_vectors")
-        return self._output_vectors
-
-    def _check(self, name: str) -> None:
-        """Check a matrix that is mapped from a file, the first time that all of it is asked for."""
-        place = self._unchecked.get(name)
-        if place is not None:
-            place.require()
-            self._unchecked.pop(name, None)  # unless another thread was faster
-
-    def _rows(self, word_ids: int | Ids) -> Floats:
-        """The vectors of a word or of several, of a mapped file after a check of no more than these."""
-        place = self._unchecked.get("vectors")
-        if place is not None:
-            asked = np.atleast_1d(word_ids)
-            if len(asked) > _MANY_ROWS:
-                self._check("vectors")
-            else:
-                for word_id in asked.tolist():
-                    place.require(slice(word_id, word_id + 1))
-        rows: Floats = self._vectors[word_ids]
-        return rows
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What pickling keeps: all of it in memory, and checked."""
-        for name in tuple(self._unchecked):
-            self._check(name)
-        return self.__dict__.copy()
-
-    @property
-    def vector_size(self) -> int:
-        """D, the width of a vector."""
-        return int(self._vectors.shape[1])
-
-    def __len__(self) -> int:
-        return len(self.index_to_key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.index_to_key)
-
-    def __contains__(self, word: object) -> bool:
-        return word in self.key_to_index
-
-    def __repr__(self) -> str:
-        return f"WordVectors({len(self):,} words × {self.vector_size})"
-
-    def __getitem__(self, words: str | Sequence[str]) -> Floats:
-        """The vector of a word, (D,), a view; or those of several, (n, D), a copy."""
-        if isinstance(words, str):
-            return self._rows(self.word_id(words))
-        return self._rows(self.word_ids(words))
-
-    def word_id(self, word: str) -> int:
-        """The row of a word; UnknownWordError, with the nearest spellings, when there is none."""
-        try:
-            return self.key_to_index[word]
-        except KeyError:
-            raise self._unknown(word) from None
-        except TypeError:
-            raise InputError(f"a word is a string, not {word!r} of type {type(word).__name__}") from None
-
-    def word_ids(self, words: Sequence[str]) -> Ids:
-        """The rows of several words, (n,) int64."""
-        if not isinstance(words, Iterable):
-            raise InputError(f"expected a word or a list of words, not {words!r} of type {type(words).__name__}")
-        words = list(words)
-        return np.fromiter((self.word_id(word) for word in words), dtype=np.int64, count=len(words))
-
-    @cached_property
-    def norms(self) -> NDArray[np.float64]:
-        """The norm of each vector, (V,), computed once.
-
-        Raises:
-            InputError: a vector holds a NaN or an infinity (a memory-mapped file is first looked through here).
-        """
-        norms = row_norms(self.vectors)
-        broken = np.flatnonzero(~np.isfinite(norms))
-        if len(broken):
-            place = f"{self.source}: " if self.source else ""
-            raise InputError(
-                f"{place}the vector of {self.index_to_key[broken[0]]!r} (row {broken[0]}) holds a NaN or "
-                f"an infinity, as do {len(broken) - 1} others; cosines need finite numbers: train or convert them again"
-            )
-        return norms
-
-    @cached_property
-    def inverse_norms(self) -> Floats:
-        """1 / norm of each vector, (V,), 0 for a zero vector; what turns inner products into cosines."""
-        return inverse_norms(self.norms)
-
-    def unit_vectors(self, word_ids: Ids) -> Floats:
-        """The vectors of these rows scaled to norm 1, (n, D), a copy; a zero vector stays zero."""
-        norms = self.norms[word_ids]
-        scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=self.inverse_norms[word_ids] > 0)
-        return (self.vectors[word_ids] * scale[:, None]).astype(np.float32)
-
     # --- nearest words ------------------------------------------------------------------------------------------------
 
     def most_similar(
@@ -210,7 +64,7 @@ class WordVectors:
         topn: int = 10,
         restrict_vocab: int | None = None,
     ) -> Neighbours:
-        """The words whose vectors point most nearly the way the query points; arguments mean what they do in gensim.
+        """Return the words whose vectors point most nearly where the query points, as gensim's function of this name.
 
         Equals sorting cos(q, v_w) over all words w, where q = Σ_i weight_i · x_i; x_i is a word's vector at norm 1 or a
         raw vector as it is, and weights are 1 for positive and −1 for negative items. The query's own words are left
@@ -241,7 +95,7 @@ class WordVectors:
     def neighbours(
         self, words: Sequence[str], topn: int = 10, *, restrict_vocab: int | None = None
     ) -> list[Neighbours]:
-        """The nearest words of each of many words: `[v.most_similar(word, topn=topn) for word in words]`, but batched.
+        """Return the nearest words of many words, batched: `[v.most_similar(word, topn=topn) for word in words]`.
 
         Returns:
             One list a word, in the order asked; an empty list when no word is asked.
@@ -265,7 +119,7 @@ class WordVectors:
         return found
 
     def similarity(self, first: str, second: str) -> float:
-        """The cosine of two words' vectors, in [−1, 1]; 0 when one of them is the zero vector."""
+        """Return the cosine of two words' vectors, in [−1, 1]; 0 when one of them is the zero vector."""
         word_ids = self.word_ids([first, second])
         scale = self.norms[word_ids].prod()
         if scale == 0:
@@ -282,7 +136,7 @@ class WordVectors:
         method: Method = "3cosadd",
         restrict_vocab: int | None = None,
     ) -> Neighbours:
-        """Words that are to `c` as `b` is to `a`: man is to king as woman is to …
+        """Return words that are to `c` as `b` is to `a`: man is to king as woman is to …
 
         With x = v_w and all vectors at norm 1 (Levy & Goldberg 2014):
 
@@ -313,7 +167,7 @@ class WordVectors:
         return self._named(scores, topn)
 
     def doesnt_match(self, words: Sequence[str]) -> str:
-        """The word least like the others: the one with the smallest cosine with the mean of all, each at norm 1.
+        """Return the word least like the others: the one with the smallest cosine with the mean of all, each at norm 1.
 
         Raises:
             InputError: fewer than three words; of two, neither is the odd one.
@@ -329,8 +183,6 @@ class WordVectors:
 
     def save(self, path: str | os.PathLike[str], format: Format | None = None) -> None:
         """Write a file; `format` None goes by the name's ending. See `vastmax.embedding.formats.save`."""
-        from vastmax.embedding import formats
-
         formats.save(self, path, format)
 
     @classmethod
@@ -343,41 +195,80 @@ class WordVectors:
         duplicates: Duplicates = "refuse",
         on_bad_line: OnBadLine = "refuse",
         verify: bool = True,
-    ) -> WordVectors:
-        """Read a file of any known format; `format` None goes by content. See `vastmax.embedding.formats.load`."""
-        from vastmax.embedding import formats
+    ) -> Self:
+        """Load word vectors from a file of any of the four formats.
 
-        return formats.load(path, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line, verify=verify)
+        A native file (safetensors) is memory-mapped: opening costs its words, not its vectors, and processes share
+        them. Its checksums are checked when the vectors are first used: those of the words asked for, or all of them.
+        The others are read into memory, once. They may be compressed (.gz, .bz2, .xz, .zst, told by content).
+
+        Args:
+            path: the file.
+            format: "safetensors", "word2vec" (text with a header line), "word2vec-binary", "glove" (text without), or
+                None: told by content. (One thing content cannot tell: a GloVe file of one dimension whose first row
+                reads like a header, such as `5 3`.)
+            errors: words that are not UTF-8: "strict" refuses them, "replace" puts U+FFFD, "ignore" drops the bytes.
+            duplicates: a word that comes twice: "refuse" the file, or keep the "first", as gensim does.
+            on_bad_line: a line of text that is no word and its numbers (the word is blank or holds a blank, a number is
+                missing, is no number or not finite, the word is not UTF-8): "refuse" the file, or "skip" such lines and
+                warn of how many there were. Binary forms have no lines: there the file is refused.
+            verify: check the checksums of a native file; False for the hurried, who then have no word of damage.
+
+        Raises:
+            FileNotFoundError, PermissionError, IsADirectoryError: from the system.
+            InputError: the file is damaged, cut off, lies about its size, or is something else; one line that names the
+                file, what was found and what was expected. Damage to the vectors of a native file is told by the first
+                use of what it hit.
+
+        Cost: native, about 0.4 µs a word; binary, about 1.5 µs a word of 100 dimensions; text, about 0.25 µs a number.
+        """
+        name = os.fspath(path)
+        table = formats.read(name, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line, verify=verify)
+        try:
+            v = cls._of(table)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        v.source = name
+        return v
+
+    @classmethod
+    def _of(cls, table: Table) -> Self:
+        return cls(
+            table.words,
+            table.vectors,
+            counts=table.counts,
+            output_vectors=table.output_vectors,
+            training=table.training,
+            unchecked=table.unchecked,
+        )
 
     def to_gensim(self) -> Any:
-        """These vectors, copied, as a gensim KeyedVectors, with the counts where they are known (wants gensim)."""
-        from vastmax.embedding.formats.gensim import to_gensim
-
+        """Return these vectors, copied, as a gensim KeyedVectors, with the counts where they are known."""
         return to_gensim(self)
 
     @classmethod
-    def from_gensim(cls, model: Any) -> WordVectors:
-        """The vectors, copied, of a gensim KeyedVectors or of a model that has one as `.wv`."""
-        from vastmax.embedding.formats.gensim import from_gensim
+    def from_gensim(cls, model: Any) -> Self:
+        """Return a copy of the vectors of a gensim KeyedVectors, or of a model with one as `.wv` (Word2Vec, FastText).
 
-        return from_gensim(model)
+        Counts come along where gensim has them; so do a Word2Vec's output vectors (`syn1neg`, else `syn1`).
+
+        Raises:
+            InputError: it has no vectors, or keys that are not strings.
+        """
+        return cls._of(read_gensim(model))
 
     # --- evaluation ---------------------------------------------------------------------------------------------------
 
     def evaluate_pairs(
         self, path: str | os.PathLike[str], *, restrict_vocab: int | None = 300_000, case_insensitive: bool = True
     ) -> PairResult:
-        """Correlation with people's scores of word pairs. See `vastmax.embedding.pairs.evaluate_pairs`."""
-        from vastmax.embedding.pairs import evaluate_pairs
-
+        """Return the correlation with people's scores of word pairs. See `vastmax.embedding.pairs.evaluate_pairs`."""
         return evaluate_pairs(self, path, restrict_vocab=restrict_vocab, case_insensitive=case_insensitive)
 
     def evaluate_analogies(
         self, path: str | os.PathLike[str], *, restrict_vocab: int | None = 300_000, case_insensitive: bool = True
     ) -> AnalogyResult:
-        """Share of analogy questions solved. See `vastmax.embedding.analogies.evaluate_analogies`."""
-        from vastmax.embedding.analogies import evaluate_analogies
-
+        """Return the share of analogy questions solved. See `vastmax.embedding.analogies.evaluate_analogies`."""
         return evaluate_analogies(self, path, restrict_vocab=restrict_vocab, case_insensitive=case_insensitive)
 
     # --- within -------------------------------------------------------------------------------------------------------
@@ -420,51 +311,6 @@ class WordVectors:
     def _named(self, scores: Floats, topn: int) -> Neighbours:
         best = top_ids(scores, topn)
         return [(self.index_to_key[word_id], float(scores[word_id])) for word_id in best if scores[word_id] > -np.inf]
-
-    def _unknown(self, word: str) -> UnknownWordError:
-        message = f"{word!r} is not among the {len(self):,} words"
-        if not isinstance(word, str):
-            return UnknownWordError(f"{message}; a word is a string")
-        if word != word.lower() and word.lower() in self:
-            return UnknownWordError(f"{message}, but {word.lower()!r} is; the words may have been lower-cased")
-        near = nearest_spellings(word, self.index_to_key)
-        hint = f"nearest spellings: {', '.join(near)}" if near else "no word is spelled like it"
-        return UnknownWordError(f"{message}; {hint}")
-
-
-def _matrix(given: ArrayLike, name: str) -> Floats:
-    matrix = np.asarray(given)
-    if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
-        raise InputError(
-            f"{name} have the shape {matrix.shape} and type {matrix.dtype}; expected numbers in 2 dimensions"
-        )
-    return matrix.astype(np.float32, copy=False)
-
-
-def _count_array(given: ArrayLike, V: int) -> Ids:
-    counts = np.asarray(given)
-    if counts.shape != (V,) or counts.dtype.kind not in "iu" or counts.min() < 0:
-        raise InputError(
-            f"counts have the shape {counts.shape} and type {counts.dtype}; expected ({V},) whole numbers ≥ 0"
-        )
-    return counts.astype(np.int64, copy=False)
-
-
-def _plain_json(training: Mapping[str, Any] | None) -> dict[str, Any]:
-    try:
-        plain: dict[str, Any] = as_read_back(dict(training or {}))
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"training cannot be written as JSON ({error}); use numbers, strings, lists and dicts"
-        ) from error
-    return plain
-
-
-def _refuse_repeated(words: Sequence[str]) -> None:
-    seen: dict[str, int] = {}
-    for word_id, word in enumerate(words):
-        if seen.setdefault(word, word_id) != word_id:
-            raise InputError(f"the word {word!r} is given for row {seen[word]} and row {word_id}; words must differ")
 
 
 def _check_topn(topn: int) -> None:

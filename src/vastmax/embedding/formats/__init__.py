@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, cast, get_args
+from typing import cast, get_args
 
 from vastmax.atomic import replacing
 from vastmax.content.looking import kind_at, wrong_kind
@@ -14,12 +14,10 @@ from vastmax.embedding.formats.native import read_native, write_native
 from vastmax.embedding.formats.recognise import EXPECTED, SAMPLE_BYTES, Format, recognise
 from vastmax.embedding.formats.table import DecodeErrors, Duplicates, Table
 from vastmax.embedding.formats.text import OnBadLine, read_text, write_text
+from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError
 
-if TYPE_CHECKING:
-    from vastmax.embedding.word_vectors import WordVectors
-
-__all__ = ["ENDINGS", "FORMATS", "DecodeErrors", "Duplicates", "Format", "OnBadLine", "format_for", "load", "save"]
+__all__ = ["ENDINGS", "FORMATS", "DecodeErrors", "Duplicates", "Format", "OnBadLine", "format_for", "read", "save"]
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 # What a name's ending says, when saving; longer endings first.
@@ -33,7 +31,7 @@ ENDINGS: dict[str, Format] = {
 }
 
 
-def load(
+def read(
     path: str | os.PathLike[str],
     format: Format | None = None,
     *,
@@ -41,35 +39,8 @@ def load(
     duplicates: Duplicates = "refuse",
     on_bad_line: OnBadLine = "refuse",
     verify: bool = True,
-) -> WordVectors:
-    """Load word vectors from a file of any of the four formats.
-
-    A native file (safetensors) is memory-mapped: opening costs its words, not its vectors, and processes share them.
-    Its checksums are checked when the vectors are first used: those of the words asked for, or all of them.
-    The others are read into memory, once. They may be compressed (.gz, .bz2, .xz, .zst, told by content).
-
-    Args:
-        path: the file.
-        format: "safetensors", "word2vec" (text with a header line), "word2vec-binary", "glove" (text without), or
-            None: told by content. (One thing content cannot tell: a GloVe file of one dimension whose first row reads
-            like a header, such as `5 3`.)
-        errors: words that are not UTF-8: "strict" refuses them, "replace" puts U+FFFD, "ignore" drops the bytes.
-        duplicates: a word that comes twice: "refuse" the file, or keep the "first", as gensim does.
-        on_bad_line: a line of text that is no word and its numbers (the word is blank or holds a blank, a number is
-            missing, is no number or not finite, the word is not UTF-8): "refuse" the file, or "skip" such lines and
-            warn of how many there were. Binary forms have no lines: there the file is refused.
-        verify: check the checksums of a native file; False for the hurried, who then have no word of damage.
-
-    Raises:
-        FileNotFoundError, PermissionError, IsADirectoryError: from the system.
-        InputError: the file is damaged, cut off, lies about its size, or is something else; one line that names the
-            file, what was found and what was expected. Damage to the vectors of a native file is told by the first
-            use of what it hit.
-
-    Cost: native, about 0.4 µs a word; binary, about 1.5 µs a word of 100 dimensions; text, about 0.25 µs a number.
-    """
-    from vastmax.embedding.word_vectors import WordVectors
-
+) -> Table:
+    """Return what a file of any of the four formats holds; `WordVectors.load` documents the arguments and errors."""
     name = os.fspath(path)
     _check_option("errors", errors, get_args(DecodeErrors))
     _check_option("duplicates", duplicates, get_args(Duplicates))
@@ -78,22 +49,9 @@ def load(
         _check_option("format", format, FORMATS)
     _check_place(name)
     try:
-        table = _read(name, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line, verify=verify)
+        return _read(name, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line, verify=verify)
     except MemoryError:
         raise InputError(f"{name}: these vectors do not fit into the memory that there is; take fewer words") from None
-    try:
-        v = WordVectors(
-            table.words,
-            table.vectors,
-            counts=table.counts,
-            output_vectors=table.output_vectors,
-            training=table.training,
-            unchecked=table.unchecked,
-        )
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from None
-    v.source = name
-    return v
 
 
 def _check_place(name: str) -> None:
@@ -138,7 +96,7 @@ def _read(
         )
 
 
-def save(v: WordVectors, path: str | os.PathLike[str], format: Format | None = None) -> None:
+def save(v: WordTable, path: str | os.PathLike[str], format: Format | None = None) -> None:
     """Write word vectors beside `path`, then rename, so that no half-written file is ever seen.
 
     Only the native format keeps counts, output vectors and the facts about training, and holds every word (spaces, line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,8 @@ from vastmax.embedding.formats.table import (
     trouble_of_vector,
     trouble_of_word,
 )
+from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError
-
-if TYPE_CHECKING:
-    from vastmax.embedding.word_vectors import WordVectors
 
 _BLOCK_BYTES = 1 << 23
 # Where a space ends no word for so long, the place is not the start of an entry.
@@ -119,7 +117,7 @@ def _entries(buffer: bytes, most: int, D: int) -> tuple[list[bytes], list[int], 
     return words, starts, b"".join(vectors), at
 
 
-def write_binary(stream: BinaryIO, v: WordVectors, path: str) -> None:
+def write_binary(stream: BinaryIO, v: WordTable, path: str) -> None:
     """Write the binary form as word2vec.c does, with a newline after each vector."""
     # word2vec.c drops every newline of a word, gensim those it starts with.
     raw = refuse_words(path, v.index_to_key, " \n", "word2vec binary")

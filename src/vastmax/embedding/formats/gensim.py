@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from vastmax import extras
+from vastmax.embedding.formats.table import Table
+from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError
 
-if TYPE_CHECKING:
-    from vastmax.embedding.word_vectors import WordVectors
 
-
-def to_gensim(v: WordVectors) -> Any:
+def to_gensim(v: WordTable) -> Any:
     """A `gensim.models.KeyedVectors` with a copy of the vectors, and the counts as its attribute "count"."""
     extras.require("to_gensim", "gensim")
     from gensim.models import KeyedVectors
@@ -29,16 +28,8 @@ def to_gensim(v: WordVectors) -> Any:
     return keyed
 
 
-def from_gensim(model: Any) -> WordVectors:
-    """The vectors of a KeyedVectors, or of a model with a `.wv` (Word2Vec, FastText), copied.
-
-    Counts come along where gensim has them; so do a Word2Vec's output vectors (`syn1neg`, else `syn1`).
-
-    Raises:
-        InputError: it has no vectors, or keys that are not strings.
-    """
-    from vastmax.embedding.word_vectors import WordVectors
-
+def read_gensim(model: Any) -> Table:
+    """Return what a gensim model holds, copied; `WordVectors.from_gensim` says of which."""
     keyed = getattr(model, "wv", model)
     if not (hasattr(keyed, "index_to_key") and hasattr(keyed, "vectors")):
         raise InputError(
@@ -50,7 +41,7 @@ def from_gensim(model: Any) -> WordVectors:
             raise InputError(f"from_gensim found the key {word!r}; words are strings, so convert its keys first")
     expandos = getattr(keyed, "expandos", {})
     output_vectors = getattr(model, "syn1neg", getattr(model, "syn1", None)) if keyed is not model else None
-    return WordVectors(
+    return Table(
         words,
         np.array(keyed.vectors[: len(words)], dtype=np.float32),
         counts=np.array(expandos["count"], dtype=np.int64) if "count" in expandos else None,

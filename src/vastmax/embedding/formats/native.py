@@ -11,18 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.formats.table import Table, encode_word
+from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError
 from vastmax.files.safetensors import Header, Place, write_tensors
 from vastmax.strict_json import json_text, parse_json
-
-if TYPE_CHECKING:
-    from vastmax.embedding.word_vectors import WordVectors
 
 FORMAT_NAME = "vastmax word vectors"
 VERSION = 2
@@ -31,7 +29,7 @@ _DTYPES = {"vectors": "F32", "output_vectors": "F32", "counts": "I64", "word_off
 _DIMENSIONS = {"vectors": 2, "output_vectors": 2, "counts": 1, "word_offsets": 1, "words": 1}
 
 
-def write_native(stream: BinaryIO, v: WordVectors, path: str) -> None:
+def write_native(stream: BinaryIO, v: WordTable, path: str) -> None:
     """Write all of `v`, tile by tile."""
     raw = [encode_word(path, word) for word in v.index_to_key]
     offsets = np.fromiter(accumulate(map(len, raw), initial=0), dtype=np.int64, count=len(raw) + 1)

@@ -11,7 +11,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
+from typing import BinaryIO, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,8 @@ from vastmax.embedding.formats.table import (
     trouble_of_vector,
     trouble_of_word,
 )
+from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError
-
-if TYPE_CHECKING:
-    from vastmax.embedding.word_vectors import WordVectors
 
 OnBadLine: TypeAlias = Literal["refuse", "skip"]
 
@@ -356,7 +354,7 @@ def _is_number(field: bytes) -> bool:
     return b"_" not in field
 
 
-def write_text(stream: BinaryIO, v: WordVectors, path: str, *, header: bool) -> None:
+def write_text(stream: BinaryIO, v: WordTable, path: str, *, header: bool) -> None:
     """Write either text form; nine digits bring every float32 back bit for bit."""
     raw = refuse_words(path, v.index_to_key, _ENDS_OF_A_WORD, "word2vec text" if header else "GloVe text")
     check_finite(path, v.vectors, lambda row: v.index_to_key[row])

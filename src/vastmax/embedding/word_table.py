@@ -1,0 +1,213 @@
+"""Words and their rows of a matrix: look-up, norms, what files hold; without any search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vastmax.embedding.cosine import Floats, Ids, inverse_norms, row_norms
+from vastmax.errors import InputError, UnknownWordError
+from vastmax.strict_json import as_read_back
+from vastmax.text.spelling import nearest_spellings
+
+if TYPE_CHECKING:
+    from vastmax.files.safetensors import Place
+
+# So many rows of a mapped file lie in most of its blocks: all are checked together.
+_MANY_ROWS = 10_000
+
+
+class WordTable:
+    """V words, a vector (D,) for each, and what else a file keeps: the part of `WordVectors` that others build on.
+
+    Files are written from it and evaluations read it; `WordVectors` adds searches, files and evaluation, and documents
+    the arguments.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        vectors: ArrayLike,
+        *,
+        counts: ArrayLike | None = None,
+        output_vectors: ArrayLike | None = None,
+        training: Mapping[str, Any] | None = None,
+        unchecked: Mapping[str, Place] | None = None,
+    ) -> None:
+        self.index_to_key = list(words)
+        self._vectors = _matrix(vectors, "vectors")
+        V, D = self._vectors.shape
+        if V == 0 or D == 0:
+            raise InputError(f"vectors have the shape ({V}, {D}); at least one word and one dimension are needed")
+        if len(self.index_to_key) != V:
+            raise InputError(f"{len(self.index_to_key)} words for {V} vectors; one word a row is needed")
+        self.key_to_index = {word: word_id for word_id, word in enumerate(self.index_to_key)}
+        if len(self.key_to_index) != V:
+            _refuse_repeated(self.index_to_key)
+        self.counts = None if counts is None else _count_array(counts, V)
+        self._output_vectors = None if output_vectors is None else _matrix(output_vectors, "output_vectors")
+        if self._output_vectors is not None and self._output_vectors.shape[1] != D:
+            raise InputError(
+                f"output_vectors are {self._output_vectors.shape[1]} wide and vectors {D}; the two widths must be equal"
+            )
+        self.training = _plain_json(training)
+        self.source: str | None = None  # the file these came from, for messages
+        self._unchecked = dict(unchecked or {})
+
+    @property
+    def vectors(self) -> Floats:
+        """(V, D), read-only if it is mapped from a file, whose checksums are then checked at the first use.
+
+        Raises:
+            DamagedFileError: the file is not what was written.
+        """
+        self._check("vectors")
+        return self._vectors
+
+    @property
+    def output_vectors(self) -> Floats | None:
+        """(any, D), or None if they are not known; else as `vectors`."""
+        self._check("output_vectors")
+        return self._output_vectors
+
+    def _check(self, name: str) -> None:
+        """Check a matrix that is mapped from a file, the first time that all of it is asked for."""
+        place = self._unchecked.get(name)
+        if place is not None:
+            place.require()
+            self._unchecked.pop(name, None)  # unless another thread was faster
+
+    def _rows(self, word_ids: int | Ids) -> Floats:
+        """Return the vectors of a word or of several; of a mapped file after a check of no more than these."""
+        place = self._unchecked.get("vectors")
+        if place is not None:
+            asked = np.atleast_1d(word_ids)
+            if len(asked) > _MANY_ROWS:
+                self._check("vectors")
+            else:
+                for word_id in asked.tolist():
+                    place.require(slice(word_id, word_id + 1))
+        rows: Floats = self._vectors[word_ids]
+        return rows
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what pickling keeps: all of it in memory, and checked."""
+        for name in tuple(self._unchecked):
+            self._check(name)
+        return self.__dict__.copy()
+
+    @property
+    def vector_size(self) -> int:
+        """D, the width of a vector."""
+        return int(self._vectors.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.index_to_key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.index_to_key)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.key_to_index
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} words × {self.vector_size})"
+
+    def __getitem__(self, words: str | Sequence[str]) -> Floats:
+        """Return the vector of a word, (D,), a view; or those of several, (n, D), a copy."""
+        if isinstance(words, str):
+            return self._rows(self.word_id(words))
+        return self._rows(self.word_ids(words))
+
+    def word_id(self, word: str) -> int:
+        """Return the row of a word; raise UnknownWordError, with the nearest spellings, when there is none."""
+        try:
+            return self.key_to_index[word]
+        except KeyError:
+            raise self._unknown(word) from None
+        except TypeError:
+            raise InputError(f"a word is a string, not {word!r} of type {type(word).__name__}") from None
+
+    def word_ids(self, words: Sequence[str]) -> Ids:
+        """Return the rows of several words, (n,) int64."""
+        if not isinstance(words, Iterable):
+            raise InputError(f"expected a word or a list of words, not {words!r} of type {type(words).__name__}")
+        words = list(words)
+        return np.fromiter((self.word_id(word) for word in words), dtype=np.int64, count=len(words))
+
+    @cached_property
+    def norms(self) -> NDArray[np.float64]:
+        """The norm of each vector, (V,), computed once.
+
+        Raises:
+            InputError: a vector holds a NaN or an infinity (a memory-mapped file is first looked through here).
+        """
+        norms = row_norms(self.vectors)
+        broken = np.flatnonzero(~np.isfinite(norms))
+        if len(broken):
+            place = f"{self.source}: " if self.source else ""
+            raise InputError(
+                f"{place}the vector of {self.index_to_key[broken[0]]!r} (row {broken[0]}) holds a NaN or "
+                f"an infinity, as do {len(broken) - 1} others; cosines need finite numbers: train or convert them again"
+            )
+        return norms
+
+    @cached_property
+    def inverse_norms(self) -> Floats:
+        """1 / norm of each vector, (V,), 0 for a zero vector; what turns inner products into cosines."""
+        return inverse_norms(self.norms)
+
+    def unit_vectors(self, word_ids: Ids) -> Floats:
+        """Return the vectors of these rows scaled to norm 1, (n, D), a copy; a zero vector stays zero."""
+        norms = self.norms[word_ids]
+        scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=self.inverse_norms[word_ids] > 0)
+        return (self.vectors[word_ids] * scale[:, None]).astype(np.float32)
+
+    def _unknown(self, word: str) -> UnknownWordError:
+        message = f"{word!r} is not among the {len(self):,} words"
+        if not isinstance(word, str):
+            return UnknownWordError(f"{message}; a word is a string")
+        if word != word.lower() and word.lower() in self:
+            return UnknownWordError(f"{message}, but {word.lower()!r} is; the words may have been lower-cased")
+        near = nearest_spellings(word, self.index_to_key)
+        hint = f"nearest spellings: {', '.join(near)}" if near else "no word is spelled like it"
+        return UnknownWordError(f"{message}; {hint}")
+
+
+def _matrix(given: ArrayLike, name: str) -> Floats:
+    matrix = np.asarray(given)
+    if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
+        raise InputError(
+            f"{name} have the shape {matrix.shape} and type {matrix.dtype}; expected numbers in 2 dimensions"
+        )
+    return matrix.astype(np.float32, copy=False)
+
+
+def _count_array(given: ArrayLike, V: int) -> Ids:
+    counts = np.asarray(given)
+    if counts.shape != (V,) or counts.dtype.kind not in "iu" or counts.min() < 0:
+        raise InputError(
+            f"counts have the shape {counts.shape} and type {counts.dtype}; expected ({V},) whole numbers ≥ 0"
+        )
+    return counts.astype(np.int64, copy=False)
+
+
+def _plain_json(training: Mapping[str, Any] | None) -> dict[str, Any]:
+    try:
+        plain: dict[str, Any] = as_read_back(dict(training or {}))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"training cannot be written as JSON ({error}); use numbers, strings, lists and dicts"
+        ) from error
+    return plain
+
+
+def _refuse_repeated(words: Sequence[str]) -> None:
+    seen: dict[str, int] = {}
+    for word_id, word in enumerate(words):
+        if seen.setdefault(word, word_id) != word_id:
+            raise InputError(f"the word {word!r} is given for row {seen[word]} and row {word_id}; words must differ")
