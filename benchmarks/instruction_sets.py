@@ -1,9 +1,10 @@
 """Every kernel on AVX-512, AVX2 and plain processors: CPU-seconds of one thread, in turn, on one machine.
 
 What each measurement of this folder times, in its quick form: one epoch of the first three million words of wiki8 by
-each model and objective (gensim beside them), a training step of each output layer at V = 100,000 (the plain PyTorch
-step beside them, which chooses its own instructions), the ten best words among 100,000, nearest words, reading text.
-Each instruction set has processes of its own, chosen by `VASTMAX_KERNEL`; a round goes through all of them.
+each model and objective (gensim's beside them), a training step of each output layer at V = 100,000 (the plain PyTorch
+step beside them), nearest words, reading text. Each instruction set has processes of its own; a round goes through all
+of them. `VASTMAX_KERNEL` chooses that of the kernels, and other variables hold PyTorch, its libraries and NumPy to the
+same, so that the figures are what a processor without the wider instructions would show at this clock.
 """
 
 from __future__ import annotations
@@ -51,11 +52,8 @@ HEADS = """
 import json, sys, time
 sys.path.insert(0, sys.argv[1])
 import torch
-from output_steps import D, full_softmax_step, head_step, table, zipf_batches, zipf_counts
-from vastmax.head import Head
+from output_steps import D, full_softmax_step, head_step, zipf_batches, zipf_counts
 from vastmax.methods import RECIPES
-from vastmax.output import Dense
-from vastmax.search import Certified
 
 torch.set_num_threads(1)
 V = 100_000
@@ -74,15 +72,6 @@ for name in ("sampled-softmax", "nce", "negative-sampling", "hierarchical-softma
     result[name] = cpu_seconds(head_step(RECIPES[name](D, counts), batches, row_sparse=name != "adaptive"))
 result["softmax"] = cpu_seconds(head_step(RECIPES["softmax"](D, counts), batches, row_sparse=False))
 result["PyTorch's softmax"] = cpu_seconds(full_softmax_step(V, batches))
-with torch.no_grad():
-    head = Head(Dense(weight=table(V, D), bias=False)).eval()
-    hidden = batches.hidden[0][:1]
-    for bits in (8, 4):
-        index = Certified(head, bits=bits)
-        result[f"ten best of {V:,}, certified, {bits} bits"] = cpu_seconds(lambda: head.topk(hidden, 10, search=index))
-    result[f"ten best of {V:,}, PyTorch's product and topk"] = cpu_seconds(
-        lambda: torch.topk(hidden @ head.output.weight.T, 10)
-    )
 print(json.dumps(result))
 """
 
@@ -103,8 +92,27 @@ result["ten nearest of 200,000 words"] = (time.process_time() - cpu) / 20
 print(json.dumps(result))
 """
 
-PARTS = {"embedding": EMBEDDING, "heads": HEADS, "text": TEXT}
+PARTS = {"embedding": EMBEDDING, "gensim": GENSIM, "heads": HEADS, "text": TEXT}
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+LIBRARIES = {
+    "avx512": {},
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX",
+    },
+    "baseline": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "OPENBLAS_CORETYPE": "Nehalem",
+        "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX",
+    },
+}
+"""What holds other libraries to an instruction set."""
 
 
 def beginning_of_wiki8() -> str:
@@ -120,12 +128,11 @@ def beginning_of_wiki8() -> str:
     return str(short)
 
 
-def one_round(part: str, target: str | None, text: str) -> dict[str, float]:
-    """Run one part once, with an instruction set; without one, gensim's."""
-    code = GENSIM if target is None else PARTS[part]
+def one_round(part: str, target: str, text: str) -> dict[str, float]:
+    """Run one part once, with an instruction set."""
     argument = str(SCRATCH.parents[1] / "benchmarks") if part == "heads" else text
-    chosen = {} if target is None else {"VASTMAX_KERNEL": target}
-    return run_python(code, [argument], environment={**ONE_THREAD, **chosen}).answer
+    environment = {**ONE_THREAD, "VASTMAX_KERNEL": target, **LIBRARIES.get(target, {})}
+    return run_python(PARTS[part], [argument], environment=environment).answer
 
 
 def main() -> None:
@@ -136,13 +143,10 @@ def main() -> None:
     targets = available_targets()
     seconds: dict[str, dict[str, dict[str, list[float]]]] = {}
     for number in range(options.rounds):
-        for part in PARTS:
-            others = [None] if part == "embedding" else []
-            for target in [*targets, *others]:
-                for case, value in one_round(part, target, text).items():
-                    by_target = seconds.setdefault(part, {}).setdefault(case, {})
-                    by_target.setdefault(target or "gensim", []).append(value)
-                print(f"round {number + 1}, {part}, {target or 'gensim'}", flush=True)
+        for part, target in itertools.product(PARTS, targets):
+            for case, value in one_round(part, target, text).items():
+                seconds.setdefault(part, {}).setdefault(case, {}).setdefault(target, []).append(value)
+            print(f"round {number + 1}, {part}, {target}", flush=True)
     result: dict[str, Any] = {
         part: {case: {tool: spread(values) for tool, values in by.items()} for case, by in cases.items()}
         for part, cases in seconds.items()

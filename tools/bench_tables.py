@@ -158,11 +158,53 @@ def two_towers(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+PYTORCH = "PyTorch's softmax"
+
+INSTRUCTION_SETS = {"avx512": "AVX-512", "avx2": "AVX2", "baseline": "plain x86-64", "neon": "NEON"}
+
+
+def instruction_sets(record: dict[str, Any]) -> str:
+    """CPU-time of every kernel by instruction set, and how many times less that is than gensim's or PyTorch's."""
+    parts = record["cpu_seconds"]
+    targets = list(parts["heads"]["softmax"])
+    lines = [
+        "| | " + " | ".join(INSTRUCTION_SETS[name] for name in targets) + " | × is against |",
+        "|---|" + "---|" * (len(targets) + 1),
+    ]
+    softmax = parts["heads"].pop(PYTORCH)
+    for part, cases in parts.items():
+        for case, by in cases.items():
+            others = {"embedding": parts["gensim"].get(case), "heads": softmax}.get(part)
+            cells = []
+            for name in targets:
+                seconds = by[name]["median"]
+                cells.append(_duration(seconds) + (f", {others[name]['median'] / seconds:.1f}×" if others else ""))
+            against = {"embedding": "gensim", "heads": PYTORCH}.get(part, "")
+            if part != "gensim":
+                lines.append(f"| {case} | {' | '.join(cells)} | {against} |")
+    machine = record["machine"]
+    lines += [
+        "",
+        f"CPU-time of one thread on {machine['processor']}, medians of {record['rounds']} rounds. Vectors: one epoch "
+        f"of {record['words'] / 1e6:.0f} million words of Wikipedia; output layers: a training step of 1,024 examples, "
+        f"V = 100,000, D = 256. gensim {machine['versions']['gensim']} and PyTorch "
+        f"{machine['versions']['torch'].split('+')[0]} are held to the same instructions.",
+    ]
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{1000 * seconds:.3g} ms" if seconds >= 1e-3 else f"{1e6 * seconds:.3g} µs"
+
+
 def _mean(result: dict[str, Any], digits: int) -> str:
     return f"{result['mean']:.{digits}f} ± {result['standard_deviation']:.{digits}f}"
 
 
 TABLES = {
+    "instruction_sets": instruction_sets,
     "embedding_speed": embedding_speed,
     "embedding_options": embedding_options,
     "embedding_options_quality": embedding_options_quality,

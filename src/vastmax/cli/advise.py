@@ -60,13 +60,22 @@ def advise(
     memory: Annotated[
         float | None, typer.Option(metavar="GB", help="What the output layer may take in training.")
     ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="First measure how fast this machine is, in some seconds; later runs use it (needs PyTorch).",
+        ),
+    ] = False,
     measure: Annotated[
         bool, typer.Option("--measure", help="Time every method's step on this machine, too (needs PyTorch).")
     ] = False,
     seconds: Annotated[
         float | None, typer.Option(metavar="FLOAT", help="For --measure: about so long in all.  [default: 60]")
     ] = None,
-    threads: Annotated[int | None, typer.Option(metavar="INT", help="For --measure.  [default: one a core]")] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="INT", help="For --measure and --calibrate.  [default: one per core]")
+    ] = None,
     min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 1,
     max_final_vocab: MaxFinalVocab = None,
     lowercase: Lowercase = False,
@@ -84,16 +93,19 @@ def advise(
     Examples:
       vastmax advise corpus.txt --min-count 2
       vastmax advise counts.txt --hidden-size 512 --batch 256
+      vastmax advise corpus.txt --calibrate
       vastmax advise corpus.txt --purpose score --measure
       cut -f 1,3 table.tsv | vastmax advise - --json
     """
     from vastmax.compare import advise as advise_from_counts
+    from vastmax.compare.advice.calibration import calibrated_machine, kept_machine
+    from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE
     from vastmax.progress import console_progress
 
     if memory is not None:
         real("memory", memory, 0.0, 1e9, above=True, why="gigabytes")
     for name, value in (("--seconds", seconds), ("--threads", threads)):
-        if value is not None and not measure:
+        if value is not None and not measure and not (calibrate and name == "--threads"):
             raise InputError(f"{name} is for --measure; add that, or leave {name} out")
     if threads is not None:
         _set_threads(threads)
@@ -111,6 +123,7 @@ def advise(
             batch_size=batch,
             purpose=purpose.value,
             memory_bytes=None if memory is None else max(1, round(memory * 1e9)),
+            machine=calibrated_machine(progress) if calibrate else kept_machine() or DEVELOPMENT_MACHINE,
             measure=measure,
             measure_seconds=DEFAULT_SECONDS if seconds is None else seconds,
             progress=progress,

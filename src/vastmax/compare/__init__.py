@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vastmax.compare.advice import Advice, advise
+    from vastmax.compare.advice import Advice, advise, calibrated_machine
     from vastmax.compare.folder import RaceFolder
     from vastmax.compare.race import run_race
     from vastmax.compare.report import Recommendation, recommend, report_from, write_report
@@ -26,6 +26,7 @@ _HOME = {
     "RaceSettings": "settings",
     "Recommendation": "report",
     "advise": "advice",
+    "calibrated_machine": "advice",
     "recommend": "report",
     "report_from": "report",
     "run_race": "race",
@@ -42,6 +43,7 @@ __all__ = [
     "RaceSettings",
     "Recommendation",
     "advise",
+    "calibrated_machine",
     "recommend",
     "report_from",
     "run_race",

@@ -1,6 +1,7 @@
 """Which method to take for given words, a width and a batch, from the counts alone. No torch unless steps are timed."""
 
 from vastmax.compare.advice.advise import Advice, advise
+from vastmax.compare.advice.calibration import calibrated_machine, kept_machine
 from vastmax.compare.advice.choice import Choice, Reasoned
 from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE, Machine
 from vastmax.compare.advice.measurement import Measurement, Timing
@@ -21,4 +22,6 @@ __all__ = [
     "Timing",
     "Work",
     "advise",
+    "calibrated_machine",
+    "kept_machine",
 ]

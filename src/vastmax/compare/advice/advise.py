@@ -83,6 +83,7 @@ def advise(
     batch_size: int = DEFAULT_BATCH_SIZE,
     purpose: Purpose = "train",
     memory_bytes: int | None = None,
+    machine: Machine = DEVELOPMENT_MACHINE,
     measure: bool = False,
     measure_seconds: float = DEFAULT_MEASURE_SECONDS,
     progress: Progress | None = None,
@@ -93,7 +94,7 @@ def advise(
     multiply-adds of large products, scores through an exponential, bytes of scattered rows, bytes of long runs,
     operations started. The work follows from the counts (how many different words a batch and its noise have, how long
     paths are); the five constants were fitted to steps timed on the development machine
-    (`benchmarks/records/advise.json`), or are fitted to steps timed here, with `measure`.
+    (`benchmarks/records/advise.json`). `machine` takes others, and `measure` fits them to every method's step here.
 
     Nothing is said of perplexity, which counts do not tell: `vastmax compare` measures it.
 
@@ -104,6 +105,7 @@ def advise(
         batch_size: N ≥ 1, predictions a step.
         purpose: "train" (a language model), "score" (given words, fast), "best-word" (found fast) or "vectors".
         memory_bytes: what the output layer may take in training, optimiser state and gradient included; None: anything.
+        machine: whose constants the costs are by: `calibrated_machine()` finds those of this one in a few seconds.
         measure: time every method's step, too; needs PyTorch.
         measure_seconds: for about so long, the making of the layers included.
         progress: told of the timings.
@@ -136,10 +138,11 @@ def advise(
     vocabulary = getattr(source, "vocabulary", source)
     words = Words(vocabulary, getattr(vocabulary, "words", None))
     setting = Setting(words, hidden_size, batch_size)
-    costs = predicted_costs(setting, DEVELOPMENT_MACHINE)
-    measurement = _measured(source, setting, costs, measure_seconds, progress or Silent()) if measure else None
-    machine = DEVELOPMENT_MACHINE if measurement is None else measurement.machine
-    if measurement is not None:
+    costs = predicted_costs(setting, machine)
+    measurement = None
+    if measure:
+        measurement = _measured(source, setting, costs, machine, measure_seconds, progress or Silent())
+        machine = measurement.machine
         timed = {timing.method: timing.seconds for timing in measurement.timings if timing.seconds is not None}
         costs = with_timings(costs, timed, machine, batch_size)
     sizes, widths = words.blocks(hidden_size)
@@ -161,7 +164,7 @@ def advise(
 
 
 def _measured(
-    source: Any, setting: Setting, costs: list[MethodCost], seconds: float, progress: Progress
+    source: Any, setting: Setting, costs: list[MethodCost], machine: Machine, seconds: float, progress: Progress
 ) -> Measurement:
     import torch
 
@@ -172,11 +175,11 @@ def _measured(
         setting.words,
         setting.hidden_size,
         setting.batch_size,
-        DEVELOPMENT_MACHINE,
+        machine,
         methods=list(RECIPES),
         budget_seconds=seconds,
         progress=progress,
     )
     threads = torch.get_num_threads()
     name = f"this machine, {threads} {'thread' if threads == 1 else 'threads'}"
-    return Measurement.of(timings, costs, DEVELOPMENT_MACHINE, name=name)
+    return Measurement.of(timings, costs, machine, name=name)
