@@ -63,7 +63,7 @@ _WITH_TORCH = {
     "eager": set(),
     "examples": {"output", "proposal", *_BELOW_HEAD},
     "head": {"eager", "examples", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
-    "methods": {"head", "output", "objective", "proposal", *_BELOW_HEAD},
+    "methods": {"embedding", "head", "output", "objective", "proposal", *_BELOW_HEAD},
     "recipes": {"methods"},
     "search": {"output", *_BELOW_HEAD},
     "encoder": {"characters", "embedding", *_BELOW_HEAD},
@@ -99,6 +99,17 @@ def test_what_needs_no_torch_imports_none() -> None:
         if name.split(".")[0] in {"torch", "tensorflow", "jax"}
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", ["tree"])
+def test_no_file_of_a_room_imports_itself_by_a_detour(room: str) -> None:
+    files = {f"vastmax.{room}.{path.stem}": path for path in (PACKAGE / room).glob("*.py") if path.stem != "__init__"}
+    below = {name: {other for other in _names_imported(path) if other in files} for name, path in files.items()}
+    while below:  # take away what imports nothing that is left
+        free = [name for name, imported in below.items() if not imported & below.keys()]
+        assert free, f"a circle among {sorted(below)}"
+        for name in free:
+            del below[name]
 
 
 def test_every_room_is_in_the_picture() -> None:

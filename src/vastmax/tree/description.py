@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.tree.tree import Tree
+from vastmax.tree.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Description:
         return "\n".join(f"{name:<32}{value:>12}" for name, value in self.rows())
 
 
-def describe(tree: Tree, counts: npt.ArrayLike | None = None) -> Description:
+def describe(tree: Structure, counts: npt.ArrayLike | None = None) -> Description:
     """Describe a tree under word counts (V,) in id order; all words alike when None.
 
     Of a word with several leaves the depth and bits are the mean over them, the scores those of all of them.
@@ -91,7 +91,7 @@ def describe(tree: Tree, counts: npt.ArrayLike | None = None) -> Description:
     )
 
 
-def _path_sums(tree: Tree, node_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _path_sums(tree: Structure, node_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """For each leaf the sum of a value over the nodes on its path."""
     if not tree.num_nodes:
         return np.zeros(1)

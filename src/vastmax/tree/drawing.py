@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vastmax.atomic import replacing
 from vastmax.errors import InputError
 from vastmax.html_page import escaped
-from vastmax.tree.tree import Tree
+from vastmax.tree.structure import Structure
 
 # Pixels; text is 13 px high, and a character of it about 7.3 wide.
 _ROW, _MARGIN, _CHARACTER, _MIN_COLUMN, _NODE_RADIUS = 22, 24, 7.3, 58, 3.5
@@ -37,7 +37,7 @@ class _Item:
 
 
 def draw(
-    tree: Tree,
+    tree: Structure,
     path: str | os.PathLike[str] | None = None,
     *,
     counts: npt.ArrayLike | None = None,
@@ -74,7 +74,7 @@ def draw(
     return svg
 
 
-def _unfold(tree: Tree, leaf_share: npt.NDArray[np.float64], max_rows: int) -> _Item:
+def _unfold(tree: Structure, leaf_share: npt.NDArray[np.float64], max_rows: int) -> _Item:
     """Choose what to show: unfold the heaviest folded node, as long as there are rows for its children."""
     if not tree.num_nodes:
         return _Item(0, 1.0, label=_word_name(tree, 0), is_word=True)
@@ -108,11 +108,11 @@ def _unfold(tree: Tree, leaf_share: npt.NDArray[np.float64], max_rows: int) -> _
     return root
 
 
-def _word_name(tree: Tree, word_id: int) -> str:
+def _word_name(tree: Structure, word_id: int) -> str:
     return _cut(tree.words[word_id]) if tree.words is not None else f"word {word_id}"
 
 
-def _folded_name(tree: Tree, edge: int, share: npt.NDArray[np.float64], num_leaves: int) -> str:
+def _folded_name(tree: Structure, edge: int, share: npt.NDArray[np.float64], num_leaves: int) -> str:
     """Such as "topic: 312 words: the, of, and …", the examples being the heaviest leaves below."""
     examples = heaviest_words(tree, edge, share, _EXAMPLES)
     label = _cut(tree.labels[int(tree.children[edge])]) if tree.labels else ""
@@ -121,7 +121,7 @@ def _folded_name(tree: Tree, edge: int, share: npt.NDArray[np.float64], num_leav
     return f"{label + ': ' if label else ''}{num_leaves:,} {unit}: {', '.join(examples)}{more}"
 
 
-def heaviest_words(tree: Tree, edge: int, share: npt.NDArray[np.float64], number: int) -> list[str]:
+def heaviest_words(tree: Structure, edge: int, share: npt.NDArray[np.float64], number: int) -> list[str]:
     """The names of the heaviest words below an edge, `share` (E,) being the weight of each edge."""
     examples: list[str] = []
     open_edges = [(-float(share[edge]), edge)]

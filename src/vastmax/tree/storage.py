@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from vastmax.content.looking import not_expected
 from vastmax.errors import InputError
 from vastmax.files.checksum import DamagedFileError
 from vastmax.files.safetensors import Header, write_tensors
-from vastmax.tree.tree import Tree
+from vastmax.tree.structure import Structure
 
 FORMAT = "vastmax tree 2"
 _WITHOUT_CHECKSUM = "vastmax tree 1"
@@ -31,8 +31,10 @@ _DTYPES = {
 """By name; the widest first, so that each array begins at a multiple of its item size."""
 _REQUIRED = {"children", "child_counts"}
 
+Built = TypeVar("Built", bound=Structure)
 
-def save(tree: Tree, path: str | os.PathLike[str]) -> None:
+
+def save(tree: Structure, path: str | os.PathLike[str]) -> None:
     """Write `tree` to `path`, beside its place first and then renamed, so that no half of a file is ever found there.
 
     Cost: 12 bytes a word of a binary tree, and the spelling of the words where the tree knows them.
@@ -48,8 +50,12 @@ def save(tree: Tree, path: str | os.PathLike[str]) -> None:
         write_tensors(stream, {name: arrays[name] for name in _DTYPES if name in arrays}, {"format": FORMAT})
 
 
-def load(path: str | os.PathLike[str]) -> Tree:
+def load(path: str | os.PathLike[str], build: Callable[..., Built]) -> Built:
     """Read a tree that `save` wrote.
+
+    Args:
+        path: of the file.
+        build: makes the tree of its arrays: `Tree`, or `Structure`.
 
     Raises:
         InputError: the file is damaged, holds something else, or its arrays do not make a tree.
@@ -76,7 +82,7 @@ def load(path: str | os.PathLike[str]) -> Tree:
         raise InputError(f"{path} is damaged: it holds the arrays {sorted(names)}")
     arrays = {name: header.place(name, _DTYPES[name], 1).read() for name in names}
     try:
-        return Tree(
+        return build(
             arrays["children"],
             arrays["child_counts"],
             arrays.get("leaf_words"),
