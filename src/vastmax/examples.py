@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from vastmax.errors import InputError
-from vastmax.output.precision import score_dtype
 from vastmax.proposal.base import Context
+from vastmax.tensors.numbers import at_least_float32
 from vastmax.tensors.plain_memory import is_transformed, require_whole
 
 
@@ -167,7 +167,7 @@ class Examples:
         if flat_target.ndim == 2:
             _refuse_one_hot(flat_target, counted, vocab_size)
             example, _ = counted.nonzero(as_tuple=True)
-            per_example = counted.sum(dim=1).to(score_dtype(hidden.dtype))
+            per_example = counted.sum(dim=1).to(at_least_float32(hidden.dtype))
             share = per_example.index_select(0, example).reciprocal()
             return cls(flat_hidden.index_select(0, example), flat_target[counted], leading, example, share)
         (example,) = counted.nonzero(as_tuple=True)

@@ -15,7 +15,7 @@ from vastmax.examples import Examples, checked_context, checked_hidden, refuse_t
 from vastmax.objective.base import Objective
 from vastmax.objective.cross_entropy import CrossEntropy
 from vastmax.output.base import FlatOutput, Output, Search
-from vastmax.output.rows import RowSparse
+from vastmax.output.row_sparse import RowSparse
 from vastmax.proposal.base import Context
 
 Reduction = Literal["mean", "sum", "none"]
@@ -60,7 +60,7 @@ class Head(nn.Module):
         self._assemble(output, CrossEntropy() if objective is None else objective)
         known = None if counts is None else self._log_unigram(counts)
         bias = self.objective.initial_bias(output.vocab_size, known)
-        begun = bias is not None and isinstance(output, FlatOutput) and output.initialise_bias(bias)
+        begun = bias is not None and output.initialise_bias(bias)
         if counts is not None and not begun:
             raise InputError(
                 f"counts set the biases of a flat layer, and {type(output).__name__} has none here that are still "
@@ -139,8 +139,8 @@ class Head(nn.Module):
             context: what the proposal needs, by name; tensors shaped as the leading dimensions are one entry an
                 example, anything else is passed as it is.
             generator: where the noise comes from; the default generator if None.
-            weight: (V,) weight of each word as a target; `CrossEntropy` on flat layers only.
-            label_smoothing: in [0, 1], as in PyTorch; `CrossEntropy` on flat layers only.
+            weight: (V,) weight of each word as a target; in training under `CrossEntropy` only.
+            label_smoothing: in [0, 1], as in PyTorch; in training under `CrossEntropy` only. Looks at every word.
             ignore_index: targets of this value take no part.
             reduction: "mean" (over the examples that are not ignored; with `weight`, the weighted mean), "sum", "none".
 
@@ -156,14 +156,15 @@ class Head(nn.Module):
             raise InputError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
         self._check_weighting(weight, label_smoothing)
         _check_generator(generator)
-        if self.training:
+        exact = self.objective.is_exact or not self.training
+        if not exact:
             checked_context(context, self.objective.needs)
         examples = self._examples(hidden, target, ignore_index=ignore_index, several=True)
-        if isinstance(self.objective, CrossEntropy):
-            loss = self.objective(
-                self.output, examples.hidden, examples.target, weight=weight, label_smoothing=label_smoothing
+        if exact:
+            loss = self.objective.exact_loss(
+                self.likelihood(), examples.hidden, examples.target, weight=weight, label_smoothing=label_smoothing
             )
-        elif self.training:
+        else:
             loss = self.objective(
                 self.output,
                 examples.hidden,
@@ -171,8 +172,6 @@ class Head(nn.Module):
                 context=examples.matching(context),
                 generator=generator,
             )
-        else:
-            loss = -self.likelihood().log_prob(examples.hidden, examples.target)
         if examples.share is not None:
             loss = loss * examples.share
         if reduction == "none":
@@ -287,8 +286,9 @@ class Head(nn.Module):
 
     def likelihood(self) -> Output:
         """Return the layer whose softmax estimates p(w | h) under this objective: nearly always `output` itself."""
-        if not isinstance(self.output, FlatOutput) or not self.objective.corrects_scores:
+        if not self.objective.corrects_scores:
             return self.output
+        assert isinstance(self.output, FlatOutput)  # Objective.check refused anything else
         parameter = self._parameter()
         device = None if parameter is None else parameter.device
         correction = self.objective.score_correction(torch.arange(self.vocab_size, device=device))
@@ -323,10 +323,10 @@ class Head(nn.Module):
             raise InputError(f"label_smoothing is {label_smoothing!r}; expected between 0 and 1")
         if weight is None and label_smoothing == 0.0:
             return
-        if not (isinstance(self.objective, CrossEntropy) and isinstance(self.output, FlatOutput)):
+        if self.training and not self.objective.is_exact:
             raise InputError(
-                "weight and label_smoothing are defined for CrossEntropy on flat layers only, not for "
-                f"{type(self.objective).__name__} on {type(self.output).__name__}: leave them out"
+                "weight and label_smoothing belong to the exact loss, and in training "
+                f"{type(self.objective).__name__} gives another one: leave them out, or train with CrossEntropy"
             )
         if weight is not None and not isinstance(weight, Tensor):
             raise InputError(

@@ -12,8 +12,8 @@ from torch.nn.functional import cross_entropy, linear
 from chance import chi_square_p_value
 from vastmax.errors import InputError
 from vastmax.output import Dense, linear_exact
-from vastmax.output.linear_exact import spans, tile_shape
-from vastmax.output.rows import gather_rows
+from vastmax.output.linear.tiles import spans, tile_shape
+from vastmax.output.row_sparse import gather_rows
 
 F64 = torch.float64
 

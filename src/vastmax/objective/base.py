@@ -17,6 +17,8 @@ class Objective(nn.Module, ABC):
     """A training loss for an output layer.
 
     Attributes:
+        is_exact: whether the loss is the negative log-likelihood itself, so that weights of words and label smoothing
+            mean what they do in PyTorch.
         requires_flat: whether only layers that score any word (`FlatOutput`) can be trained with it.
         sampled: whether only the rows in play get a gradient in a flat layer.
         self_normalising: whether, after training, the raw score may stand for log p.
@@ -26,6 +28,7 @@ class Objective(nn.Module, ABC):
         proposal: where the noise comes from; None when there is none.
     """
 
+    is_exact: ClassVar[bool] = False
     requires_flat: ClassVar[bool] = True
     sampled: ClassVar[bool] = False
     corrects_scores: ClassVar[bool] = False
@@ -49,6 +52,38 @@ class Objective(nn.Module, ABC):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Losses in nats, (N,), of `hidden` (N, D) and `target` (N,); N may be 0. Arguments are trusted."""
+
+    def exact_loss(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Tensor:
+        """Return −log p(t), (N,): what a head answers with in eval mode, and what an exact objective trains with.
+
+        Equals `F.cross_entropy(scores, target, weight, label_smoothing=label_smoothing, reduction="none")`.
+
+        Args:
+            output: any layer.
+            hidden: (N, D).
+            target: (N,) int64.
+            weight: (V,): the loss of a target t is multiplied by weight_t.
+            label_smoothing: ε: (1 − ε)·weight_t·(−log p(t)) + (ε/V)·Σ_w weight_w·(−log p(w)), as in PyTorch. Looks at
+                every word, which a factored layer otherwise does not.
+        """
+        target_score, log_normaliser = output.exact(hidden, target)
+        loss = log_normaliser - target_score
+        if weight is not None:
+            weight = weight.to(loss.dtype)
+            loss = loss * weight.index_select(0, target)
+        if label_smoothing > 0:
+            total = output.vocab_size if weight is None else weight.sum()
+            smooth = total * log_normaliser - output.weighted_score(hidden, weight)
+            loss = (1 - label_smoothing) * loss + (label_smoothing / output.vocab_size) * smooth
+        return loss
 
     @property
     def needs(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vastmax.objective.base import Objective
-from vastmax.output.base import FlatOutput, Output
+from vastmax.output.base import Output
 from vastmax.proposal.base import Context
 
 
@@ -25,6 +25,7 @@ class CrossEntropy(Objective):
         True
     """
 
+    is_exact = True
     requires_flat = False
 
     def forward(
@@ -35,27 +36,6 @@ class CrossEntropy(Objective):
         *,
         context: Context | None = None,
         generator: torch.Generator | None = None,
-        weight: Tensor | None = None,
-        label_smoothing: float = 0.0,
     ) -> Tensor:
-        """Losses (N,).
-
-        Args:
-            output: any layer; a flat one for `weight` and `label_smoothing`.
-            hidden: (N, D).
-            target: (N,) int64.
-            context: not used.
-            generator: not used.
-            weight: (V,): the loss of a target t is multiplied by weight_t.
-            label_smoothing: ε: (1 − ε)·w_t·(−log p(t)) + (ε/V)·Σ_w weight_w·(−log p(w)), as in PyTorch.
-        """
-        target_score, log_normaliser = output.exact(hidden, target)
-        loss = log_normaliser - target_score
-        if weight is not None:
-            weight = weight.to(loss.dtype)
-            loss = loss * weight.index_select(0, target)
-        if label_smoothing > 0 and isinstance(output, FlatOutput):
-            total = output.vocab_size if weight is None else weight.sum()
-            smooth = total * log_normaliser - output.weighted_score(hidden, weight)
-            loss = (1 - label_smoothing) * loss + (label_smoothing / output.vocab_size) * smooth
-        return loss
+        """Losses (N,); see `Objective.forward`."""
+        return self.exact_loss(output, hidden, target)

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from vastmax.optim.row_optimizer import RowOptimizer, check_option
-from vastmax.optim.rows import add_rows_, one_per_row, read_rows, state_dtype, write_rows_
+from vastmax.optim.rows import add_rows_, one_per_row, read_rows, write_rows_
+from vastmax.tensors.numbers import at_least_float32
 
 _NUMBERS_AT_ONCE = 2**19
 """Of the gradient: 2 MB in float32. What is worked out of a large gradient would be as large as it is: memory new to
@@ -71,7 +72,7 @@ class RowAdagrad(RowOptimizer):
             state["sum"] = torch.full(
                 parameter.shape[:1],
                 float(group["initial_accumulator"]),
-                dtype=state_dtype(parameter.dtype),
+                dtype=at_least_float32(parameter.dtype),
                 device=parameter.device,
             )
         for piece in _pieces(gradient):

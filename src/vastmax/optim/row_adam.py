@@ -11,7 +11,8 @@ from torch.optim.optimizer import ParamsT
 
 from vastmax.errors import InputError
 from vastmax.optim.row_optimizer import RowOptimizer, check_option
-from vastmax.optim.rows import add_rows_, one_per_row, read_rows, state_dtype, write_rows_
+from vastmax.optim.rows import add_rows_, one_per_row, read_rows, write_rows_
+from vastmax.tensors.numbers import at_least_float32
 
 BiasCorrection = Literal["row", "step"]
 
@@ -86,7 +87,7 @@ class RowAdam(RowOptimizer):
         """See the class."""
         if not state:
             for name in ("mean", "square"):
-                state[name] = torch.zeros_like(parameter, dtype=state_dtype(parameter.dtype))
+                state[name] = torch.zeros_like(parameter, dtype=at_least_float32(parameter.dtype))
             count_shape = parameter.shape[:1] if group["bias_correction"] == "row" else ()
             state["count"] = torch.zeros(count_shape, dtype=torch.int64, device=parameter.device)
         beta1, beta2 = group["betas"]

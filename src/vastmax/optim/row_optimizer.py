@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from vastmax.errors import InputError
-from vastmax.optim.rows import state_dtype, touched_rows
+from vastmax.optim.rows import touched_rows
+from vastmax.tensors.numbers import at_least_float32
 
 
 class RowOptimizer(Optimizer):
@@ -42,7 +43,9 @@ class RowOptimizer(Optimizer):
                     row_ids, gradient = touched_rows(parameter.grad)
                     if gradient.numel() > 0:
                         state = self.state[parameter]
-                        self.update_rows(parameter, row_ids, gradient.to(state_dtype(parameter.dtype)), state, group)
+                        self.update_rows(
+                            parameter, row_ids, gradient.to(at_least_float32(parameter.dtype)), state, group
+                        )
         return loss
 
     @abstractmethod

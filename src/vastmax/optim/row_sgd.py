@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from vastmax.optim.row_optimizer import RowOptimizer, check_option
-from vastmax.optim.rows import add_rows_, read_rows, state_dtype, write_rows_
+from vastmax.optim.rows import add_rows_, read_rows, write_rows_
+from vastmax.tensors.numbers import at_least_float32
 
 
 class RowSGD(RowOptimizer):
@@ -59,7 +60,7 @@ class RowSGD(RowOptimizer):
         """See the class."""
         if group["momentum"] > 0:
             if "velocity" not in state:
-                state["velocity"] = torch.zeros_like(parameter, dtype=state_dtype(parameter.dtype))
+                state["velocity"] = torch.zeros_like(parameter, dtype=at_least_float32(parameter.dtype))
             velocity = read_rows(state["velocity"], row_ids).mul_(group["momentum"]).add_(gradient)
             write_rows_(state["velocity"], row_ids, velocity)
             gradient = velocity

@@ -24,11 +24,11 @@ from vastmax.distribution.cutoffs import (
 )
 from vastmax.errors import InputError
 from vastmax.output.base import Output
-from vastmax.output.cluster_log_prob import cluster_log_prob
 from vastmax.output.count_order import CountOrder
-from vastmax.output.linear_exact import spans, tile_shape
-from vastmax.output.precision import product_dtype, score_dtype
-from vastmax.output.scan import scan_sample, scan_topk
+from vastmax.output.linear.narrow import cluster_log_prob
+from vastmax.output.linear.scan import scan_sample, scan_topk
+from vastmax.output.linear.tiles import spans, tile_shape
+from vastmax.tensors.numbers import at_least_float32, product_dtype
 
 
 class Adaptive(Output):
@@ -194,7 +194,7 @@ class Adaptive(Output):
         A word of a cluster is at most as likely as its cluster. So a cluster is opened only for the examples whose k-th
         best word so far is less likely than the whole cluster: for a sharp model, few.
         """
-        dtype = score_dtype(hidden.dtype)
+        dtype = at_least_float32(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         parts += [self._topk(hidden[examples], k) for examples in self._example_tiles(hidden)]
         log_prob, rank = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -268,7 +268,7 @@ class _Cluster(nn.Module):
     def log_prob(self, hidden: Tensor) -> Tensor:
         """Of all its words, (n, V_i), differentiable by the usual rules."""
         scores = linear(self.projection(hidden), self.weight, self.bias)
-        return scores.to(score_dtype(scores.dtype)).log_softmax(dim=1)
+        return scores.to(at_least_float32(scores.dtype)).log_softmax(dim=1)
 
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         parts = []
@@ -293,4 +293,4 @@ class _Cluster(nn.Module):
     def _score_tile(self, hidden: Tensor, words: slice) -> Tensor:
         dtype = product_dtype(hidden)
         bias = None if self.bias is None else self.bias[words].to(dtype)
-        return linear(hidden.to(dtype), self.weight[words].to(dtype), bias).to(score_dtype(dtype))
+        return linear(hidden.to(dtype), self.weight[words].to(dtype), bias).to(at_least_float32(dtype))

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
 import torch
 from torch import Tensor, nn
+
+from vastmax.tensors.numbers import at_least_float32
+
+_SCORES_AT_ONCE = 2**22
+"""Log-probabilities (N, V) held together where all are added up."""
 
 
 class Search(Protocol):
@@ -39,12 +45,33 @@ class Output(nn.Module, ABC):
     def exact(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """(target_score, log_normaliser), both (N,) and differentiable; their difference is log p(target | hidden).
 
-        Never holds (N, V). A factored layer returns (log p, 0). Results are in `precision.score_dtype`.
+        Never holds (N, V). A factored layer returns (log p, 0). Results are in at least float32.
         """
 
     @abstractmethod
     def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
         """log p of every word, (N, V), or of the targets, (N,)."""
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the score s(w) of every word, (N, V), whose softmax is p(w | h): log p itself in a factored layer."""
+        return self.log_prob(hidden)
+
+    def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return Σ_w weight_w·s(w), (N,), `weight` (V,) or all ones, without holding (N, V)."""
+        tile = max(1, _SCORES_AT_ONCE // self.vocab_size)
+        parts = [hidden.new_zeros(0, dtype=at_least_float32(hidden.dtype))]
+        for rows in torch.split(hidden, tile):
+            scores = self.logits(rows)
+            parts.append(scores.sum(dim=1) if weight is None else scores @ weight.to(scores.dtype))
+        return torch.cat(parts)
+
+    def initialise_bias(self, value: float | Tensor) -> bool:
+        """Set the biases to `value`, a number or (V,) in id order, if words have some and all are zero still.
+
+        Returns:
+            whether that was so.
+        """
+        return False
 
     @abstractmethod
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -144,15 +171,11 @@ class FlatOutput(Output):
 
     @abstractmethod
     def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Σ_w weight_w·s(w), (N,), `weight` (V,) or all ones; scores being linear, no (N, V) is needed."""
+        """See `Output.weighted_score`."""
 
     @abstractmethod
     def initialise_bias(self, value: float | Tensor) -> bool:
-        """Set the biases to `value`, a number or (V,) in id order, if there are any and all are zero still.
-
-        Returns:
-            whether that was so.
-        """
+        """See `Output.initialise_bias`."""
 
     def shifted(self, shift: Tensor) -> Self:
         """The same layer, sharing its parameters, with `shift` (V,) added to its scores.
@@ -162,3 +185,14 @@ class FlatOutput(Output):
         view = copy.copy(self)
         view.score_shift = shift if self.score_shift is None else self.score_shift + shift
         return view
+
+
+@torch.no_grad()
+def set_if_zero(biases: Sequence[Tensor], values: Sequence[float | Tensor]) -> bool:
+    """Set each of some biases to its value if all of them are zero still; whether they were, and there are any."""
+    # On the meta device nothing is set yet, and nothing can be: the state that is loaded later says what they are.
+    if not biases or any(not bias.is_meta and bias.any() for bias in biases):
+        return False
+    for bias, value in zip(biases, values, strict=True):
+        bias.copy_(torch.as_tensor(value))
+    return True

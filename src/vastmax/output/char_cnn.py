@@ -12,14 +12,12 @@ from torch.utils.checkpoint import checkpoint
 
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.characters.convolution import CharacterCNN
-from vastmax.output.base import NoiseStep
-from vastmax.output.first_biases import set_if_zero
-from vastmax.output.frozen_table import FrozenTable
-from vastmax.output.linear_exact import spans
-from vastmax.output.linear_rows import LinearRows
-from vastmax.output.native_noise_loss import native_noise_loss
-from vastmax.output.native_support import kernel_takes
-from vastmax.output.rows import RowSparse, gather_rows
+from vastmax.output.base import NoiseStep, set_if_zero
+from vastmax.output.linear.native import kernel_takes, native_noise_loss
+from vastmax.output.linear.rows import LinearRows
+from vastmax.output.linear.tiles import spans
+from vastmax.output.row_sparse import RowSparse, gather_rows
+from vastmax.output.table import FrozenTable
 
 _WORDS_AT_ONCE = 4096
 """Words whose patterns are held together while the whole table is worked out: some 60 MB."""

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from vastmax.arguments import MOST_SIZE, MOST_WORDS, whole
 from vastmax.errors import InputError
-from vastmax.output.base import NoiseStep, Rows
-from vastmax.output.first_biases import set_if_zero
-from vastmax.output.linear_rows import LinearRows
-from vastmax.output.native_noise_loss import native_noise_loss
-from vastmax.output.rows import RowSparse, gather_rows
+from vastmax.output.base import NoiseStep, Rows, set_if_zero
+from vastmax.output.linear.native import native_noise_loss
+from vastmax.output.linear.rows import LinearRows
+from vastmax.output.row_sparse import RowSparse, gather_rows
 from vastmax.output.table import TableOutput
 
 

@@ -14,14 +14,13 @@ from torch.nn.functional import linear
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.distribution.blocks import default_blocks
 from vastmax.errors import InputError
-from vastmax.output.base import FlatOutput, Rows
+from vastmax.output.base import FlatOutput, Rows, set_if_zero
 from vastmax.output.count_order import CountOrder
-from vastmax.output.differentiated_rows import BlockRows, DifferentiatedRows
-from vastmax.output.first_biases import set_if_zero
-from vastmax.output.linear_exact import linear_exact, spans, tile_shape
-from vastmax.output.precision import product_dtype, score_dtype
-from vastmax.output.rows import RowSparse, gather_rows
-from vastmax.output.scan import ScoreTile, scan_sample, scan_topk
+from vastmax.output.linear.exact import linear_exact
+from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
+from vastmax.output.linear.tiles import spans, tile_shape
+from vastmax.output.row_sparse import RowSparse, gather_rows
+from vastmax.tensors.numbers import at_least_float32, product_dtype
 
 
 class _Block(NamedTuple):
@@ -158,7 +157,7 @@ class Differentiated(RowSparse, FlatOutput):
 
     def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
         """See `FlatOutput.weighted_score`."""
-        dtype = score_dtype(hidden.dtype)
+        dtype = at_least_float32(hidden.dtype)
         scores = hidden.new_zeros(len(hidden), dtype=dtype)
         for block in self._blocks():
             table = block.weight.to(dtype)
@@ -175,17 +174,21 @@ class Differentiated(RowSparse, FlatOutput):
         if target is not None:
             target_score, log_normaliser = self.exact(hidden, target)
             return target_score - log_normaliser
+        return self.logits(hidden).log_softmax(dim=1)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """See `Output.logits`."""
         parts = []
         for block in self._blocks():
             bias = None if block.bias is None else block.bias.to(block.weight.dtype)
             scores = linear(hidden[:, block.columns], block.weight, bias)
-            parts.append(scores.to(score_dtype(scores.dtype)))
-        return self.order.columns_to_words(torch.cat(parts, dim=1).log_softmax(dim=1))
+            parts.append(scores.to(at_least_float32(scores.dtype)))
+        return self.order.columns_to_words(torch.cat(parts, dim=1))
 
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`."""
-        dtype = score_dtype(hidden.dtype)
+        dtype = at_least_float32(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         for examples, ranks in self._tiles(hidden):
             score, rank, log_normaliser = scan_topk(hidden[examples], k, ranks, self._score_tiles())
@@ -234,7 +237,7 @@ class Differentiated(RowSparse, FlatOutput):
             dtype = product_dtype(hidden)
             bias = None if block.bias is None else block.bias[rows].to(dtype)
             scores = linear(hidden[:, block.columns].to(dtype), block.weight[rows].to(dtype), bias)
-            return scores.to(score_dtype(dtype))
+            return scores.to(at_least_float32(dtype))
 
         return score_tile
 
@@ -254,3 +257,70 @@ def _check_blocks(sizes: list[int], widths: list[int], vocab_size: int, hidden_s
             f"block_widths {widths} sum to {sum(widths)}; expected positive widths that sum to hidden_size "
             f"{hidden_size}, since each block has a slice of the hidden vector to itself"
         )
+
+
+class BlockRows(NamedTuple):
+    """The rows of one block: their places among all rows in rank order, the slice of hidden they see, parameters."""
+
+    places: slice
+    columns: slice
+    weight: Tensor
+    bias: Tensor | None
+
+
+class DifferentiatedRows(Rows):
+    """Rows kept in rank order, where those of a block lie together.
+
+    Attributes:
+        place: (U,) where the row of each word id lies in rank order.
+        blocks: the blocks, in rank order.
+    """
+
+    def __init__(self, word_ids: Tensor, place: Tensor, blocks: list[BlockRows]) -> None:
+        self.word_ids = word_ids
+        self.place = place
+        self.blocks = blocks
+
+    def score(self, hidden: Tensor, position: Tensor | None = None) -> Tensor:
+        """One product a block, put side by side; columns are permuted only where ids are not in count order."""
+        place = self.place if position is None else self.place.index_select(0, position)
+        wanted, by_place = place.sort()
+        parts = []
+        start = 0
+        for block in self.blocks:
+            stop = int(torch.searchsorted(wanted, block.places.stop))
+            weight, bias = block.weight, block.bias
+            if position is not None:
+                row = wanted[start:stop] - block.places.start
+                weight = weight.index_select(0, row)
+                bias = None if bias is None else bias.index_select(0, row)
+            if stop > start:
+                bias = None if bias is None else bias.to(weight.dtype)
+                scores = linear(hidden[:, block.columns], weight, bias)
+                parts.append(scores.to(at_least_float32(scores.dtype)))
+            start = stop
+        if not parts:
+            return hidden.new_zeros(len(hidden), 0, dtype=at_least_float32(hidden.dtype))
+        side_by_side = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        if torch.equal(wanted, place):
+            return side_by_side
+        return side_by_side.index_select(1, torch.argsort(by_place))
+
+    def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
+        """Row-wise dot products, gathered block by block."""
+        place = self.place.index_select(0, position.reshape(-1))
+        example = torch.arange(len(hidden), device=hidden.device).repeat_interleave(
+            position.shape[1] if position.ndim == 2 else 1
+        )
+        scores, entries = [], []
+        for block in self.blocks:
+            (entry,) = ((place >= block.places.start) & (place < block.places.stop)).nonzero(as_tuple=True)
+            row = place.index_select(0, entry) - block.places.start
+            dtype = at_least_float32(block.weight.dtype)
+            weight = block.weight.index_select(0, row).to(dtype)
+            score = (hidden[:, block.columns].index_select(0, example[entry]).to(dtype) * weight).sum(dim=1)
+            if block.bias is not None:
+                score = score + block.bias.index_select(0, row)
+            scores.append(score)
+            entries.append(entry)
+        return torch.cat(scores).index_select(0, torch.argsort(torch.cat(entries))).view(position.shape)

@@ -12,10 +12,10 @@ from torch.nn.functional import normalize
 from vastmax.arguments import MOST_SIZE, MOST_WORDS, real, whole
 from vastmax.errors import InputError
 from vastmax.output.base import Rows
-from vastmax.output.frozen_table import FrozenTable
-from vastmax.output.linear_exact import spans
-from vastmax.output.linear_rows import LinearRows
-from vastmax.output.precision import score_dtype
+from vastmax.output.linear.rows import LinearRows
+from vastmax.output.linear.tiles import spans
+from vastmax.output.table import FrozenTable
+from vastmax.tensors.numbers import at_least_float32
 
 Tower = Callable[[Tensor], Tensor]
 """Ids (U,) int64, ascending and distinct, to their vectors (U, D)."""
@@ -111,11 +111,9 @@ class Given(FrozenTable):
         """See `FlatOutput.weighted_score`."""
         return super().weighted_score(self._scaled(hidden), weight)
 
-    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
-        """See `Output.log_prob`."""
-        if target is not None:  # by `exact`, which scales for itself
-            return super().log_prob(hidden, target)
-        return super().log_prob(self._scaled(hidden))
+    def logits(self, hidden: Tensor) -> Tensor:
+        """See `Output.logits`."""
+        return super().logits(self._scaled(hidden))
 
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -144,7 +142,7 @@ class Given(FrozenTable):
 
 
 def _at_length_one(vectors: Tensor) -> Tensor:
-    precise = score_dtype(vectors.dtype)
+    precise = at_least_float32(vectors.dtype)
     return normalize(vectors.to(precise), dim=-1).to(vectors.dtype)
 
 

@@ -14,15 +14,14 @@ from torch import Tensor, nn
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.errors import InputError
 from vastmax.kernels.hierarchical import TreeArrays
-from vastmax.output import tree_walk
 from vastmax.output.base import Output
-from vastmax.output.native_paths import native_best_first, native_log_prob
-from vastmax.output.precision import product_dtype
-from vastmax.output.rows import RowSparse
-from vastmax.output.several_leaves import best_words
-from vastmax.output.stable_topk import topk_lowest_id_first
-from vastmax.output.undefined import undefined_rows
+from vastmax.output.linear.scan import topk_lowest_id_first
+from vastmax.output.paths import walk as tree_walk
+from vastmax.output.paths.native import native_best_first, native_log_prob
+from vastmax.output.paths.several_leaves import best_words
+from vastmax.output.row_sparse import RowSparse
 from vastmax.tensors.constants import Constants
+from vastmax.tensors.numbers import product_dtype, undefined_rows
 from vastmax.tensors.plain_memory import in_plain_memory
 from vastmax.tree import Tree
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
 from vastmax.output.base import FlatOutput
-from vastmax.output.linear_exact import TileScores, linear_exact, spans, tile_shape
-from vastmax.output.precision import product_dtype, score_dtype
-from vastmax.output.scan import ScoreTile, scan_sample, scan_topk
+from vastmax.output.linear.exact import linear_exact
+from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
+from vastmax.output.linear.tiles import TileScores, spans, tile_shape
+from vastmax.tensors.numbers import at_least_float32, product_dtype
 
 
 class TableOutput(FlatOutput):
@@ -30,7 +32,7 @@ class TableOutput(FlatOutput):
     def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
         """See `FlatOutput.weighted_score`."""
         vectors, bias = self.scored_table()
-        dtype = score_dtype(hidden.dtype)
+        dtype = at_least_float32(hidden.dtype)
         table = vectors.to(dtype)
         direction = table.sum(dim=0) if weight is None else weight.to(dtype) @ table
         scores = hidden.to(dtype) @ direction
@@ -43,15 +45,21 @@ class TableOutput(FlatOutput):
         if target is not None:
             target_score, log_normaliser = self.exact(hidden, target)
             return target_score - log_normaliser
+        return self.logits(hidden).log_softmax(dim=-1)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """See `Output.logits`."""
         weight, bias = self.scored_table()
         scores = linear(hidden, weight, None if bias is None else bias.to(weight.dtype))
-        return scores.to(score_dtype(scores.dtype)).log_softmax(dim=-1)
+        return scores.to(at_least_float32(scores.dtype))
 
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`."""
         if hidden.shape[0] == 0:
-            return hidden.new_zeros(0, k, dtype=score_dtype(hidden.dtype)), hidden.new_zeros(0, k, dtype=torch.int64)
+            return hidden.new_zeros(0, k, dtype=at_least_float32(hidden.dtype)), hidden.new_zeros(
+                0, k, dtype=torch.int64
+            )
         parts = []
         score_tile = self._tile_scorer(hidden)
         for examples, words in self._tiles(hidden):
@@ -89,3 +97,51 @@ class TableOutput(FlatOutput):
                 return tile_scores(hidden.to(dtype), weight[words].to(dtype), tile_bias)
 
         return score_tile
+
+
+class FrozenTable(TableOutput):
+    """A layer whose word vectors a network works out; `freeze` does it once and keeps them.
+
+    Until then whatever looks at all words (`log_prob`, `topk`, a loss over all of V) works the whole table out in each
+    call.
+    """
+
+    frozen_table: Tensor | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("frozen_table", None, persistent=False)
+
+    @abstractmethod
+    def live_table(self) -> Tensor:
+        """(V, D) as the network has it now, differentiable."""
+
+    @abstractmethod
+    def table_bias(self) -> Tensor | None:
+        """(V,) or None."""
+
+    def table(self) -> tuple[Tensor, Tensor | None]:
+        """See `TableOutput.table`."""
+        return self.live_table() if self.frozen_table is None else self.frozen_table, self.table_bias()
+
+    @torch.no_grad()
+    def freeze(self) -> Self:
+        """Work the table (V, D) out once and keep it: queries then cost what those of `Dense` do.
+
+        Puts the layer into eval mode. `train()` and `load_state_dict` let go of the table; it is no part of
+        `state_dict`. What the layer does not own (a network's inputs, say) may change without its knowing.
+        """
+        self.eval()
+        self.frozen_table = None
+        self.frozen_table = self.live_table()
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """As `nn.Module.train`; in training mode no table is kept."""
+        if mode:
+            self.frozen_table = None
+        return super().train(mode)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self.frozen_table = None
+        super()._load_from_state_dict(*arguments)
