@@ -281,9 +281,9 @@ def test_a_sampled_step_makes_nothing_of_the_size_of_the_vocabulary(name: str) -
 
 
 def test_exact_training_holds_no_scores_of_all_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vastmax.output import linear_exact
+    from vastmax.output.linear import tiles
 
-    monkeypatch.setattr(linear_exact, "_TILE_NUMEL_CPU", 2**14)
+    monkeypatch.setattr(tiles, "_TILE_NUMEL_CPU", 2**14)
     vocab_size = 8000
     head = Head(Dense(D, vocab_size))
     hidden, target = torch.randn(64, D, requires_grad=True), torch.randint(vocab_size, (64,))

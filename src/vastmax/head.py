@@ -15,8 +15,8 @@ from vastmax.examples import Examples, checked_context, checked_hidden, refuse_t
 from vastmax.objective.base import Objective
 from vastmax.objective.cross_entropy import CrossEntropy
 from vastmax.output.base import FlatOutput, Output, Search
-from vastmax.output.row_sparse import RowSparse
 from vastmax.proposal.base import Context
+from vastmax.tensors.row_sparse import RowSparse
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -53,19 +53,49 @@ class Head(nn.Module):
 
     output: Output
     objective: Objective
+    _log_unigram: Tensor | None = None
 
     def __init__(self, output: Output, objective: Objective | None = None, *, counts: Counts | None = None) -> None:
         super().__init__()
         _check_parts(output, objective)
         self._assemble(output, CrossEntropy() if objective is None else objective)
-        known = None if counts is None else self._log_unigram(counts)
-        bias = self.objective.initial_bias(output.vocab_size, known)
-        begun = bias is not None and output.initialise_bias(bias)
-        if counts is not None and not begun:
+        self._log_unigram = None if counts is None else self._checked_log_unigram(counts)
+        if not self._set_first_bias() and counts is not None:
             raise InputError(
                 f"counts set the biases of a flat layer, and {type(output).__name__} has none here that are still "
                 "zero: leave them out"
             )
+
+    def _set_first_bias(self) -> bool:
+        """Set biases that are zero still as the objective would have them begin; return whether there were any."""
+        parameter = self._parameter()
+        known = self._log_unigram
+        if known is not None and parameter is not None and not parameter.is_meta:
+            known = known.to(parameter.device)
+        bias = self.objective.initial_bias(self.vocab_size, known)
+        return bias is not None and self.output.initialise_bias(bias)
+
+    def reset_parameters(self) -> None:
+        """Start again: draw every parameter of the layer and the objective anew, biases as when the head was built.
+
+        With `to_empty` that is how a head built on the meta device gets its first weights. A weight that was passed to
+        `Dense` is left alone: whoever made it draws it.
+
+        Example:
+            >>> import torch
+            >>> from vastmax import Head, output
+            >>> with torch.device("meta"):
+            ...     head = Head(output.Dense(8, 10_000))
+            >>> head = head.to_empty(device="cpu")
+            >>> head.reset_parameters()
+            >>> head.log_prob(torch.zeros(1, 8)).exp().sum().isclose(torch.tensor(1.0))
+            tensor(True)
+        """
+        for module in self.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if module is not self and callable(reset):
+                reset()
+        self._set_first_bias()
 
     def _assemble(self, output: Output, objective: Objective) -> None:
         objective.check(output)
@@ -97,6 +127,7 @@ class Head(nn.Module):
         head = Head.__new__(Head)
         nn.Module.__init__(head)
         head._assemble(self.output, objective)
+        head._log_unigram = self._log_unigram
         return head.train(self.training)
 
     @property
@@ -311,12 +342,11 @@ class Head(nn.Module):
             several=several,
         )
 
-    def _log_unigram(self, counts: Counts) -> Tensor:
+    def _checked_log_unigram(self, counts: Counts) -> Tensor:
         logs = torch.from_numpy(log_unigram(counts))
         if len(logs) != self.vocab_size:
             raise InputError(f"counts are of {len(logs)} words, the output layer has {self.vocab_size}")
-        parameter = self._parameter()
-        return logs if parameter is None else logs.to(parameter.device)
+        return logs
 
     def _check_weighting(self, weight: Tensor | None, label_smoothing: float) -> None:
         if not isinstance(label_smoothing, int | float) or not 0.0 <= label_smoothing <= 1.0:

@@ -119,8 +119,13 @@ class _Affine(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.slope = nn.Parameter(torch.zeros(width)) if width else None
-        self.offset = nn.Parameter(torch.zeros(()))
+        self.slope = nn.Parameter(torch.empty(width)) if width else None
+        self.offset = nn.Parameter(torch.empty(()))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        for parameter in self.parameters(recurse=False):
+            nn.init.zeros_(parameter)
 
     def forward(self, hidden: Tensor) -> Tensor:
         if self.slope is None:

@@ -52,6 +52,11 @@ def write_rows_(table: Tensor, row_ids: Tensor | None, values: Tensor) -> None:
         table.copy_(values)
 
 
+def scale_rows_(table: Tensor, row_ids: Tensor | None, factor: float) -> None:
+    """``table[row_ids] *= factor`` for unique ids."""
+    write_rows_(table, row_ids, read_rows(table, row_ids).mul_(factor))
+
+
 def add_rows_(table: Tensor, row_ids: Tensor | None, update: Tensor, *, alpha: float) -> None:
     """``table[row_ids] += alpha * update`` for unique ids; low precision is computed in float32, rounded once."""
     if table.dtype != at_least_float32(table.dtype):

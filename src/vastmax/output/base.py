@@ -15,6 +15,7 @@ from typing import Literal, Protocol, Self
 import torch
 from torch import Tensor, nn
 
+from vastmax.errors import InputError
 from vastmax.tensors.numbers import at_least_float32
 
 _SCORES_AT_ONCE = 2**22
@@ -72,6 +73,20 @@ class Output(nn.Module, ABC):
             whether that was so.
         """
         return False
+
+    def remove_bias(self) -> None:
+        """Leave out the biases of words from now on; nothing to do where there are none."""
+
+    def tie(self, weight: nn.Parameter) -> None:
+        """Use `weight` (V, D) in place of the layer's own, shared with whoever else holds it.
+
+        Raises:
+            InputError: the layer has no vector of width D for each word, or of another shape.
+        """
+        raise InputError(
+            f"{type(self).__name__} has no vector of width {self.hidden_size} for each of {self.vocab_size} words, and "
+            "so no weight that could be tied: take a recipe over Dense, such as softmax or sampled-softmax"
+        )
 
     @abstractmethod
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:

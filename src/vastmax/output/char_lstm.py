@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
@@ -101,9 +102,9 @@ class CharLSTM(Constants, Output):
         self.unknown = unknown
         # Not in the state_dict: they are the vocabulary, which the model is built from.
         for name, array in (
-            ("_symbols", spelled.symbols),
+            ("_symbol_bytes", spelled.symbols.view(np.uint8)),
             ("_offsets", spelled.offsets),
-            ("_node_symbol", trie.symbol),
+            ("_node_symbol_bytes", trie.symbol.view(np.uint8)),
             ("_first_child", trie.first_child),
             ("_node_word", trie.word_id),
         ):
@@ -115,11 +116,19 @@ class CharLSTM(Constants, Output):
         self.next_symbol = nn.Linear(H, NUM_PREDICTED, device=device, dtype=dtype)
         self.reset_parameters()
 
-    _symbols: Tensor
+    _symbol_bytes: Tensor
     _offsets: Tensor
-    _node_symbol: Tensor
+    _node_symbol_bytes: Tensor
     _first_child: Tensor
     _node_word: Tensor
+
+    @property
+    def _symbols(self) -> Tensor:
+        return self._symbol_bytes.view(torch.int16)
+
+    @property
+    def _node_symbol(self) -> Tensor:
+        return self._node_symbol_bytes.view(torch.int16)
 
     def reset_parameters(self) -> None:
         """Uniform in ±1/√H, as `nn.LSTM`; the forget gates start open."""

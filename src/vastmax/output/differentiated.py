@@ -19,8 +19,8 @@ from vastmax.output.count_order import CountOrder
 from vastmax.output.linear.exact import linear_exact
 from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
 from vastmax.output.linear.tiles import spans, tile_shape
-from vastmax.output.row_sparse import RowSparse, gather_rows
 from vastmax.tensors.numbers import at_least_float32, product_dtype
+from vastmax.tensors.row_sparse import RowSparse, gather_rows
 
 
 class _Block(NamedTuple):
@@ -95,12 +95,23 @@ class Differentiated(RowSparse, FlatOutput):
         # Parameters of this module itself, not of a list: see RowSparse.
         for k, (size, width) in enumerate(zip(self.block_sizes, self.block_widths, strict=True)):
             weight = nn.Parameter(torch.empty(size, width, device=device, dtype=dtype))
-            bound = 1 / math.sqrt(width)  # as nn.Linear
-            nn.init.uniform_(weight, -bound, bound)
             self.register_parameter(f"weight_{k}", weight)
-            # At zero until somebody sets it: see FlatOutput.initialise_bias.
-            zeros = nn.Parameter(torch.zeros(size, device=device, dtype=dtype)) if bias else None
-            self.register_parameter(f"bias_{k}", zeros)
+            biases = nn.Parameter(torch.empty(size, device=device, dtype=dtype)) if bias else None
+            self.register_parameter(f"bias_{k}", biases)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weight of each block as `nn.Linear` does; set biases to zero, until a head sets them."""
+        for block in self._blocks(shifted=False):
+            bound = 1 / math.sqrt(block.weight.shape[1])
+            nn.init.uniform_(block.weight, -bound, bound)
+            if block.bias is not None:
+                nn.init.zeros_(block.bias)
+
+    def remove_bias(self) -> None:
+        """See `Output.remove_bias`."""
+        for k in range(len(self.block_sizes)):
+            self.register_parameter(f"bias_{k}", None)
 
     def extra_repr(self) -> str:
         """Sizes and options."""
@@ -113,7 +124,7 @@ class Differentiated(RowSparse, FlatOutput):
         """See `FlatOutput.initialise_bias`."""
         biases = [block.bias for block in self._blocks(shifted=False) if block.bias is not None]
         if isinstance(value, Tensor):
-            return set_if_zero(biases, torch.split(value[self.order.word_id], self.block_sizes))
+            return set_if_zero(biases, torch.split(self.order.by_rank(value), self.block_sizes))
         return set_if_zero(biases, [value] * len(biases))
 
     def select(self, word_ids: Tensor) -> Rows:

@@ -15,10 +15,10 @@ from vastmax.kernels import linear_softmax, noise_loss, row_scores
 from vastmax.kernels.noise_loss import Slopes
 from vastmax.kernels.targets import choose_target
 from vastmax.output.base import NoiseStep
-from vastmax.output.row_sparse import gradient_of_rows, require_leaf
 from vastmax.tensors.first_derivative import first_derivative_only
 from vastmax.tensors.numbers import product_dtype
 from vastmax.tensors.plain_memory import in_plain_memory
+from vastmax.tensors.row_sparse import gradient_of_rows, require_leaf
 
 _FEWEST_EXAMPLES = 32
 """With fewer, reading the words costs more than multiplying them, and the kernel's packing is one reading more."""

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from vastmax.eager import eager
 from vastmax.kernels.hierarchical import TreeArrays
-from vastmax.output.row_sparse import gradient_of_rows, require_leaf
 from vastmax.tensors.first_derivative import first_derivative_only
+from vastmax.tensors.row_sparse import gradient_of_rows, require_leaf
 
 
 def empty_in_large_pages(rows: int, width: int) -> Tensor:

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from vastmax.eager import eager
-from vastmax.output.row_sparse import gather_rows
 from vastmax.tensors.numbers import at_least_float32, product_dtype, require_law, undefined_rows
+from vastmax.tensors.row_sparse import gather_rows
 from vastmax.tree import Tree
 
 # A node is scored by a matrix product of its own when so many examples pass it, or when it is so wide; other nodes are
