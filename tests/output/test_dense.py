@@ -44,9 +44,7 @@ def test_exact_equals_the_naive_expression(n: int, d: int, v: int, bias: bool, s
     normalised = torch.randperm(n)[: n // 2] if some else None
     inputs = [x for x in (hidden, weight, offset) if x is not None]
 
-    target_score, log_normaliser = exact.linear_exact(
-        hidden, weight, offset, target, normaliser_example=normalised
-    )
+    target_score, log_normaliser = exact.linear_exact(hidden, weight, offset, target, normaliser_example=normalised)
     scores = linear(hidden, weight, offset)
     naive_score = scores[torch.arange(n), target]
     naive_log_normaliser = (scores if normalised is None else scores[normalised]).logsumexp(dim=1)

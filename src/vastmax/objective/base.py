@@ -17,6 +17,8 @@ class Objective(nn.Module, ABC):
     """A training loss for an output layer.
 
     Attributes:
+        label_smoothing: ε, in training.
+        z_loss: ζ: ζ·(log Z)² is added to an exact loss, in training.
         is_exact: whether the loss is the negative log-likelihood itself, so that weights of words and label smoothing
             mean what they do in PyTorch.
         requires_flat: whether only layers that score any word (`FlatOutput`) can be trained with it.
@@ -28,6 +30,8 @@ class Objective(nn.Module, ABC):
         proposal: where the noise comes from; None when there is none.
     """
 
+    label_smoothing: float = 0.0
+    z_loss: float = 0.0
     is_exact: ClassVar[bool] = False
     requires_flat: ClassVar[bool] = True
     sampled: ClassVar[bool] = False
@@ -76,6 +80,7 @@ class Objective(nn.Module, ABC):
         """
         target_score, log_normaliser = output.exact(hidden, target)
         loss = log_normaliser - target_score
+        penalty = self.z_loss * log_normaliser.square() if self.z_loss and self.training else None
         if weight is not None:
             weight = weight.to(loss.dtype)
             loss = loss * weight.index_select(0, target)
@@ -83,7 +88,12 @@ class Objective(nn.Module, ABC):
             total = output.vocab_size if weight is None else weight.sum()
             smooth = total * log_normaliser - output.weighted_score(hidden, weight)
             loss = (1 - label_smoothing) * loss + (label_smoothing / output.vocab_size) * smooth
-        return loss
+        return loss if penalty is None else loss + penalty
+
+    @property
+    def class_weight(self) -> Tensor | None:
+        """(V,) weights of words as targets, in training; None for ones."""
+        return None
 
     @property
     def needs(self) -> frozenset[str]:
@@ -137,6 +147,15 @@ class Objective(nn.Module, ABC):
     def score_correction(self, word_ids: Tensor) -> Tensor | None:
         """What is to be added to trained scores s(w) so that their softmax estimates p(w | h); None for nothing."""
         return None
+
+    def likelihood(self, output: Output) -> Output:
+        """Return the layer whose softmax estimates p(w | h) under this objective: nearly always `output` itself."""
+        if not self.corrects_scores:
+            return output
+        assert isinstance(output, FlatOutput)  # `check` refused anything else when the head was built
+        device = next((parameter.device for parameter in output.parameters()), None)
+        correction = self.score_correction(torch.arange(output.vocab_size, device=device))
+        return output if correction is None else output.shifted(correction)
 
     def diagnose(
         self,

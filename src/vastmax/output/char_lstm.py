@@ -164,6 +164,14 @@ class CharLSTM(Constants, Output):
         """Return log p of every word's string, (N, V), before the words' mass is divided out; see `Output.logits`."""
         return self._word_log_prob(hidden)
 
+    def exact_of(self, hidden: Tensor, word_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Output.exact_of`."""
+        each = hidden.repeat_interleave(word_ids.shape[1], dim=0)
+        scores = self._string_log_prob(each, word_ids.reshape(-1)).view(word_ids.shape)
+        if self.training or not self.normalised:
+            return scores, scores.new_zeros(len(hidden))
+        return scores, self.log_mass(hidden)
+
     def log_mass(self, hidden: Tensor) -> Tensor:
         """log of the probability that the string is a word of the vocabulary: (N,), at most 0."""
         parts = [hidden.new_zeros(0, dtype=at_least_float32(hidden.dtype))]

@@ -17,6 +17,7 @@ from vastmax.errors import InputError
 from vastmax.output.base import FlatOutput, Rows, set_if_zero
 from vastmax.output.count_order import CountOrder
 from vastmax.output.linear.exact import linear_exact
+from vastmax.output.linear.moments import linear_moments
 from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
 from vastmax.output.linear.tiles import spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
@@ -146,6 +147,9 @@ class Differentiated(RowSparse, FlatOutput):
 
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `FlatOutput.exact`: log Z is the logsumexp of the blocks' own, each in tiles."""
+        if self.score_map is not None:
+            scores, log_normaliser = self.exact_of(hidden, target[:, None])
+            return scores.squeeze(1), log_normaliser
         rank = self.order.rank.index_select(0, target)
         scores, examples, normalisers = [], [], []
         for block in self._blocks():
@@ -166,8 +170,25 @@ class Differentiated(RowSparse, FlatOutput):
         target_score = torch.cat(scores).index_select(0, torch.argsort(torch.cat(examples)))
         return target_score, torch.stack(normalisers).logsumexp(0)
 
+    def exact_of(self, hidden: Tensor, word_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Output.exact_of`."""
+        distinct, position = torch.unique(word_ids, return_inverse=True)
+        scores = self.select(distinct).score_at(hidden, position)
+        return scores if self.score_map is None else self.score_map(scores), self.moments(hidden)[0]
+
+    def moments(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Output.moments`: those of the blocks, each weighted with its share of the probability."""
+        each = [
+            linear_moments(hidden[:, block.columns], block.weight, block.bias, self.score_map)
+            for block in self._blocks()
+        ]
+        normalisers, means = (torch.stack(part) for part in zip(*each, strict=True))
+        return normalisers.logsumexp(0), (normalisers.softmax(0) * means).sum(0)
+
     def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
         """See `FlatOutput.weighted_score`."""
+        if self.score_map is not None and self.score_map.cap is not None:
+            return FlatOutput.weighted_score(self, hidden, weight)
         dtype = at_least_float32(hidden.dtype)
         scores = hidden.new_zeros(len(hidden), dtype=dtype)
         for block in self._blocks():
@@ -178,7 +199,7 @@ class Differentiated(RowSparse, FlatOutput):
             scores = scores + hidden[:, block.columns].to(dtype) @ (of_rank @ table)
             if block.bias is not None:
                 scores = scores + of_rank @ block.bias.to(dtype)
-        return scores
+        return scores if self.score_map is None else self.score_map(scores)
 
     def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
         """See `Output.log_prob`."""
@@ -194,7 +215,8 @@ class Differentiated(RowSparse, FlatOutput):
             bias = None if block.bias is None else block.bias.to(block.weight.dtype)
             scores = linear(hidden[:, block.columns], block.weight, bias)
             parts.append(scores.to(at_least_float32(scores.dtype)))
-        return self.order.columns_to_words(torch.cat(parts, dim=1))
+        scores = self.order.columns_to_words(torch.cat(parts, dim=1))
+        return scores if self.score_map is None else self.score_map(scores)
 
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -248,7 +270,8 @@ class Differentiated(RowSparse, FlatOutput):
             dtype = product_dtype(hidden)
             bias = None if block.bias is None else block.bias[rows].to(dtype)
             scores = linear(hidden[:, block.columns].to(dtype), block.weight[rows].to(dtype), bias)
-            return scores.to(at_least_float32(dtype))
+            scores = scores.to(at_least_float32(dtype))
+            return scores if self.score_map is None else self.score_map.in_place(scores)
 
         return score_tile
 

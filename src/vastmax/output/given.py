@@ -89,7 +89,7 @@ class Given(FrozenTable):
         else:
             vectors = self.frozen_table.index_select(0, word_ids)
         shift = None if self.score_shift is None else self.score_shift.index_select(0, word_ids)
-        return _ScaledRows(LinearRows(word_ids, vectors, shift), self._scaled)
+        return _ScaledRows(LinearRows(word_ids, vectors, shift), self.scaled)
 
     def live_table(self) -> Tensor:
         """See `FrozenTable.live_table`; v_w, at length 1 where the cosine is taken."""
@@ -103,27 +103,11 @@ class Given(FrozenTable):
         """See `FrozenTable.table_bias`: none."""
         return None
 
-    def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """See `FlatOutput.exact`."""
-        return super().exact(self._scaled(hidden), target, normaliser_rows=normaliser_rows)
-
-    def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
-        """See `FlatOutput.weighted_score`."""
-        return super().weighted_score(self._scaled(hidden), weight)
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """See `Output.logits`."""
-        return super().logits(self._scaled(hidden))
-
-    @torch.no_grad()
-    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """See `Output.topk`."""
-        return super().topk(self._scaled(hidden), k)
-
-    @torch.no_grad()
-    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """See `Output.sample`."""
-        return super().sample(self._scaled(hidden), generator=generator)
+    def scaled(self, hidden: Tensor) -> Tensor:
+        """See `TableOutput.scaled`: h/τ, at length 1 before where the cosine is taken."""
+        if self.cosine:
+            hidden = _at_length_one(hidden)
+        return hidden if self.temperature == 1 else hidden / self.temperature
 
     def _vectors(self, word_ids: Tensor) -> Tensor:
         vectors = self.tower(word_ids)
@@ -134,11 +118,6 @@ class Given(FrozenTable):
                 f"({word_ids.shape[0]}, {self.hidden_size})"
             )
         return _at_length_one(vectors) if self.cosine else vectors
-
-    def _scaled(self, hidden: Tensor) -> Tensor:
-        if self.cosine:
-            hidden = _at_length_one(hidden)
-        return hidden if self.temperature == 1 else hidden / self.temperature
 
 
 def _at_length_one(vectors: Tensor) -> Tensor:
