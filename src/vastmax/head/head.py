@@ -308,10 +308,13 @@ class Head(nn.Module):
         if target is None:
             found = layer.log_prob(flat).reshape(*leading, self.vocab_size)
         else:
-            word_ids = checked_words(hidden, target, vocab_size=self.vocab_size)
             refuse_transformed(hidden)
-            score, log_normaliser = layer.exact_of(flat, word_ids)
-            found = (score - log_normaliser[:, None]).reshape(target.shape)
+            word_ids = checked_words(hidden, target, vocab_size=self.vocab_size)
+            if word_ids.shape[1] == 1:
+                found = layer.log_prob(flat, word_ids[:, 0]).reshape(target.shape)
+            else:
+                score, log_normaliser = layer.exact_of(flat, word_ids)
+                found = (score - log_normaliser[:, None]).reshape(target.shape)
         if not (return_entropy or return_log_normaliser):
             return found
         log_normaliser, mean = layer.moments(flat)

@@ -57,5 +57,5 @@ def _give_memory(head: Head, device: torch.device) -> None:
     def on_device(tensor: Tensor) -> Tensor:
         return torch.empty_like(tensor, device=device) if tensor.is_meta else tensor.to(device)
 
-    head._apply(on_device)
+    head._apply(on_device)  # type: ignore[no-untyped-call]
     head.reset_parameters()

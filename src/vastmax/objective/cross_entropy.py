@@ -68,7 +68,7 @@ class CrossEntropy(Constants, Objective):
         self.softcap = None if softcap is None else real("softcap", softcap, 0.0, math.inf, above=True)
         self.temperature = real("temperature", temperature, 0.0, math.inf, above=True)
         if weight is None:
-            self.register_buffer("weight", None, persistent=False)
+            self.weight = None
         else:
             self.register_constant("weight", _checked_weight(weight).detach().cpu(), device=weight.device)
 

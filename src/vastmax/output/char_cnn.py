@@ -23,7 +23,7 @@ _WORDS_AT_ONCE = 4096
 """Words whose patterns are held together while the whole table is worked out: some 60 MB."""
 
 
-class CharCNN(RowSparse, FrozenTable):  # type: ignore[misc]
+class CharCNN(RowSparse, FrozenTable):
     """s(w) = W_w·h + b_w with W_w = CNN(spelling of w) + M·r_w (CNN-softmax, Jozefowicz et al. 2016).
 
     Words spelled alike would have to mean alike; the correction r_w, a few numbers a word, lets them differ. Under a

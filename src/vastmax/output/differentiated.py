@@ -148,8 +148,8 @@ class Differentiated(RowSparse, FlatOutput):
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `FlatOutput.exact`: log Z is the logsumexp of the blocks' own, each in tiles."""
         if self.score_map is not None:
-            scores, log_normaliser = self.exact_of(hidden, target[:, None])
-            return scores.squeeze(1), log_normaliser
+            of_target, log_normaliser = self.exact_of(hidden, target[:, None])
+            return of_target.squeeze(1), log_normaliser
         rank = self.order.rank.index_select(0, target)
         scores, examples, normalisers = [], [], []
         for block in self._blocks():

@@ -47,7 +47,7 @@ class LinearRows(Rows):
             return native_row_scores(hidden, self.weight, self.bias, position)
         flat = position.reshape(-1)
         dtype = at_least_float32(self.weight.dtype)
-        weight = self.weight.index_select(0, flat).view(*position.shape, -1).to(dtype)
+        weight = self.weight.index_select(0, flat).view(*position.shape, self.weight.shape[1]).to(dtype)
         hidden = hidden.to(dtype)
         if position.ndim == 1:
             scores: Tensor = torch.linalg.vecdot(hidden, weight)
