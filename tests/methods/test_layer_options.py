@@ -63,7 +63,7 @@ def test_begins_as_without_options(recipe: Method) -> None:
     for (name, mine), theirs in zip(head.named_parameters(), plain.parameters(), strict=True):
         assert mine.shape == theirs.shape
         if theirs.numel() >= 64 and theirs.std() > 0:
-            assert mine.std() / theirs.std() == pytest.approx(1, abs=0.4), name
+            assert float(mine.std() / theirs.std()) == pytest.approx(1, abs=0.4), name
         if name.endswith("output.bias"):
             assert mine.equal(theirs)
 
