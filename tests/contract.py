@@ -294,6 +294,20 @@ class HeadContract:
 
     # --- queries ---------------------------------------------------------------------------------------------------
 
+    def test_exact_loss_takes_weights_and_smoothing(self, recipe: Method, device: str) -> None:
+        """In eval mode, whatever the layer: PyTorch's own loss of its scores."""
+        head = self.build(recipe, device).eval()
+        hidden, target = self.batch(3, 4, device=device)
+        weight = torch.rand(V, dtype=torch.float64, device=device)
+        scores = head.likelihood().logits(hidden.flatten(0, 1))
+        log_prob = head.log_prob(hidden).flatten(0, 1)
+        if head.normalised:
+            torch.testing.assert_close(scores.log_softmax(dim=1), log_prob)
+        loss = head(hidden, target, weight=weight, label_smoothing=0.3, reduction="sum")
+        of_target = log_prob.gather(1, target.view(-1, 1)).squeeze(1)
+        expected = -0.7 * (weight[target.view(-1)] * of_target).sum() - 0.3 / V * (log_prob @ weight).sum()
+        torch.testing.assert_close(loss, expected)
+
     @pytest.mark.parametrize("k", [1, 5, V])
     def test_topk_is_brute_force(self, recipe: Method, device: str, k: int) -> None:
         head = self.build(recipe, device)

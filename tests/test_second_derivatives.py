@@ -14,7 +14,7 @@ from contract import HeadContract, V
 from vastmax.errors import InputError
 from vastmax.head import Head
 from vastmax.methods import RECIPES, Method
-from vastmax.output.rows import gather_rows
+from vastmax.tensors.row_sparse import gather_rows
 
 MAKE = HeadContract()
 REFUSED = r"^create_graph=True asks for second derivatives, and this loss has first ones only: leave it out, or"

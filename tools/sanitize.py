@@ -32,7 +32,7 @@ OTHER_TESTS = [
     "tests/embedding/test_train_objectives.py",
     "tests/optim",
     "tests/output/test_hierarchical.py",
-    "tests/output/test_native_twins.py",
+    "tests/output/linear/test_native.py",
     "tests/proposal/test_ngram_proposals.py",
 ]
 """They run kernels too, by what calls them: once for each instruction set."""

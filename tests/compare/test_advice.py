@@ -28,7 +28,7 @@ from vastmax.methods.case import LARGE_GAIN, SMALL_GAIN, describe_bytes
 from vastmax.methods.target_sampling import DEFAULT_PARTITION_WORDS
 from vastmax.methods.words import Words, expected_distinct, tries_for
 from vastmax.methods.work import Setting
-from vastmax.output import native_exact
+from vastmax.output.linear import native
 from vastmax.proposal import Partition
 from vastmax.text import Corpus, Vocabulary
 from vastmax.tree import frequency_classes
@@ -65,7 +65,7 @@ def test_what_is_assumed_of_the_recipes_is_what_they_start_from() -> None:
     assert sum(DEFAULT_FILTERS.values()) == cnn_softmax.FILTERS
     assert sum(width * number for width, number in DEFAULT_FILTERS.items()) == cnn_softmax.PATTERN_SYMBOLS
     assert symbol_size == cnn_softmax.SYMBOL_SIZE
-    assert native_exact._FEWEST_EXAMPLES == parts.FEW_EXAMPLES
+    assert native._FEWEST_EXAMPLES == parts.FEW_EXAMPLES
 
 
 @pytest.mark.parametrize("method", list(RECIPES))

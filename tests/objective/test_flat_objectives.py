@@ -151,7 +151,7 @@ def test_self_normalised(penalty: str) -> None:
 def test_cross_entropy(smoothing: float, weighted: bool) -> None:
     dense, (hidden, target) = layer(), batch()
     weight = torch.rand(V, dtype=F64) if weighted else None
-    loss = CrossEntropy()(dense, hidden, target, weight=weight, label_smoothing=smoothing)
+    loss = CrossEntropy(weight=weight, label_smoothing=smoothing)(dense, hidden, target)
     expected = reference.cross_entropy(
         scores_of(dense, hidden), TARGET, None if weight is None else weight.numpy(), smoothing
     )

@@ -306,6 +306,9 @@ def test_parameters_without_gradient_or_rows_stay(name: str) -> None:
         (lambda p: RowAdam(p, betas=(0.9, 1.0)), r"betas is 1.0"),
         (lambda p: RowAdam(p, betas=(0.9,)), r"must be two numbers"),
         (lambda p: RowAdam(p, lr=math.inf), r"lr is inf"),
+        (lambda p: RowAdam(p, lr=torch.tensor(-1.0)), r"lr is -1.0"),
+        (lambda p: RowAdam(p, weight_decay=-0.1), r"weight_decay is -0.1; it must be a finite number at least 0"),
+        (lambda p: RowAdagrad(p, maximize="yes"), r"maximize is 'yes'; it must be True or False"),
         (lambda p: RowAdam(p, eps=-1e-8), r"eps is -1e-08"),
         (lambda p: RowAdam(p, bias_correction="never"), r'bias_correction is .never.; choose "row" or "step"'),
         (lambda p: RowSGD([p[0].to(torch.complex64)], lr=0.1), r"dtype torch.complex64"),
@@ -314,6 +317,71 @@ def test_parameters_without_gradient_or_rows_stay(name: str) -> None:
 def test_bad_options_are_refused_at_construction(make: Make, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make([nn.Parameter(torch.zeros(3, 2), requires_grad=False)])
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 3)])
+def test_weight_decay_and_maximize_are_those_of_torch(shape: tuple[int, ...]) -> None:
+    """Where every row is in play in every step; Adam's decay is AdamW's, and without momentum SGD has but one."""
+    pairs: list[tuple[Make, Make]] = [
+        (
+            lambda p: RowAdam(p, lr=0.1, weight_decay=0.2, maximize=True),
+            lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.2, maximize=True),
+        ),
+        (
+            lambda p: RowSGD(p, lr=0.1, weight_decay=0.2, maximize=False),
+            lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=0.2),
+        ),
+    ]
+    for mine, theirs in pairs:
+        generator = torch.Generator().manual_seed(0)
+        a = nn.Parameter(torch.randn(shape, generator=generator, dtype=torch.float64))
+        b, c = (nn.Parameter(a.detach().clone()) for _ in range(2))
+        optimizers = [mine([a]), theirs([b]), mine([c])]
+        for _ in range(4):
+            gradient = torch.randn(shape, generator=generator, dtype=torch.float64)
+            a.grad, b.grad, c.grad = gradient.clone(), gradient.clone(), gradient.to_sparse(1)
+            for optimizer in optimizers:
+                optimizer.step()
+        torch.testing.assert_close(a, b)
+        torch.testing.assert_close(c, b)
+
+
+@every_optimizer
+def test_rows_out_of_play_do_not_decay(name: str) -> None:
+    parameter = nn.Parameter(torch.ones(5, 2))
+    optimizer = OPTIMIZERS[name]([{"params": [parameter], "weight_decay": 0.5, "lr": torch.tensor(0.1)}])
+    parameter.grad = sparse_gradient(torch.tensor([1]), torch.zeros(1, 2), parameter.shape)
+    optimizer.step()
+    torch.testing.assert_close(parameter[1].detach(), torch.full((2,), 0.95))
+    assert parameter[[0, 2, 3, 4]].eq(1).all()
+
+
+@every_optimizer
+def test_a_learning_rate_in_a_tensor_is_read_at_each_step(name: str) -> None:
+    rate = torch.tensor(0.3)
+    a, b = (nn.Parameter(torch.ones(3, 2)) for _ in range(2))
+    mine = OPTIMIZERS[name]([{"params": [a], "lr": rate}])
+    twin = OPTIMIZERS[name]([{"params": [b], "lr": float(rate)}])
+    for new in (0.3, 0.01):
+        rate.fill_(new)
+        twin.param_groups[0]["lr"] = float(rate)
+        a.grad, b.grad = torch.ones(3, 2), torch.ones(3, 2)
+        mine.step()
+        twin.step()
+        torch.testing.assert_close(a, b)
+    assert mine.param_groups[0]["lr"] is rate
+
+
+def test_a_state_saved_before_there_was_weight_decay_is_loaded() -> None:
+    parameter = nn.Parameter(torch.ones(3, 2))
+    optimizer = RowAdagrad([parameter])
+    old = optimizer.state_dict()
+    for option in ("weight_decay", "maximize"):
+        del old["param_groups"][0][option]
+    optimizer.load_state_dict(old)
+    parameter.grad = torch.ones(3, 2)
+    optimizer.step()
+    assert parameter.lt(1).all()
 
 
 def test_a_refused_group_is_not_added() -> None:

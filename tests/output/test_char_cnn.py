@@ -14,7 +14,7 @@ from vastmax import Head, objective, proposal
 from vastmax.characters import CharacterCNN
 from vastmax.errors import InputError
 from vastmax.output import CharCNN, Dense, char_cnn
-from vastmax.output.native_support import kernel_takes
+from vastmax.output.linear.native import kernel_takes
 
 WORDS = ["the", "cat", "cats", "a", "naïve", "<unk>", "antidisestablishmentarianism", "aaaa"]
 BEGIN, END, UNKNOWN, NOTHING = 258, 256, 257, 259

@@ -11,9 +11,10 @@ from torch.nn.functional import cross_entropy, linear
 
 from chance import chi_square_p_value
 from vastmax.errors import InputError
-from vastmax.output import Dense, linear_exact
-from vastmax.output.linear_exact import spans, tile_shape
-from vastmax.output.rows import gather_rows
+from vastmax.output import Dense
+from vastmax.output.linear import exact, tiles
+from vastmax.output.linear.tiles import spans, tile_shape
+from vastmax.tensors.row_sparse import gather_rows
 
 F64 = torch.float64
 
@@ -21,8 +22,8 @@ F64 = torch.float64
 @pytest.fixture(autouse=True)
 def _small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiles so small that these tests cross their borders in both directions."""
-    monkeypatch.setattr(linear_exact, "_TILE_NUMEL_CPU", 2**10)
-    monkeypatch.setattr(linear_exact, "_MAX_TILE_EXAMPLES_CPU", 4)
+    monkeypatch.setattr(tiles, "_TILE_NUMEL_CPU", 2**10)
+    monkeypatch.setattr(tiles, "_MAX_TILE_EXAMPLES_CPU", 4)
     torch.manual_seed(0)
 
 
@@ -43,9 +44,7 @@ def test_exact_equals_the_naive_expression(n: int, d: int, v: int, bias: bool, s
     normalised = torch.randperm(n)[: n // 2] if some else None
     inputs = [x for x in (hidden, weight, offset) if x is not None]
 
-    target_score, log_normaliser = linear_exact.linear_exact(
-        hidden, weight, offset, target, normaliser_example=normalised
-    )
+    target_score, log_normaliser = exact.linear_exact(hidden, weight, offset, target, normaliser_example=normalised)
     scores = linear(hidden, weight, offset)
     naive_score = scores[torch.arange(n), target]
     naive_log_normaliser = (scores if normalised is None else scores[normalised]).logsumexp(dim=1)
@@ -64,7 +63,7 @@ def test_exact_of_targets_that_belong_to_chosen_examples() -> None:
     hidden = torch.randn(5, 3, dtype=F64, requires_grad=True)
     weight = torch.randn(300, 3, dtype=F64, requires_grad=True)
     example, target = torch.tensor([4, 1, 1]), torch.tensor([299, 0, 7])
-    score, log_normaliser = linear_exact.linear_exact(hidden, weight, None, target, target_example=example)
+    score, log_normaliser = exact.linear_exact(hidden, weight, None, target, target_example=example)
     scores = hidden @ weight.T
     torch.testing.assert_close(score, scores[example, target])
     fast = torch.autograd.grad(score.sum() + log_normaliser.sum(), [hidden, weight])
@@ -78,7 +77,7 @@ def test_exact_passes_gradcheck() -> None:
     weight = torch.randn(7, 3, dtype=F64, requires_grad=True)
     bias = torch.randn(7, dtype=F64, requires_grad=True)
     target = torch.tensor([0, 6, 3, 3, 1])
-    assert torch.autograd.gradcheck(lambda h, w, b: linear_exact.linear_exact(h, w, b, target), (hidden, weight, bias))
+    assert torch.autograd.gradcheck(lambda h, w, b: exact.linear_exact(h, w, b, target), (hidden, weight, bias))
 
 
 @pytest.mark.parametrize("wanted", ["hidden", "weight", "bias"])
@@ -86,7 +85,7 @@ def test_exact_computes_the_gradient_that_is_wanted(wanted: str) -> None:
     tensors = {"hidden": torch.randn(5, 3), "weight": torch.randn(9, 3), "bias": torch.randn(9)}
     tensors[wanted].requires_grad_()
     target = torch.tensor([0, 8, 3, 3, 1])
-    score, log_normaliser = linear_exact.linear_exact(**tensors, target=target)
+    score, log_normaliser = exact.linear_exact(**tensors, target=target)
     (log_normaliser - score).sum().backward()
     mine, tensors[wanted].grad = tensors[wanted].grad, None
     cross_entropy(linear(*tensors.values()), target, reduction="sum").backward()
@@ -112,7 +111,7 @@ def test_low_precision_errs_no_more_than_the_naive_form() -> None:
         h, w = (hidden, weight) if low else (hidden.detach().double(), weight.detach().double())
         h, w = h.detach().requires_grad_(), w.detach().requires_grad_()
         if tiled:
-            score, log_normaliser = linear_exact.linear_exact(h, w, None, target)
+            score, log_normaliser = exact.linear_exact(h, w, None, target)
             loss = (log_normaliser - score).mean()
         else:
             loss = cross_entropy(linear(h, w).to(F64 if not low else torch.float32), target)
@@ -145,8 +144,8 @@ def test_topk_of_equal_scores_gives_distinct_words() -> None:
 
 
 def test_samples_come_from_all_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear_exact, "_TILE_NUMEL_CPU", 2**22)
-    monkeypatch.setattr(linear_exact, "_MAX_TILE_EXAMPLES_CPU", 2**14)
+    monkeypatch.setattr(tiles, "_TILE_NUMEL_CPU", 2**22)
+    monkeypatch.setattr(tiles, "_MAX_TILE_EXAMPLES_CPU", 2**14)
     assert tile_shape(30_000, torch.device("cpu"))[1] == 256
     layer = Dense(2, 600, dtype=F64)
     hidden, draws = torch.randn(1, 2, dtype=F64), 30_000
@@ -162,13 +161,13 @@ def test_samples_come_from_all_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_queries_hold_no_scores_of_all_words(monkeypatch: pytest.MonkeyPatch) -> None:
     widths = []
-    original = linear_exact.TileScores.__call__
+    original = tiles.TileScores.__call__
 
     def recording(self: object, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         widths.append(len(weight))
         return original(self, hidden, weight, bias)
 
-    monkeypatch.setattr(linear_exact.TileScores, "__call__", recording)
+    monkeypatch.setattr(tiles.TileScores, "__call__", recording)
     layer = Dense(4, 3000)
     layer.topk(torch.randn(4, 4), 5)
     assert sum(widths) == 3000

@@ -16,8 +16,8 @@ from vastmax import tree
 from vastmax.errors import InputError
 from vastmax.kernels.targets import available_targets
 from vastmax.output.hierarchical import Hierarchical
-from vastmax.output.native_paths import native_best_first
-from vastmax.output.stable_topk import topk_lowest_id_first
+from vastmax.output.linear.scan import topk_lowest_id_first
+from vastmax.output.paths.native import native_best_first
 from vastmax.tree import Tree
 
 ZIPF = 1000 / np.arange(1, 301)

@@ -58,6 +58,35 @@ def test_heads_are_right_once_their_state_is_loaded(recipe: Method, way: str) ->
         torch.testing.assert_close(mine, theirs)
 
 
+@pytest.mark.parametrize("device", ["meta", "junk"])
+def test_reset_parameters_makes_a_working_head(recipe: Method, device: str) -> None:
+    """Built without numbers or full of junk, then given memory and drawn: as if it had been built here."""
+    torch.manual_seed(5)
+    fresh = recipe(D, zipf_words(V))
+    if device == "junk":
+        head = recipe(D, zipf_words(V))
+    else:
+        with torch.device("meta"):
+            head = recipe(D, zipf_words(V))
+    empty_like_junk(head)
+    head.reset_parameters()
+    for key, value in fresh.state_dict().items():
+        mine = head.state_dict()[key]
+        assert mine.dtype == value.dtype
+        if value.is_floating_point() and value.numel() >= 64 and value.std() > 0:
+            assert mine.std() / value.std() == pytest.approx(1, abs=0.5), key
+        if value.numel() > 1 and (not value.is_floating_point() or key.endswith("bias")):
+            of_linear = any(part in key for part in ("transform", "gate", "start", "next_symbol"))
+            assert of_linear or mine.equal(value), key
+    for mine, theirs in zip(answers(head, recipe), answers(fresh, recipe), strict=True):
+        assert mine.shape == theirs.shape
+        assert mine.isfinite().all()
+    log_prob = head.log_prob(torch.zeros(1, D)).exp().sum()
+    assert log_prob <= 1 + 1e-4
+    if head.normalised:
+        assert log_prob > 1 - 1e-4
+
+
 def others() -> dict[str, nn.Module]:
     counts = [3, 9, 1, 4, 7]
     return {

@@ -39,6 +39,7 @@ class CharacterCNN(Constants):
         filters: how many patterns of each width; widths at least 1.
         symbol_size: width of the vectors of bytes.
         unknown: the word that has a symbol of its own in place of letters.
+        scale: what the last layer's first weights are multiplied by.
         device: of the parameters.
         dtype: of the parameters.
 
@@ -59,7 +60,7 @@ class CharacterCNN(Constants):
         torch.Size([2, 2, 8])
     """
 
-    symbols: Tensor
+    symbol_bytes: Tensor
     offsets: Tensor
     widths: Tensor
 
@@ -71,6 +72,7 @@ class CharacterCNN(Constants):
         filters: Mapping[int, int] | None = None,
         symbol_size: int = 16,
         unknown: str | None = "<unk>",
+        scale: float = 1.0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -80,8 +82,9 @@ class CharacterCNN(Constants):
         spelled = Spelled.of(words, unknown=unknown)
         # Not in the state_dict: they are the vocabulary, which the model is built from.
         widths = np.repeat(list(self.filters), list(self.filters.values())).astype(np.int32)
-        for name, array in (("symbols", spelled.symbols), ("offsets", spelled.offsets), ("widths", widths)):
-            self.register_constant(name, torch.from_numpy(array), device=device)
+        self.register_constant("symbol_bytes", torch.from_numpy(spelled.symbols).view(torch.uint8), device=device)
+        self.register_constant("offsets", torch.from_numpy(spelled.offsets), device=device)
+        self.register_constant("widths", torch.from_numpy(widths), device=device)
         self.size = size
         self.symbol_size = symbol_size
         num_filters = sum(self.filters.values())
@@ -93,18 +96,23 @@ class CharacterCNN(Constants):
             }
         )
         self.pattern_bias = nn.Parameter(torch.zeros(num_filters, device=device, dtype=dtype))
-        self.gate = nn.Linear(num_filters, num_filters, device=device, dtype=dtype)
+        self.gate = _Gate(num_filters, num_filters, device=device, dtype=dtype)
         self.transform = nn.Linear(num_filters, num_filters, device=device, dtype=dtype)
-        self.project = nn.Linear(num_filters, size, bias=False, device=device, dtype=dtype)
+        self.project = _Projection(num_filters, size, scale, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Vectors of bytes from N(0, 1), patterns uniform in ±1/√fan-in, the highway open to what comes in."""
+        """Draw vectors of bytes from N(0, 1), patterns from ±1/√fan-in; the layers above them do so for themselves."""
         nn.init.normal_(self.symbol)
         for pattern in self.patterns.values():
             bound = 1 / math.sqrt(pattern.shape[1])
             nn.init.uniform_(pattern, -bound, bound)
-        nn.init.constant_(self.gate.bias, _CARRY)
+        nn.init.zeros_(self.pattern_bias)
+
+    @property
+    def symbols(self) -> Tensor:
+        """The symbols of all words, one after the other, int16."""
+        return self.symbol_bytes.view(torch.int16)
 
     def extra_repr(self) -> str:
         """Sizes."""
@@ -159,6 +167,29 @@ class CharacterCNN(Constants):
         """All patterns, zero beyond their width: (F, widest·symbol_size). One product is quicker than one a width."""
         widest = max(self.filters) * self.symbol_size
         return torch.cat([pad(pattern, (0, widest - pattern.shape[1])) for pattern in self.patterns.values()])
+
+
+class _Gate(nn.Linear):
+    """The gate of the highway, open at first to what comes in."""
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        nn.init.constant_(self.bias, _CARRY)
+
+
+class _Projection(nn.Linear):
+    """The last layer, without a bias, its first weights `scale` times as large as usual."""
+
+    def __init__(
+        self, width: int, size: int, scale: float, *, device: torch.device | str | None, dtype: torch.dtype | None
+    ) -> None:
+        self.scale = scale
+        super().__init__(width, size, bias=False, device=device, dtype=dtype)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        self.weight *= self.scale
 
 
 def _check_sizes(size: int, symbol_size: int, filters: Mapping[int, int]) -> None:

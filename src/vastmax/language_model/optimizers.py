@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from vastmax.optim import RowAdagrad
-from vastmax.output.rows import RowSparse
+from vastmax.tensors.row_sparse import RowSparse
 
 
 class Rates(Protocol):

@@ -11,6 +11,9 @@ from vastmax.methods.case import Case, Purpose, capital
 from vastmax.methods.work import MethodWork, Setting
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
     from vastmax.head import Head
 
 Family = Literal[
@@ -153,16 +156,33 @@ class Method:
     self_normalising: bool = False
     in_default_race: bool = False
 
-    def __call__(self, hidden_size: int, vocabulary: Any) -> Head:
-        """Build the head with default options.
+    def __call__(
+        self,
+        hidden_size: int,
+        vocabulary: Any,
+        *,
+        bias: bool = True,
+        sparse_gradients: bool = True,
+        weight: nn.Parameter | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Head:
+        """Build the head with the method's own options at their defaults.
 
         Args:
             hidden_size: D, the width of the hidden vectors.
             vocabulary: a `Vocabulary`, or counts (V,) in id order where words are not needed; a `Corpus` where the
                 method needs one.
+            bias: whether words (or decisions) have a bias.
+            sparse_gradients: False gives dense gradients whatever the objective, for optimizers that take no others;
+                a step then costs O(V·D).
+            weight: (V, D) to share with an embedding (weight tying), where the layer is `Dense`.
+            device: of the parameters; that of `weight` where one is given.
+            dtype: of the parameters; that of `weight` where one is given.
 
         Raises:
-            InputError: the method needs words or a corpus and got counts alone.
+            InputError: the method needs words or a corpus and got counts alone; `weight` for a layer that has no vector
+                of width D for each word, or of another shape.
         """
         if "corpus" in self.needs and not hasattr(vocabulary, "vocabulary"):
             raise InputError(
@@ -170,7 +190,16 @@ class Method:
             )
         if "words" in self.needs and not hasattr(vocabulary, "words"):
             raise InputError(f"recipe {self.name!r} spells words out: pass a Vocabulary, not counts alone")
-        return self.build(hidden_size, vocabulary)
+        from vastmax.methods.layer_options import built
+
+        return built(
+            lambda: self.build(hidden_size, vocabulary),
+            bias=bias,
+            sparse_gradients=sparse_gradients,
+            weight=weight,
+            device=device,
+            dtype=dtype,
+        )
 
     def why(self, case: Case) -> str:
         """Return what the method gives in a case."""

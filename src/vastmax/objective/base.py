@@ -17,6 +17,10 @@ class Objective(nn.Module, ABC):
     """A training loss for an output layer.
 
     Attributes:
+        label_smoothing: ε, in training.
+        z_loss: ζ: ζ·(log Z)² is added to an exact loss, in training.
+        is_exact: whether the loss is the negative log-likelihood itself, so that weights of words and label smoothing
+            mean what they do in PyTorch.
         requires_flat: whether only layers that score any word (`FlatOutput`) can be trained with it.
         sampled: whether only the rows in play get a gradient in a flat layer.
         self_normalising: whether, after training, the raw score may stand for log p.
@@ -26,6 +30,9 @@ class Objective(nn.Module, ABC):
         proposal: where the noise comes from; None when there is none.
     """
 
+    label_smoothing: float = 0.0
+    z_loss: float = 0.0
+    is_exact: ClassVar[bool] = False
     requires_flat: ClassVar[bool] = True
     sampled: ClassVar[bool] = False
     corrects_scores: ClassVar[bool] = False
@@ -49,6 +56,44 @@ class Objective(nn.Module, ABC):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Losses in nats, (N,), of `hidden` (N, D) and `target` (N,); N may be 0. Arguments are trusted."""
+
+    def exact_loss(
+        self,
+        output: Output,
+        hidden: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Tensor:
+        """Return −log p(t), (N,): what a head answers with in eval mode, and what an exact objective trains with.
+
+        Equals `F.cross_entropy(scores, target, weight, label_smoothing=label_smoothing, reduction="none")`.
+
+        Args:
+            output: any layer.
+            hidden: (N, D).
+            target: (N,) int64.
+            weight: (V,): the loss of a target t is multiplied by weight_t.
+            label_smoothing: ε: (1 − ε)·weight_t·(−log p(t)) + (ε/V)·Σ_w weight_w·(−log p(w)), as in PyTorch. Looks at
+                every word, which a factored layer otherwise does not.
+        """
+        target_score, log_normaliser = output.exact(hidden, target)
+        loss = log_normaliser - target_score
+        penalty = self.z_loss * log_normaliser.square() if self.z_loss and self.training else None
+        if weight is not None:
+            weight = weight.to(loss.dtype)
+            loss = loss * weight.index_select(0, target)
+        if label_smoothing > 0:
+            total = output.vocab_size if weight is None else weight.sum()
+            smooth = total * log_normaliser - output.weighted_score(hidden, weight)
+            loss = (1 - label_smoothing) * loss + (label_smoothing / output.vocab_size) * smooth
+        return loss if penalty is None else loss + penalty
+
+    @property
+    def class_weight(self) -> Tensor | None:
+        """(V,) weights of words as targets, in training; None for ones."""
+        return None
 
     @property
     def needs(self) -> frozenset[str]:
@@ -102,6 +147,15 @@ class Objective(nn.Module, ABC):
     def score_correction(self, word_ids: Tensor) -> Tensor | None:
         """What is to be added to trained scores s(w) so that their softmax estimates p(w | h); None for nothing."""
         return None
+
+    def likelihood(self, output: Output) -> Output:
+        """Return the layer whose softmax estimates p(w | h) under this objective: nearly always `output` itself."""
+        if not self.corrects_scores:
+            return output
+        assert isinstance(output, FlatOutput)  # `check` refused anything else when the head was built
+        device = next((parameter.device for parameter in output.parameters()), None)
+        correction = self.score_correction(torch.arange(output.vocab_size, device=device))
+        return output if correction is None else output.shifted(correction)
 
     def diagnose(
         self,

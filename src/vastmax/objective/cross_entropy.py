@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+from vastmax.arguments import real
+from vastmax.errors import InputError
 from vastmax.objective.base import Objective
 from vastmax.output.base import FlatOutput, Output
+from vastmax.output.score_map import ScoreMap
 from vastmax.proposal.base import Context
+from vastmax.tensors.constants import Constants
 
 
-class CrossEntropy(Objective):
+class CrossEntropy(Constants, Objective):
     """Negative log-likelihood, −s(t) + log Z; for factored layers −log p(t).
 
     Equals `F.cross_entropy(scores, target, reduction="none", …)` without ever allocating the (N, V) scores.
 
-    Cost: a flat layer's O(N·V·D), forward once and backward three times; a factored layer's own.
+    `weight`, `label_smoothing` and `z_loss` are a matter of training: in eval mode a head answers with the likelihood.
+    `softcap` and `temperature` belong to the model, p = softmax(cap·tanh(s/cap)/T), and count in every question.
+
+    Args:
+        weight: (V,): the loss of a target t is multiplied by weight_t, and the mean is the weighted one.
+        label_smoothing: ε in [0, 1], as in `nn.CrossEntropyLoss`. Looks at every word.
+        z_loss: ζ ≥ 0 adds ζ·(log Z)², which keeps log Z near 0 (PaLM; 1e-4 is usual); flat layers only.
+        softcap: the scores' bound c > 0 (Gemma 2: 30); None for none; flat layers only.
+        temperature: T > 0.
+
+    Raises:
+        InputError: values out of these ranges; when a head is built, an option that its layer cannot have.
+
+    Cost: a flat layer's O(N·V·D), forward once and backward three times; a factored layer's own. With a softcap, or
+    with a temperature on a factored layer, the scores go through PyTorch's operations, in tiles.
 
     Example:
         >>> import torch
@@ -23,9 +43,70 @@ class CrossEntropy(Objective):
         >>> layer, hidden, target = Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
         >>> torch.allclose(CrossEntropy()(layer, hidden, target), -layer.log_prob(hidden, target))
         True
+        >>> capped = 30 * (layer.logits(hidden) / 30).tanh()
+        >>> expected = torch.nn.functional.cross_entropy(capped, target, reduction="none")
+        >>> torch.allclose(CrossEntropy(softcap=30.0)(layer, hidden, target), expected)
+        True
     """
 
+    is_exact = True
     requires_flat = False
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        weight: Tensor | None = None,
+        label_smoothing: float = 0.0,
+        z_loss: float = 0.0,
+        softcap: float | None = None,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.label_smoothing = real("label_smoothing", label_smoothing, 0.0, 1.0)
+        self.z_loss = real("z_loss", z_loss, 0.0, math.inf)
+        self.softcap = None if softcap is None else real("softcap", softcap, 0.0, math.inf, above=True)
+        self.temperature = real("temperature", temperature, 0.0, math.inf, above=True)
+        if weight is None:
+            self.weight = None
+        else:
+            self.register_constant("weight", _checked_weight(weight).detach().cpu(), device=weight.device)
+
+    def extra_repr(self) -> str:
+        """Options that are not at their defaults."""
+        options = {
+            "weight": None if self.weight is None else "…",
+            "label_smoothing": self.label_smoothing or None,
+            "z_loss": self.z_loss or None,
+            "softcap": self.softcap,
+            "temperature": None if self.temperature == 1 else self.temperature,
+        }
+        return ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)
+
+    def check(self, output: Output) -> None:
+        """See `Objective.check`."""
+        super().check(output)
+        for name in ("z_loss", "softcap"):
+            if getattr(self, name) and not isinstance(output, FlatOutput):
+                raise InputError(
+                    f"{name} is for scores with a normalizer, and those of {type(output).__name__} are log-"
+                    "probabilities already: leave it out, or take a flat layer, such as Dense"
+                )
+        if self.weight is not None and self.weight.shape != (output.vocab_size,):
+            raise InputError(
+                f"weight has shape {tuple(self.weight.shape)}; expected one per word, ({output.vocab_size},)"
+            )
+
+    @property
+    def class_weight(self) -> Tensor | None:
+        """See `Objective.class_weight`."""
+        return self.weight
+
+    def likelihood(self, output: Output) -> Output:
+        """See `Objective.likelihood`: the layer with its scores capped and divided by the temperature."""
+        if self.softcap is None and self.temperature == 1:
+            return output
+        return output.mapped(ScoreMap(self.softcap, self.temperature))
 
     def forward(
         self,
@@ -35,27 +116,17 @@ class CrossEntropy(Objective):
         *,
         context: Context | None = None,
         generator: torch.Generator | None = None,
-        weight: Tensor | None = None,
-        label_smoothing: float = 0.0,
     ) -> Tensor:
-        """Losses (N,).
+        """Losses (N,); see `Objective.forward`."""
+        return self.exact_loss(
+            self.likelihood(output), hidden, target, weight=self.weight, label_smoothing=self.label_smoothing
+        )
 
-        Args:
-            output: any layer; a flat one for `weight` and `label_smoothing`.
-            hidden: (N, D).
-            target: (N,) int64.
-            context: not used.
-            generator: not used.
-            weight: (V,): the loss of a target t is multiplied by weight_t.
-            label_smoothing: ε: (1 − ε)·w_t·(−log p(t)) + (ε/V)·Σ_w weight_w·(−log p(w)), as in PyTorch.
-        """
-        target_score, log_normaliser = output.exact(hidden, target)
-        loss = log_normaliser - target_score
-        if weight is not None:
-            weight = weight.to(loss.dtype)
-            loss = loss * weight.index_select(0, target)
-        if label_smoothing > 0 and isinstance(output, FlatOutput):
-            total = output.vocab_size if weight is None else weight.sum()
-            smooth = total * log_normaliser - output.weighted_score(hidden, weight)
-            loss = (1 - label_smoothing) * loss + (label_smoothing / output.vocab_size) * smooth
-        return loss
+
+def _checked_weight(weight: object) -> Tensor:
+    if not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.ndim != 1:
+        found = (
+            f"{weight.dtype} of shape {tuple(weight.shape)}" if isinstance(weight, Tensor) else type(weight).__name__
+        )
+        raise InputError(f"weight is {found}; expected a tensor of floats, (V,)")
+    return weight

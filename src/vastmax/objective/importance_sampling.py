@@ -12,9 +12,9 @@ from torch import Tensor
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
 from vastmax.objective.noise_scores import checked_num_samples, score_noise
-from vastmax.objective.noise_sum import log_sum_and_squares
+from vastmax.objective.noise_sums import log_sum_and_squares
 from vastmax.output.base import Output
-from vastmax.proposal.base import Context, Noise, Proposal
+from vastmax.proposal.base import Context, Proposal
 
 
 @dataclass(frozen=True)
@@ -187,20 +187,13 @@ class ImportanceSampling(Objective):
         generator: torch.Generator | None,
     ) -> _Estimate:
         noise = self.proposal.draw(target, num_samples, shared=self.shared, context=context, generator=generator)
-        scores = score_noise(noise, output, hidden, target, shift=_log_weight(noise))
+        scores = score_noise(noise, output, hidden, target, shift=noise.log_weight())
         learns = self.proposal.learns and self.training and torch.is_grad_enabled()
         log_sum, log_squares, weight = log_sum_and_squares(scores.noise_score, scores.multiplicity, wants_weight=learns)
         if weight is not None and hidden.shape[0] > 0:
             self.proposal.observe(noise, weight)
         num_drawn = torch.full_like(log_squares, noise.num_samples)
         return _Estimate(scores.target_score, log_sum, log_squares, num_drawn)
-
-
-def _log_weight(noise: Noise) -> Tensor:
-    """log m_w − log(K·Q(w))."""
-    if noise.multiplicity is None:
-        return -noise.log_expected_count
-    return noise.multiplicity.log() - noise.log_expected_count
 
 
 def _examples_of(context: Context | None, rows: Tensor, num_examples: int) -> Context | None:

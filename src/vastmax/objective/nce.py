@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
-from vastmax.objective.binary import binary_loss
 from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
+from vastmax.objective.noise_sums import binary_loss
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
 
@@ -119,8 +119,13 @@ class _Affine(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.slope = nn.Parameter(torch.zeros(width)) if width else None
-        self.offset = nn.Parameter(torch.zeros(()))
+        self.slope = nn.Parameter(torch.empty(width)) if width else None
+        self.offset = nn.Parameter(torch.empty(()))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        for parameter in self.parameters(recurse=False):
+            nn.init.zeros_(parameter)
 
     def forward(self, hidden: Tensor) -> Tensor:
         if self.slope is None:

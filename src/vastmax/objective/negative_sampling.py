@@ -10,8 +10,8 @@ from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
-from vastmax.objective.binary import binary_loss
 from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
+from vastmax.objective.noise_sums import binary_loss
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
 

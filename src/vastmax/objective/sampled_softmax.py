@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
-from vastmax.objective.buffers import scaled_rows
 from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
-from vastmax.objective.noise_sum import log_sum
+from vastmax.objective.noise_sums import log_sum, softmax_loss
 from vastmax.output.base import NoiseStep, Output
-from vastmax.proposal.base import Context, Noise, Proposal
-from vastmax.tensors.first_derivative import first_derivative_only
+from vastmax.proposal.base import Context, Proposal
 
 AccidentalHits = Literal["keep", "mask"]
-
-
-class _LogSumExpWithTarget(torch.autograd.Function):
-    """−t + log(e^t + Σ_k e^{x_k}), entries in `hit` left out; one buffer from forward to backward."""
-
-    @staticmethod
-    def forward(ctx: Any, noise_score: Tensor, target_score: Tensor, hit: tuple[Tensor, Tensor] | None) -> Tensor:
-        share = noise_score.detach()  # ours to overwrite: see Rows.score
-        if hit is not None:
-            share[hit] = -torch.inf
-        largest = target_score if share.shape[1] == 0 else torch.maximum(share.amax(dim=1), target_score)
-        share.sub_(largest[:, None]).exp_()
-        of_target = (target_score - largest).exp()
-        total = share.sum(dim=1).add_(of_target)
-        ctx.share = share  # no input or output, and ours to overwrite
-        ctx.save_for_backward(of_target, total)
-        loss: Tensor = total.log().add_(largest).sub_(target_score)
-        return loss
-
-    @staticmethod
-    @first_derivative_only
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        of_target, total = ctx.saved_tensors
-        scale = gradient / total
-        return scaled_rows(ctx.share, scale), of_target * scale - gradient, None
 
 
 class SampledSoftmax(Objective):
@@ -115,7 +88,7 @@ class SampledSoftmax(Objective):
         step = NoiseStep(
             "softmax",
             noise.word_ids,
-            noise_shift=_correction(noise),
+            noise_shift=noise.log_weight(),
             target_shift=-noise.target_log_expected_count if corrected else None,
             mask_target=masked,
         )
@@ -131,14 +104,4 @@ class SampledSoftmax(Objective):
             if own_among_noise:
                 return log_sum(scores.noise_score) - target_score
         hit = scores.hits(target) if masked else None
-        loss: Tensor = _LogSumExpWithTarget.apply(  # type: ignore[no-untyped-call]
-            scores.noise_score, target_score, hit
-        )
-        return loss
-
-
-def _correction(noise: Noise) -> Tensor:
-    """log m_w − log E[count of w]."""
-    if noise.multiplicity is None:
-        return -noise.log_expected_count
-    return noise.multiplicity.log() - noise.log_expected_count
+        return softmax_loss(target_score, scores.noise_score, hit=hit)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from vastmax.errors import InputError
-from vastmax.optim.rows import coalesce_rows, state_dtype
+from vastmax.optim.rows import coalesce_rows
+from vastmax.tensors.numbers import at_least_float32
 
 
 @torch.no_grad()
@@ -66,7 +67,7 @@ def clip_grad_norm_(
     if not entries:
         return torch.tensor(0.0)
     device = entries[0].device
-    norms = [torch.linalg.vector_norm(e, norm_type, dtype=state_dtype(e.dtype)).to(device) for e in entries]
+    norms = [torch.linalg.vector_norm(e, norm_type, dtype=at_least_float32(e.dtype)).to(device) for e in entries]
     total: Tensor = torch.linalg.vector_norm(torch.stack(norms), norm_type)
     if error_if_nonfinite and not bool(torch.isfinite(total)):
         raise RuntimeError(f"the norm of the gradients is {total.item()}: skip this step, or find what made it so")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import nn
 
 from vastmax.errors import InputError
+from vastmax.tensors.row_sparse import RowSparse
 
 
 class ParameterGroups(NamedTuple):
@@ -22,7 +23,7 @@ def parameter_groups(model: nn.Module) -> ParameterGroups:
 
     Row-sparse are the parameters that a module with a true ``sparse`` holds itself (not those of its children):
     ``nn.Embedding`` and ``nn.EmbeddingBag`` with ``sparse=True``, and the output layers here, which set it by the
-    objective they are trained with. So build the head first. It is the same sign that DistributedDataParallel goes by.
+    objective they are trained with. So build the head first.
     A parameter that several modules share (tied weights) is listed once, and is row-sparse if any of them makes it so:
     the row optimisers take dense gradients too, AdamW does not take sparse ones. Frozen parameters are in neither list.
 
@@ -60,5 +61,5 @@ def parameter_groups(model: nn.Module) -> ParameterGroups:
 
 
 def _own_row_sparse_parameters(module: nn.Module) -> Iterator[nn.Parameter]:
-    if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.sparse:
+    if isinstance(module, nn.Embedding | nn.EmbeddingBag | RowSparse) and module.sparse:
         yield from module.parameters(recurse=False)

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from vastmax.optim.row_optimizer import RowOptimizer, check_option
-from vastmax.optim.rows import add_rows_, one_per_row, read_rows, state_dtype, write_rows_
+from vastmax.optim.rows import add_rows_, one_per_row, read_rows, write_rows_
+from vastmax.tensors.numbers import at_least_float32
 
 _NUMBERS_AT_ONCE = 2**19
 """Of the gradient: 2 MB in float32. What is worked out of a large gradient would be as large as it is: memory new to
@@ -33,6 +34,8 @@ class RowAdagrad(RowOptimizer):
         lr: learning rate, >= 0. A row's first step has root mean square lr.
         initial_accumulator: a_r before the first step, >= 0; above 0 it damps the first steps of each row.
         eps: added to the root, > 0.
+        weight_decay: taken off the touched rows, decoupled from the gradient; see `RowOptimizer`.
+        maximize: go up the gradient.
 
     Raises:
         InputError: an option out of range; in ``step``, a sparse gradient that is not sparse over rows.
@@ -53,13 +56,20 @@ class RowAdagrad(RowOptimizer):
     """
 
     def __init__(
-        self, params: ParamsT, lr: float = 0.1, *, initial_accumulator: float = 0.0, eps: float = 1e-10
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 0.1,
+        *,
+        initial_accumulator: float = 0.0,
+        eps: float = 1e-10,
+        weight_decay: float = 0.0,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "initial_accumulator": initial_accumulator, "eps": eps})
+        own = {"lr": lr, "initial_accumulator": initial_accumulator, "eps": eps}
+        super().__init__(params, {**own, "weight_decay": weight_decay, "maximize": maximize})
 
     def check_group(self, group: dict[str, Any]) -> None:
-        """Lr and initial_accumulator finite and >= 0, eps > 0."""
-        check_option("lr", group["lr"], low=0.0)
+        """Check: initial_accumulator finite and >= 0, eps > 0."""
         check_option("initial_accumulator", group["initial_accumulator"], low=0.0)
         check_option("eps", group["eps"], low=0.0, low_open=True)
 
@@ -71,7 +81,7 @@ class RowAdagrad(RowOptimizer):
             state["sum"] = torch.full(
                 parameter.shape[:1],
                 float(group["initial_accumulator"]),
-                dtype=state_dtype(parameter.dtype),
+                dtype=at_least_float32(parameter.dtype),
                 device=parameter.device,
             )
         for piece in _pieces(gradient):
@@ -85,7 +95,7 @@ class RowAdagrad(RowOptimizer):
             total = read_rows(sums, ids).add_(square)
             write_rows_(sums, ids, total)
             scale = total.sqrt().add_(group["eps"]).reciprocal_()
-            add_rows_(table, ids, part * one_per_row(scale, part), alpha=-group["lr"])
+            add_rows_(table, ids, part * one_per_row(scale, part), alpha=-float(group["lr"]))
 
 
 def _pieces(gradient: Tensor) -> list[Any]:

@@ -11,7 +11,8 @@ from torch.optim.optimizer import ParamsT
 
 from vastmax.errors import InputError
 from vastmax.optim.row_optimizer import RowOptimizer, check_option
-from vastmax.optim.rows import add_rows_, one_per_row, read_rows, state_dtype, write_rows_
+from vastmax.optim.rows import add_rows_, one_per_row, read_rows, write_rows_
+from vastmax.tensors.numbers import at_least_float32
 
 BiasCorrection = Literal["row", "step"]
 
@@ -29,7 +30,7 @@ class RowAdam(RowOptimizer):
     of Adam on its own sequence of gradients, and its first step has size lr whenever it comes.
     ``bias_correction="step"`` takes t = the number of steps so far, as ``torch.optim.SparseAdam`` does: a row first met
     late is then uncorrected, and its first step is (1 - beta1) / sqrt(1 - beta2), about 3.2, times as large.
-    With dense gradients both are ``torch.optim.Adam``.
+    With dense gradients both are ``torch.optim.Adam``, with ``weight_decay`` ``torch.optim.AdamW``.
 
     Dense Adam would also move rows that are absent, by their old momentum, and decay their moments: that costs a pass
     over all V rows in every step, and is what makes it unusable here.
@@ -40,6 +41,8 @@ class RowAdam(RowOptimizer):
         betas: decay of the two moments, each in [0, 1).
         eps: added to the root, > 0.
         bias_correction: "row" or "step", see above.
+        weight_decay: taken off the touched rows, decoupled from the gradient; see `RowOptimizer`.
+        maximize: go up the gradient.
 
     Raises:
         InputError: an option out of range; in ``step``, a sparse gradient that is not sparse over rows.
@@ -61,17 +64,19 @@ class RowAdam(RowOptimizer):
     def __init__(
         self,
         params: ParamsT,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         bias_correction: BiasCorrection = "row",
+        weight_decay: float = 0.0,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "bias_correction": bias_correction})
+        own = {"lr": lr, "betas": betas, "eps": eps, "bias_correction": bias_correction}
+        super().__init__(params, {**own, "weight_decay": weight_decay, "maximize": maximize})
 
     def check_group(self, group: dict[str, Any]) -> None:
-        """Lr finite and >= 0, two betas in [0, 1), eps > 0, bias_correction one of the two."""
-        check_option("lr", group["lr"], low=0.0)
+        """Check: two betas in [0, 1), eps > 0, bias_correction one of the two."""
         check_option("eps", group["eps"], low=0.0, low_open=True)
         if len(group["betas"]) != 2:
             raise InputError(f"betas is {group['betas']!r}; it must be two numbers, such as (0.9, 0.999)")
@@ -86,7 +91,7 @@ class RowAdam(RowOptimizer):
         """See the class."""
         if not state:
             for name in ("mean", "square"):
-                state[name] = torch.zeros_like(parameter, dtype=state_dtype(parameter.dtype))
+                state[name] = torch.zeros_like(parameter, dtype=at_least_float32(parameter.dtype))
             count_shape = parameter.shape[:1] if group["bias_correction"] == "row" else ()
             state["count"] = torch.zeros(count_shape, dtype=torch.int64, device=parameter.device)
         beta1, beta2 = group["betas"]
@@ -102,7 +107,7 @@ class RowAdam(RowOptimizer):
             count = one_per_row(count, gradient)
         root = square.div(_one_minus_power(beta2, count, square.dtype)).sqrt_().add_(group["eps"])
         update = mean.div(_one_minus_power(beta1, count, mean.dtype)).div_(root)
-        add_rows_(parameter, row_ids, update, alpha=-group["lr"])
+        add_rows_(parameter, row_ids, update, alpha=-float(group["lr"]))
 
 
 def _one_minus_power(beta: float, count: Tensor, dtype: torch.dtype) -> Tensor:

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from vastmax.errors import InputError
-from vastmax.optim.rows import state_dtype, touched_rows
+from vastmax.optim.rows import scale_rows_, touched_rows
+from vastmax.tensors.numbers import at_least_float32
 
 
 class RowOptimizer(Optimizer):
@@ -20,7 +21,20 @@ class RowOptimizer(Optimizer):
 
     A subclass says in ``update_rows`` what happens to the touched rows of one parameter, and in ``check_group`` which
     options are legal. Row r of a parameter is ``parameter[r]``: a vector of a (V, D) matrix, one number of a (V,) bias.
+
+    Every row optimiser takes, beside its own options:
+
+    - ``lr``: a number, or a tensor with one, which a captured or compiled schedule may change in place;
+    - ``weight_decay``: λ ≥ 0; before its update a touched row is multiplied by 1 − lr·λ, as ``torch.optim.AdamW`` does
+      with every row. Rows out of play do not decay: that would cost a pass over all V in every step;
+    - ``maximize``: go up the gradient instead of down.
     """
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:  # saved before there were these options
+            group.setdefault("weight_decay", 0.0)
+            group.setdefault("maximize", False)
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -41,8 +55,12 @@ class RowOptimizer(Optimizer):
                         continue
                     row_ids, gradient = touched_rows(parameter.grad)
                     if gradient.numel() > 0:
-                        state = self.state[parameter]
-                        self.update_rows(parameter, row_ids, gradient.to(state_dtype(parameter.dtype)), state, group)
+                        gradient = gradient.to(at_least_float32(parameter.dtype))
+                        if group["weight_decay"]:
+                            scale_rows_(parameter, row_ids, 1 - float(group["lr"]) * group["weight_decay"])
+                        if group["maximize"]:
+                            gradient = -gradient
+                        self.update_rows(parameter, row_ids, gradient, self.state[parameter], group)
         return loss
 
     @abstractmethod
@@ -57,7 +75,12 @@ class RowOptimizer(Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters, options not named in it taken from the defaults; checked before it is added."""
-        self.check_group({**self.defaults, **param_group})
+        options = {**self.defaults, **param_group}
+        check_option("lr", options["lr"], low=0.0)
+        check_option("weight_decay", options["weight_decay"], low=0.0)
+        if not isinstance(options["maximize"], bool):
+            raise InputError(f"maximize is {options['maximize']!r}; it must be True or False")
+        self.check_group(options)
         super().add_param_group(param_group)
         for parameter in self.param_groups[-1]["params"]:
             if not parameter.is_floating_point():
@@ -82,8 +105,12 @@ class RowOptimizer(Optimizer):
                     self.state[parameter][name] = value.to(parameter.device, copy=True)
 
 
-def check_option(name: str, value: float, *, low: float, high: float = math.inf, low_open: bool = False) -> None:
-    """Raise InputError unless ``low <= value < high`` (``low < value`` with low_open)."""
+def check_option(
+    name: str, value: float | Tensor, *, low: float, high: float = math.inf, low_open: bool = False
+) -> None:
+    """Raise InputError unless ``low <= value < high`` (``low < value`` with low_open); a tensor holds one number."""
+    if isinstance(value, Tensor) and value.numel() == 1:
+        value = value.item()
     legal = isinstance(value, int | float) and math.isfinite(value) and (low < value if low_open else low <= value)
     if not legal or value >= high:
         bound = f"{'above' if low_open else 'at least'} {low:g}" + (f" and below {high:g}" if high < math.inf else "")

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from vastmax.optim.row_optimizer import RowOptimizer, check_option
-from vastmax.optim.rows import add_rows_, read_rows, state_dtype, write_rows_
+from vastmax.optim.rows import add_rows_, read_rows, write_rows_
+from vastmax.tensors.numbers import at_least_float32
 
 
 class RowSGD(RowOptimizer):
@@ -28,6 +29,8 @@ class RowSGD(RowOptimizer):
         params: parameters or groups, as for every torch optimiser.
         lr: learning rate, >= 0.
         momentum: in [0, 1). Above 0 a velocity of the parameter's size is kept, float32 or better.
+        weight_decay: taken off the touched rows, decoupled from the gradient; see `RowOptimizer`.
+        maximize: go up the gradient.
 
     Raises:
         InputError: an option out of range; in ``step``, a sparse gradient that is not sparse over rows.
@@ -45,12 +48,19 @@ class RowSGD(RowOptimizer):
         True
     """
 
-    def __init__(self, params: ParamsT, lr: float, *, momentum: float = 0.0) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum})
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor,
+        *,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "maximize": maximize})
 
     def check_group(self, group: dict[str, Any]) -> None:
-        """Lr finite and >= 0, momentum in [0, 1)."""
-        check_option("lr", group["lr"], low=0.0)
+        """Check: momentum in [0, 1)."""
         check_option("momentum", group["momentum"], low=0.0, high=1.0)
 
     def update_rows(
@@ -59,8 +69,8 @@ class RowSGD(RowOptimizer):
         """See the class."""
         if group["momentum"] > 0:
             if "velocity" not in state:
-                state["velocity"] = torch.zeros_like(parameter, dtype=state_dtype(parameter.dtype))
+                state["velocity"] = torch.zeros_like(parameter, dtype=at_least_float32(parameter.dtype))
             velocity = read_rows(state["velocity"], row_ids).mul_(group["momentum"]).add_(gradient)
             write_rows_(state["velocity"], row_ids, velocity)
             gradient = velocity
-        add_rows_(parameter, row_ids, gradient, alpha=-group["lr"])
+        add_rows_(parameter, row_ids, gradient, alpha=-float(group["lr"]))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.kernels import row_update
+from vastmax.tensors.numbers import at_least_float32
 from vastmax.tensors.plain_memory import in_plain_memory
 
 
@@ -51,9 +52,14 @@ def write_rows_(table: Tensor, row_ids: Tensor | None, values: Tensor) -> None:
         table.copy_(values)
 
 
+def scale_rows_(table: Tensor, row_ids: Tensor | None, factor: float) -> None:
+    """``table[row_ids] *= factor`` for unique ids."""
+    write_rows_(table, row_ids, read_rows(table, row_ids).mul_(factor))
+
+
 def add_rows_(table: Tensor, row_ids: Tensor | None, update: Tensor, *, alpha: float) -> None:
     """``table[row_ids] += alpha * update`` for unique ids; low precision is computed in float32, rounded once."""
-    if table.dtype != state_dtype(table.dtype):
+    if table.dtype != at_least_float32(table.dtype):
         rows = read_rows(table, row_ids).to(update.dtype)
         write_rows_(table, row_ids, rows.add(update, alpha=alpha))
     elif row_ids is None:
@@ -86,8 +92,3 @@ def _kernel_takes(table: Tensor, update: Tensor) -> bool:
 def one_per_row(numbers: Tensor, rows: Tensor) -> Tensor:
     """``numbers`` (U,), shaped to multiply ``rows`` (U, …); a scalar parameter is a row by itself."""
     return numbers.view(numbers.shape + (1,) * (rows.dim() - numbers.dim()))
-
-
-def state_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The precision of optimiser state: that of the parameter, but never below float32."""
-    return torch.promote_types(dtype, torch.float32)

@@ -24,11 +24,11 @@ from vastmax.distribution.cutoffs import (
 )
 from vastmax.errors import InputError
 from vastmax.output.base import Output
-from vastmax.output.cluster_log_prob import cluster_log_prob
 from vastmax.output.count_order import CountOrder
-from vastmax.output.linear_exact import spans, tile_shape
-from vastmax.output.precision import product_dtype, score_dtype
-from vastmax.output.scan import scan_sample, scan_topk
+from vastmax.output.linear.narrow import cluster_log_prob
+from vastmax.output.linear.scan import scan_sample, scan_topk
+from vastmax.output.linear.tiles import spans, tile_shape
+from vastmax.tensors.numbers import at_least_float32, product_dtype
 
 
 class Adaptive(Output):
@@ -104,7 +104,9 @@ class Adaptive(Output):
         self.div_value = div_value
         edges = [*self.cutoffs, self.vocab_size]
         self.head_size = edges[0]
-        self.head = _Cluster(hidden_size, None, self.head_size + len(self.cutoffs), bias, device, dtype)
+        starts = self._first_biases(counts) if bias else [None] * len(edges)
+        num_entries = self.head_size + len(self.cutoffs)
+        self.head = _Cluster(hidden_size, None, num_entries, starts[0], device=device, dtype=dtype)
         self.clusters = nn.ModuleList()
         for i, (start, stop) in enumerate(pairwise(edges), start=1):
             width = tail_width(hidden_size, i, div_value=div_value)
@@ -113,9 +115,7 @@ class Adaptive(Output):
                     f"cluster {i} of {len(self.cutoffs)} would be {hidden_size} / {div_value:g}^{i} < 1 wide: "
                     "pass fewer cutoffs or a smaller div_value"
                 )
-            self.clusters.append(_Cluster(hidden_size, width, stop - start, bias, device, dtype))
-        if bias:
-            self._begin_at_unigrams(counts)
+            self.clusters.append(_Cluster(hidden_size, width, stop - start, starts[i], device=device, dtype=dtype))
 
     @classmethod
     def from_torch(cls, layer: nn.AdaptiveLogSoftmaxWithLoss) -> Adaptive:
@@ -150,14 +150,16 @@ class Adaptive(Output):
         ours.load_state_dict(named)
         return ours
 
-    @torch.no_grad()
-    def _begin_at_unigrams(self, counts: Any) -> None:
-        by_rank = torch.from_numpy(log_unigram(counts))[self.order.word_id.cpu()]
-        shortlist, *tails = by_rank.tensor_split(self.cutoffs)
+    def _first_biases(self, counts: Any) -> list[Tensor]:
+        """The biases of the head and of each cluster with which the untrained layer predicts the law of the counts."""
+        shortlist, *tails = self.order.by_rank(torch.from_numpy(log_unigram(counts))).tensor_split(self.cutoffs)
         entries = [tail.logsumexp(0, keepdim=True) for tail in tails]
-        self.head.get_parameter("bias").copy_(torch.cat([shortlist, *entries]))
-        for cluster, tail, entry in zip(self._tail(), tails, entries, strict=True):
-            cluster.get_parameter("bias").copy_(tail - entry)
+        return [torch.cat([shortlist, *entries]), *(tail - entry for tail, entry in zip(tails, entries, strict=True))]
+
+    def remove_bias(self) -> None:
+        """See `Output.remove_bias`."""
+        for cluster in (self.head, *self._tail()):
+            cluster.bias = None
 
     def extra_repr(self) -> str:
         """Sizes and options."""
@@ -194,7 +196,7 @@ class Adaptive(Output):
         A word of a cluster is at most as likely as its cluster. So a cluster is opened only for the examples whose k-th
         best word so far is less likely than the whole cluster: for a sharp model, few.
         """
-        dtype = score_dtype(hidden.dtype)
+        dtype = at_least_float32(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         parts += [self._topk(hidden[examples], k) for examples in self._example_tiles(hidden)]
         log_prob, rank = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -248,7 +250,8 @@ class _Cluster(nn.Module):
         hidden_size: int,
         width: int | None,
         num_words: int,
-        bias: bool,
+        first_bias: Tensor | None,
+        *,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
@@ -258,9 +261,16 @@ class _Cluster(nn.Module):
         )
         width = hidden_size if width is None else width
         self.weight = nn.Parameter(torch.empty(num_words, width, device=device, dtype=dtype))
-        bound = 1 / math.sqrt(width)  # as nn.Linear
+        self.bias = None if first_bias is None else nn.Parameter(torch.empty(num_words, device=device, dtype=dtype))
+        self._first_bias = first_bias
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        bound = 1 / math.sqrt(self.weight.shape[1])  # as nn.Linear
         nn.init.uniform_(self.weight, -bound, bound)
-        self.bias = nn.Parameter(torch.zeros(num_words, device=device, dtype=dtype)) if bias else None
+        if self.bias is not None and self._first_bias is not None:
+            self.bias.copy_(self._first_bias)
 
     def log_prob_at(self, hidden: Tensor, position: Tensor) -> Tensor:
         return cluster_log_prob(self.projection(hidden), self.weight, self.bias, position)
@@ -268,7 +278,7 @@ class _Cluster(nn.Module):
     def log_prob(self, hidden: Tensor) -> Tensor:
         """Of all its words, (n, V_i), differentiable by the usual rules."""
         scores = linear(self.projection(hidden), self.weight, self.bias)
-        return scores.to(score_dtype(scores.dtype)).log_softmax(dim=1)
+        return scores.to(at_least_float32(scores.dtype)).log_softmax(dim=1)
 
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         parts = []
@@ -293,4 +303,4 @@ class _Cluster(nn.Module):
     def _score_tile(self, hidden: Tensor, words: slice) -> Tensor:
         dtype = product_dtype(hidden)
         bias = None if self.bias is None else self.bias[words].to(dtype)
-        return linear(hidden.to(dtype), self.weight[words].to(dtype), bias).to(score_dtype(dtype))
+        return linear(hidden.to(dtype), self.weight[words].to(dtype), bias).to(at_least_float32(dtype))

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from vastmax.errors import InputError
+from vastmax.output.score_map import ScoreMap
+from vastmax.tensors.numbers import require_law
+
+_SCORES_AT_ONCE = 2**22
+"""Log-probabilities (N, V) held together where all are added up."""
 
 
 class Search(Protocol):
@@ -39,12 +48,70 @@ class Output(nn.Module, ABC):
     def exact(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """(target_score, log_normaliser), both (N,) and differentiable; their difference is log p(target | hidden).
 
-        Never holds (N, V). A factored layer returns (log p, 0). Results are in `precision.score_dtype`.
+        Never holds (N, V). A factored layer returns (log p, 0). Results are in at least float32.
         """
 
     @abstractmethod
     def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
         """log p of every word, (N, V), or of the targets, (N,)."""
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the score s(w) of every word, (N, V), whose softmax is p(w | h): log p itself in a factored layer."""
+        return self.log_prob(hidden)
+
+    def exact_of(self, hidden: Tensor, word_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """As `exact`, for several words of each example: `word_ids` (N, M) → scores (N, M), log_normaliser (N,)."""
+        num_words = word_ids.shape[1]
+        scores, log_normaliser = self.exact(hidden.repeat_interleave(num_words, dim=0), word_ids.reshape(-1))
+        return scores.view(word_ids.shape), log_normaliser.view(word_ids.shape)[:, 0]
+
+    def moments(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log Z of the scores and their mean under p, both (N,); their difference is the entropy of p."""
+        log_normaliser, mean = self._by_tile(hidden, _moments_of).unbind(1)
+        return log_normaliser, mean
+
+    def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return Σ_w weight_w·s(w), (N,), `weight` (V,) or all ones, without holding (N, V)."""
+        return self._by_tile(
+            hidden, lambda scores: scores.sum(dim=1) if weight is None else scores @ weight.to(scores.dtype)
+        )
+
+    def mapped(self, score_map: ScoreMap) -> Output:
+        """Return the same layer, sharing its parameters, whose scores go through `score_map`: softmax(map(s))."""
+        return _Mapped(self, score_map)
+
+    def _by_tile(self, hidden: Tensor, reduce: Callable[[Tensor], Tensor]) -> Tensor:
+        """What `reduce` makes of the logits (n, V) of some examples at a time; under autograd they are made again."""
+
+        def of_rows(rows: Tensor) -> Tensor:
+            return reduce(self.logits(rows))
+
+        parts = []
+        for rows in torch.split(hidden, max(1, _SCORES_AT_ONCE // self.vocab_size)):
+            parts.append(checkpoint(of_rows, rows, use_reentrant=False) if torch.is_grad_enabled() else of_rows(rows))
+        return torch.cat(parts)
+
+    def initialise_bias(self, value: float | Tensor) -> bool:
+        """Set the biases to `value`, a number or (V,) in id order, if words have some and all are zero still.
+
+        Returns:
+            whether that was so.
+        """
+        return False
+
+    def remove_bias(self) -> None:
+        """Leave out the biases of words from now on; nothing to do where there are none."""
+
+    def tie(self, weight: nn.Parameter) -> None:
+        """Use `weight` (V, D) in place of the layer's own, shared with whoever else holds it.
+
+        Raises:
+            InputError: the layer has no vector of width D for each word, or of another shape.
+        """
+        raise InputError(
+            f"{type(self).__name__} has no vector of width {self.hidden_size} for each of {self.vocab_size} words, and "
+            "so no weight that could be tied: take a recipe over Dense, such as softmax or sampled-softmax"
+        )
 
     @abstractmethod
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -122,10 +189,12 @@ class FlatOutput(Output):
         sparse_gradients: whether `select` gives row-sparse gradients (True) or dense ones (False). `exact` and
             everything else that touches all words gives dense ones in any case.
         score_shift: None, or (V,) to be added to the scores. See `shifted`.
+        score_map: None, or what scores go through before the softmax, in every exact question. See `mapped`.
     """
 
     sparse_gradients: bool
     score_shift: Tensor | None = None
+    score_map: ScoreMap | None = None
 
     @abstractmethod
     def select(self, word_ids: Tensor) -> Rows:
@@ -143,16 +212,8 @@ class FlatOutput(Output):
         """As `Output.exact`; `normaliser_rows` (n,) int64 distinct asks for log Z of these only: (N,), (n,)."""
 
     @abstractmethod
-    def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Σ_w weight_w·s(w), (N,), `weight` (V,) or all ones; scores being linear, no (N, V) is needed."""
-
-    @abstractmethod
     def initialise_bias(self, value: float | Tensor) -> bool:
-        """Set the biases to `value`, a number or (V,) in id order, if there are any and all are zero still.
-
-        Returns:
-            whether that was so.
-        """
+        """See `Output.initialise_bias`."""
 
     def shifted(self, shift: Tensor) -> Self:
         """The same layer, sharing its parameters, with `shift` (V,) added to its scores.
@@ -162,3 +223,66 @@ class FlatOutput(Output):
         view = copy.copy(self)
         view.score_shift = shift if self.score_shift is None else self.score_shift + shift
         return view
+
+    def mapped(self, score_map: ScoreMap) -> Self:
+        """See `Output.mapped`."""
+        view = copy.copy(self)
+        view.score_map = score_map.after(self.score_map)
+        return view
+
+
+class _Mapped(Output):
+    """A layer that gives no scores of some words alone, seen through a map: what is asked looks at all words."""
+
+    def __init__(self, layer: Output, score_map: ScoreMap) -> None:
+        super().__init__()
+        self.layer = layer
+        self.score_map = score_map
+        self.hidden_size, self.vocab_size = layer.hidden_size, layer.vocab_size
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        return self.score_map(self.layer.logits(hidden))
+
+    def exact(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        scores, log_normaliser = self.exact_of(hidden, target[:, None])
+        return scores.squeeze(1), log_normaliser
+
+    def exact_of(self, hidden: Tensor, word_ids: Tensor) -> tuple[Tensor, Tensor]:
+        return self.score_map(self.layer.exact_of(hidden, word_ids)[0]), self.moments(hidden)[0]
+
+    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
+        if target is None:
+            return self.logits(hidden).log_softmax(dim=1)
+        score, log_normaliser = self.exact(hidden, target)
+        return score - log_normaliser
+
+    @torch.no_grad()
+    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        log_prob, word_ids = self.layer.topk(hidden, k)  # no map changes which scores are the highest
+        return self.score_map(log_prob) - self.moments(hidden)[0][:, None], word_ids
+
+    @torch.no_grad()
+    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        def drawn(scores: Tensor) -> Tensor:
+            require_law(scores)
+            return torch.multinomial(scores.softmax(dim=1), 1, generator=generator).squeeze(1)
+
+        return self._by_tile(hidden, drawn)
+
+
+def _moments_of(scores: Tensor) -> Tensor:
+    """(log Z, mean score) of scores (n, V), (n, 2)."""
+    log_normaliser = scores.logsumexp(dim=1)
+    share = (scores - log_normaliser[:, None]).exp()
+    return torch.stack([log_normaliser, (share * scores).sum(dim=1)], dim=1)
+
+
+@torch.no_grad()
+def set_if_zero(biases: Sequence[Tensor], values: Sequence[float | Tensor]) -> bool:
+    """Set each of some biases to its value if all of them are zero still; whether they were, and there are any."""
+    # On the meta device nothing is set yet, and nothing can be: the state that is loaded later says what they are.
+    if not biases or any(not bias.is_meta and bias.any() for bias in biases):
+        return False
+    for bias, value in zip(biases, values, strict=True):
+        bias.copy_(torch.as_tensor(value))
+    return True

@@ -12,20 +12,18 @@ from torch.utils.checkpoint import checkpoint
 
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.characters.convolution import CharacterCNN
-from vastmax.output.base import NoiseStep
-from vastmax.output.first_biases import set_if_zero
-from vastmax.output.frozen_table import FrozenTable
-from vastmax.output.linear_exact import spans
-from vastmax.output.linear_rows import LinearRows
-from vastmax.output.native_noise_loss import native_noise_loss
-from vastmax.output.native_support import kernel_takes
-from vastmax.output.rows import RowSparse, gather_rows
+from vastmax.output.base import NoiseStep, set_if_zero
+from vastmax.output.linear.native import kernel_takes, native_noise_loss
+from vastmax.output.linear.rows import LinearRows
+from vastmax.output.linear.tiles import spans
+from vastmax.output.table import FrozenTable
+from vastmax.tensors.row_sparse import RowSparse, gather_rows
 
 _WORDS_AT_ONCE = 4096
 """Words whose patterns are held together while the whole table is worked out: some 60 MB."""
 
 
-class CharCNN(RowSparse, FrozenTable):  # type: ignore[misc]
+class CharCNN(RowSparse, FrozenTable):
     """s(w) = W_w·h + b_w with W_w = CNN(spelling of w) + M·r_w (CNN-softmax, Jozefowicz et al. 2016).
 
     Words spelled alike would have to mean alike; the correction r_w, a few numbers a word, lets them differ. Under a
@@ -87,21 +85,31 @@ class CharCNN(RowSparse, FrozenTable):  # type: ignore[misc]
             filters=filters,
             symbol_size=symbol_size,
             unknown=unknown,
+            scale=1 / math.sqrt(hidden_size),  # scores of a unit hidden vector begin as small as those of `Dense`
             device=device,
             dtype=dtype,
         )
-        with torch.no_grad():  # scores of a unit hidden vector begin as small as those of `Dense`
-            self.spelling.project.weight /= math.sqrt(hidden_size)
         self.hidden_size = hidden_size
         self.vocab_size = len(self.spelling.offsets) - 1
         self.sparse_gradients = sparse_gradients
         self.correction: nn.Parameter | None = None
         self.mix: nn.Linear | None = None
         if correction_size > 0:
-            self.correction = nn.Parameter(torch.zeros(self.vocab_size, correction_size, device=device, dtype=dtype))
+            self.correction = nn.Parameter(torch.empty(self.vocab_size, correction_size, device=device, dtype=dtype))
             self.mix = nn.Linear(correction_size, hidden_size, bias=False, device=device, dtype=dtype)
-        self.bias = nn.Parameter(torch.zeros(self.vocab_size, device=device, dtype=dtype)) if bias else None
-        self.register_buffer("frozen_table", None, persistent=False)
+        self.bias = nn.Parameter(torch.empty(self.vocab_size, device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set corrections and biases to zero; those of the network are its own."""
+        self.frozen_table = None
+        for parameter in (self.correction, self.bias):
+            if parameter is not None:
+                nn.init.zeros_(parameter)
+
+    def remove_bias(self) -> None:
+        """See `Output.remove_bias`."""
+        self.bias = None
 
     def extra_repr(self) -> str:
         """Sizes and options."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
@@ -14,11 +15,10 @@ from vastmax.arguments import MOST_SIZE, whole
 from vastmax.characters.spelled import END, NUM_PREDICTED, UNKNOWN, Spelled
 from vastmax.characters.trie import Trie
 from vastmax.output.base import Output
-from vastmax.output.linear_exact import spans
-from vastmax.output.precision import score_dtype
-from vastmax.output.scan import scan_sample
-from vastmax.output.undefined import undefined_rows
+from vastmax.output.linear.scan import scan_sample
+from vastmax.output.linear.tiles import spans
 from vastmax.tensors.constants import Constants
+from vastmax.tensors.numbers import at_least_float32, undefined_rows
 
 _PREFIXES_AT_ONCE = 2**14
 """Prefixes whose states are held together in a walk over the vocabulary."""
@@ -102,9 +102,9 @@ class CharLSTM(Constants, Output):
         self.unknown = unknown
         # Not in the state_dict: they are the vocabulary, which the model is built from.
         for name, array in (
-            ("_symbols", spelled.symbols),
+            ("_symbol_bytes", spelled.symbols.view(np.uint8)),
             ("_offsets", spelled.offsets),
-            ("_node_symbol", trie.symbol),
+            ("_node_symbol_bytes", trie.symbol.view(np.uint8)),
             ("_first_child", trie.first_child),
             ("_node_word", trie.word_id),
         ):
@@ -116,11 +116,19 @@ class CharLSTM(Constants, Output):
         self.next_symbol = nn.Linear(H, NUM_PREDICTED, device=device, dtype=dtype)
         self.reset_parameters()
 
-    _symbols: Tensor
+    _symbol_bytes: Tensor
     _offsets: Tensor
-    _node_symbol: Tensor
+    _node_symbol_bytes: Tensor
     _first_child: Tensor
     _node_word: Tensor
+
+    @property
+    def _symbols(self) -> Tensor:
+        return self._symbol_bytes.view(torch.int16)
+
+    @property
+    def _node_symbol(self) -> Tensor:
+        return self._node_symbol_bytes.view(torch.int16)
 
     def reset_parameters(self) -> None:
         """Uniform in ±1/√H, as `nn.LSTM`; the forget gates start open."""
@@ -152,16 +160,28 @@ class CharLSTM(Constants, Output):
         of_word = self._word_log_prob(hidden)
         return of_word - of_word.logsumexp(dim=1, keepdim=True) if self.normalised else of_word
 
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return log p of every word's string, (N, V), before the words' mass is divided out; see `Output.logits`."""
+        return self._word_log_prob(hidden)
+
+    def exact_of(self, hidden: Tensor, word_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Output.exact_of`."""
+        each = hidden.repeat_interleave(word_ids.shape[1], dim=0)
+        scores = self._string_log_prob(each, word_ids.reshape(-1)).view(word_ids.shape)
+        if self.training or not self.normalised:
+            return scores, scores.new_zeros(len(hidden))
+        return scores, self.log_mass(hidden)
+
     def log_mass(self, hidden: Tensor) -> Tensor:
         """log of the probability that the string is a word of the vocabulary: (N,), at most 0."""
-        parts = [hidden.new_zeros(0, dtype=score_dtype(hidden.dtype))]
+        parts = [hidden.new_zeros(0, dtype=at_least_float32(hidden.dtype))]
         parts += [self._word_log_prob(hidden[examples]).logsumexp(dim=1) for examples in self._tiles(hidden)]
         return torch.cat(parts)
 
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`."""
-        dtype = score_dtype(hidden.dtype)
+        dtype = at_least_float32(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         for examples in self._tiles(hidden):
             if self.normalised:  # its mass looks at every word in any case
@@ -212,7 +232,7 @@ class CharLSTM(Constants, Output):
         return [string.decode(errors="replace") for string in spelled]
 
     def _start(self, hidden: Tensor) -> _State:
-        started = self.start(hidden).to(score_dtype(hidden.dtype))
+        started = self.start(hidden).to(at_least_float32(hidden.dtype))
         first, cell = started.chunk(2, dim=1)
         return _State(torch.tanh(first) + undefined_rows(hidden).to(first.dtype)[:, None], cell)
 
@@ -254,7 +274,7 @@ class CharLSTM(Constants, Output):
     def _word_log_prob(self, hidden: Tensor) -> Tensor:
         """log p of every word's string, (N, V)."""
         if len(hidden) == 0:
-            return hidden.new_zeros(0, self.vocab_size, dtype=score_dtype(hidden.dtype))
+            return hidden.new_zeros(0, self.vocab_size, dtype=at_least_float32(hidden.dtype))
         found = list(self._walk(hidden, None))
         log_prob = torch.cat([part.log_prob for part in found])
         place = torch.cat([part.example for part in found]), self._node_word[torch.cat([part.node for part in found])]
@@ -263,7 +283,7 @@ class CharLSTM(Constants, Output):
     def _best(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """The k best words, by a walk that leaves out prefixes less likely than k words already found."""
         shape = (len(hidden), k)
-        best = hidden.new_full(shape, -torch.inf, dtype=score_dtype(hidden.dtype))
+        best = hidden.new_full(shape, -torch.inf, dtype=at_least_float32(hidden.dtype))
         word_id = torch.zeros(shape, dtype=torch.int64, device=hidden.device)
         for found in self._walk(hidden, best):
             examples, row = torch.unique(found.example, return_inverse=True)

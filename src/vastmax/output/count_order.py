@@ -38,6 +38,14 @@ class CountOrder(Constants):
         if not self.rank.is_meta:
             self.register_constant("word_id", torch.argsort(self.rank.cpu()), device=self.rank.device)
 
+    def reset_parameters(self) -> None:
+        """Write the ranks again that the counts gave when the module was built."""
+        self.rank.copy_(torch.argsort(self.constant("word_id")))
+
+    def by_rank(self, numbers: Tensor) -> Tensor:
+        """Return `numbers` (V,), in id order, in rank order, wherever the tables are."""
+        return numbers[self.constant("word_id").to(numbers.device)]
+
     def __len__(self) -> int:
         return len(self.rank)
 

@@ -10,12 +10,11 @@ from torch import Tensor, nn
 
 from vastmax.arguments import MOST_SIZE, MOST_WORDS, whole
 from vastmax.errors import InputError
-from vastmax.output.base import NoiseStep, Rows
-from vastmax.output.first_biases import set_if_zero
-from vastmax.output.linear_rows import LinearRows
-from vastmax.output.native_noise_loss import native_noise_loss
-from vastmax.output.rows import RowSparse, gather_rows
+from vastmax.output.base import NoiseStep, Rows, set_if_zero
+from vastmax.output.linear.native import native_noise_loss
+from vastmax.output.linear.rows import LinearRows
 from vastmax.output.table import TableOutput
+from vastmax.tensors.row_sparse import RowSparse, gather_rows
 
 
 class Dense(RowSparse, TableOutput):
@@ -53,6 +52,7 @@ class Dense(RowSparse, TableOutput):
 
     weight: nn.Parameter
     bias: nn.Parameter | None
+    owns_weight: bool
 
     def __init__(
         self,
@@ -76,13 +76,12 @@ class Dense(RowSparse, TableOutput):
         self.hidden_size = hidden_size
         self.vocab_size = vocab_size
         self.sparse_gradients = sparse_gradients
+        self.owns_weight = weight is None
         if weight is None:
             weight = nn.Parameter(torch.empty(vocab_size, hidden_size, device=device, dtype=dtype))
-            bound = 1 / math.sqrt(hidden_size)  # as nn.Linear
-            nn.init.uniform_(weight, -bound, bound)
         self.weight = weight
-        # At zero until somebody sets it: see FlatOutput.initialise_bias.
-        self.bias = nn.Parameter(torch.zeros(vocab_size, device=device, dtype=dtype)) if bias else None
+        self.bias = nn.Parameter(torch.empty(vocab_size, device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
 
     @classmethod
     def from_linear(cls, linear: nn.Linear, *, sparse_gradients: bool = True) -> Dense:
@@ -95,6 +94,24 @@ class Dense(RowSparse, TableOutput):
         dense = cls(bias=False, weight=weight, sparse_gradients=sparse_gradients)
         dense.bias = cast("nn.Parameter | None", linear.bias)
         return dense
+
+    def reset_parameters(self) -> None:
+        """Draw the weight as `nn.Linear` does, unless it was passed in; set the bias to zero, until a head sets it."""
+        if self.owns_weight:
+            bound = 1 / math.sqrt(self.hidden_size)
+            nn.init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def remove_bias(self) -> None:
+        """See `Output.remove_bias`."""
+        self.bias = None
+
+    def tie(self, weight: nn.Parameter) -> None:
+        """See `Output.tie`."""
+        _sizes_of(weight, self.hidden_size, self.vocab_size)
+        self.weight = weight
+        self.owns_weight = False
 
     def extra_repr(self) -> str:
         """Sizes and options."""

@@ -14,14 +14,14 @@ from torch.nn.functional import linear
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.distribution.blocks import default_blocks
 from vastmax.errors import InputError
-from vastmax.output.base import FlatOutput, Rows
+from vastmax.output.base import FlatOutput, Rows, set_if_zero
 from vastmax.output.count_order import CountOrder
-from vastmax.output.differentiated_rows import BlockRows, DifferentiatedRows
-from vastmax.output.first_biases import set_if_zero
-from vastmax.output.linear_exact import linear_exact, spans, tile_shape
-from vastmax.output.precision import product_dtype, score_dtype
-from vastmax.output.rows import RowSparse, gather_rows
-from vastmax.output.scan import ScoreTile, scan_sample, scan_topk
+from vastmax.output.linear.exact import linear_exact
+from vastmax.output.linear.moments import linear_moments
+from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
+from vastmax.output.linear.tiles import spans, tile_shape
+from vastmax.tensors.numbers import at_least_float32, product_dtype
+from vastmax.tensors.row_sparse import RowSparse, gather_rows
 
 
 class _Block(NamedTuple):
@@ -96,12 +96,23 @@ class Differentiated(RowSparse, FlatOutput):
         # Parameters of this module itself, not of a list: see RowSparse.
         for k, (size, width) in enumerate(zip(self.block_sizes, self.block_widths, strict=True)):
             weight = nn.Parameter(torch.empty(size, width, device=device, dtype=dtype))
-            bound = 1 / math.sqrt(width)  # as nn.Linear
-            nn.init.uniform_(weight, -bound, bound)
             self.register_parameter(f"weight_{k}", weight)
-            # At zero until somebody sets it: see FlatOutput.initialise_bias.
-            zeros = nn.Parameter(torch.zeros(size, device=device, dtype=dtype)) if bias else None
-            self.register_parameter(f"bias_{k}", zeros)
+            biases = nn.Parameter(torch.empty(size, device=device, dtype=dtype)) if bias else None
+            self.register_parameter(f"bias_{k}", biases)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weight of each block as `nn.Linear` does; set biases to zero, until a head sets them."""
+        for block in self._blocks(shifted=False):
+            bound = 1 / math.sqrt(block.weight.shape[1])
+            nn.init.uniform_(block.weight, -bound, bound)
+            if block.bias is not None:
+                nn.init.zeros_(block.bias)
+
+    def remove_bias(self) -> None:
+        """See `Output.remove_bias`."""
+        for k in range(len(self.block_sizes)):
+            self.register_parameter(f"bias_{k}", None)
 
     def extra_repr(self) -> str:
         """Sizes and options."""
@@ -114,7 +125,7 @@ class Differentiated(RowSparse, FlatOutput):
         """See `FlatOutput.initialise_bias`."""
         biases = [block.bias for block in self._blocks(shifted=False) if block.bias is not None]
         if isinstance(value, Tensor):
-            return set_if_zero(biases, torch.split(value[self.order.word_id], self.block_sizes))
+            return set_if_zero(biases, torch.split(self.order.by_rank(value), self.block_sizes))
         return set_if_zero(biases, [value] * len(biases))
 
     def select(self, word_ids: Tensor) -> Rows:
@@ -136,6 +147,9 @@ class Differentiated(RowSparse, FlatOutput):
 
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `FlatOutput.exact`: log Z is the logsumexp of the blocks' own, each in tiles."""
+        if self.score_map is not None:
+            of_target, log_normaliser = self.exact_of(hidden, target[:, None])
+            return of_target.squeeze(1), log_normaliser
         rank = self.order.rank.index_select(0, target)
         scores, examples, normalisers = [], [], []
         for block in self._blocks():
@@ -156,9 +170,26 @@ class Differentiated(RowSparse, FlatOutput):
         target_score = torch.cat(scores).index_select(0, torch.argsort(torch.cat(examples)))
         return target_score, torch.stack(normalisers).logsumexp(0)
 
+    def exact_of(self, hidden: Tensor, word_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Output.exact_of`."""
+        distinct, position = torch.unique(word_ids, return_inverse=True)
+        scores = self.select(distinct).score_at(hidden, position)
+        return scores if self.score_map is None else self.score_map(scores), self.moments(hidden)[0]
+
+    def moments(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Output.moments`: those of the blocks, each weighted with its share of the probability."""
+        each = [
+            linear_moments(hidden[:, block.columns], block.weight, block.bias, self.score_map)
+            for block in self._blocks()
+        ]
+        normalisers, means = (torch.stack(part) for part in zip(*each, strict=True))
+        return normalisers.logsumexp(0), (normalisers.softmax(0) * means).sum(0)
+
     def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
         """See `FlatOutput.weighted_score`."""
-        dtype = score_dtype(hidden.dtype)
+        if self.score_map is not None and self.score_map.cap is not None:
+            return FlatOutput.weighted_score(self, hidden, weight)
+        dtype = at_least_float32(hidden.dtype)
         scores = hidden.new_zeros(len(hidden), dtype=dtype)
         for block in self._blocks():
             table = block.weight.to(dtype)
@@ -168,24 +199,29 @@ class Differentiated(RowSparse, FlatOutput):
             scores = scores + hidden[:, block.columns].to(dtype) @ (of_rank @ table)
             if block.bias is not None:
                 scores = scores + of_rank @ block.bias.to(dtype)
-        return scores
+        return scores if self.score_map is None else self.score_map(scores)
 
     def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
         """See `Output.log_prob`."""
         if target is not None:
             target_score, log_normaliser = self.exact(hidden, target)
             return target_score - log_normaliser
+        return self.logits(hidden).log_softmax(dim=1)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """See `Output.logits`."""
         parts = []
         for block in self._blocks():
             bias = None if block.bias is None else block.bias.to(block.weight.dtype)
             scores = linear(hidden[:, block.columns], block.weight, bias)
-            parts.append(scores.to(score_dtype(scores.dtype)))
-        return self.order.columns_to_words(torch.cat(parts, dim=1).log_softmax(dim=1))
+            parts.append(scores.to(at_least_float32(scores.dtype)))
+        scores = self.order.columns_to_words(torch.cat(parts, dim=1))
+        return scores if self.score_map is None else self.score_map(scores)
 
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`."""
-        dtype = score_dtype(hidden.dtype)
+        dtype = at_least_float32(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         for examples, ranks in self._tiles(hidden):
             score, rank, log_normaliser = scan_topk(hidden[examples], k, ranks, self._score_tiles())
@@ -234,7 +270,8 @@ class Differentiated(RowSparse, FlatOutput):
             dtype = product_dtype(hidden)
             bias = None if block.bias is None else block.bias[rows].to(dtype)
             scores = linear(hidden[:, block.columns].to(dtype), block.weight[rows].to(dtype), bias)
-            return scores.to(score_dtype(dtype))
+            scores = scores.to(at_least_float32(dtype))
+            return scores if self.score_map is None else self.score_map.in_place(scores)
 
         return score_tile
 
@@ -254,3 +291,70 @@ def _check_blocks(sizes: list[int], widths: list[int], vocab_size: int, hidden_s
             f"block_widths {widths} sum to {sum(widths)}; expected positive widths that sum to hidden_size "
             f"{hidden_size}, since each block has a slice of the hidden vector to itself"
         )
+
+
+class BlockRows(NamedTuple):
+    """The rows of one block: their places among all rows in rank order, the slice of hidden they see, parameters."""
+
+    places: slice
+    columns: slice
+    weight: Tensor
+    bias: Tensor | None
+
+
+class DifferentiatedRows(Rows):
+    """Rows kept in rank order, where those of a block lie together.
+
+    Attributes:
+        place: (U,) where the row of each word id lies in rank order.
+        blocks: the blocks, in rank order.
+    """
+
+    def __init__(self, word_ids: Tensor, place: Tensor, blocks: list[BlockRows]) -> None:
+        self.word_ids = word_ids
+        self.place = place
+        self.blocks = blocks
+
+    def score(self, hidden: Tensor, position: Tensor | None = None) -> Tensor:
+        """One product a block, put side by side; columns are permuted only where ids are not in count order."""
+        place = self.place if position is None else self.place.index_select(0, position)
+        wanted, by_place = place.sort()
+        parts = []
+        start = 0
+        for block in self.blocks:
+            stop = int(torch.searchsorted(wanted, block.places.stop))
+            weight, bias = block.weight, block.bias
+            if position is not None:
+                row = wanted[start:stop] - block.places.start
+                weight = weight.index_select(0, row)
+                bias = None if bias is None else bias.index_select(0, row)
+            if stop > start:
+                bias = None if bias is None else bias.to(weight.dtype)
+                scores = linear(hidden[:, block.columns], weight, bias)
+                parts.append(scores.to(at_least_float32(scores.dtype)))
+            start = stop
+        if not parts:
+            return hidden.new_zeros(len(hidden), 0, dtype=at_least_float32(hidden.dtype))
+        side_by_side = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        if torch.equal(wanted, place):
+            return side_by_side
+        return side_by_side.index_select(1, torch.argsort(by_place))
+
+    def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
+        """Row-wise dot products, gathered block by block."""
+        place = self.place.index_select(0, position.reshape(-1))
+        example = torch.arange(len(hidden), device=hidden.device).repeat_interleave(
+            position.shape[1] if position.ndim == 2 else 1
+        )
+        scores, entries = [], []
+        for block in self.blocks:
+            (entry,) = ((place >= block.places.start) & (place < block.places.stop)).nonzero(as_tuple=True)
+            row = place.index_select(0, entry) - block.places.start
+            dtype = at_least_float32(block.weight.dtype)
+            weight = block.weight.index_select(0, row).to(dtype)
+            score = (hidden[:, block.columns].index_select(0, example[entry]).to(dtype) * weight).sum(dim=1)
+            if block.bias is not None:
+                score = score + block.bias.index_select(0, row)
+            scores.append(score)
+            entries.append(entry)
+        return torch.cat(scores).index_select(0, torch.argsort(torch.cat(entries))).view(position.shape)

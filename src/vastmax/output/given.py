@@ -12,10 +12,10 @@ from torch.nn.functional import normalize
 from vastmax.arguments import MOST_SIZE, MOST_WORDS, real, whole
 from vastmax.errors import InputError
 from vastmax.output.base import Rows
-from vastmax.output.frozen_table import FrozenTable
-from vastmax.output.linear_exact import spans
-from vastmax.output.linear_rows import LinearRows
-from vastmax.output.precision import score_dtype
+from vastmax.output.linear.rows import LinearRows
+from vastmax.output.linear.tiles import spans
+from vastmax.output.table import FrozenTable
+from vastmax.tensors.numbers import at_least_float32
 
 Tower = Callable[[Tensor], Tensor]
 """Ids (U,) int64, ascending and distinct, to their vectors (U, D)."""
@@ -89,7 +89,7 @@ class Given(FrozenTable):
         else:
             vectors = self.frozen_table.index_select(0, word_ids)
         shift = None if self.score_shift is None else self.score_shift.index_select(0, word_ids)
-        return _ScaledRows(LinearRows(word_ids, vectors, shift), self._scaled)
+        return _ScaledRows(LinearRows(word_ids, vectors, shift), self.scaled)
 
     def live_table(self) -> Tensor:
         """See `FrozenTable.live_table`; v_w, at length 1 where the cosine is taken."""
@@ -103,29 +103,11 @@ class Given(FrozenTable):
         """See `FrozenTable.table_bias`: none."""
         return None
 
-    def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """See `FlatOutput.exact`."""
-        return super().exact(self._scaled(hidden), target, normaliser_rows=normaliser_rows)
-
-    def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
-        """See `FlatOutput.weighted_score`."""
-        return super().weighted_score(self._scaled(hidden), weight)
-
-    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
-        """See `Output.log_prob`."""
-        if target is not None:  # by `exact`, which scales for itself
-            return super().log_prob(hidden, target)
-        return super().log_prob(self._scaled(hidden))
-
-    @torch.no_grad()
-    def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """See `Output.topk`."""
-        return super().topk(self._scaled(hidden), k)
-
-    @torch.no_grad()
-    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """See `Output.sample`."""
-        return super().sample(self._scaled(hidden), generator=generator)
+    def scaled(self, hidden: Tensor) -> Tensor:
+        """See `TableOutput.scaled`: h/τ, at length 1 before where the cosine is taken."""
+        if self.cosine:
+            hidden = _at_length_one(hidden)
+        return hidden if self.temperature == 1 else hidden / self.temperature
 
     def _vectors(self, word_ids: Tensor) -> Tensor:
         vectors = self.tower(word_ids)
@@ -137,14 +119,9 @@ class Given(FrozenTable):
             )
         return _at_length_one(vectors) if self.cosine else vectors
 
-    def _scaled(self, hidden: Tensor) -> Tensor:
-        if self.cosine:
-            hidden = _at_length_one(hidden)
-        return hidden if self.temperature == 1 else hidden / self.temperature
-
 
 def _at_length_one(vectors: Tensor) -> Tensor:
-    precise = score_dtype(vectors.dtype)
+    precise = at_least_float32(vectors.dtype)
     return normalize(vectors.to(precise), dim=-1).to(vectors.dtype)
 
 

@@ -14,16 +14,15 @@ from torch import Tensor, nn
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.errors import InputError
 from vastmax.kernels.hierarchical import TreeArrays
-from vastmax.output import tree_walk
 from vastmax.output.base import Output
-from vastmax.output.native_paths import native_best_first, native_log_prob
-from vastmax.output.precision import product_dtype
-from vastmax.output.rows import RowSparse
-from vastmax.output.several_leaves import best_words
-from vastmax.output.stable_topk import topk_lowest_id_first
-from vastmax.output.undefined import undefined_rows
+from vastmax.output.linear.scan import topk_lowest_id_first
+from vastmax.output.paths import walk as tree_walk
+from vastmax.output.paths.native import native_best_first, native_log_prob
+from vastmax.output.paths.several_leaves import best_words
 from vastmax.tensors.constants import Constants
+from vastmax.tensors.numbers import product_dtype, undefined_rows
 from vastmax.tensors.plain_memory import in_plain_memory
+from vastmax.tensors.row_sparse import RowSparse
 from vastmax.tree import Tree
 
 # Numbers of an (edges, examples) tile when all words are looked at.
@@ -106,18 +105,31 @@ class Hierarchical(RowSparse, Constants, Output):
         self.sparse_gradients = sparse_gradients
         num_rows = tree.num_nodes if tree.is_binary else tree.num_edges
         self.weight = nn.Parameter(torch.empty(num_rows, hidden_size, device=device, dtype=dtype))
-        bound = 1 / math.sqrt(hidden_size)  # as nn.Linear
-        nn.init.uniform_(self.weight, -bound, bound)
-        start = np.zeros(num_rows) if counts is None else _unigram_biases(tree, counts)
-        as_weight = torch.from_numpy(start).to(device=self.weight.device, dtype=self.weight.dtype)
-        self.bias = nn.Parameter(as_weight) if bias else None
+        self.bias = nn.Parameter(torch.empty(num_rows, device=device, dtype=dtype)) if bias else None
+        self._first_bias = None if counts is None else torch.from_numpy(_unigram_biases(tree, counts))
         for name in ("path_offsets", "path_edges", "edge_nodes", "child_offsets"):
             self._keep(name, getattr(tree, name))
         self._keep("edge_children", tree.children)  # nn.Module has a `children` of its own
-        self.register_buffer("tree_checksum", torch.tensor(_checksum(tree), device=self.weight.device))
+        self.register_buffer("tree_checksum", torch.empty((), dtype=torch.int64, device=self.weight.device))
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw the weight as `nn.Linear` does; set biases to the log-odds of the counts, or to zero."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        nn.init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None and self._first_bias is not None:
+            self.bias.copy_(self._first_bias)
+        elif self.bias is not None:
+            nn.init.zeros_(self.bias)
+        self.tree_checksum.fill_(_checksum(self.tree))
 
     def _keep(self, name: str, array: npt.NDArray[Any]) -> None:
         self.register_constant(name, torch.from_numpy(np.array(array)), device=self.weight.device)
+
+    def remove_bias(self) -> None:
+        """See `Output.remove_bias`."""
+        self.bias = None
 
     def extra_repr(self) -> str:
         """Sizes, tree and options."""

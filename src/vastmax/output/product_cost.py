@@ -10,7 +10,7 @@ import torch
 
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.distribution.cutoffs import ProductCost
-from vastmax.output.cluster_log_prob import cluster_log_prob
+from vastmax.output.linear.narrow import cluster_log_prob
 
 _SMALL = (1, 16)
 _LARGE = ((64, 4_000), (256, 4_000), (1_024, 4_000))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
 from vastmax.output.base import FlatOutput
-from vastmax.output.linear_exact import TileScores, linear_exact, spans, tile_shape
-from vastmax.output.precision import product_dtype, score_dtype
-from vastmax.output.scan import ScoreTile, scan_sample, scan_topk
+from vastmax.output.linear.exact import linear_exact
+from vastmax.output.linear.moments import linear_moments
+from vastmax.output.linear.rows import LinearRows
+from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
+from vastmax.output.linear.tiles import TileScores, spans, tile_shape
+from vastmax.tensors.numbers import at_least_float32, product_dtype
 
 
 class TableOutput(FlatOutput):
@@ -22,37 +26,69 @@ class TableOutput(FlatOutput):
     def table(self) -> tuple[Tensor, Tensor | None]:
         """(weight (V, D), bias (V,) or None) of all words, `score_shift` not included; differentiable."""
 
+    def scaled(self, hidden: Tensor) -> Tensor:
+        """Return what the rows of the table are multiplied with: `hidden` itself, unless a layer scales it."""
+        return hidden
+
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `FlatOutput.exact`."""
+        if self.score_map is not None:
+            assert normaliser_rows is None  # asked for by objectives that map nothing
+            scores, log_normaliser = self.exact_of(hidden, target[:, None])
+            return scores.squeeze(1), log_normaliser
         weight, bias = self.scored_table()
-        return linear_exact(hidden, weight, bias, target, normaliser_example=normaliser_rows)
+        return linear_exact(self.scaled(hidden), weight, bias, target, normaliser_example=normaliser_rows)
+
+    def exact_of(self, hidden: Tensor, word_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Output.exact_of`."""
+        weight, bias = self.scored_table()
+        hidden = self.scaled(hidden)
+        scores = LinearRows(word_ids, weight, bias).score_at(hidden, word_ids)
+        if self.score_map is not None:
+            return self.score_map(scores), linear_moments(hidden, weight, bias, self.score_map)[0]
+        nothing = word_ids.new_zeros(0)
+        return scores, linear_exact(hidden, weight, bias, nothing, target_example=nothing)[1]
+
+    def moments(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Output.moments`."""
+        return linear_moments(self.scaled(hidden), *self.scored_table(), self.score_map)
 
     def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
-        """See `FlatOutput.weighted_score`."""
+        """See `Output.weighted_score`: scores being linear, one product with the weighted sum of all rows."""
+        if self.score_map is not None and self.score_map.cap is not None:
+            return super().weighted_score(hidden, weight)
         vectors, bias = self.scored_table()
-        dtype = score_dtype(hidden.dtype)
+        dtype = at_least_float32(hidden.dtype)
         table = vectors.to(dtype)
         direction = table.sum(dim=0) if weight is None else weight.to(dtype) @ table
-        scores = hidden.to(dtype) @ direction
+        scores = self.scaled(hidden).to(dtype) @ direction
         if bias is not None:
             scores = scores + (bias.to(dtype).sum() if weight is None else (weight * bias).sum())
-        return scores
+        return scores if self.score_map is None else self.score_map(scores)
 
     def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
         """See `Output.log_prob`."""
         if target is not None:
             target_score, log_normaliser = self.exact(hidden, target)
             return target_score - log_normaliser
+        return self.logits(hidden).log_softmax(dim=-1)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """See `Output.logits`."""
         weight, bias = self.scored_table()
-        scores = linear(hidden, weight, None if bias is None else bias.to(weight.dtype))
-        return scores.to(score_dtype(scores.dtype)).log_softmax(dim=-1)
+        scores = linear(self.scaled(hidden), weight, None if bias is None else bias.to(weight.dtype))
+        scores = scores.to(at_least_float32(scores.dtype))
+        return scores if self.score_map is None else self.score_map(scores)
 
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`."""
         if hidden.shape[0] == 0:
-            return hidden.new_zeros(0, k, dtype=score_dtype(hidden.dtype)), hidden.new_zeros(0, k, dtype=torch.int64)
+            return hidden.new_zeros(0, k, dtype=at_least_float32(hidden.dtype)), hidden.new_zeros(
+                0, k, dtype=torch.int64
+            )
         parts = []
+        hidden = self.scaled(hidden)
         score_tile = self._tile_scorer(hidden)
         for examples, words in self._tiles(hidden):
             score, word_id, log_normaliser = scan_topk(hidden[examples], k, words, score_tile)
@@ -62,6 +98,7 @@ class TableOutput(FlatOutput):
     @torch.no_grad()
     def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """See `Output.sample`."""
+        hidden = self.scaled(hidden)
         score_tile = self._tile_scorer(hidden)
         parts = [scan_sample(hidden[examples], words, score_tile, generator) for examples, words in self._tiles(hidden)]
         return torch.cat(parts) if parts else hidden.new_zeros(0, dtype=torch.int64)
@@ -86,6 +123,55 @@ class TableOutput(FlatOutput):
         def score_tile(hidden: Tensor, words: slice) -> Tensor:
             with torch.autocast(hidden.device.type, enabled=False):
                 tile_bias = None if bias is None else bias[words]
-                return tile_scores(hidden.to(dtype), weight[words].to(dtype), tile_bias)
+                scores = tile_scores(hidden.to(dtype), weight[words].to(dtype), tile_bias)
+            return scores if self.score_map is None else self.score_map.in_place(scores)
 
         return score_tile
+
+
+class FrozenTable(TableOutput):
+    """A layer whose word vectors a network works out; `freeze` does it once and keeps them.
+
+    Until then whatever looks at all words (`log_prob`, `topk`, a loss over all of V) works the whole table out in each
+    call.
+    """
+
+    frozen_table: Tensor | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("frozen_table", None, persistent=False)
+
+    @abstractmethod
+    def live_table(self) -> Tensor:
+        """(V, D) as the network has it now, differentiable."""
+
+    @abstractmethod
+    def table_bias(self) -> Tensor | None:
+        """(V,) or None."""
+
+    def table(self) -> tuple[Tensor, Tensor | None]:
+        """See `TableOutput.table`."""
+        return self.live_table() if self.frozen_table is None else self.frozen_table, self.table_bias()
+
+    @torch.no_grad()
+    def freeze(self) -> Self:
+        """Work the table (V, D) out once and keep it: queries then cost what those of `Dense` do.
+
+        Puts the layer into eval mode. `train()` and `load_state_dict` let go of the table; it is no part of
+        `state_dict`. What the layer does not own (a network's inputs, say) may change without its knowing.
+        """
+        self.eval()
+        self.frozen_table = None
+        self.frozen_table = self.live_table()
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """As `nn.Module.train`; in training mode no table is kept."""
+        if mode:
+            self.frozen_table = None
+        return super().train(mode)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self.frozen_table = None
+        super()._load_from_state_dict(*arguments)

@@ -61,7 +61,13 @@ class AdaptiveBigram(NGramProposal):
         bins = frequency_bins(counts)
         self.register_constant("bin_of_row", bins[torch.from_numpy(bigrams.contexts)])
         num_bins = int(bins.max()) + 1
-        self.register_table("logit", torch.full((num_bins,), math.log(weight / (1 - weight))), persistent=True)
+        self._first_logit = math.log(weight / (1 - weight))
+        self.register_table("logit", torch.empty(num_bins), persistent=True)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the weight of the bigrams in every bin to the one given."""
+        self.table("logit").fill_(self._first_logit)
 
     bin_of_row: Tensor
 

@@ -44,6 +44,12 @@ class Noise:
     multiplicity: Tensor | None = None
     position: Tensor | None = None
 
+    def log_weight(self) -> Tensor:
+        """Return log m_w − log E[count of w], the shape of `log_expected_count`: what corrects a word's score."""
+        if self.multiplicity is None:
+            return -self.log_expected_count
+        return self.multiplicity.log() - self.log_expected_count
+
 
 class Proposal(Constants, ABC):
     """A distribution Q over words that noise is drawn from.

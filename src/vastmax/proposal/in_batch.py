@@ -61,11 +61,19 @@ class InBatch(Proposal):
         assert vocab_size is not None
         vocab_size = whole("vocab_size", vocab_size, 1, MOST_WORDS)
         self.vocab_size = vocab_size
-        # A word not seen yet counts as seen once, V examples ago: Q starts as the uniform law.
-        self.register_table("gap", torch.full((vocab_size,), float(vocab_size)), persistent=True)
-        self.register_buffer("times_seen", torch.ones(vocab_size, dtype=torch.int32))
-        self.register_buffer("last_seen", torch.zeros(vocab_size, dtype=torch.int64))
-        self.register_buffer("num_examples", torch.zeros((), dtype=torch.int64))
+        self.register_table("gap", torch.empty(vocab_size), persistent=True)
+        self.register_buffer("times_seen", torch.empty(vocab_size, dtype=torch.int32))
+        self.register_buffer("last_seen", torch.empty(vocab_size, dtype=torch.int64))
+        self.register_buffer("num_examples", torch.empty((), dtype=torch.int64))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Forget what was counted: a word not seen yet counts as seen once, V examples ago, so that Q is uniform."""
+        if self.estimates:
+            self.table("gap").fill_(float(self.vocab_size))
+            self.get_buffer("times_seen").fill_(1)
+            self.get_buffer("last_seen").zero_()
+            self.get_buffer("num_examples").zero_()
 
     def extra_repr(self) -> str:
         """Sizes and options."""

@@ -17,9 +17,18 @@ class Constants(nn.Module):
     """
 
     def register_constant(self, name: str, table: Tensor, *, device: torch.device | str | None = None) -> None:
-        """Keep `table`, on the CPU and never changed, as the buffer `name` on `device`."""
+        """Keep `table`, on the CPU and never changed, as the buffer `name` on `device`.
+
+        Processes that train together send each other the buffers, and gloo knows no integers of 16 bits: pass these as
+        bytes, `table.view(torch.uint8)`.
+        """
+        assert table.dtype != torch.int16
         self.__dict__.setdefault("_constants", {})[name] = table
         self.register_buffer(name, table.to(device), persistent=False)
+
+    def constant(self, name: str) -> Tensor:
+        """Return a table as it was registered: on the CPU, also while the module itself is on the meta device."""
+        return self._constant_tables()[name]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

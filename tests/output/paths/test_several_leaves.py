@@ -18,8 +18,8 @@ from vastmax.head import Head
 from vastmax.kernels.targets import available_targets
 from vastmax.methods import Method
 from vastmax.methods.hierarchical_softmax import hierarchical_softmax
-from vastmax.output import several_leaves
 from vastmax.output.hierarchical import Hierarchical
+from vastmax.output.paths import several_leaves
 from vastmax.tree import Tree
 
 

@@ -9,10 +9,9 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from vastmax.output.base import Rows
-from vastmax.output.native_row_scores import native_row_scores
-from vastmax.output.native_support import kernel_takes
-from vastmax.output.precision import product_dtype, score_dtype
+from vastmax.output.linear.native import kernel_takes, native_row_scores
 from vastmax.tensors.first_derivative import first_derivative_only
+from vastmax.tensors.numbers import at_least_float32, product_dtype
 
 _ROW_ALIGNMENT = 16
 
@@ -40,15 +39,15 @@ class LinearRows(Rows):
         if bias is not None:
             bias = bias.to(weight.dtype)
         scores = linear(hidden, weight, bias)
-        return scores.to(score_dtype(scores.dtype))
+        return scores.to(at_least_float32(scores.dtype))
 
     def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
         """See `Rows.score_at`."""
         if position.ndim == 2 and kernel_takes(hidden, self.weight, self.bias):
             return native_row_scores(hidden, self.weight, self.bias, position)
         flat = position.reshape(-1)
-        dtype = score_dtype(self.weight.dtype)
-        weight = self.weight.index_select(0, flat).view(*position.shape, -1).to(dtype)
+        dtype = at_least_float32(self.weight.dtype)
+        weight = self.weight.index_select(0, flat).view(*position.shape, self.weight.shape[1]).to(dtype)
         hidden = hidden.to(dtype)
         if position.ndim == 1:
             scores: Tensor = torch.linalg.vecdot(hidden, weight)
@@ -56,7 +55,7 @@ class LinearRows(Rows):
             scores = torch.bmm(weight, hidden[:, :, None]).squeeze(2)
         if self.bias is not None:
             scores = scores + self.bias.index_select(0, flat).view(position.shape)
-        return scores.to(score_dtype(scores.dtype))
+        return scores.to(at_least_float32(scores.dtype))
 
     def score_both(
         self, hidden: Tensor, noise_position: Tensor, target_position: Tensor, *, noise_shift: Tensor | None = None
@@ -93,7 +92,7 @@ class _ScoreBoth(torch.autograd.Function):
         noise_shift: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         dtype = product_dtype(hidden)
-        precise = score_dtype(dtype)
+        precise = at_least_float32(dtype)
         with torch.autocast(hidden.device.type, enabled=False):
             noise_weight = weight.index_select(0, noise_position).to(dtype)
             noise_score = _padded_product(hidden.to(dtype), noise_weight.T).to(precise)

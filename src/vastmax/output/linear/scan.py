@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vastmax.output.precision import score_dtype
-from vastmax.output.undefined import require_law
+from vastmax.tensors.numbers import at_least_float32, require_law
 
 ScoreTile = Callable[[Tensor, slice], Tensor]
-"""(hidden (n, D), columns) → scores (n, width) in `score_dtype`, free to be overwritten."""
+"""(hidden (n, D), columns) → scores (n, width) in `at_least_float32`, free to be overwritten."""
 
 # Columns are first compared by the best of a group, so that the costly selection sees one number a group.
 _GROUP = 32
@@ -33,7 +32,7 @@ def scan_topk(hidden: Tensor, k: int, tiles: Sequence[slice], score_tile: ScoreT
         score_tile: the scores of a range.
     """
     num_examples = hidden.shape[0]
-    dtype = score_dtype(hidden.dtype)
+    dtype = at_least_float32(hidden.dtype)
     best_score = hidden.new_empty(num_examples, 0, dtype=dtype)
     best_column = hidden.new_empty(num_examples, 0, dtype=torch.int64)
     log_normaliser = hidden.new_full((num_examples,), -torch.inf, dtype=dtype)
@@ -100,3 +99,18 @@ def _draw(scores: Tensor, generator: torch.Generator | None) -> Tensor:
     require_law(cumulative[:, -1])
     uniform = uniform.to(scores.device) * cumulative[:, -1:]
     return torch.searchsorted(cumulative, uniform, right=True).squeeze(1).clamp_(max=scores.shape[1] - 1)
+
+
+def topk_lowest_id_first(log_prob: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """As `Tensor.topk` along rows, equals in the order of their columns, which topk leaves open."""
+    value, _ = log_prob.topk(k, dim=1)
+    compared = log_prob
+    if value.isnan().any():  # NaN comes first, as in topk, and equals itself
+        compared = log_prob.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-torch.inf)
+        value = value.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-torch.inf)
+    above = compared > value[:, -1:]
+    level = compared == value[:, -1:]
+    taken = above | (level & (level.cumsum(dim=1) <= k - above.sum(dim=1, keepdim=True)))
+    word_id = taken.nonzero()[:, 1].view(-1, k)  # ascending in each row
+    value, order = log_prob.gather(1, word_id).sort(dim=1, descending=True, stable=True)
+    return value, word_id.gather(1, order)

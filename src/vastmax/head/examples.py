@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,18 +11,20 @@ import torch
 from torch import Tensor
 
 from vastmax.errors import InputError
-from vastmax.output.precision import score_dtype
+from vastmax.output.base import Output
 from vastmax.proposal.base import Context
+from vastmax.tensors.numbers import at_least_float32
 from vastmax.tensors.plain_memory import is_transformed, require_whole
 
 
-def checked_hidden(hidden: Tensor, *, hidden_size: int, parameter: Tensor | None) -> Tensor:
-    """`hidden` (…, D) as (N, D).
+def checked_hidden(hidden: Tensor, output: Output) -> Tensor:
+    """Return `hidden` (…, D), for the layer `output`, as (N, D).
 
     Raises:
         InputError: no tensor, or none that holds numbers; a width other than D, not floating point, another dtype
             (outside autocast) or device than the layer; a layer that is sharded.
     """
+    hidden_size, parameter = output.hidden_size, next(output.parameters(), None)
     if type(hidden) is not Tensor:
         _check_kind("hidden", hidden, "torch.as_tensor(hidden)")
     if hidden.layout is not torch.strided or hidden.is_nested:
@@ -81,18 +84,16 @@ def _refuse_one_hot(target: Tensor, counted: Tensor, vocab_size: int) -> None:
         )
 
 
-def _checked_target(hidden: Tensor, target: Tensor, *, several: bool) -> Tensor:
+def _checked_target(hidden: Tensor, target: Tensor) -> Tensor:
     if type(target) is not Tensor:
         _check_kind("target", target, "torch.as_tensor(target)")
     if target.layout is not torch.strided or target.is_nested:
         raise _layout_error("target", target)
     leading = hidden.shape[:-1]
-    fits = target.shape == leading or (several and target.ndim == hidden.ndim and target.shape[:-1] == leading)
-    if not fits:
-        alternative = f" or {(*leading, 'M')}" if several else ""
+    if target.shape != leading and not (target.ndim == hidden.ndim and target.shape[:-1] == leading):
         raise InputError(
-            f"target has shape {tuple(target.shape)} beside hidden {tuple(hidden.shape)}; expected {tuple(leading)}"
-            f"{alternative}"
+            f"target has shape {tuple(target.shape)} beside hidden {tuple(hidden.shape)}; expected {tuple(leading)} "
+            f"or {(*leading, 'M')}"
         )
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
         raise InputError(
@@ -102,6 +103,25 @@ def _checked_target(hidden: Tensor, target: Tensor, *, several: bool) -> Tensor:
     if target.device != hidden.device:
         raise InputError(f"target is on {target.device} but hidden on {hidden.device}: move one of them")
     return target.long()
+
+
+def checked_words(hidden: Tensor, word_ids: Tensor, *, vocab_size: int) -> Tensor:
+    """Return `word_ids` (…) or (…, M) beside `hidden` (…, D), checked, as (N, M).
+
+    Raises:
+        InputError: another shape, dtype or device; an id out of range, by its index and value; M = 0.
+    """
+    word_ids = _checked_target(hidden, word_ids)
+    flat = word_ids.reshape(hidden.shape[:-1].numel(), *word_ids.shape[hidden.ndim - 1 :])
+    wrong = (flat < 0) | (flat >= vocab_size)
+    if wrong.any():
+        _raise_out_of_range(word_ids, wrong.reshape(word_ids.shape), vocab_size, None)
+    if flat.ndim == 1:
+        return flat[:, None].contiguous()
+    if flat.shape[1] == 0:
+        raise InputError(f"target has shape {tuple(word_ids.shape)}: no word for any example; pass at least one")
+    _refuse_one_hot(flat, torch.ones_like(flat, dtype=torch.bool), vocab_size)
+    return flat.contiguous()
 
 
 def refuse_transformed(hidden: Tensor) -> None:
@@ -137,22 +157,20 @@ class Examples:
         cls,
         hidden: Tensor,
         target: Tensor,
+        output: Output,
         *,
-        hidden_size: int,
-        vocab_size: int,
-        parameter: Tensor | None,
         ignore_index: int | None,
-        several: bool,
     ) -> Examples:
-        """Check `hidden` (…, D) and `target` (…) or, if `several`, (…, M), and drop what is ignored.
+        """Check `hidden` (…, D) and `target` (…) or (…, M) for the layer `output`, and drop what is ignored.
 
         Raises:
             InputError: see `checked_hidden`; a target of another shape, dtype or device; one out of range, by its index
                 and value.
         """
-        flat_hidden = checked_hidden(hidden, hidden_size=hidden_size, parameter=parameter)
+        flat_hidden = checked_hidden(hidden, output)
         refuse_transformed(hidden)
-        target = _checked_target(hidden, target, several=several)
+        target = _checked_target(hidden, target)
+        vocab_size = output.vocab_size
         leading = hidden.shape[:-1]
         num_examples = flat_hidden.shape[0]
         flat_target = target.reshape(num_examples, *target.shape[hidden.ndim - 1 :])
@@ -167,7 +185,7 @@ class Examples:
         if flat_target.ndim == 2:
             _refuse_one_hot(flat_target, counted, vocab_size)
             example, _ = counted.nonzero(as_tuple=True)
-            per_example = counted.sum(dim=1).to(score_dtype(hidden.dtype))
+            per_example = counted.sum(dim=1).to(at_least_float32(hidden.dtype))
             share = per_example.index_select(0, example).reciprocal()
             return cls(flat_hidden.index_select(0, example), flat_target[counted], leading, example, share)
         (example,) = counted.nonzero(as_tuple=True)
@@ -182,7 +200,11 @@ class Examples:
     def _match(self, value: Any) -> Any:
         if not isinstance(value, Tensor) or value.shape != self.leading or not self.leading:
             return value
-        flat = value.reshape(-1).contiguous()
+        return self.per_example(value)
+
+    def per_example(self, value: Tensor) -> Tensor:
+        """Return `value` (leading shape, …) as (n, …), filtered like the targets."""
+        flat = value.reshape(self.leading.numel(), *value.shape[len(self.leading) :]).contiguous()
         return flat if self.example is None else flat.index_select(0, self.example)
 
     def scatter(self, loss: Tensor) -> Tensor:
@@ -191,12 +213,15 @@ class Examples:
             return loss.reshape(self.leading)
         return loss.new_zeros(self.leading.numel()).index_add(0, self.example, loss).reshape(self.leading)
 
-    def total_weight(self, weight: Tensor | None) -> Tensor | int:
-        """What a mean divides by: the number of examples that are not ignored, or the sum of their targets' weights."""
-        if weight is not None:
-            of_target = weight.index_select(0, self.target)
-            return (of_target if self.share is None else of_target * self.share).sum()
-        return self.target.shape[0] if self.share is None else self.share.sum()
+    def total_weight(self, weight: Tensor | None, example_weight: Tensor | None = None) -> Tensor | int:
+        """What a mean divides by: the number of examples that are not ignored, or the sum of their weights."""
+        factors = [
+            None if weight is None else weight.index_select(0, self.target),
+            self.share,
+            None if example_weight is None else self.per_example(example_weight),
+        ]
+        present = [factor for factor in factors if factor is not None]
+        return math.prod(present[1:], start=present[0]).sum() if present else self.target.shape[0]
 
 
 def _all_within(target: Tensor, vocab_size: int, ignore_index: int | None) -> bool:

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from vastmax.kernels import narrow_softmax
-from vastmax.output.precision import product_dtype, score_dtype
 from vastmax.tensors.first_derivative import first_derivative_only
+from vastmax.tensors.numbers import at_least_float32, product_dtype
 from vastmax.tensors.plain_memory import in_plain_memory
 
 _NARROW = 16
@@ -48,7 +48,7 @@ def cluster_log_prob(hidden: Tensor, weight: Tensor, bias: Tensor | None, positi
     gradients: at most 16 MB of probabilities and one tile of scores. Vectors of up to 64 numbers in float32 on a CPU
     go through a native kernel that holds no scores at all.
     """
-    function = _NativeLogProb if _native_can(hidden, weight, bias) else _TiledLogProb
+    function = _NativeClusterLogProb if _native_can(hidden, weight, bias) else _TiledClusterLogProb
     log_prob: Tensor = function.apply(hidden, weight, bias, position)  # type: ignore[no-untyped-call]
     return log_prob
 
@@ -74,7 +74,7 @@ def _target_score(hidden: Tensor, weight: Tensor, bias: Tensor | None, position:
     return score if bias is None else score + bias.index_select(0, position)
 
 
-class _NativeLogProb(torch.autograd.Function):
+class _NativeClusterLogProb(torch.autograd.Function):
     """The kernel gives log Z and its gradients; the part of the target is added here."""
 
     @staticmethod
@@ -109,7 +109,7 @@ class _NativeLogProb(torch.autograd.Function):
         return grad_hidden, grad_weight, grad_bias, None
 
 
-class _TiledLogProb(torch.autograd.Function):
+class _TiledClusterLogProb(torch.autograd.Function):
     """Both passes take the softmax of a tile of words, the fastest pass over scores that torch has.
 
     From the softmax of a tile and its maximum follows the tile's log normaliser, max s − log max p. With these kept,
@@ -120,7 +120,7 @@ class _TiledLogProb(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:
         dtype = product_dtype(hidden)
-        precise = score_dtype(dtype)
+        precise = at_least_float32(dtype)
         ctx.dtype = dtype
         if len(hidden) == 0:
             ctx.save_for_backward(hidden, weight, bias, position)
@@ -211,4 +211,4 @@ class _Factors:
             scores = self.hidden @ tile.T
         else:
             scores = torch.addmm(self.bias[words].to(self.dtype), self.hidden, tile.T)
-        return scores.to(score_dtype(self.dtype))
+        return scores.to(at_least_float32(self.dtype))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
@@ -24,21 +25,16 @@ _heads: weakref.WeakKeyDictionary[RowSparse, weakref.WeakSet[TrainsRows]] = weak
 """Of each layer; not in the layer itself, which is copied and saved without them."""
 
 
-class RowSparse(nn.Embedding):
+class RowSparse(nn.Module):
     """Marks a module whose *own* parameters (not its children's) get row-sparse gradients while `sparse` is True.
 
-    It is an `nn.Embedding` in name only. PyTorch's DistributedDataParallel finds out which gradients will be sparse by
-    asking one question, "is this module an nn.Embedding with sparse=True?", and offers no other way to tell it. The
-    same question lets `vastmax.optim.parameter_groups` treat our layers and sparse input embeddings alike.
+    `vastmax.optim.parameter_groups` goes by it, and so does DistributedDataParallel: see `_SparseTables`.
     """
 
     sparse_gradients: bool
 
-    def __init__(self) -> None:
-        nn.Module.__init__(self)  # not nn.Embedding's: the subclass makes its own parameters
-
     @property
-    def sparse(self) -> bool:  # type: ignore[override]
+    def sparse(self) -> bool:
         """Whether any head that is in use trains this layer by row-sparse gradients; `sparse_gradients` without one.
 
         Several heads may share a layer. The row optimisers take dense gradients as well, so one that gives sparse ones
@@ -51,6 +47,14 @@ class RowSparse(nn.Embedding):
         """Remember, for as long as it is in use, a head that trains this layer."""
         _heads.setdefault(self, weakref.WeakSet()).add(head)
 
+    def named_modules(
+        self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Module]]:
+        """As `nn.Module.named_modules`; where processes train together, what they need to know of the layer first."""
+        if torch.distributed.is_available() and torch.distributed.is_initialized() and self.sparse:
+            yield prefix, _SparseTables(self)
+        yield from super().named_modules(memo, prefix, remove_duplicate)
+
     def __setattr__(self, name: str, value: Any) -> None:
         # FSDP and tensor parallelism put DTensors in the place of parameters, here, when the model is wrapped.
         if is_sharded(value) and self.sparse:
@@ -60,8 +64,28 @@ class RowSparse(nn.Embedding):
             )
         super().__setattr__(name, value)
 
+
+class _SparseTables(nn.Embedding):
+    """The parameters of a `RowSparse` layer, as DistributedDataParallel asks for tables with sparse gradients.
+
+    It goes over the modules of a model and takes a parameter's gradient to be sparse where the first module that lists
+    the parameter is an `nn.Embedding` with `sparse=True`; there is no other way to tell it. Our layers are no
+    embeddings: this one, listed before the layer and under its name, answers in its place. It holds nothing itself, so
+    that parameters and states have the layer's own names.
+    """
+
+    def __init__(self, layer: RowSparse) -> None:
+        nn.Module.__init__(self)  # not nn.Embedding's, which would make a table
+        self.sparse = layer.sparse
+        self.__dict__["_layer"] = layer  # not as a submodule
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Parameter]]:
+        layer: RowSparse = self.__dict__["_layer"]
+        return layer.named_parameters(prefix, recurse=False, remove_duplicate=remove_duplicate)
+
     def extra_repr(self) -> str:
-        """Nothing of nn.Embedding's."""
         return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args, overload
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +11,37 @@ from vastmax.arguments import whole
 from vastmax.distribution.counts import Counts, log_unigram
 from vastmax.eager import eager
 from vastmax.errors import InputError
-from vastmax.examples import Examples, checked_context, checked_hidden, refuse_transformed
+from vastmax.head.arguments import (
+    check_example_weight,
+    check_generator,
+    check_parts,
+    check_weighting,
+    checked_temperature,
+)
+from vastmax.head.diagnosis import diagnosis
+from vastmax.head.examples import Examples, checked_context, checked_hidden, checked_words, refuse_transformed
 from vastmax.objective.base import Objective
 from vastmax.objective.cross_entropy import CrossEntropy
 from vastmax.output.base import FlatOutput, Output, Search
-from vastmax.output.rows import RowSparse
+from vastmax.output.score_map import ScoreMap
 from vastmax.proposal.base import Context
+from vastmax.tensors.row_sparse import RowSparse
 
 Reduction = Literal["mean", "sum", "none"]
+
+
+class LogProb(NamedTuple):
+    """What `Head.log_prob` returns where more than log-probabilities is asked for.
+
+    Attributes:
+        log_prob: (…, V), or the shape of the words asked for.
+        entropy: (…) H of p(· | hidden) in nats, or None.
+        log_normaliser: (…) log Z of the scores, or None.
+    """
+
+    log_prob: Tensor
+    entropy: Tensor | None
+    log_normaliser: Tensor | None
 
 
 class Head(nn.Module):
@@ -53,19 +76,49 @@ class Head(nn.Module):
 
     output: Output
     objective: Objective
+    _log_unigram: Tensor | None = None
 
     def __init__(self, output: Output, objective: Objective | None = None, *, counts: Counts | None = None) -> None:
         super().__init__()
-        _check_parts(output, objective)
+        check_parts(output, objective)
         self._assemble(output, CrossEntropy() if objective is None else objective)
-        known = None if counts is None else self._log_unigram(counts)
-        bias = self.objective.initial_bias(output.vocab_size, known)
-        begun = bias is not None and isinstance(output, FlatOutput) and output.initialise_bias(bias)
-        if counts is not None and not begun:
+        self._log_unigram = None if counts is None else self._checked_log_unigram(counts)
+        if not self._set_first_bias() and counts is not None:
             raise InputError(
                 f"counts set the biases of a flat layer, and {type(output).__name__} has none here that are still "
                 "zero: leave them out"
             )
+
+    def _set_first_bias(self) -> bool:
+        """Set biases that are zero still as the objective would have them begin; return whether there were any."""
+        parameter = self._parameter()
+        known = self._log_unigram
+        if known is not None and parameter is not None and not parameter.is_meta:
+            known = known.to(parameter.device)
+        bias = self.objective.initial_bias(self.vocab_size, known)
+        return bias is not None and self.output.initialise_bias(bias)
+
+    def reset_parameters(self) -> None:
+        """Start again: draw every parameter of the layer and the objective anew, biases as when the head was built.
+
+        With `to_empty` that is how a head built on the meta device gets its first weights. A weight that was passed to
+        `Dense` is left alone: whoever made it draws it.
+
+        Example:
+            >>> import torch
+            >>> from vastmax import Head, output
+            >>> with torch.device("meta"):
+            ...     head = Head(output.Dense(8, 10_000))
+            >>> head = head.to_empty(device="cpu")
+            >>> head.reset_parameters()
+            >>> head.log_prob(torch.zeros(1, 8)).exp().sum().isclose(torch.tensor(1.0))
+            tensor(True)
+        """
+        for module in self.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if module is not self and callable(reset):
+                reset()
+        self._set_first_bias()
 
     def _assemble(self, output: Output, objective: Objective) -> None:
         objective.check(output)
@@ -93,10 +146,11 @@ class Head(nn.Module):
         The layer itself is shared. Wrap in DistributedDataParallel, or make optimiser groups, after the change, and let
         go of this head: while it is in use, its gradients count among those that the layer may get.
         """
-        _check_parts(self.output, objective)
+        check_parts(self.output, objective)
         head = Head.__new__(Head)
         nn.Module.__init__(head)
         head._assemble(self.output, objective)
+        head._log_unigram = self._log_unigram
         return head.train(self.training)
 
     @property
@@ -124,6 +178,7 @@ class Head(nn.Module):
         generator: torch.Generator | None = None,
         weight: Tensor | None = None,
         label_smoothing: float = 0.0,
+        example_weight: Tensor | None = None,
         ignore_index: int = -100,
         reduction: Reduction = "mean",
     ) -> Tensor:
@@ -139,10 +194,11 @@ class Head(nn.Module):
             context: what the proposal needs, by name; tensors shaped as the leading dimensions are one entry an
                 example, anything else is passed as it is.
             generator: where the noise comes from; the default generator if None.
-            weight: (V,) weight of each word as a target; `CrossEntropy` on flat layers only.
-            label_smoothing: in [0, 1], as in PyTorch; `CrossEntropy` on flat layers only.
+            weight: (V,) weight of each word as a target; in training under `CrossEntropy` only.
+            label_smoothing: in [0, 1], as in PyTorch; in training under `CrossEntropy` only. Looks at every word.
+            example_weight: (…) weight of each example's loss, under any objective.
             ignore_index: targets of this value take no part.
-            reduction: "mean" (over the examples that are not ignored; with `weight`, the weighted mean), "sum", "none".
+            reduction: "mean" (over the examples that are not ignored; with weights, the weighted mean), "sum", "none".
 
         Returns:
             a scalar, or for "none" the leading shape with 0 where ignored. The mean over no example at all is 0, not
@@ -154,16 +210,22 @@ class Head(nn.Module):
         """
         if reduction not in get_args(Reduction):
             raise InputError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
-        self._check_weighting(weight, label_smoothing)
-        _check_generator(generator)
+        refused_by = type(self.objective).__name__ if self.training and not self.objective.is_exact else None
+        check_weighting(weight, label_smoothing, vocab_size=self.vocab_size, refused_by=refused_by)
+        check_example_weight(example_weight, hidden)
         if self.training:
+            weight = self.objective.class_weight if weight is None else weight
+            label_smoothing = label_smoothing or self.objective.label_smoothing
+        check_generator(generator)
+        exact = self.objective.is_exact or not self.training
+        if not exact:
             checked_context(context, self.objective.needs)
-        examples = self._examples(hidden, target, ignore_index=ignore_index, several=True)
-        if isinstance(self.objective, CrossEntropy):
-            loss = self.objective(
-                self.output, examples.hidden, examples.target, weight=weight, label_smoothing=label_smoothing
+        examples = Examples.check(hidden, target, self.output, ignore_index=ignore_index)
+        if exact:
+            loss = self.objective.exact_loss(
+                self.likelihood(), examples.hidden, examples.target, weight=weight, label_smoothing=label_smoothing
             )
-        elif self.training:
+        else:
             loss = self.objective(
                 self.output,
                 examples.hidden,
@@ -171,29 +233,96 @@ class Head(nn.Module):
                 context=examples.matching(context),
                 generator=generator,
             )
-        else:
-            loss = -self.likelihood().log_prob(examples.hidden, examples.target)
         if examples.share is not None:
             loss = loss * examples.share
+        if example_weight is not None:
+            loss = loss * examples.per_example(example_weight)
         if reduction == "none":
             return examples.scatter(loss)
         total: Tensor = loss.sum()
         if reduction == "sum" or examples.target.shape[0] == 0:
             return total
-        return total / examples.total_weight(weight)
+        return total / examples.total_weight(weight, example_weight)
 
     @eager
-    def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
-        """Exact log p, in nats: of every word, (…, V), or of `target` (…), the same shape.
+    def logits(self, hidden: Tensor, *, temperature: float = 1.0) -> Tensor:
+        """Return a score for every word, (…, V), whose softmax is p(· | hidden), differentiable.
+
+        What `nn.Linear` gives, and what generation, sampling filters and losses of other libraries take. A factored
+        layer gives log p itself. All (…, V) of them are held: for log-probabilities of a few words take `log_prob`.
+
+        Args:
+            hidden: (…, D).
+            temperature: T > 0: the scores are divided by it.
+        """
+        flat = checked_hidden(hidden, self.output)
+        return self.likelihood(temperature=temperature).logits(flat).reshape(*hidden.shape[:-1], self.vocab_size)
+
+    @overload
+    def log_prob(self, hidden: Tensor, target: Tensor | None = None, *, temperature: float = 1.0) -> Tensor: ...
+
+    @overload
+    def log_prob(
+        self,
+        hidden: Tensor,
+        target: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        return_entropy: bool = False,
+        return_log_normaliser: bool = False,
+    ) -> Tensor | LogProb: ...
+
+    @eager
+    def log_prob(
+        self,
+        hidden: Tensor,
+        target: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        return_entropy: bool = False,
+        return_log_normaliser: bool = False,
+    ) -> Tensor | LogProb:
+        """Return exact log p, in nats: of every word, (…, V), or of `target`, the same shape.
 
         After negative sampling these are the log-probabilities of softmax(s + log Q), not of softmax(s): see
-        `NegativeSampling`.
+        `NegativeSampling`. Given words take no (…, V) numbers, forward or backward: what reinforcement learning asks
+        of a policy, `log_prob(hidden, chosen, temperature=T, return_entropy=True)`, costs the memory of a tile.
+
+        Args:
+            hidden: (…, D).
+            target: (…) word ids, or (…, M): several words of each example.
+            temperature: T > 0: of softmax(s/T). On a factored layer, whose cost is else that of a few words, T other
+                than 1 looks at every word.
+            return_entropy: whether H = −Σ_w p(w)·log p(w) is asked for as well; looks at every word.
+            return_log_normaliser: whether log Z of the scores is asked for as well; 0 for factored layers.
+
+        Returns:
+            (…, V), or the shape of `target`; with one of the last two, a `LogProb`, what was not asked for being None.
+
+        Raises:
+            InputError: as `forward`; a temperature that is not above 0.
         """
+        layer = self.likelihood(temperature=temperature)
+        flat = checked_hidden(hidden, self.output)
+        leading = hidden.shape[:-1]
         if target is None:
-            flat = self._hidden(hidden)
-            return self.likelihood().log_prob(flat).reshape(*hidden.shape[:-1], self.vocab_size)
-        examples = self._examples(hidden, target, ignore_index=None, several=False)
-        return self.likelihood().log_prob(examples.hidden, examples.target).reshape(target.shape)
+            found = layer.log_prob(flat).reshape(*leading, self.vocab_size)
+        else:
+            refuse_transformed(hidden)
+            word_ids = checked_words(hidden, target, vocab_size=self.vocab_size)
+            if word_ids.shape[1] == 1:
+                found = layer.log_prob(flat, word_ids[:, 0]).reshape(target.shape)
+            else:
+                score, log_normaliser = layer.exact_of(flat, word_ids)
+                found = (score - log_normaliser[:, None]).reshape(target.shape)
+        if not (return_entropy or return_log_normaliser):
+            return found
+        log_normaliser, mean = layer.moments(flat)
+        return LogProb(
+            found,
+            (log_normaliser - mean).reshape(leading) if return_entropy else None,
+            log_normaliser.reshape(leading) if return_log_normaliser else None,
+        )
 
     @eager
     def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
@@ -205,24 +334,27 @@ class Head(nn.Module):
             InputError: k not in [1, V].
         """
         k = whole("k", k, 1, self.vocab_size, "the vocabulary size")
-        flat = self._hidden(hidden)
+        flat = checked_hidden(hidden, self.output)
         refuse_transformed(flat)
         layer = self.likelihood()
+        if search is not None and isinstance(layer, FlatOutput) and layer.score_map is not None:
+            raise InputError("an index finds words by their plain scores, and these are capped: leave search= out")
         log_prob, word_ids = layer.topk(flat, k) if search is None else search.topk(layer, flat, k)
         leading = hidden.shape[:-1]
         return log_prob.reshape(*leading, k), word_ids.reshape(*leading, k)
 
     @eager
-    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """One word an example drawn from p(· | hidden): (…) int64.
+    def sample(self, hidden: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+        """Draw one word per example from p(· | hidden), or from softmax(s/T): (…) int64.
 
         Raises:
             InputError: probabilities that are NaN, as `torch.multinomial` has it.
         """
-        _check_generator(generator)
-        flat = self._hidden(hidden)
+        check_generator(generator)
+        flat = checked_hidden(hidden, self.output)
         refuse_transformed(flat)
-        return self.likelihood().sample(flat, generator=generator).reshape(hidden.shape[:-1])
+        layer = self.likelihood(temperature=temperature)
+        return layer.sample(flat, generator=generator).reshape(hidden.shape[:-1])
 
     @eager
     def diagnose(
@@ -252,121 +384,31 @@ class Head(nn.Module):
         Raises:
             InputError: as `forward`, or no example that is not ignored.
         """
-        _check_generator(generator)
+        check_generator(generator)
         checked_context(context, self.objective.needs)
         hidden = hidden.detach() if isinstance(hidden, Tensor) else hidden
-        examples = self._examples(hidden, target, ignore_index=ignore_index, several=True)
+        examples = Examples.check(hidden, target, self.output, ignore_index=ignore_index)
         if examples.target.shape[0] == 0:
             raise InputError("every target is ignored: nothing to diagnose")
-        inner, generator_state = examples.matching(context), None if generator is None else generator.get_state()
-        with torch.enable_grad():
-            loss = self.objective(
-                self.output, examples.hidden, examples.target, context=inner, generator=generator
-            ).mean()
-            touched = _touched_share(loss, self.output)
-        training_loss = float(loss.detach())
-        if generator is not None and generator_state is not None:
-            generator.set_state(generator_state)
-        with torch.no_grad():
-            exact_loss = float(-self.likelihood().log_prob(examples.hidden, examples.target).mean())
-            figures = {
-                "training_loss": training_loss,
-                "exact_loss": exact_loss,
-                "gap": training_loss - exact_loss,
-                "touched_share": touched,
-            }
-            if isinstance(self.output, FlatOutput):
-                _, log_normaliser = self.output.exact(examples.hidden, examples.target)
-                figures["log_normaliser_mean"] = float(log_normaliser.mean())
-                figures["log_normaliser_mean_abs"] = float(log_normaliser.abs().mean())
-                figures["log_normaliser_std"] = float(log_normaliser.std(correction=0))
-            figures |= self.objective.diagnose(
-                self.output, examples.hidden, examples.target, context=inner, generator=generator
-            )
-        return figures
+        return diagnosis(
+            self.output,
+            self.objective,
+            examples.hidden,
+            examples.target,
+            context=examples.matching(context),
+            generator=generator,
+        )
 
-    def likelihood(self) -> Output:
+    def likelihood(self, *, temperature: float = 1.0) -> Output:
         """Return the layer whose softmax estimates p(w | h) under this objective: nearly always `output` itself."""
-        if not isinstance(self.output, FlatOutput) or not self.objective.corrects_scores:
-            return self.output
-        parameter = self._parameter()
-        device = None if parameter is None else parameter.device
-        correction = self.objective.score_correction(torch.arange(self.vocab_size, device=device))
-        return self.output if correction is None else self.output.shifted(correction)
+        layer = self.objective.likelihood(self.output)
+        return layer if temperature == 1 else layer.mapped(ScoreMap(temperature=checked_temperature(temperature)))
 
     def _parameter(self) -> Tensor | None:
         return next(self.output.parameters(), None)
 
-    def _hidden(self, hidden: Tensor) -> Tensor:
-        return checked_hidden(hidden, hidden_size=self.hidden_size, parameter=self._parameter())
-
-    def _examples(self, hidden: Tensor, target: Tensor, *, ignore_index: int | None, several: bool) -> Examples:
-        return Examples.check(
-            hidden,
-            target,
-            hidden_size=self.hidden_size,
-            vocab_size=self.vocab_size,
-            parameter=self._parameter(),
-            ignore_index=ignore_index,
-            several=several,
-        )
-
-    def _log_unigram(self, counts: Counts) -> Tensor:
+    def _checked_log_unigram(self, counts: Counts) -> Tensor:
         logs = torch.from_numpy(log_unigram(counts))
         if len(logs) != self.vocab_size:
             raise InputError(f"counts are of {len(logs)} words, the output layer has {self.vocab_size}")
-        parameter = self._parameter()
-        return logs if parameter is None else logs.to(parameter.device)
-
-    def _check_weighting(self, weight: Tensor | None, label_smoothing: float) -> None:
-        if not isinstance(label_smoothing, int | float) or not 0.0 <= label_smoothing <= 1.0:
-            raise InputError(f"label_smoothing is {label_smoothing!r}; expected between 0 and 1")
-        if weight is None and label_smoothing == 0.0:
-            return
-        if not (isinstance(self.objective, CrossEntropy) and isinstance(self.output, FlatOutput)):
-            raise InputError(
-                "weight and label_smoothing are defined for CrossEntropy on flat layers only, not for "
-                f"{type(self.objective).__name__} on {type(self.output).__name__}: leave them out"
-            )
-        if weight is not None and not isinstance(weight, Tensor):
-            raise InputError(
-                f"weight is of type {type(weight).__name__}; expected a torch.Tensor: pass torch.as_tensor(weight)"
-            )
-        if weight is not None and weight.shape != (self.vocab_size,):
-            raise InputError(f"weight has shape {tuple(weight.shape)}; expected one a word, ({self.vocab_size},)")
-
-
-def _check_parts(output: object, objective: object) -> None:
-    """Raise InputError unless these are an output layer and an objective, built."""
-    if not isinstance(output, Output):
-        found, fix = _kind(output), "such as output.Dense(hidden_size, vocab_size)"
-        if isinstance(output, nn.Linear):
-            fix = "pass output.Dense.from_linear(linear), which shares its parameters"
-        raise InputError(f"output is {found}; expected an output layer of vastmax.output: {fix}")
-    if objective is not None and not isinstance(objective, Objective):
-        found, fix = _kind(objective), "such as objective.SampledSoftmax(proposal, num_samples)"
-        if isinstance(objective, nn.CrossEntropyLoss):
-            fix = "pass objective.CrossEntropy(); weight, label_smoothing, ignore_index go to the call of the head"
-        raise InputError(f"objective is {found}; expected one of vastmax.objective: {fix}")
-
-
-def _kind(value: object) -> str:
-    return (
-        f"the class {value.__name__}, not built yet" if isinstance(value, type) else f"of type {type(value).__name__}"
-    )
-
-
-def _check_generator(generator: object) -> None:
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise InputError(f"generator is of type {type(generator).__name__}; expected a torch.Generator, or None")
-
-
-def _touched_share(loss: Tensor, output: Output) -> float:
-    """The share of the layer's parameters that the gradient of `loss` has an entry for."""
-    parameters = [parameter for parameter in output.parameters() if parameter.requires_grad]
-    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-    touched = 0
-    for gradient in gradients:
-        if gradient is not None:
-            touched += gradient._values().numel() if gradient.is_sparse else gradient.numel()
-    return touched / sum(parameter.numel() for parameter in parameters)
+        return logs

@@ -64,13 +64,13 @@ def test_weighted_mean_over_several_targets() -> None:
     torch.testing.assert_close(head(hidden, target, weight=weight), expected)
 
 
-def test_weighting_is_for_cross_entropy_on_flat_layers() -> None:
+def test_weighting_belongs_to_the_exact_loss() -> None:
     head = Head(Dense(D, V), NCE(Uniform(V), 3))
     hidden, target = torch.randn(2, D), torch.tensor([1, 2])
-    for training in (True, False):
-        head.train(training)
-        with pytest.raises(InputError, match="CrossEntropy on flat layers only, not for NCE on Dense"):
-            head(hidden, target, label_smoothing=0.1)
+    with pytest.raises(InputError, match="belong to the exact loss, and in training NCE gives another one"):
+        head(hidden, target, label_smoothing=0.1)
+    exact = cross_entropy(head.output.logits(hidden), target, label_smoothing=0.1)
+    torch.testing.assert_close(head.eval()(hidden, target, label_smoothing=0.1), exact)
     with pytest.raises(InputError, match=r"weight has shape \(3,\); expected one a word, \(20,\)"):
         Head(Dense(D, V))(hidden, target, weight=torch.ones(3))
 
@@ -281,9 +281,9 @@ def test_a_sampled_step_makes_nothing_of_the_size_of_the_vocabulary(name: str) -
 
 
 def test_exact_training_holds_no_scores_of_all_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vastmax.output import linear_exact
+    from vastmax.output.linear import tiles
 
-    monkeypatch.setattr(linear_exact, "_TILE_NUMEL_CPU", 2**14)
+    monkeypatch.setattr(tiles, "_TILE_NUMEL_CPU", 2**14)
     vocab_size = 8000
     head = Head(Dense(D, vocab_size))
     hidden, target = torch.randn(64, D, requires_grad=True), torch.randint(vocab_size, (64,))

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vastmax.eager import eager
 from vastmax.kernels.hierarchical import TreeArrays
-from vastmax.output.large_memory import empty_in_large_pages
-from vastmax.output.rows import gradient_of_rows, require_leaf
 from vastmax.tensors.first_derivative import first_derivative_only
+from vastmax.tensors.row_sparse import gradient_of_rows, require_leaf
 
 
-class _NativeLogProb(torch.autograd.Function):
+def empty_in_large_pages(rows: int, width: int) -> Tensor:
+    """`torch.empty(rows, width)`, float32 on the CPU, whose memory asks the kernel for large pages.
+
+    numpy asks for them from 4 MiB on, torch does not. Where they are granted (Linux's default), first touching 50 MB
+    costs a fraction, and reading rows here and there out of a gigabyte misses the translation cache less.
+    """
+    return torch.from_numpy(np.empty((rows, width), dtype=np.float32))
+
+
+class _PathLogProb(torch.autograd.Function):
     """Forward leaves the derivatives of log p by hidden and by the scores behind; backward scales and scatters them."""
 
     @staticmethod
@@ -112,7 +121,7 @@ def native_log_prob(
         require_leaf(weight)
     if bias is None:
         bias = weight.new_zeros(weight.shape[0])
-    log_prob: Tensor = _NativeLogProb.apply(hidden, weight, bias, leaf, arrays, wants, sparse_gradients)  # type: ignore[no-untyped-call]
+    log_prob: Tensor = _PathLogProb.apply(hidden, weight, bias, leaf, arrays, wants, sparse_gradients)  # type: ignore[no-untyped-call]
     return log_prob
 
 

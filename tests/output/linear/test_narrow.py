@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import linear
 
-from vastmax.output import cluster_log_prob as module
-from vastmax.output.cluster_log_prob import cluster_log_prob
+from vastmax.output.linear import narrow as module
+from vastmax.output.linear.narrow import cluster_log_prob
 
 
 def naive(hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:

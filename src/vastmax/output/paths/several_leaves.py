@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vastmax.output.stable_topk import topk_lowest_id_first
+from vastmax.output.linear.scan import topk_lowest_id_first
 
 # Leaves looked at in the first round, for each of the k words and each leaf a word has at most; later rounds take
 # four times as many.

@@ -10,9 +10,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from vastmax.eager import eager
-from vastmax.output.precision import product_dtype, score_dtype
-from vastmax.output.rows import gather_rows
-from vastmax.output.undefined import require_law, undefined_rows
+from vastmax.tensors.numbers import at_least_float32, product_dtype, require_law, undefined_rows
+from vastmax.tensors.row_sparse import gather_rows
 from vastmax.tree import Tree
 
 # A node is scored by a matrix product of its own when so many examples pass it, or when it is so wide; other nodes are
@@ -72,9 +71,9 @@ def decisions_of(walk: Walk, leaf: Tensor) -> Decisions:
 def decision_log_prob(
     walk: Walk, decisions: Decisions, hidden: Tensor, weight: Tensor, bias: Tensor | None, *, sparse: bool
 ) -> Tensor:
-    """log p(edge | its node, hidden), (T,), in `score_dtype`; `sparse`: only the touched rows get a gradient."""
+    """log p(edge | its node, hidden), (T,), in `at_least_float32`; `sparse`: only the touched rows get a gradient."""
     if not decisions.edge.shape[0]:
-        return (hidden.sum() * 0).to(score_dtype(hidden.dtype)).expand(0)
+        return (hidden.sum() * 0).to(at_least_float32(hidden.dtype)).expand(0)
     if walk.tree.is_binary:
         node, branch = decisions.edge >> 1, decisions.edge & 1
         touched, position = torch.unique(node, return_inverse=True)
@@ -103,8 +102,8 @@ def leaf_log_prob(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | Non
     """log p of every leaf, (leaves, N): one matrix product, then one addition an edge, level by level."""
     dtype = product_dtype(hidden)
     if not walk.tree.num_nodes:
-        return (hidden.sum(dim=1) * 0)[None].to(score_dtype(dtype))
-    score = (weight.to(dtype) @ hidden.to(dtype).t()).to(score_dtype(dtype))
+        return (hidden.sum(dim=1) * 0)[None].to(at_least_float32(dtype))
+    score = (weight.to(dtype) @ hidden.to(dtype).t()).to(at_least_float32(dtype))
     if bias is not None:
         score = score + bias[:, None].to(score.dtype)
     edge_log_prob = _all_edges(walk, score)
@@ -174,7 +173,7 @@ def _gather(weight: Tensor, bias: Tensor | None, row: Tensor, sparse: bool) -> t
 def _row_dot(a: Tensor, b: Tensor) -> Tensor:
     """a[i]·b[i], of numbers rounded to the product dtype, summed in the score dtype."""
     dtype = product_dtype(a)
-    wide = score_dtype(dtype)
+    wide = at_least_float32(dtype)
     return (a.to(dtype).to(wide) * b.to(dtype).to(wide)).sum(dim=-1)
 
 
@@ -218,7 +217,7 @@ def _node_log_softmax(
 
 
 def _log_softmax(scores: Tensor, bias: Tensor | None) -> Tensor:
-    scores = scores.to(score_dtype(scores.dtype))
+    scores = scores.to(at_least_float32(scores.dtype))
     if bias is not None:
         scores = scores + bias.to(scores.dtype)
     return scores.log_softmax(dim=1)

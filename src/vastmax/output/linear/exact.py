@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vastmax.eager import eager
-from vastmax.output.native_exact import native_exact_takes, native_log_normaliser, native_normaliser_gradients
-from vastmax.output.precision import product_dtype, score_dtype
+from vastmax.output.linear.native import native_exact_takes, native_log_normaliser, native_normaliser_gradients
+from vastmax.output.linear.tiles import TileScores, spans, tile_shape
 from vastmax.tensors.first_derivative import first_derivative_only
-
-# Scores held at a time: enough for the matrix product to run at full speed, little enough to stay in the cache of a CPU
-# or to be small beside the memory of a GPU. On 2 AVX-512 cores 2**19 to 2**22 are alike.
-_TILE_NUMEL_CPU = 2**21
-_TILE_NUMEL_GPU = 2**25
-_MAX_TILE_EXAMPLES_CPU = 1024
-_MAX_TILE_EXAMPLES_GPU = 8192
-
-
-def tile_shape(num_examples: int, device: torch.device) -> tuple[int, int]:
-    """(examples, words) of a tile of scores."""
-    on_gpu = device.type != "cpu"
-    examples = max(1, min(num_examples, _MAX_TILE_EXAMPLES_GPU if on_gpu else _MAX_TILE_EXAMPLES_CPU))
-    words = max(256, min(2**16, (_TILE_NUMEL_GPU if on_gpu else _TILE_NUMEL_CPU) // examples))
-    # Not a power of two: rows that far apart share few sets of a cache, and the product that reads the scores down
-    # their columns, for the gradient of the weight, takes up to twice as long.
-    return examples, words if words < 1000 else words // 1000 * 1000
-
-
-def spans(length: int, step: int) -> Iterator[slice]:
-    """Slices of at most `step` that cover range(length)."""
-    for start in range(0, length, step):
-        yield slice(start, min(start + step, length))
+from vastmax.tensors.numbers import at_least_float32, product_dtype
 
 
 class _LinearExact(torch.autograd.Function):
@@ -58,7 +35,7 @@ class _LinearExact(torch.autograd.Function):
         dtype = product_dtype(hidden)
         with torch.autocast(hidden.device.type, enabled=False):
             of_target = hidden if target_example is None else hidden.index_select(0, target_example)
-            target_score = _row_dot(of_target, weight.index_select(0, target), score_dtype(dtype))
+            target_score = _row_dot(of_target, weight.index_select(0, target), at_least_float32(dtype))
             if bias is not None:
                 target_score += bias.index_select(0, target)
             normalised = hidden if normaliser_example is None else hidden.index_select(0, normaliser_example)
@@ -94,31 +71,8 @@ def _row_dot(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
     return (a.to(dtype) * b.to(dtype)).sum(-1)
 
 
-class TileScores:
-    """Scores of tile after tile in one buffer: memory new to the process costs as much as a third of the product.
-
-    A tile is overwritten by the next one, and free to be overwritten by whoever asked for it.
-    """
-
-    def __init__(self, hidden: Tensor) -> None:
-        examples, words = tile_shape(hidden.shape[0], hidden.device)
-        self._buffer = hidden.new_empty(examples * words)
-
-    def __call__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """hidden @ weight.T + bias for at most a tile's number of examples and words, in `score_dtype`.
-
-        `hidden` and `weight` have the dtype of the product.
-        """
-        scores = self._buffer[: hidden.shape[0] * weight.shape[0]].view(hidden.shape[0], weight.shape[0])
-        if bias is None:
-            torch.mm(hidden, weight.T, out=scores)
-        else:
-            torch.addmm(bias.to(hidden.dtype), hidden, weight.T, out=scores)
-        return scores.to(score_dtype(scores.dtype))
-
-
 def _log_normaliser(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    dtype = score_dtype(hidden.dtype)
+    dtype = at_least_float32(hidden.dtype)
     num_examples, vocab_size = hidden.shape[0], weight.shape[0]
     largest = hidden.new_full((num_examples,), -torch.inf, dtype=dtype)
     total = hidden.new_zeros(num_examples, dtype=dtype)
@@ -179,7 +133,7 @@ def _normaliser_gradients(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """The gradients of Σ normaliser_gradient·log Z by `normalised`, in the dtype of scores, weight and bias."""
     dtype = normalised.dtype
-    precise = score_dtype(dtype)
+    precise = at_least_float32(dtype)
     grad_normalised = torch.zeros_like(normalised, dtype=precise) if wanted[0] else None
     grad_weight = torch.empty_like(weight) if wanted[1] else None
     grad_bias = torch.empty_like(bias) if bias is not None and wanted[2] else None

@@ -1,0 +1,74 @@
+"""What a head checks before it works: its parts, weights, temperature, generator. The rest is in `examples.py`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from vastmax.arguments import real
+from vastmax.errors import InputError
+from vastmax.objective.base import Objective
+from vastmax.output.base import Output
+
+
+def check_parts(output: object, objective: object) -> None:
+    """Raise InputError unless these are an output layer and an objective, built."""
+    if not isinstance(output, Output):
+        found, fix = _kind(output), "such as output.Dense(hidden_size, vocab_size)"
+        if isinstance(output, nn.Linear):
+            fix = "pass output.Dense.from_linear(linear), which shares its parameters"
+        raise InputError(f"output is {found}; expected an output layer of vastmax.output: {fix}")
+    if objective is not None and not isinstance(objective, Objective):
+        found, fix = _kind(objective), "such as objective.SampledSoftmax(proposal, num_samples)"
+        if isinstance(objective, nn.CrossEntropyLoss):
+            fix = "pass objective.CrossEntropy(); weight, label_smoothing, ignore_index go to the call of the head"
+        raise InputError(f"objective is {found}; expected one of vastmax.objective: {fix}")
+
+
+def _kind(value: object) -> str:
+    return (
+        f"the class {value.__name__}, not built yet" if isinstance(value, type) else f"of type {type(value).__name__}"
+    )
+
+
+def check_example_weight(example_weight: object, hidden: Tensor) -> None:
+    """Raise InputError unless there is one weight for each row of `hidden`, or none at all."""
+    if example_weight is None:
+        return
+    expected = f"expected one number per example, a tensor {tuple(hidden.shape[:-1])}"
+    if not isinstance(example_weight, Tensor):
+        raise InputError(f"example_weight is of type {type(example_weight).__name__}; {expected}")
+    if example_weight.shape != hidden.shape[:-1]:
+        raise InputError(f"example_weight has shape {tuple(example_weight.shape)}; {expected}")
+
+
+def checked_temperature(temperature: float) -> float:
+    """Return a temperature above 0."""
+    return real("temperature", temperature, 0.0, math.inf, above=True)
+
+
+def check_generator(generator: object) -> None:
+    """Raise InputError unless this is a generator of PyTorch's, or None."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise InputError(f"generator is of type {type(generator).__name__}; expected a torch.Generator, or None")
+
+
+def check_weighting(weight: Tensor | None, label_smoothing: float, *, vocab_size: int, refused_by: str | None) -> None:
+    """Raise InputError unless these weight a loss over `vocab_size` words; `refused_by`: who takes none."""
+    if not isinstance(label_smoothing, int | float) or not 0.0 <= label_smoothing <= 1.0:
+        raise InputError(f"label_smoothing is {label_smoothing!r}; expected between 0 and 1")
+    if weight is None and label_smoothing == 0.0:
+        return
+    if refused_by is not None:
+        raise InputError(
+            "weight and label_smoothing belong to the exact loss, and in training "
+            f"{refused_by} gives another one: leave them out, or train with CrossEntropy"
+        )
+    if weight is not None and not isinstance(weight, Tensor):
+        raise InputError(
+            f"weight is of type {type(weight).__name__}; expected a torch.Tensor: pass torch.as_tensor(weight)"
+        )
+    if weight is not None and weight.shape != (vocab_size,):
+        raise InputError(f"weight has shape {tuple(weight.shape)}; expected one a word, ({vocab_size},)")

@@ -1,0 +1,55 @@
+"""What to look at before trusting an approximation: see `Head.diagnose`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vastmax.objective.base import Objective
+from vastmax.output.base import FlatOutput, Output
+from vastmax.proposal.base import Context
+
+
+def diagnosis(
+    output: Output,
+    objective: Objective,
+    hidden: Tensor,
+    target: Tensor,
+    *,
+    context: Context | None,
+    generator: torch.Generator | None,
+) -> dict[str, float]:
+    """Return the figures of `Head.diagnose`, of checked examples: `hidden` (n, D), `target` (n,), n ≥ 1."""
+    generator_state = None if generator is None else generator.get_state()
+    with torch.enable_grad():
+        loss = objective(output, hidden, target, context=context, generator=generator).mean()
+        touched = _touched_share(loss, output)
+    training_loss = float(loss.detach())
+    if generator is not None and generator_state is not None:
+        generator.set_state(generator_state)
+    with torch.no_grad():
+        exact_loss = float(-objective.likelihood(output).log_prob(hidden, target).mean())
+        figures = {
+            "training_loss": training_loss,
+            "exact_loss": exact_loss,
+            "gap": training_loss - exact_loss,
+            "touched_share": touched,
+        }
+        if isinstance(output, FlatOutput):
+            _, log_normaliser = output.exact(hidden, target)
+            figures["log_normaliser_mean"] = float(log_normaliser.mean())
+            figures["log_normaliser_mean_abs"] = float(log_normaliser.abs().mean())
+            figures["log_normaliser_std"] = float(log_normaliser.std(correction=0))
+        figures |= objective.diagnose(output, hidden, target, context=context, generator=generator)
+    return figures
+
+
+def _touched_share(loss: Tensor, output: Output) -> float:
+    """The share of the layer's parameters that the gradient of `loss` has an entry for."""
+    parameters = [parameter for parameter in output.parameters() if parameter.requires_grad]
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    touched = 0
+    for gradient in gradients:
+        if gradient is not None:
+            touched += gradient._values().numel() if gradient.is_sparse else gradient.numel()
+    return touched / sum(parameter.numel() for parameter in parameters)
