@@ -121,7 +121,7 @@ def test_frozen_answers_are_the_live_ones() -> None:
         torch.testing.assert_close(one, other)
     rows = layer.select(target.unique())
     torch.testing.assert_close(
-        rows.score(hidden), torch.nn.functional.linear(layer._scaled(hidden), layer.frozen_table[target.unique()])
+        rows.score(hidden), torch.nn.functional.linear(layer.scaled(hidden), layer.frozen_table[target.unique()])
     )
     assert "frozen_table" not in head.state_dict()
     twin = copy.deepcopy(layer)

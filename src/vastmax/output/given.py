@@ -89,7 +89,7 @@ class Given(FrozenTable):
         else:
             vectors = self.frozen_table.index_select(0, word_ids)
         shift = None if self.score_shift is None else self.score_shift.index_select(0, word_ids)
-        return _ScaledRows(LinearRows(word_ids, vectors, shift), self._scaled)
+        return _ScaledRows(LinearRows(word_ids, vectors, shift), self.scaled)
 
     def live_table(self) -> Tensor:
         """See `FrozenTable.live_table`; v_w, at length 1 where the cosine is taken."""
@@ -105,27 +105,27 @@ class Given(FrozenTable):
 
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `FlatOutput.exact`."""
-        return super().exact(self._scaled(hidden), target, normaliser_rows=normaliser_rows)
+        return super().exact(self.scaled(hidden), target, normaliser_rows=normaliser_rows)
 
     def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
         """See `FlatOutput.weighted_score`."""
-        return super().weighted_score(self._scaled(hidden), weight)
+        return super().weighted_score(self.scaled(hidden), weight)
 
     def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
         """See `Output.log_prob`."""
         if target is not None:  # by `exact`, which scales for itself
             return super().log_prob(hidden, target)
-        return super().log_prob(self._scaled(hidden))
+        return super().log_prob(self.scaled(hidden))
 
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`."""
-        return super().topk(self._scaled(hidden), k)
+        return super().topk(self.scaled(hidden), k)
 
     @torch.no_grad()
     def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """See `Output.sample`."""
-        return super().sample(self._scaled(hidden), generator=generator)
+        return super().sample(self.scaled(hidden), generator=generator)
 
     def _vectors(self, word_ids: Tensor) -> Tensor:
         vectors = self.tower(word_ids)
@@ -137,7 +137,8 @@ class Given(FrozenTable):
             )
         return _at_length_one(vectors) if self.cosine else vectors
 
-    def _scaled(self, hidden: Tensor) -> Tensor:
+    def scaled(self, hidden: Tensor) -> Tensor:
+        """See `TableOutput.scaled`: over the temperature, and of length 1 where the cosine is taken."""
         if self.cosine:
             hidden = _at_length_one(hidden)
         return hidden if self.temperature == 1 else hidden / self.temperature

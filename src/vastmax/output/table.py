@@ -11,6 +11,8 @@ from torch.nn.functional import linear
 
 from vastmax.output.base import FlatOutput
 from vastmax.output.linear_exact import TileScores, linear_exact, spans, tile_shape
+from vastmax.output.native_scan import native_topk, scan_takes
+from vastmax.output.native_support import kernel_takes
 from vastmax.output.precision import product_dtype, score_dtype
 from vastmax.output.scan import ScoreTile, scan_sample, scan_topk
 
@@ -52,6 +54,10 @@ class TableOutput(FlatOutput):
         """See `Output.topk`."""
         if hidden.shape[0] == 0:
             return hidden.new_zeros(0, k, dtype=score_dtype(hidden.dtype)), hidden.new_zeros(0, k, dtype=torch.int64)
+        if scan_takes(hidden):
+            weight, bias = self.scored_table()
+            if kernel_takes(hidden, weight, bias):
+                return native_topk(hidden, weight, bias, k)
         parts = []
         score_tile = self._tile_scorer(hidden)
         for examples, words in self._tiles(hidden):
@@ -66,12 +72,20 @@ class TableOutput(FlatOutput):
         parts = [scan_sample(hidden[examples], words, score_tile, generator) for examples, words in self._tiles(hidden)]
         return torch.cat(parts) if parts else hidden.new_zeros(0, dtype=torch.int64)
 
+    def scaled(self, hidden: Tensor) -> Tensor:
+        """Return what is multiplied with the rows of the table: `hidden` itself, unless the layer scales it."""
+        return hidden
+
     def scored_table(self) -> tuple[Tensor, Tensor | None]:
         """Return (weight (V, D), bias (V,) or None) of all words, `score_shift` included."""
         weight, bias = self.table()
+        return weight, self.shifted_bias(bias)
+
+    def shifted_bias(self, bias: Tensor | None) -> Tensor | None:
+        """Return the bias (V,) with `score_shift` added."""
         if self.score_shift is None:
-            return weight, bias
-        return weight, self.score_shift if bias is None else bias + self.score_shift
+            return bias
+        return self.score_shift if bias is None else bias + self.score_shift
 
     def _tiles(self, hidden: Tensor) -> Iterator[tuple[slice, list[slice]]]:
         tile_examples, tile_words = tile_shape(hidden.shape[0], hidden.device)
