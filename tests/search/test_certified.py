@@ -155,7 +155,7 @@ def test_word_vectors_are_searched_by_cosine() -> None:
 
 
 def test_a_flat_model_is_scanned() -> None:
-    """Where every row stays in doubt (here all are equal), codes only cost: the index gives them up and still finds the same."""
+    """Where every row stays in doubt (here all are equal) codes only cost: the index gives them up."""
     head = head_of()
     with torch.no_grad():
         head.output.get_parameter("weight").copy_(torch.ones(V, D))

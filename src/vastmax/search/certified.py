@@ -33,7 +33,7 @@ _ENOUGH_QUERIES, _MOST_SCORED = 32, 0.15
 class Certified(Index):
     """An index that finds the same words as scoring all of them, proved for each query.
 
-    Rows and queries are turned to the principal directions of the rows, and coded in two parts: the leading columns with
+    Rows and queries are turned to the principal directions of the rows and coded in two parts: leading columns with
     `bits` bits per weight, what that leaves of the row with 8. What a code leaves has a norm, and norms bound scores:
     |s(w) − ŝ(w)| ≤ ‖r_w‖·‖h‖. One pass reads the leading codes; the others are read of rows that may still be among
     the k best; and of those that may be then, the rows themselves, scored in float32. Equal scores go by word id.
@@ -57,7 +57,7 @@ class Certified(Index):
         InputError: another kind of layer, dtype or device; a weight or bias that is not finite.
 
     Cost:
-        about V·(D + width/2 + 20) bytes of memory, of which a query reads V·(width/2 + 16) and what is in doubt; a batch
+        V·(D + width/2 + 20) bytes of memory, of which a query reads V·(width/2 + 16) and what is in doubt; a batch
         shares the reading. Log Z to 1e-5 reads most of the rest. Building takes two copies of the table in memory.
 
     Example:
