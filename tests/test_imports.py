@@ -64,7 +64,7 @@ _WITH_TORCH = {
     "head": {"eager", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
     "methods": {"embedding", "head", "output", "objective", "proposal", *_BELOW_HEAD},
     "recipes": {"methods"},
-    "search": {"output", *_BELOW_HEAD},
+    "search": {"embedding", "output", *_BELOW_HEAD},
     "encoder": {"characters", "embedding", *_BELOW_HEAD},
 }
 _ALL_BELOW = {*_NO_TORCH, *_WITH_TORCH}

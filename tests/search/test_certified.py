@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from vastmax import Head, objective, output, proposal, search
+from vastmax.embedding import WordVectors
 from vastmax.errors import InputError
 
 V, D = 700, 24
@@ -46,7 +47,7 @@ def test_the_correction_of_negative_sampling_is_part_of_the_scores() -> None:
 
 def test_log_z_is_within_its_error() -> None:
     head = head_of()
-    found, error = search.Certified(head).log_normaliser(head, queries())
+    found, error = search.Certified(head).log_normaliser(queries())
     expected = head.output.exact(queries(), torch.zeros(9, dtype=torch.int64))[1]
     torch.testing.assert_close(found, expected.detach(), rtol=0, atol=1e-5)
     assert (error < 1e-5).all()
@@ -78,9 +79,10 @@ def test_a_file_serves_its_head_alone(tmp_path: Path, bits: search.certified.Bit
     head, path = head_of(), tmp_path / "index"
     search.Certified(head, bits=bits).save(path)
     loaded = search.load(path, head)
+    assert isinstance(loaded, search.Certified)
     assert loaded.bits == bits
     assert head.topk(queries(), 5, search=loaded)[1].equal(head.topk(queries(), 5)[1])
-    with pytest.raises(InputError, match="other weights than those of this head: build it anew"):
+    with pytest.raises(InputError, match="other weights than these: build it anew"):
         search.load(path, head_of(seed=1))
 
 
@@ -103,9 +105,9 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
 
 def test_what_no_index_is_made_of() -> None:
     counts = np.arange(50, 0, -1)
-    with pytest.raises(InputError, match="Adaptive is not searched by codes"):
+    with pytest.raises(InputError, match="Adaptive is not searched by a table"):
         search.Certified(Head(output.Adaptive(16, counts), objective.CrossEntropy()))
-    with pytest.raises(InputError, match=r"float64 on cpu; codes are made of float32"):
+    with pytest.raises(InputError, match=r"float64 on cpu; an index is made of float32"):
         search.Certified(Head(output.Dense(4, 9, dtype=torch.float64), objective.CrossEntropy()))
     with pytest.raises(InputError, match="bits is 5; expected 4 or 8"):
         search.Certified(head_of(), bits=5)  # type: ignore[arg-type]
@@ -121,11 +123,47 @@ def test_what_no_index_is_made_of() -> None:
 
 def test_a_report_tells_what_it_costs() -> None:
     head = head_of()
-    report = search.Certified(head).report(head, queries(), 5)
+    report = search.Certified(head).report(queries(), 5)
     assert report.queries == 9
     assert report.recall == report.certified_share == 1.0
     assert 0 < report.scored_share <= 1
     assert report.num_bytes < V * D * 4
+    assert report.recall_first == 1.0
     assert report.milliseconds > 0
     with pytest.raises(InputError, match=r"hidden has shape \(0, 24\)"):
-        search.Certified(head).report(head, queries(0), 5)
+        search.Certified(head).report(queries(0), 5)
+
+
+def test_a_tower_that_scales_its_hidden_vectors_is_searched_as_it_scores() -> None:
+    vectors = torch.nn.Embedding(300, D)
+    head = Head(output.Given(vectors, D, 300, temperature=0.05, cosine=True), objective.CrossEntropy()).eval()
+    head.output.freeze()  # type: ignore[operator]
+    log_prob, word_ids = head.topk(queries(), 4, search=search.Certified(head))
+    expected, expected_ids = head.topk(queries(), 4)
+    assert word_ids.equal(expected_ids)
+    torch.testing.assert_close(log_prob, expected, rtol=0, atol=2e-5)
+
+
+def test_word_vectors_are_searched_by_cosine() -> None:
+    rng = np.random.default_rng(0)
+    vectors = WordVectors([f"w{i}" for i in range(V)], rng.standard_normal((V, D)).astype(np.float32))
+    query = vectors.unit_vectors(np.array([3]))
+    found = search.Certified(vectors).find(torch.from_numpy(query), 6)
+    expected = vectors.most_similar("w3", topn=5)
+    words = [vectors.index_to_key[i] for i in found.word_id[0].tolist()]
+    assert words == ["w3", *(word for word, _ in expected)]
+
+
+def test_a_flat_model_is_scanned() -> None:
+    """Where every row stays in doubt (here all are equal) codes only cost: the index gives them up."""
+    head = head_of()
+    with torch.no_grad():
+        head.output.get_parameter("weight").copy_(torch.ones(V, D))
+        head.output.get_parameter("bias").zero_()
+    index = search.Certified(head)
+    for _ in range(2):
+        assert index.find(queries(40), 5).word_id.equal(head.topk(queries(40), 5)[1])
+    assert index.scans
+    peaked = search.Certified(head_of())
+    peaked.find(queries(40), 5)
+    assert not peaked.scans

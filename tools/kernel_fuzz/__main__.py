@@ -33,6 +33,7 @@ KERNELS: dict[str, Callable[[Draw], None]] = {
     "row_update": output_layers.update_of_rows,
     "pattern_fit": output_layers.patterns,
     "word_scan": output_layers.scan_of_words,
+    "listed_scan": output_layers.scan_of_lists,
     "two_clusters": output_layers.two_clusters,
     "text_encoder": text.encoder,
     "phrases": text.phrases,

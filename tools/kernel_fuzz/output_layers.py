@@ -222,21 +222,42 @@ def two_clusters(draw: Draw) -> None:
 def scan_of_words(draw: Draw) -> None:
     """The best words and log Z, by the rows or by their codes; finite numbers give the same words either way."""
     N, V, D = draw_sizes(draw)
-    threads, bits = draw.choice([1, 2, 4]), draw.choice([None, 8, 4])
+    threads, bits = draw.choice([1, 2, 4]), draw.choice([8, 4])
     hidden, weight = draw.floats(N, D), draw.floats(V, D)
     bias = draw.floats(V) if draw.chance(0.5) else None
-    k = draw.whole(1, min(V, 50))
-    draw.note(bits=bits, bias=bias is not None, k=k, threads=threads)
-    codes = None if bits is None else word_scan.code_rows(weight, bias, bits=bits, threads=threads)
-    normaliser = draw.chance(0.5)
-    found = word_scan.scan_words(hidden, weight, bias, k, codes=codes, normaliser=normaliser, threads=threads)
-    assert ((found.word_id >= 0) & (found.word_id < V)).all()
+    k, width = draw.whole(1, min(V, 50)), draw.whole(1, D)
+    draw.note(bits=bits, bias=bias is not None, k=k, width=width, threads=threads)
+    coded = word_scan.code_table(weight, bias, first_width=width, first_bits=bits, threads=threads)
+    found = word_scan.scan_codes(
+        hidden, weight, bias, k, coded=coded, turned=hidden, normaliser=draw.chance(0.5), threads=threads
+    )
+    every = word_scan.scan_rows(hidden, weight, bias, k, normaliser=draw.chance(0.5), threads=threads)
+    for each in (found, every):
+        assert ((each.word_id >= 0) & (each.word_id < V)).all()
     if all(np.isfinite(each).all() for each in (hidden, weight, 0.0 if bias is None else bias)):
         assert not found.num_broken.any()
-        every = word_scan.scan_words(hidden, weight, bias, k, normaliser=False, threads=1)
         np.testing.assert_allclose(
             found.score, every.score, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(every.score).max(initial=0))
         )
-    if codes is not None and draw.chance(0.2):
-        wider = draw.floats(V + 16, D)
-        must_refuse("codes of fewer rows", lambda: word_scan.scan_words(hidden, wider, None, 1, codes=codes, threads=1))
+
+
+def scan_of_lists(draw: Draw) -> None:
+    """The best of listed words, of lists that share words or not."""
+    N, V, D = draw_sizes(draw)
+    lists, disjoint = draw.whole(1, 9), draw.chance(0.5)
+    words = np.arange(V, dtype=np.int32) if disjoint else draw.ids(0, V, draw.whole(0, 2 * V), dtype=np.int32)
+    offsets = draw.offsets(lists, len(words))
+    chosen = np.tile(np.arange(lists, dtype=np.int32), (N, 1))
+    chosen[draw.ids(0, 2, N, lists) == 0] = -1
+    found = word_scan.scan_listed(
+        draw.floats(N, D),
+        draw.floats(V, D),
+        draw.floats(V) if draw.chance(0.5) else None,
+        draw.whole(1, 50),
+        offsets=offsets,
+        words=words,
+        chosen=chosen,
+        disjoint=disjoint,
+        threads=draw.choice([1, 2, 4]),
+    )
+    assert ((found.word_id >= -1) & (found.word_id < V)).all()

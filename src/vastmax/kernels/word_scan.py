@@ -18,30 +18,88 @@ BLOCK_ROWS = 16
 """Rows are coded in blocks of so many."""
 
 
+_LOWEST = float(np.finfo(np.float32).min)
+"""The bias of rows that only fill up a block."""
+
+
 @dataclass(frozen=True)
 class RowCodes:
-    """The rows of a table rounded to a few bits: W_w = scale_w·code_w + r_w.
+    """Rows rounded to a few bits: w = scale_w·code_w + r_w.
 
     Attributes:
         bits: 8 or 4.
+        width: numbers in a row.
         codes: int8 (bytes,), in the order in which the scan reads them.
         scale: float32 (B·16,), B blocks of 16 rows.
-        error: float32 (B·16,), ‖r_w‖ rounded up.
-        bias: float32 (B·16,), b_w; −inf in rows past the last.
-        norm: float32 (B,), the largest ‖W_w‖ of a block, rounded up.
+        error: float32 (B·16,), ‖r_w‖ rounded up; 0 in rows past the last, and so norm.
+        norm: float32 (B·16,), ‖w‖ rounded up.
     """
 
     bits: int
+    width: int
     codes: npt.NDArray[np.int8]
     scale: npt.NDArray[np.float32]
     error: npt.NDArray[np.float32]
+    norm: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CodedTable:
+    """A table whose rows, turned by a rotation, are coded twice: leading columns first, then all that this leaves.
+
+    The bounds that the errors stand for are in `native/word_scan.hpp`.
+
+    Attributes:
+        first_bits: of the leading columns, 8 or 4; the second codes have 8.
+        first_width: number of leading columns; where all D lead there are no second codes.
+        first_codes: int8.
+        second_codes: int8.
+        first_scale: float32 (B·16,), as the five below.
+        second_scale: likewise.
+        first_error: likewise.
+        second_error: likewise.
+        variance: likewise; the expected squared error of a score by the first codes, per unit of `spread_of` the query.
+        bias: likewise.
+        norm: float32 (B,), the largest ‖w‖ of a block.
+        first_spread: float32 (B,), log of the largest variance.
+        second_spread: float32 (B,), log of the largest second error, squared.
+        energy: float32 (D,), mean square of each column.
+        balance: how much the errors of the leading columns weigh against the columns left out.
+        slack: what the rotation may change of ‖w‖·‖h‖.
+    """
+
+    first_bits: int
+    first_width: int
+    first_codes: npt.NDArray[np.int8]
+    second_codes: npt.NDArray[np.int8]
+    first_scale: npt.NDArray[np.float32]
+    second_scale: npt.NDArray[np.float32]
+    first_error: npt.NDArray[np.float32]
+    second_error: npt.NDArray[np.float32]
+    variance: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
     norm: npt.NDArray[np.float32]
+    first_spread: npt.NDArray[np.float32]
+    second_spread: npt.NDArray[np.float32]
+    energy: npt.NDArray[np.float32]
+    balance: float
+    slack: float
+
+    def spread_of(self, turned: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return what a row's `variance` is multiplied with, (N,): how much of a query lies where rows are left out."""
+        squares = turned.astype(np.float64) ** 2
+        rest = self.energy[self.first_width :].astype(np.float64)
+        if rest.sum() > 0:
+            spread = squares[:, self.first_width :] @ rest / rest.sum()
+        else:
+            spread = squares.mean(axis=1)
+        found: npt.NDArray[np.float32] = np.maximum(spread, 1e-30).astype(np.float32)
+        return found
 
     @property
     def num_bytes(self) -> int:
-        """Bytes that a scan reads."""
-        return sum(each.nbytes for each in (self.codes, self.scale, self.error, self.bias, self.norm))
+        """Bytes of all arrays."""
+        return sum(each.nbytes for each in vars(self).values() if isinstance(each, np.ndarray))
 
 
 @dataclass(frozen=True)
@@ -64,21 +122,52 @@ class Found:
     num_scored: npt.NDArray[np.int64]
     num_broken: npt.NDArray[np.int64]
 
+    @property
+    def arrays(self) -> tuple[npt.NDArray[Any] | None, ...]:
+        """As the kernels take them."""
+        return (
+            self.word_id,
+            self.score,
+            self.log_normaliser,
+            self.normaliser_error,
+            self.num_scored,
+            self.num_broken,
+        )
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The best words of N examples among some lists.
+
+    Attributes:
+        word_id: int64 (N, k), best first, equals by ascending id; −1 where the lists hold fewer.
+        score: float32 (N, k), W_w·h + b_w; −inf where there is no word.
+        log_sum: float32 (N,), log Σ e^score over the words of the lists; −inf for none.
+        num_scored: int64 (N,), words of the lists.
+    """
+
+    word_id: npt.NDArray[np.int64]
+    score: npt.NDArray[np.float32]
+    log_sum: npt.NDArray[np.float32]
+    num_scored: npt.NDArray[np.int64]
+
 
 def block_bytes(width: int, bits: int) -> int:
     """Return the bytes of one block of coded rows of this width."""
     return -(-width // 2) * 32 if bits == 8 else -(-width // 4) * 32
 
 
-def code_rows(weight: Array, bias: Array | None, *, bits: int, threads: int, target: str | None = None) -> RowCodes:
+def code_rows(
+    weight: Array, *, bits: int, residual: Array | None = None, threads: int, target: str | None = None
+) -> RowCodes:
     """Round each row to whole numbers of 8 or 4 bits times a scale of its own.
 
     With 4 bits the scale is the one of six that leaves the least ‖r_w‖.
 
     Args:
         weight: float32 (V, D).
-        bias: float32 (V,), or None.
         bits: 8 or 4.
+        residual: float32 (V, D), to be overwritten by r; None if it is not wanted.
         threads: at most so many.
         target: an instruction set.
 
@@ -91,66 +180,265 @@ def code_rows(weight: Array, bias: Array | None, *, bits: int, threads: int, tar
     blocks = -(-V // BLOCK_ROWS)
     rows = blocks * BLOCK_ROWS
     codes = np.empty(blocks * block_bytes(D, bits), dtype=np.int8)
-    scale, error = np.empty(rows, dtype=np.float32), np.empty(rows, dtype=np.float32)
-    norm = np.empty(blocks, dtype=np.float32)
-    _native.code_rows(target or choose_target(), weight, bits, codes, scale, error, norm, threads)
-    padded_bias = np.full(rows, -np.inf, dtype=np.float32)
+    scale, error, norm = (np.empty(rows, dtype=np.float32) for _ in range(3))
+    _native.code_rows(target or choose_target(), weight, bits, codes, scale, error, norm, residual, threads)
+    return RowCodes(bits, D, codes, scale, error, norm)
+
+
+def code_table(
+    turned: npt.NDArray[np.float32],
+    bias: Array | None,
+    *,
+    first_width: int,
+    first_bits: int,
+    slack: float = 0.0,
+    threads: int,
+    target: str | None = None,
+) -> CodedTable:
+    """Code a table in two parts.
+
+    Args:
+        turned: float32 (V, D), the rows, turned by the rotation that queries are turned by.
+        bias: float32 (V,), or None.
+        first_width: leading columns, in [1, D].
+        first_bits: of their codes, 8 or 4.
+        slack: how far turning may change a product, per unit of ‖w‖·‖h‖.
+        threads: at most so many.
+        target: an instruction set.
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Cost: as `code_rows`; a copy of the table.
+    """
+    V, D = turned.shape
+    lead = turned[:, :first_width].copy()
+    left = turned.copy()  # of each row
+    first = code_rows(lead, bits=first_bits, residual=lead, threads=threads, target=target)
+    left[:, :first_width] = lead
+    rest = _norms(left[:, first_width:], len(first.scale))
+    second = None if first_width == D else code_rows(left, bits=8, threads=threads, target=target)
+    energy = np.einsum("vd,vd->d", turned, turned, dtype=np.float64) / V
+    padded_bias = np.full(len(first.scale), _LOWEST, dtype=np.float32)
     padded_bias[:V] = 0.0 if bias is None else bias
-    return RowCodes(bits, codes, scale, error, padded_bias, norm)
+    balance = _balance(first.error, rest, energy, first_width)
+    first_error = _rounded_up(np.hypot(rest, first.error / balance))
+    variance = (rest**2 + _lead_weight(energy, first_width) * first.error.astype(np.float64) ** 2).astype(np.float32)
+    none = np.empty(0, dtype=np.float32)
+    return CodedTable(
+        first_bits=first_bits,
+        first_width=first_width,
+        first_codes=first.codes,
+        second_codes=np.empty(0, dtype=np.int8) if second is None else second.codes,
+        first_scale=first.scale,
+        second_scale=none if second is None else second.scale,
+        first_error=first_error,
+        second_error=none if second is None else second.error,
+        variance=variance,
+        bias=padded_bias,
+        norm=_rounded_up(np.hypot(first.norm, rest).reshape(-1, BLOCK_ROWS).max(axis=1)),
+        first_spread=_log_of_largest(variance),
+        second_spread=none if second is None else _log_of_largest(second.error.astype(np.float64) ** 2),
+        energy=energy.astype(np.float32),
+        balance=balance,
+        slack=slack,
+    )
 
 
-def scan_words(
+def _norms(rows: npt.NDArray[np.float32], padded: int) -> npt.NDArray[np.float64]:
+    norms = np.zeros(padded)
+    norms[: len(rows)] = np.sqrt(np.einsum("vd,vd->v", rows, rows, dtype=np.float64)) * (1.0 + 1e-6)
+    return norms
+
+
+def _balance(
+    error: npt.NDArray[np.float32], rest: npt.NDArray[np.float64], energy: npt.NDArray[np.float64], width: int
+) -> float:
+    """γ for which √(rest² + error²/γ²)·√(‖h₂‖² + γ²‖h₁‖²) is least: γ² = error·‖h₂‖ / (rest·‖h₁‖).
+
+    For typical rows, and queries whose squares lie in the columns as those of the rows do.
+    """
+    numbers = float(error.mean()), float(rest.mean()), float(energy[width:].sum()), float(energy[:width].sum())
+    if not all(number > 0.0 for number in numbers):
+        return 1.0
+    return float(np.float32(np.sqrt(numbers[0] / numbers[1] * np.sqrt(numbers[2] / numbers[3]))))
+
+
+def _lead_weight(energy: npt.NDArray[np.float64], width: int) -> float:
+    """How much the squared errors of the leading columns count beside those of the others, for such queries."""
+    lead, rest = energy[:width], energy[width:]
+    if not rest.sum() > 0.0 or not lead.sum() > 0.0:
+        return 1.0
+    return float(lead.mean() / ((rest**2).sum() / rest.sum()))
+
+
+def _rounded_up(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    return (numbers * (1.0 + 1e-6)).astype(np.float32)
+
+
+def _log_of_largest(numbers: npt.NDArray[np.float32] | npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    with np.errstate(divide="ignore"):
+        logs: npt.NDArray[np.float32] = np.log(numbers.reshape(-1, BLOCK_ROWS).max(axis=1)).astype(np.float32)
+    return logs
+
+
+def scan_rows(
     hidden: Array,
     weight: Array,
     bias: Array | None,
     k: int,
     *,
-    codes: RowCodes | None = None,
     normaliser: bool = True,
-    tolerance: float = 2e-6,
     threads: int,
     target: str | None = None,
 ) -> Found:
-    """Find the k best words of each example, as scoring every word in float32 would.
+    """Find the k best words of each example, and log Z, by scoring every word in float32; no score is stored.
 
     Args:
-        hidden: float32 (N, D), finite.
-        weight: float32 (V, D), finite.
+        hidden: float32 (N, D).
+        weight: float32 (V, D).
         bias: float32 (V,), or None.
         k: in [1, V].
-        codes: of the same table; None scans the rows themselves.
         normaliser: whether log Z is wanted.
-        tolerance: of log Z: rows are scored exactly, the heaviest first, until its standard error and its expected bias
-            are below this.
         threads: at most so many; short work takes fewer.
         target: an instruction set.
 
     Raises:
         ValueError: shapes that do not fit.
 
-    Cost: per example V·D multiply-adds of float32, or of 8-bit numbers, and 4·V·D bytes, or 1·V·D or ½·V·D, from
-    memory; up to 8 examples share them.
+    Cost: N·V·D multiply-adds; the table is read from memory once for all examples.
     """
-    N = hidden.shape[0]
-    word_id, score = np.empty((N, k), dtype=np.int64), np.empty((N, k), dtype=np.float32)
-    num_scored, num_broken = np.zeros(N, dtype=np.int64), np.zeros(N, dtype=np.int64)
-    log_normaliser = np.empty(N, dtype=np.float32) if normaliser else None
-    normaliser_error = np.zeros(N, dtype=np.float32) if normaliser else None
-    parts = (None,) * 5 if codes is None else (codes.codes, codes.scale, codes.error, codes.bias, codes.norm)
-    _native.scan_words(
+    found = _room(hidden, k, normaliser)
+    _native.scan_rows(target or choose_target(), weight, bias, hidden, *found.arrays, threads)
+    return found
+
+
+def scan_codes(
+    hidden: Array,
+    weight: Array,
+    bias: Array | None,
+    k: int,
+    *,
+    coded: CodedTable,
+    turned: Array,
+    likely: npt.NDArray[np.int64] | None = None,
+    normaliser: bool = True,
+    tolerance: float = 1e-5,
+    threads: int,
+    target: str | None = None,
+) -> Found:
+    """Find what `scan_rows` finds, proved for each example, by one pass over codes.
+
+    Args:
+        hidden: float32 (N, D), finite.
+        weight: float32 (V, D), finite.
+        bias: float32 (V,), or None.
+        k: in [1, V].
+        coded: of the same table.
+        turned: float32 (N, D), hidden turned as the rows were.
+        likely: int64, distinct words that are scored first; the better they are, the fewer others have to be.
+        normaliser: whether log Z is wanted.
+        tolerance: of log Z: rows that weigh much are scored so exactly that its standard error is a quarter of this.
+        threads: at most so many; short work takes fewer.
+        target: an instruction set.
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Cost: V·first_width multiply-adds of whole numbers per example, of as many bytes that all examples share; more where
+    a row may be among the best, or weighs much in log Z.
+    """
+    found = _room(hidden, k, normaliser)
+    _native.scan_codes(
         target or choose_target(),
         weight,
         bias,
-        8 if codes is None else codes.bits,
-        *parts,
-        hidden,
-        word_id,
-        score,
-        log_normaliser,
-        normaliser_error,
-        num_scored,
-        num_broken,
+        coded.first_bits,
+        coded.first_width,
+        coded.first_codes,
+        coded.first_scale,
+        coded.first_error,
+        coded.variance,
+        coded.first_spread,
+        coded.second_codes,
+        coded.second_scale,
+        coded.second_error,
+        coded.second_spread,
+        coded.bias,
+        coded.norm,
+        coded.balance,
+        coded.slack,
+        turned,
+        coded.spread_of(np.asarray(turned)),
+        np.empty(0, dtype=np.int64) if likely is None else likely,
         tolerance,
+        hidden,
+        *found.arrays,
         threads,
     )
-    return Found(word_id, score, log_normaliser, normaliser_error, num_scored, num_broken)
+    return found
+
+
+def _room(hidden: Array, k: int, normaliser: bool) -> Found:
+    N = hidden.shape[0]
+    return Found(
+        word_id=np.empty((N, k), dtype=np.int64),
+        score=np.empty((N, k), dtype=np.float32),
+        log_normaliser=np.empty(N, dtype=np.float32) if normaliser else None,
+        normaliser_error=np.zeros(N, dtype=np.float32) if normaliser else None,
+        num_scored=np.zeros(N, dtype=np.int64),
+        num_broken=np.zeros(N, dtype=np.int64),
+    )
+
+
+def scan_listed(
+    hidden: Array,
+    weight: Array,
+    bias: Array | None,
+    k: int,
+    *,
+    offsets: npt.NDArray[np.int64],
+    words: npt.NDArray[np.int32],
+    chosen: npt.NDArray[np.int32],
+    disjoint: bool,
+    threads: int,
+    target: str | None = None,
+) -> Listed:
+    """Find the k best words of each example among the lists that are chosen for it, by their scores in float32.
+
+    Args:
+        hidden: float32 (N, D).
+        weight: float32 (V, D).
+        bias: float32 (V,), or None.
+        k: at least 1.
+        offsets: int64 (L + 1,): list l is words[offsets[l] : offsets[l + 1]].
+        words: int32, word ids.
+        chosen: int32 (N, P), lists of each example; −1 for none.
+        disjoint: whether no word can stand twice among the lists of one example; if not, a word counts once.
+        threads: at most so many; short work takes fewer.
+        target: an instruction set.
+
+    Raises:
+        ValueError: shapes that do not fit; a list or word that is not there.
+
+    Cost: D multiply-adds per example and word; disjoint lists are read from memory once for all examples.
+    """
+    N = hidden.shape[0]
+    word_id, score = np.empty((N, k), dtype=np.int64), np.empty((N, k), dtype=np.float32)
+    log_sum, num_scored = np.empty(N, dtype=np.float32), np.empty(N, dtype=np.int64)
+    _native.scan_listed(
+        target or choose_target(),
+        weight,
+        bias,
+        offsets,
+        words,
+        disjoint,
+        hidden,
+        chosen,
+        word_id,
+        score,
+        log_sum,
+        num_scored,
+        threads,
+    )
+    return Listed(word_id, score, log_sum, num_scored)

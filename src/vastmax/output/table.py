@@ -13,6 +13,8 @@ from torch.nn.functional import linear
 from vastmax.output.base import FlatOutput
 from vastmax.output.linear.exact import linear_exact
 from vastmax.output.linear.moments import linear_moments
+from vastmax.output.linear.native import kernel_takes
+from vastmax.output.linear.native_scan import native_topk, scan_takes
 from vastmax.output.linear.rows import LinearRows
 from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
 from vastmax.output.linear.tiles import TileScores, spans, tile_shape
@@ -87,8 +89,12 @@ class TableOutput(FlatOutput):
             return hidden.new_zeros(0, k, dtype=at_least_float32(hidden.dtype)), hidden.new_zeros(
                 0, k, dtype=torch.int64
             )
-        parts = []
         hidden = self.scaled(hidden)
+        if self.score_map is None and scan_takes(hidden):
+            weight, bias = self.scored_table()
+            if kernel_takes(hidden, weight, bias):
+                return native_topk(hidden, weight, bias, k)
+        parts = []
         score_tile = self._tile_scorer(hidden)
         for examples, words in self._tiles(hidden):
             score, word_id, log_normaliser = scan_topk(hidden[examples], k, words, score_tile)
@@ -106,9 +112,13 @@ class TableOutput(FlatOutput):
     def scored_table(self) -> tuple[Tensor, Tensor | None]:
         """Return (weight (V, D), bias (V,) or None) of all words, `score_shift` included."""
         weight, bias = self.table()
+        return weight, self.shifted_bias(bias)
+
+    def shifted_bias(self, bias: Tensor | None) -> Tensor | None:
+        """Return the bias (V,) with `score_shift` added."""
         if self.score_shift is None:
-            return weight, bias
-        return weight, self.score_shift if bias is None else bias + self.score_shift
+            return bias
+        return self.score_shift if bias is None else bias + self.score_shift
 
     def _tiles(self, hidden: Tensor) -> Iterator[tuple[slice, list[slice]]]:
         tile_examples, tile_words = tile_shape(hidden.shape[0], hidden.device)

@@ -1,84 +1,64 @@
-"""The k best words of a flat layer, proved: rows coded in few bits bound every score, and only the rest is scored."""
+"""The k best words of a plain table, proved: rows coded in few bits bound every score, and only the rest is scored."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import time
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vastmax.arguments import whole
-from vastmax.atomic import replacing
+from vastmax.arguments import real, whole
 from vastmax.errors import InputError
-from vastmax.files.checksum import BlockSums
-from vastmax.files.safetensors import Header, write_tensors
-from vastmax.kernels.word_scan import BLOCK_ROWS, RowCodes, block_bytes, code_rows, scan_words
-from vastmax.output.base import Output
-from vastmax.output.table import TableOutput
-from vastmax.tensors.plain_memory import in_plain_memory
-
-FORMAT = "vastmax certified index 1"
+from vastmax.kernels.word_scan import BLOCK_ROWS, CodedTable, block_bytes, code_table, scan_codes, scan_rows
+from vastmax.search.index import STALE, Best, Index
+from vastmax.search.index_file import IndexFile
+from vastmax.search.score_table import ScoreTable
 
 Bits = Literal[4, 8]
 
-_TOLERANCE = 2e-6
-"""Of log Z, expected error and bias: log-probabilities are then within 1e-5 of the exact ones."""
+_LIKELY = 512
+"""Words of the highest biases, scored first: among them are some that set a high bar for all others."""
 
-_STALE = "the layer has changed since the index was built (it was trained, or has other weights): index.refresh(head)"
+_TILE_ROWS = 1 << 16
 
+_ROUGH, _MANY_QUERIES = 1e-3, 8
+"""So many queries at once with log Z to a tolerance below this cost more by codes than by the rows themselves."""
 
-@dataclass(frozen=True)
-class SearchReport:
-    """What a search costs on queries of one's own, timed in turn with scoring every word.
-
-    Attributes:
-        queries: how many, one at a time.
-        k: words per query.
-        milliseconds: per query, median.
-        exact_milliseconds: per query when every word is scored by PyTorch, median.
-        scored_share: of the words, those scored in float32.
-        recall: of the true k best; 1 by proof.
-        certified_share: of the queries, those whose result is proved.
-        num_bytes: that a query reads of the index.
-    """
-
-    queries: int
-    k: int
-    milliseconds: float
-    exact_milliseconds: float
-    scored_share: float
-    recall: float
-    certified_share: float
-    num_bytes: int
+_ENOUGH_QUERIES, _MOST_SCORED = 32, 0.15
+"""After so many queries codes are given up if more than this share of the rows was scored."""
 
 
-class Certified:
+class Certified(Index):
     """An index that finds the same words as scoring all of them, proved for each query.
 
-    Each row is coded with a few bits per weight, W_w = ŵ + r_w, so that |s(w) − ŵ·h − b_w| ≤ ‖r_w‖·‖h‖; what rounding
-    in float32 may add is part of the bound. One pass over the codes bounds every score from both sides; the words whose
-    upper end reaches the k-th best lower end hold the k best, and they alone are scored in float32. Equal scores go by
-    word id.
+    Rows and queries are turned to the principal directions of the rows and coded in two parts: leading columns with
+    `bits` bits per weight, what that leaves of the row with 8. What a code leaves has a norm, and norms bound scores:
+    |s(w) − ŝ(w)| ≤ ‖r_w‖·‖h‖. One pass reads the leading codes; the others are read of rows that may still be among
+    the k best; and of those that may be then, the rows themselves, scored in float32. Equal scores go by word id.
 
     The same as ``head.topk(hidden, k)`` without reading the (V, D) table.
 
     Args:
         source: a `Head` over a plain table of vectors (`Dense`; `CharCNN` once it is frozen; `Given`), float32 on a
-            CPU, or that layer. The correction of negative sampling is part of the scores.
-        bits: per weight. 4 read half the memory that 8 do and leave more words to be scored.
+            CPU, or that layer, or `WordVectors`. The correction of negative sampling is part of the scores.
+        width: leading columns, in [1, D]; None: where the rest of the rows is short.
+        bits: of their codes.
+        tolerance: of log Z, and so of log-probabilities; words that weigh much are scored so exactly. Where 1e-3 is
+            enough, log Z costs little beside the words.
         threads: at most so many; None for as many as PyTorch takes.
+
+    Attributes:
+        scans: whether the index found its codes of no use, since most rows stayed in doubt (the model is flat), and now
+            scores every row.
 
     Raises:
         InputError: another kind of layer, dtype or device; a weight or bias that is not finite.
 
     Cost:
-        V·D bytes (8 bits) or V·D/2 (4 bits) of memory and of reading per query, up to 8 queries sharing them; building
-        reads the table once.
+        V·(D + width/2 + 20) bytes of memory, of which a query reads V·(width/2 + 16) and what is in doubt; a batch
+        shares the reading. Log Z to 1e-5 reads most of the rest. Building takes two copies of the table in memory.
 
     Example:
         >>> import torch
@@ -90,226 +70,160 @@ class Certified:
         True
     """
 
-    def __init__(self, source: Any, *, bits: Bits = 4, threads: int | None = None) -> None:
+    kind: ClassVar[str] = "certified"
+    scans: bool
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        width: int | None = None,
+        bits: Bits = 4,
+        tolerance: float = 1e-5,
+        threads: int | None = None,
+    ) -> None:
         if bits not in get_args(Bits):
             raise InputError(f"bits is {bits!r}; expected 4 or 8")
-        if threads is not None:
-            whole("threads", threads, 1, None)
+        if width is not None:
+            whole("width", width, 1, None)
         self.bits: Bits = bits
-        self._threads = threads
-        self.refresh(source)
+        self.width = width
+        self.tolerance = real("tolerance", tolerance, 0.0, 1.0, above=True)
+        super().__init__(source, threads=threads)
 
-    def refresh(self, source: Any) -> None:
-        """Code the rows again, after the layer was trained."""
-        weight, bias = _table_of(source)
-        for name, tensor in (("weight", weight), ("bias", bias)):
-            if tensor is not None and not bool(torch.isfinite(tensor).all()):
-                raise InputError(f"the {name} of the layer holds a NaN or an infinity, which no bound holds for")
-        self.vocab_size, self.hidden_size = weight.shape
-        self._codes = code_rows(weight, bias, bits=self.bits, threads=self.threads)
-        self._fingerprint = _fingerprint(weight, bias)
+    def _begin(self) -> None:
+        self.scans = False
+        self._asked = self._scored = 0
 
-    @property
-    def threads(self) -> int:
-        """Threads that a search may take."""
-        return self._threads or torch.get_num_threads()
+    def _build(self, table: ScoreTable) -> None:
+        self._begin()
+        D = table.width
+        if self.width is not None:
+            whole("width", self.width, 1, D, "the width of the rows")
+        moment = torch.zeros(D, D, dtype=torch.float64)
+        for rows in torch.split(table.weight, _TILE_ROWS):
+            moment += rows.double().T @ rows.double()
+        energy, directions = torch.linalg.eigh(moment)
+        self._rotation = directions.flip(1).float().contiguous()
+        width = self.width or leading_width(energy.flip(0).clamp_min(0.0))
+        turned = torch.cat([self._turned(rows) for rows in torch.split(table.weight, _TILE_ROWS)])
+        self._coded = code_table(
+            turned.numpy(),
+            table.bias,
+            first_width=width,
+            first_bits=self.bits,
+            slack=_defect(self._rotation),
+            threads=self.threads,
+        )
+        order = table.weight.norm(dim=1) if table.bias is None else table.bias
+        self._likely = order.topk(min(_LIKELY, len(order))).indices.sort().values.numpy()
+
+    def _find(self, table: ScoreTable, queries: Tensor, k: int, *, normaliser: bool) -> Best:
+        many = normaliser and self.tolerance < _ROUGH and len(queries) >= _MANY_QUERIES
+        if self.scans or many:
+            found = scan_rows(queries, table.weight, table.bias, k, normaliser=normaliser, threads=self.threads)
+        else:
+            found = scan_codes(
+                queries,
+                table.weight,
+                table.bias,
+                k,
+                coded=self._coded,
+                turned=self._turned(queries),
+                likely=self._likely,
+                normaliser=normaliser,
+                tolerance=self.tolerance,
+                threads=self.threads,
+            )
+            if found.num_broken.any():
+                raise InputError(STALE)
+            self._learn(found.num_scored)
+        return Best(
+            score=torch.from_numpy(found.score),
+            word_id=torch.from_numpy(found.word_id),
+            certified=torch.ones(len(queries), dtype=torch.bool),
+            num_scored=torch.from_numpy(found.num_scored),
+            log_normaliser=None if found.log_normaliser is None else torch.from_numpy(found.log_normaliser),
+            normaliser_error=None if found.normaliser_error is None else torch.from_numpy(found.normaliser_error),
+        )
+
+    def _learn(self, num_scored: NDArray[np.int64]) -> None:
+        """Give the codes up where too many rows are in doubt after all: a flat model has no few best words."""
+        self._asked += len(num_scored)
+        self._scored += int(num_scored.sum())
+        self.scans = self._asked >= _ENOUGH_QUERIES and self._scored > _MOST_SCORED * self._asked * self.vocab_size
+
+    def _turned(self, rows: Tensor) -> Tensor:
+        """Rows or queries in the directions of the index; in float64, so that one rounding is all that is lost."""
+        turned: Tensor = (rows.double() @ self._rotation.double()).float()
+        return turned
 
     @property
     def num_bytes(self) -> int:
-        """Bytes that a query reads of the index."""
-        return self._codes.num_bytes
+        """Bytes of the index."""
+        return int(self._coded.num_bytes + self._rotation.nbytes + self._likely.nbytes)
 
-    def topk(self, output: Output, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """Return (log_prob, word_ids), (N, k) each, as `Output.topk` does; `Head.topk(search=index)` calls it.
-
-        Log-probabilities are within 1e-5 of the exact ones: log Z is summed over the rough scores, the heaviest words
-        scored exactly.
-
-        Raises:
-            InputError: the index is of another layer, or of this one before it was trained.
-        """
-        score, word_id, log_normaliser, _ = self._scan(output, hidden, k, normaliser=True)
-        return score - log_normaliser[:, None], word_id
-
-    def log_normaliser(self, source: Any, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (log Z, its standard error), (N,) each.
-
-        Args:
-            source: the head or layer of the index.
-            hidden: (N, D).
-
-        Raises:
-            InputError: as `topk`.
-        """
-        _, _, log_normaliser, error = self._scan(_layer_of(source), hidden, 1, normaliser=True)
-        return log_normaliser, error
-
-    def _scan(self, output: Any, hidden: Tensor, k: int, *, normaliser: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        weight, bias = _table_of(output)
-        if weight.shape != (self.vocab_size, self.hidden_size):
-            raise InputError(
-                f"the index is of {self.vocab_size:,} words × {self.hidden_size}, the layer has "
-                f"{weight.shape[0]:,} × {weight.shape[1]}: build one from this head, search.Certified(head)"
-            )
-        queries = hidden.detach().to(torch.float32).contiguous()
-        sound = torch.isfinite(queries).all(dim=1)
-        found = scan_words(
-            queries[sound] if not bool(sound.all()) else queries,
-            weight,
-            bias,
-            k,
-            codes=self._codes,
-            normaliser=normaliser,
-            tolerance=_TOLERANCE,
-            threads=self.threads,
-        )
-        if found.num_broken.any():
-            raise InputError(_STALE)
-        self.last_scored = found.num_scored
-        N = hidden.shape[0]
-        score, word_id = torch.full((N, k), torch.nan), torch.arange(k).repeat(N, 1)
-        log_normaliser, error = torch.full((N,), torch.nan), torch.full((N,), torch.nan)
-        score[sound], word_id[sound] = torch.from_numpy(found.score), torch.from_numpy(found.word_id)
-        if found.log_normaliser is not None and found.normaliser_error is not None:
-            log_normaliser[sound] = torch.from_numpy(found.log_normaliser)
-            error[sound] = torch.from_numpy(found.normaliser_error)
-        return score, word_id, log_normaliser, error
-
-    @torch.no_grad()
-    def report(self, source: Any, hidden: Tensor, k: int = 10) -> SearchReport:
-        """Time the index on queries of one's own, each in turn with scoring every word by PyTorch.
-
-        Args:
-            source: the head or layer of the index.
-            hidden: (N, D), N ≥ 1, such as the model makes them of held-out text.
-            k: words per query.
-        """
-        layer = _layer_of(source)
-        whole("k", k, 1, self.vocab_size, "the vocabulary size")
-        if hidden.ndim != 2 or not hidden.shape[0]:
-            raise InputError(f"hidden has shape {tuple(hidden.shape)}; expected (N, {self.hidden_size}), N at least 1")
-        weight, bias = _table_of(layer)
-        scored, own, all_words, same = [], [], [], 0
-        for query in torch.split(hidden, 1):
-            began = time.perf_counter()
-            _, word_ids = self.topk(layer, query, k)
-            between = time.perf_counter()
-            scores = query @ weight.T if bias is None else torch.addmm(bias, query, weight.T)
-            expected = scores.topk(k, dim=1).indices
-            ended = time.perf_counter()
-            own.append(between - began)
-            all_words.append(ended - between)
-            scored.append(int(self.last_scored[0]))
-            same += len(np.intersect1d(expected[0].numpy(), word_ids[0].numpy()))
-        return SearchReport(
-            queries=len(own),
-            k=k,
-            milliseconds=1e3 * float(np.median(own)),
-            exact_milliseconds=1e3 * float(np.median(all_words)),
-            scored_share=float(np.mean(scored)) / self.vocab_size,
-            recall=same / (k * len(own)),
-            certified_share=1.0,
-            num_bytes=self.num_bytes,
-        )
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the index, with a checksum and the fingerprint of the weights that it was built from."""
-        codes = self._codes
-        tensors: dict[str, np.ndarray] = {
-            "scale": codes.scale,
-            "error": codes.error,
-            "bias": codes.bias,
-            "norm": codes.norm,
-            "codes": codes.codes.view(np.uint8),
+    def _tensors(self) -> dict[str, NDArray[Any]]:
+        coded = {name: value for name, value in vars(self._coded).items() if isinstance(value, np.ndarray)}
+        arrays = {"likely": self._likely, "rotation": self._rotation.numpy().reshape(-1), **coded}
+        return {
+            name: array.view(np.uint8) if array.dtype == np.int8 else array
+            for name, array in sorted(arrays.items(), key=lambda item: -item[1].itemsize)
         }
-        metadata = {
-            "format": FORMAT,
-            "bits": str(self.bits),
-            "vocab_size": str(self.vocab_size),
-            "hidden_size": str(self.hidden_size),
-            "weights": self._fingerprint,
+
+    def _settings(self) -> dict[str, int | float | None]:
+        return {
+            "width": self._coded.first_width,
+            "bits": self.bits,
+            "tolerance": self.tolerance,
+            "balance": self._coded.balance,
+            "slack": self._coded.slack,
         }
-        with replacing(path) as beside, open(beside, "wb") as stream:
-            write_tensors(stream, tensors, metadata)
+
+    def _restore(self, file: IndexFile) -> None:
+        self._begin()
+        V, D = file.vocab_size, file.hidden_size
+        self.bits = 4 if file.whole("bits", 4, 8) == 4 else 8
+        self.width = width = file.whole("width", 1, D)
+        self.tolerance = file.real("tolerance", 0.0, 1.0)
+        blocks = -(-V // BLOCK_ROWS)
+        rows = blocks * BLOCK_ROWS
+        seconds = 0 if width == D else 1
+        sizes = dict.fromkeys(("first_scale", "first_error", "variance", "bias"), rows)
+        sizes |= dict.fromkeys(("second_scale", "second_error"), rows * seconds)
+        sizes |= {"norm": blocks, "first_spread": blocks, "second_spread": blocks * seconds, "energy": D}
+        arrays: dict[str, Any] = {name: file.mapped(name, "F32", size) for name, size in sizes.items()}
+        self._coded = CodedTable(
+            first_bits=self.bits,
+            first_width=width,
+            first_codes=file.mapped("first_codes", "U8", blocks * block_bytes(width, self.bits)).view(np.int8),
+            second_codes=file.mapped("second_codes", "U8", blocks * block_bytes(D, 8) * seconds).view(np.int8),
+            balance=file.real("balance", 0.0, np.inf),
+            slack=file.real("slack", 0.0, np.inf),
+            **arrays,
+        )
+        self._rotation = torch.from_numpy(file.mapped("rotation", "F32", D * D).reshape(D, D).copy())
+        self._likely = file.mapped("likely", "I64", min(_LIKELY, V)).copy()
 
 
-def load(path: str | os.PathLike[str], source: Any, *, threads: int | None = None) -> Certified:
-    """Load an index for the head that it was built from; its codes are mapped into memory, not read.
+def leading_width(energy: Tensor) -> int:
+    """Return how many leading columns to code first: those beyond hold little of the rows.
 
     Args:
-        path: a file that `Certified.save` wrote.
-        source: the head.
-        threads: as in `Certified`.
-
-    Raises:
-        InputError: the file is damaged, of another format or version, or of other weights.
+        energy: (D,), of the columns, falling.
     """
-    header = Header(os.fspath(path))
-    found = header.metadata.get("format")
-    if found != FORMAT:
-        raise InputError(f"{os.fspath(path)} is no index of this version ({found or 'no format'!r}, not {FORMAT!r})")
-    header.require_checksum()
-    try:
-        bits, V, D = (int(header.metadata[name]) for name in ("bits", "vocab_size", "hidden_size"))
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{os.fspath(path)} is damaged: {error}") from None
-    if bits not in get_args(Bits):
-        raise InputError(f"{os.fspath(path)} is damaged: it has {bits} bits per weight")
-    weight, bias = _table_of(source)
-    if weight.shape != (V, D) or _fingerprint(weight, bias) != header.metadata.get("weights"):
-        raise InputError(
-            f"{os.fspath(path)} was built from other weights than those of this head: build it anew, "
-            "search.Certified(head).save(path)"
-        )
-    blocks = -(-V // BLOCK_ROWS)
-    rows = blocks * BLOCK_ROWS
-    sizes = {"scale": rows, "error": rows, "bias": rows, "norm": blocks, "codes": blocks * block_bytes(D, bits)}
-    arrays = {name: _mapped(header, name, size) for name, size in sizes.items()}
-    index = Certified.__new__(Certified)
-    index.bits, index._threads = bits, threads  # type: ignore[assignment]
-    index.vocab_size, index.hidden_size = V, D
-    index._codes = RowCodes(bits, **{**arrays, "codes": arrays["codes"].view(np.int8)})
-    index._fingerprint = header.metadata["weights"]
-    return index
+    D = len(energy)
+    left = 1.0 - energy.cumsum(0) / energy.sum().clamp_min(1e-300)
+    width = int((left > _SMALL_REST).sum()) + 1
+    width = -(-width // 16) * 16
+    return D if width > D // 2 else width
 
 
-def _mapped(header: Header, name: str, size: int) -> Any:
-    """An array of the file, checked, then mapped."""
-    place = header.place(name, "U8" if name == "codes" else "F32", 1)
-    if place.shape != (size,):
-        raise InputError(f"{header.path} is damaged: {name!r} has {place.shape[0]} numbers; expected {size}")
-    place.require()
-    return place.map()
+_SMALL_REST = 0.2
+"""Share of the rows' squared length that the columns which do not lead may hold."""
 
 
-def _layer_of(source: Any) -> Any:
-    """The layer whose softmax is searched: that of a head, its correction of scores included."""
-    return source.likelihood() if hasattr(source, "likelihood") else source
-
-
-def _table_of(source: Any) -> tuple[Tensor, Tensor | None]:
-    layer = _layer_of(source)
-    if not isinstance(layer, TableOutput):
-        raise InputError(
-            f"{type(layer).__name__} is not searched by codes, which need one vector per word (Dense, Given, CharCNN); "
-            "trees and clusters are searched best first by topk itself"
-        )
-    with torch.no_grad():
-        weight, bias = layer.scored_table()
-    weight = weight.detach()
-    bias = None if bias is None else bias.detach().to(torch.float32).contiguous()
-    if not in_plain_memory(weight, bias) or not weight.is_contiguous():
-        raise InputError(
-            f"the table of the layer is {weight.dtype} on {weight.device}; codes are made of float32 in the memory of "
-            "a CPU: head.float().cpu()"
-        )
-    return weight, bias
-
-
-def _fingerprint(weight: Tensor, bias: Tensor | None) -> str:
-    """Digits that tell these weights from others: checksums of their bytes."""
-    sums = BlockSums()
-    for tensor in (weight, bias):
-        if tensor is not None:
-            sums.update(tensor.numpy().reshape(-1).view(np.uint8).data)
-    return hashlib.sha256(sums.digits.encode()).hexdigest()
+def _defect(rotation: Tensor) -> float:
+    """How far turning changes products of rows and queries, per unit of their norms; rounding of the turned apart."""
+    exact = rotation.double()
+    return float((exact @ exact.T - torch.eye(len(exact), dtype=torch.float64)).norm()) * (1.0 + 1e-6)

@@ -18,6 +18,19 @@ namespace vastmax::VASTMAX_TARGET {
 constexpr int block_rows = 16;
 constexpr int parts = block_rows / lanes;
 
+// Whether any lane of a mask is set.
+inline bool any_lane(IntVec mask) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask(bits<__m512i>(mask), bits<__m512i>(mask)) != 0;
+#elif defined(__AVX2__)
+    return _mm256_testz_si256(bits<__m256i>(mask), bits<__m256i>(mask)) == 0;
+#else
+    int32_t any = 0;
+    for (int lane = 0; lane < lanes; ++lane) any |= mask[lane];
+    return any != 0;
+#endif
+}
+
 #if defined(__AVX512BW__)
 typedef __m512i Pairs;
 inline Pairs widened(const int8_t *p) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p))); }

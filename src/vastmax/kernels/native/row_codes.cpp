@@ -58,17 +58,15 @@ void code_block(const WordTable &table, const RowCoding &coding, int64_t block, 
     const int64_t D = table.D, bytes = block_bytes(D, coding.bits), columns = bytes / 32 * (coding.bits == 8 ? 2 : 4);
     const int most = coding.bits == 8 ? 127 : 7;
     int8_t *codes = coding.codes + block * bytes;
-    double largest_norm = 0.0;
     for (int64_t r = 0; r < 16; ++r) {
-        const int64_t w = block * 16 + r, place = w;
+        const int64_t w = block * 16 + r;
         std::fill(best, best + columns, int8_t(0));
         Rounded found{0.0f, 0.0};
+        double norm = 0.0;
         if (w < table.V) {
             const float *row = table.weight + w * D;
             float largest = 0.0f;
-            double norm = 0.0;
             for (int64_t d = 0; d < D; ++d) largest = std::max(largest, std::fabs(row[d])), norm += double(row[d]) * row[d];
-            largest_norm = std::max(largest_norm, norm);
             found = round_row(row, D, largest, most, best);
             if (coding.bits == 4)
                 for (float clip : clips) {
@@ -76,11 +74,14 @@ void code_block(const WordTable &table, const RowCoding &coding, int64_t block, 
                     if (other.error < found.error) found = other, std::copy(tried, tried + D, best);
                 }
         }
-        coding.scale[place] = found.scale;
-        coding.error[place] = rounded_up(std::sqrt(found.error));
+        coding.scale[w] = found.scale;
+        coding.error[w] = rounded_up(std::sqrt(found.error));
+        coding.norm[w] = rounded_up(std::sqrt(norm));
         for (int64_t d = 0; d < columns; ++d) put(codes, r, d, best[d], coding.bits);
+        if (coding.residual && w < table.V)
+            for (int64_t d = 0; d < D; ++d)
+                coding.residual[w * D + d] = float(double(table.weight[w * D + d]) - double(found.scale) * double(best[d]));
     }
-    coding.norm[block] = rounded_up(std::sqrt(largest_norm));
 }
 
 } // namespace

@@ -71,6 +71,7 @@ template <int count, int h, int... k> inline Vec sum_halves(const Vec *v, std::i
     return sum_each<count / 2, h / 2>(half);
 }
 template <int count, int h> inline Vec sum_each(const Vec *v) {
+    static_assert(count <= lanes);
     if constexpr (h == 0) {
         return v[0];
     } else if constexpr (count == 1) {

@@ -19,17 +19,32 @@ struct WordTable {
 // with 4j + 8 in its low half and 4j + 2 in its high half, and one with 4j + 1 and 4j + 3; codes there count from 8.
 // Rows and columns that are not there have the code 0.
 struct RowCodes {
-    int bits; // 8 or 4
+    int64_t width; // columns
+    int bits;      // 8 or 4
     const int8_t *codes;
-    const float *scale; // (blocks * 16,), as the two below
-    const float *error; // ||r_w||, rounded up
-    const float *bias;  // 0 where there is none; -inf for rows that are not there
-    const float *norm;  // (blocks,), the largest ||w|| of a block, rounded up
+    const float *scale; // (blocks * 16,)
 };
 
 inline int64_t num_blocks(int64_t V) { return (V + 15) / 16; }
 // Bytes of a block.
-inline int64_t block_bytes(int64_t D, int bits) { return bits == 8 ? (D + 1) / 2 * 32 : (D + 3) / 4 * 32; }
+inline int64_t block_bytes(int64_t width, int bits) { return bits == 8 ? (width + 1) / 2 * 32 : (width + 3) / 4 * 32; }
+
+// A table whose rows, turned by a rotation, are coded twice: first the leading columns alone, which every search reads, then
+// all that this leaves of the row, which is read where it matters. With a query turned likewise and cut into h1 and h2,
+//
+//     |s(w) - s1(w)| <= first_error_w * sqrt(|h2|^2 + balance^2 |h1|^2) + slack * |w| |h|
+//     |s(w) - s2(w)| <= second_error_w * |h| + slack * |w| |h|
+//
+// where s1 and s2 are the scores by the first codes, and by both.
+struct CodedTable {
+    RowCodes first, second;      // second.width is D, or 0: the first part has every column, and nothing more is known
+    const float *bias;           // (blocks * 16,), as the errors; 0 where there is none; very low for rows that are not there
+    const float *first_error, *second_error;
+    const float *variance;       // (blocks * 16,), expected squared error of s1 per unit of the query's spread
+    const float *norm;           // (blocks,), the largest |w| of a block
+    const float *first_spread, *second_spread; // (blocks,), log of the largest variance, and of the largest second_error^2
+    float balance, slack;
+};
 
 // Asks for the k best words of each example, and for log Z.
 struct WordQuery {
@@ -41,20 +56,33 @@ struct WordQuery {
     float *normaliser_error; // (N,), the expected error of log Z; unused where log_normaliser is null
     int64_t *num_scored;     // (N,), rows that were scored in float32
     int64_t *num_broken;     // (N,), those whose score the codes exclude: they are of another table
-    float tolerance;         // of log Z: as many rows are scored exactly as it takes
+};
+
+// What a search over codes needs beside.
+struct CodedQuery {
+    const float *turned;     // (N, D), the examples turned as the rows were
+    const float *spread;     // (N,), times a row's `variance` the expected squared error of s1
+    const int64_t *likely;   // (num_likely,), words that are scored first, to begin with a high bar; distinct
+    int64_t num_likely;
+    float tolerance;         // of log Z
 };
 
 // What a table is rounded to.
 struct RowCoding {
     int bits;
     int8_t *codes;
-    float *scale, *error, *norm; // as in RowCodes
+    float *scale;
+    float *error;    // (blocks * 16,), |r_w|, rounded up
+    float *norm;     // (blocks * 16,), |w|, rounded up
+    float *residual; // (V, D), r_w, or null
 };
 
 #define VASTMAX_DECLARE_WORD_SCAN(name)                                                                                \
     namespace name {                                                                                                   \
     void code_rows(const WordTable &table, const RowCoding &coding, int threads);                                      \
-    void scan_words(const WordTable &table, const RowCodes *codes, const WordQuery &query, int threads);               \
+    void scan_rows(const WordTable &table, const WordQuery &query, int threads);                                       \
+    void scan_codes(const WordTable &table, const CodedTable &coded, const WordQuery &query, const CodedQuery &aids,   \
+                    int threads);                                                                                      \
     }
 VASTMAX_DECLARE_WORD_SCAN(baseline)
 VASTMAX_DECLARE_WORD_SCAN(avx2)
