@@ -167,3 +167,12 @@ def test_a_flat_model_is_scanned() -> None:
     peaked = search.Certified(head_of())
     peaked.find(queries(40), 5)
     assert not peaked.scans
+
+
+def test_scores_that_go_through_a_cap_are_refused() -> None:
+    head = Head(output.Dense(D, V), objective.CrossEntropy(softcap=2.0)).eval()
+    with pytest.raises(InputError, match="go through a cap or a temperature, which no index knows"):
+        search.Certified(head)
+    index = search.Certified(Head(head.output, objective.CrossEntropy()))
+    with pytest.raises(InputError, match="these are capped"):
+        head.topk(queries(), 3, search=index)
