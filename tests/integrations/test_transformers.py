@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -315,3 +317,33 @@ def test_what_cannot_be_done_is_refused_in_words() -> None:
     wrapped.lm_head = nn.Sequential(wrapped.lm_head)
     with pytest.raises(InputError, match="lm_head has become a Sequential since use_head was called"):
         wrapped(**batch(wrapped))
+
+
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing:FutureWarning")
+def test_adapters_of_peft_train_through_it() -> None:
+    if find_spec("peft") is None:
+        pytest.skip("PEFT is not installed; no extra brings it")
+    peft = import_module("peft")
+    model = llama(tie_word_embeddings=False)
+    options = {"r": 2, "target_modules": ["q_proj"], "lora_dropout": 0.0, "task_type": "CAUSAL_LM"}
+    torch.manual_seed(3)
+    theirs = peft.get_peft_model(copy.deepcopy(model), peft.LoraConfig(**options))
+    mine = peft.get_peft_model(use_head(copy.deepcopy(model)), peft.LoraConfig(**options))
+    mine.load_state_dict(theirs.state_dict())
+    inputs = batch(model)
+    expected, of_theirs = gradients(theirs, inputs)
+    loss, found = gradients(mine, inputs)
+    torch.testing.assert_close(loss, expected)
+    assert found.keys() == of_theirs.keys()
+    for name, gradient in of_theirs.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_autocast_in_bfloat16_errs_no_more_than_the_stock_model() -> None:
+    model = llama(tie_word_embeddings=False)
+    mine = use_head(copy.deepcopy(model))
+    inputs = batch(model)
+    exact = model(**inputs).loss.detach()
+    with torch.autocast("cpu", torch.bfloat16):
+        theirs, ours = model(**inputs).loss.detach(), mine(**inputs).loss.detach()
+    assert (ours - exact).abs() <= 2 * (theirs - exact).abs() + 1e-2

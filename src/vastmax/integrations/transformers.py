@@ -9,16 +9,19 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 from torch.nn.functional import pad
-from transformers import PreTrainedModel
 
 from vastmax.distribution.counts import Counts
 from vastmax.errors import InputError
+from vastmax.extras import require
 from vastmax.head import Head
 from vastmax.methods import RECIPES, Method
 from vastmax.objective.base import Objective
 from vastmax.objective.cross_entropy import CrossEntropy
 from vastmax.output.base import Output
 from vastmax.output.dense import Dense
+
+require("vastmax.integrations.transformers", "transformers")
+from transformers import PreTrainedModel  # noqa: E402
 
 _Model = TypeVar("_Model", bound=PreTrainedModel)
 
@@ -80,7 +83,9 @@ def use_head(
 
     Example:
         >>> from transformers import GPT2Config, GPT2LMHeadModel
-        >>> config = GPT2Config(vocab_size=100, n_embd=16, n_layer=1, n_head=2, n_positions=32)
+        >>> import torch
+        >>> ends = {"bos_token_id": 1, "eos_token_id": 2}
+        >>> config = GPT2Config(vocab_size=100, n_embd=16, n_layer=1, n_head=2, n_positions=32, **ends)
         >>> model = use_head(GPT2LMHeadModel(config))
         >>> tokens = torch.randint(100, (2, 8))
         >>> model(input_ids=tokens, labels=tokens).loss.backward()
@@ -101,7 +106,7 @@ def use_head(
     if not (own_linear and _weight_of(head) is lm_head.weight):
         _replace(model, lm_head, head.output)
     if not isinstance(model, HeadMixin):
-        model.__class__ = _headed(type(model))
+        model.__class__ = _headed(type(model))  # type: ignore[arg-type]
     model.vastmax_objective = head.objective  # its tables and parameters move and are saved with the model
     model.__dict__[_HEAD] = head.train(model.training)
     return model
@@ -113,7 +118,7 @@ def head_of(model: PreTrainedModel) -> Head:
     Raises:
         InputError: the model has none, or its vocabulary was resized under an objective that counts tokens.
     """
-    head = model.__dict__.get(_HEAD)
+    head: Head | None = model.__dict__.get(_HEAD)
     if head is None:
         raise InputError(f"{type(model).__name__} has no head of vastmax: call use_head(model, …) first")
     lm_head = model.get_output_embeddings()
@@ -209,7 +214,7 @@ def _built(
     if isinstance(recipe_or_head, Head):
         return recipe_or_head
     if isinstance(recipe_or_head, str) and recipe_or_head == "softmax":
-        recipe_or_head = CrossEntropy(**_score_options(model))
+        recipe_or_head = CrossEntropy(**_score_options(model))  # type: ignore[arg-type]
     if isinstance(recipe_or_head, Objective):
         if not isinstance(lm_head, nn.Linear):
             return Head(lm_head, recipe_or_head)
@@ -239,7 +244,9 @@ def _of_recipe(method: Method, lm_head: nn.Linear | Output, counts: Counts, spar
         )
     if not isinstance(head.output, Dense) or not isinstance(lm_head, nn.Linear):
         return method(width, counts, sparse_gradients=sparse_gradients, device=parameter.device, dtype=parameter.dtype)
-    head = method(width, counts, weight=lm_head.weight, bias=False, sparse_gradients=sparse_gradients)
+    weight = lm_head.weight
+    assert isinstance(weight, nn.Parameter)
+    head = method(width, counts, weight=weight, bias=False, sparse_gradients=sparse_gradients)
     assert isinstance(head.output, Dense)
     head.output.bias = lm_head.bias
     return head

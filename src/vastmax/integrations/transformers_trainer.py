@@ -7,9 +7,12 @@ from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
-from transformers import Trainer
 
+from vastmax.extras import require
 from vastmax.optim import JoinedOptimizer, clip_grad_norm_
+
+require("vastmax.integrations.transformers_trainer", "transformers")
+from transformers import Trainer  # noqa: E402
 
 
 class HeadTrainer(Trainer):  # type: ignore[misc]
@@ -31,15 +34,17 @@ class HeadTrainer(Trainer):  # type: ignore[misc]
 
     def create_optimizer(self, model: Any = None) -> Optimizer:
         """Join AdamW and `RowAdagrad` for the model, unless an optimizer was passed; return it."""
-        if self.optimizer is None:
-            self.optimizer = JoinedOptimizer.of(
-                self.model if model is None else model,
-                lr=self.args.learning_rate,
-                row_lr=self.row_learning_rate,
-                weight_decay=self.args.weight_decay,
-            )
-        optimizer: Optimizer = self.optimizer
-        return optimizer
+        passed: Optimizer | None = self.optimizer
+        if passed is not None:
+            return passed
+        joined = JoinedOptimizer.of(
+            self.model if model is None else model,
+            lr=self.args.learning_rate,
+            row_lr=self.row_learning_rate,
+            weight_decay=self.args.weight_decay,
+        )
+        self.optimizer: Any = joined
+        return joined
 
     def create_accelerator_and_postprocess(self) -> None:
         """As `Trainer`; the accelerator then measures and clips sparse gradients, too."""
