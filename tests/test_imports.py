@@ -72,6 +72,7 @@ MAY_IMPORT = {
     **_NO_TORCH,
     **_WITH_TORCH,
     "language_model": _ALL_BELOW,
+    "integrations": _ALL_BELOW,
     "word_model": {"language_model", *_ALL_BELOW},
     "compare": {"language_model", *_ALL_BELOW},
     "cli": {"compare", "language_model", "word_model", *_ALL_BELOW},

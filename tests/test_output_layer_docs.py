@@ -25,6 +25,12 @@ def test_the_code_of_a_page_runs(page: str) -> None:
     run_programs(page)
 
 
+def test_the_code_for_transformers_runs() -> None:
+    pytest.importorskip("transformers", reason="Transformers is not installed (extra: transformers)")
+    torch.set_num_threads(1)
+    run_programs("guides/transformers.md")
+
+
 def test_the_guide_builds_every_recipe_that_needs_counts_only() -> None:
     text = (DOCS / "guides/replace-an-output-layer.md").read_text(encoding="utf-8")
     for name, recipe in RECIPES.items():

@@ -14,6 +14,7 @@ _EXTRAS = {
     "sklearn": ("tsne", "scikit-learn"),
     "tensorboard": ("tensorboard", "tensorboard"),
     "torch": ("torch", "PyTorch"),
+    "transformers": ("transformers", "Transformers"),
 }
 """Module → (the extra in pyproject.toml, the package as people call it)."""
 

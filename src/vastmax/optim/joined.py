@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vastmax.errors import InputError
+from vastmax.optim.clipping import clip_grad_norm_
 from vastmax.optim.parameter_groups import parameter_groups
 from vastmax.optim.row_adagrad import RowAdagrad
+from vastmax.optim.row_optimizer import check_option
 
 
 class JoinedOptimizer(Optimizer):
@@ -27,6 +29,8 @@ class JoinedOptimizer(Optimizer):
 
     Args:
         optimizers: the parts, in the order of their steps; no parameter in two of them.
+        max_grad_norm: > 0: all gradients together are clipped to this norm before the parts step, for trainers whose
+            own clipping takes dense gradients only (switch that off). None: nothing is clipped here.
 
     Raises:
         InputError: no optimiser, something that is none, or a parameter that two of them would move.
@@ -46,7 +50,7 @@ class JoinedOptimizer(Optimizer):
 
     _joined = False
 
-    def __init__(self, *optimizers: Optimizer) -> None:
+    def __init__(self, *optimizers: Optimizer, max_grad_norm: float | None = None) -> None:
         for optimizer in optimizers:
             if not isinstance(optimizer, Optimizer):
                 raise InputError(
@@ -62,13 +66,22 @@ class JoinedOptimizer(Optimizer):
                 "a parameter is in two of the optimisers, and would be moved twice: split them, as "
                 "vastmax.optim.parameter_groups(model) does"
             )
+        if max_grad_norm is not None:
+            check_option("max_grad_norm", max_grad_norm, low=0.0, low_open=True)
+        self.max_grad_norm = max_grad_norm
         self.optimizers = list(optimizers)
         super().__init__([{"params": parameters}], {})
         self._take_over()
 
     @classmethod
     def of(
-        cls, model: nn.Module, *, lr: float | Tensor = 1e-3, row_lr: float | Tensor = 0.1, weight_decay: float = 0.01
+        cls,
+        model: nn.Module,
+        *,
+        lr: float | Tensor = 1e-3,
+        row_lr: float | Tensor = 0.1,
+        weight_decay: float = 0.01,
+        max_grad_norm: float | None = None,
     ) -> JoinedOptimizer:
         """Return AdamW for the dense parameters of `model`, joined with `RowAdagrad` for its row-sparse ones.
 
@@ -77,6 +90,7 @@ class JoinedOptimizer(Optimizer):
             lr: AdamW's learning rate.
             row_lr: that of `RowAdagrad`.
             weight_decay: AdamW's; the rows do not decay.
+            max_grad_norm: see the class.
 
         Raises:
             InputError: a model without a trainable parameter.
@@ -89,7 +103,7 @@ class JoinedOptimizer(Optimizer):
             optimizers.append(RowAdagrad(groups.row_sparse, lr=row_lr))
         if not optimizers:
             raise InputError(f"{type(model).__name__} has no parameter that requires a gradient: unfreeze some")
-        return cls(*optimizers)
+        return cls(*optimizers, max_grad_norm=max_grad_norm)
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -103,6 +117,8 @@ class JoinedOptimizer(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        if self.max_grad_norm is not None:
+            clip_grad_norm_([p for group in self.param_groups for p in group["params"]], self.max_grad_norm)
         for optimizer in self.optimizers:
             optimizer.step()
         return loss
@@ -161,7 +177,7 @@ class JoinedOptimizer(Optimizer):
         self._take_over()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"defaults": self.defaults, "optimizers": self.optimizers}
+        return {"defaults": self.defaults, "optimizers": self.optimizers, "max_grad_norm": self.max_grad_norm}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

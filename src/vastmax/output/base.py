@@ -55,6 +55,11 @@ class Output(nn.Module, ABC):
     def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
         """log p of every word, (N, V), or of the targets, (N,)."""
 
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the scores of all words, (…, V), of `hidden` (…, D), as an `nn.Linear` in the layer's place would."""
+        scores = self.logits(hidden.reshape(-1, hidden.shape[-1]))
+        return scores.reshape(*hidden.shape[:-1], self.vocab_size)
+
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the score s(w) of every word, (N, V), whose softmax is p(w | h): log p itself in a factored layer."""
         return self.log_prob(hidden)

@@ -1,0 +1,1 @@
+"""vastmax inside other libraries' trainers; each module imports its framework, and nothing here does so before."""
