@@ -378,7 +378,7 @@ class Head(nn.Module):
     def log_normaliser(
         self, hidden: Tensor, *, search: Search | None = None, generator: torch.Generator | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Return log Z, the log of the sum of e^score over all words, (…): exact; with `search` (log Z, standard error).
+        """Return log Z, the log of Σ e^score over all words, (…): exactly, or with `search` (log Z, standard error).
 
         A factored layer is normalised, and its log Z is 0. Not differentiable.
 

@@ -5,6 +5,7 @@ find most of the best; how many is calibrated on the user's own queries. All are
 `WordVectors`, and are passed as ``head.topk(hidden, k, search=index)``.
 """
 
+from vastmax.search.best_first import BestFirst, TreeReport
 from vastmax.search.calibration import Calibration
 from vastmax.search.certified import Certified
 from vastmax.search.clustered import Clustered
@@ -16,6 +17,7 @@ from vastmax.search.screened import Screened
 
 __all__ = [
     "Best",
+    "BestFirst",
     "Calibration",
     "Certified",
     "Clustered",
@@ -25,5 +27,6 @@ __all__ = [
     "Index",
     "Screened",
     "SearchReport",
+    "TreeReport",
     "load",
 ]

@@ -36,7 +36,7 @@ def nearest_centres(rows: Tensor, centres: Tensor, count: int) -> Tensor:
     half = centres.square().sum(dim=1) / 2
     parts = [
         torch.addmm(-half, part, centres.T).topk(min(count, len(centres)), dim=1).indices
-        for part in rows.split(_ROWS_AT_ONCE)
+        for part in torch.split(rows, _ROWS_AT_ONCE)
     ]
     return torch.cat(parts)
 

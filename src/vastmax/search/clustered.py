@@ -17,6 +17,8 @@ from vastmax.search.index_file import IndexFile
 from vastmax.search.lists import ListIndex, lists_of
 from vastmax.search.score_table import ScoreTable
 
+_WORDS_AT_ONCE = 1 << 16
+
 _FREQUENT_SHARE = 1 / 200
 """Of the words, those of the highest biases, which every query looks at."""
 
@@ -78,12 +80,9 @@ class Clustered(ListIndex):
         mean = torch.zeros(count + 1, table.width).index_add_(0, cluster, table.weight) / size[:, None]
         self._mean = mean[:-1].contiguous()
         self._bias = (torch.zeros(count + 1).index_add_(0, cluster, bias) / size)[:-1].contiguous()
-        distance = torch.cat(
-            [
-                (w - mean[c]).norm(dim=1)
-                for w, c in zip(table.weight.split(1 << 16), cluster.split(1 << 16), strict=True)
-            ]
-        )
+        distance = torch.empty(V)
+        for words in torch.split(torch.arange(V), _WORDS_AT_ONCE):
+            distance[words] = (table.weight[words] - mean[cluster[words]]).norm(dim=1)
         own_bias = torch.zeros(V) if table.bias is None else table.bias
         self._radius = _largest(distance, cluster, count)
         self._most_bias = _largest(own_bias, cluster, count)
@@ -103,7 +102,8 @@ class Clustered(ListIndex):
         reach = queries.norm(dim=1, keepdim=True) * (self._radius * (1 + 1e-5) + 1e-6 * self._mean.norm(dim=1))
         bound = queries @ self._mean.T + reach + self._most_bias + self._most_bias.abs() * 1e-6
         bound[:, :] = bound.scatter(1, chosen[:, 1:], -torch.inf)
-        return bound.amax(dim=1) < last_score
+        certified: Tensor = bound.amax(dim=1) < last_score
+        return certified
 
     @property
     def num_bytes(self) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vastmax.output.undefined import require_law
 from vastmax.search.score_table import ScoreTable
+from vastmax.tensors.numbers import require_law
 
 _QUERIES_AT_ONCE = 1024
 
@@ -23,8 +23,8 @@ def draw(
     """Draw one word per query from softmax(s/T), (N,) int64, given its K best words: exactly, if they are the K best.
 
     The word of the largest s(w)/T + G_w, G_w independent standard Gumbel, has that law. The K best get their noise. No
-    other word scores more than the K-th of them, B; with M the largest sum so far, only noise above M − B can win. Of the
-    V − K others Binomial(V − K, P(G > M − B)) have such noise; they are drawn at random, and only they are scored.
+    other word scores more than the K-th of them, B; with M the largest sum so far, only noise above M − B can win. Of
+    the V − K others Binomial(V − K, P(G > M − B)) have such noise; they are drawn at random, and only they are scored.
 
     Args:
         table: of the scores.
@@ -40,12 +40,11 @@ def draw(
     Cost: as many products as words are drawn; K of √V makes them few.
     """
     require_law(score)
-    return torch.cat(
-        [
-            _draw(table, *part, temperature, generator)
-            for part in zip(*(each.split(_QUERIES_AT_ONCE) for each in (queries, score, word_id)), strict=True)
-        ]
-    )
+    drawn = []
+    for rows in torch.split(torch.arange(len(queries)), _QUERIES_AT_ONCE):
+        of = slice(int(rows[0]), int(rows[-1]) + 1)
+        drawn.append(_draw(table, queries[of], score[of], word_id[of], temperature, generator))
+    return torch.cat(drawn)
 
 
 def _draw(

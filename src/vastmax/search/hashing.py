@@ -78,7 +78,7 @@ class Hashing(ListIndex):
         self._scale = _SCALE
         rows = at_equal_length(augmented_rows(table, 1.0 / self._scale))
         self._draw(rows.shape[1])
-        buckets = torch.cat([self._hash_of(part) for part in rows.split(_ROWS_AT_ONCE)])  # (V, tables)
+        buckets = torch.cat([self._hash_of(part) for part in torch.split(rows, _ROWS_AT_ONCE)])  # (V, tables)
         ids = buckets + torch.arange(self.tables) * 2**self.bits
         flat = ids.T.reshape(-1).numpy()  # table after table
         num_lists = self.tables * 2**self.bits
@@ -105,8 +105,9 @@ class Hashing(ListIndex):
         else:
             digits = rows[:, self._places].argmax(dim=2).view(len(rows), self.tables, -1)
             base = self.window
-        powers = base ** torch.arange(digits.shape[2])
-        return (digits * powers).sum(dim=2)
+        powers = torch.tensor([base**place for place in range(digits.shape[2])])
+        bucket: Tensor = (digits * powers).sum(dim=2)
+        return bucket
 
     @property
     def most_effort(self) -> int:
@@ -117,7 +118,7 @@ class Hashing(ListIndex):
         asked = torch.cat(
             [queries * self._scale, queries.new_ones(len(queries), 1), queries.new_zeros(len(queries), 1)], dim=1
         )
-        ids = self._hash_of(asked) + torch.arange(self.tables) * 2**self.bits
+        ids: Tensor = self._hash_of(asked) + torch.arange(self.tables) * 2**self.bits
         return ids[:, : self.effort]
 
     @property

@@ -26,7 +26,8 @@ def with_rest(
 
     Z = Σ over the words found of e^s + (1/m)·Σ over m draws w ~ q of [w not found]·e^{s(w)} / q(w), where q is an even
     mixture of the law of the biases and all words alike: its draws see rare words, too, and no weight is huge. The
-    standard error is that of the sum, over Z. Draws of the same stratum are spread evenly.
+    standard error is that of the sum, over Z. Where words that weigh much are neither found nor likely under q, few
+    draws see them, and the error is underestimated: calibrate the index first.
 
     Args:
         table: of the scores.
@@ -41,10 +42,22 @@ def with_rest(
     """
     law = _law(table)
     cumulative = law.double().cumsum(0)
-    parts = [
-        _with_rest(table, part, *found, samples, law, cumulative, threads=threads, generator=generator)
-        for part, *found in zip(*(each.split(_QUERIES_AT_ONCE) for each in (queries, score, word_id)), strict=True)
-    ]
+    parts = []
+    for rows in torch.split(torch.arange(len(queries)), _QUERIES_AT_ONCE):
+        of = slice(int(rows[0]), int(rows[-1]) + 1)
+        parts.append(
+            _with_rest(
+                table,
+                queries[of],
+                score[of],
+                word_id[of],
+                samples,
+                law,
+                cumulative,
+                threads=threads,
+                generator=generator,
+            )
+        )
     log_z, error = (torch.cat(part) for part in zip(*parts, strict=True))
     return log_z, error
 
