@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 # Where the name of a distribution is not that of what is imported.
-DISTRIBUTION = {"sklearn": "scikit-learn", "griffe": "mkdocstrings", "mkdocs": "mkdocs-material"}
+DISTRIBUTION = {"faiss": "faiss-cpu", "sklearn": "scikit-learn", "griffe": "mkdocstrings", "mkdocs": "mkdocs-material"}
 # Run as programs, or loaded by one.
 PROGRAMS = {"mkdocs-material", "mypy", "pytest-timeout", "pytest-xdist", "ruff", "pre-commit"}
 OUR_FOLDERS = ("tests", "tools", "benchmarks", "examples")

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from vastmax.errors import InputError
 
 _EXTRAS = {
+    "faiss": ("faiss", "FAISS"),
     "gensim": ("gensim", "gensim"),
     "matplotlib": ("plot", "matplotlib"),
     "pyarrow": ("arrow", "pyarrow"),

@@ -344,8 +344,21 @@ class Head(nn.Module):
         return log_prob.reshape(*leading, k), word_ids.reshape(*leading, k)
 
     @eager
-    def sample(self, hidden: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self,
+        hidden: Tensor,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        search: Search | None = None,
+    ) -> Tensor:
         """Draw one word per example from p(· | hidden), or from softmax(s/T): (…) int64.
+
+        Args:
+            hidden: (…, D).
+            temperature: T > 0: the scores are divided by it.
+            generator: where the randomness comes from; the default generator if None.
+            search: an index: from the same law where it is `search.Certified`, nearly so where it is another.
 
         Raises:
             InputError: probabilities that are NaN, as `torch.multinomial` has it.
@@ -353,8 +366,40 @@ class Head(nn.Module):
         check_generator(generator)
         flat = checked_hidden(hidden, self.output)
         refuse_transformed(flat)
-        layer = self.likelihood(temperature=temperature)
-        return layer.sample(flat, generator=generator).reshape(hidden.shape[:-1])
+        if search is None:
+            drawn = self.likelihood(temperature=temperature).sample(flat, generator=generator)
+        else:
+            T = checked_temperature(temperature)
+            drawn = search.sample(self.likelihood(), flat, temperature=T, generator=generator)
+        return drawn.reshape(hidden.shape[:-1])
+
+    @eager
+    @torch.no_grad()
+    def log_normaliser(
+        self, hidden: Tensor, *, search: Search | None = None, generator: torch.Generator | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Return log Z, the log of Σ e^score over all words, (…): exactly, or with `search` (log Z, standard error).
+
+        A factored layer is normalised, and its log Z is 0. Not differentiable.
+
+        Args:
+            hidden: (…, D).
+            search: an index: the best words are summed exactly, the rest is estimated; see the index.
+            generator: where the estimate's draws come from; the default generator if None.
+
+        Raises:
+            InputError: as `topk`.
+        """
+        check_generator(generator)
+        flat = checked_hidden(hidden, self.output)
+        refuse_transformed(flat)
+        layer = self.likelihood()
+        leading = hidden.shape[:-1]
+        if search is not None:
+            found, error = search.normaliser(layer, flat, generator=generator)
+            return found.reshape(leading), error.reshape(leading)
+        target = torch.zeros(flat.shape[0], dtype=torch.int64, device=flat.device)
+        return layer.exact(flat, target)[1].reshape(leading)
 
     @eager
     def diagnose(

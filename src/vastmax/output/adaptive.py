@@ -26,6 +26,8 @@ from vastmax.errors import InputError
 from vastmax.output.base import Output
 from vastmax.output.count_order import CountOrder
 from vastmax.output.linear.narrow import cluster_log_prob
+from vastmax.output.linear.native import kernel_takes
+from vastmax.output.linear.native_scan import native_scan, native_topk, scan_takes
 from vastmax.output.linear.scan import scan_sample, scan_topk
 from vastmax.output.linear.tiles import spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
@@ -196,30 +198,51 @@ class Adaptive(Output):
         A word of a cluster is at most as likely as its cluster. So a cluster is opened only for the examples whose k-th
         best word so far is less likely than the whole cluster: for a sharp model, few.
         """
-        dtype = at_least_float32(hidden.dtype)
-        parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
-        parts += [self._topk(hidden[examples], k) for examples in self._example_tiles(hidden)]
-        log_prob, rank = (torch.cat(part) for part in zip(*parts, strict=True))
-        return log_prob, self.order.word_id[rank]
+        log_prob, word_id, _ = self.best_first(hidden, k)
+        return log_prob, word_id
 
-    def _topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """(log_prob, rank), (n, k), over few enough examples to hold their head entries."""
-        entries = self.head.log_prob(hidden)
-        best, rank = entries[:, : self.head_size].topk(min(k, self.head_size), dim=1)
+    @torch.no_grad()
+    def best_first(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What `topk` returns, and how many clusters were opened, the head among them, (N,)."""
+        dtype = at_least_float32(hidden.dtype)
+        none = hidden.new_zeros(0, dtype=torch.int64)
+        parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64), none)]
+        parts += [self._topk(hidden[examples], k) for examples in self._example_tiles(hidden)]
+        log_prob, rank, opened = (torch.cat(part) for part in zip(*parts, strict=True))
+        return log_prob, self.order.word_id[rank], opened
+
+    def _topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(log_prob, rank, clusters opened), (n, k), over few enough examples to hold their head entries."""
+        best, rank, bounds = self._topk_of_head(hidden, min(k, self.head_size))
+        opened = torch.ones_like(rank[:, 0])
         missing = k - best.shape[1]  # a head of fewer than k words: its clusters are opened until k are found
         best = nn.functional.pad(best, (0, missing), value=-torch.inf)
         rank = nn.functional.pad(rank, (0, missing))
         for i, cluster in enumerate(self._tail()):
-            bound = entries[:, self.head_size + i]
+            bound = bounds[:, i]
             (example,) = (~(bound < best[:, -1])).nonzero(as_tuple=True)  # NaN is to be found, too
             if len(example) == 0:
                 continue
+            opened[example] += 1
             inside, position = cluster.topk(hidden.index_select(0, example), min(k, len(cluster.weight)))
             candidate = torch.cat([best[example], inside + bound[example, None]], dim=1)
             candidate_rank = torch.cat([rank[example], position + self.cutoffs[i]], dim=1)
             best[example], chosen = candidate.topk(k, dim=1)
             rank[example] = candidate_rank.gather(1, chosen)
-        return best, rank
+        return best, rank, opened
+
+    def _topk_of_head(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(log_prob, rank) of the k best words of the head, (n, k), and log p of each cluster, (n, J)."""
+        weight, bias, size = self.head.weight, self.head.bias, self.head_size
+        if scan_takes(hidden) and kernel_takes(hidden, weight, bias):
+            of_words = None if bias is None else bias[:size]
+            score, rank, log_normaliser = native_scan(hidden, weight[:size], of_words, k)
+            of_clusters = linear(hidden, weight[size:], None if bias is None else bias[size:])
+            log_z = torch.logaddexp(log_normaliser, of_clusters.logsumexp(1))[:, None]
+            return score - log_z, rank, of_clusters - log_z
+        entries = self.head.log_prob(hidden)
+        best, rank = entries[:, :size].topk(k, dim=1)
+        return best, rank, entries[:, size:]
 
     @torch.no_grad()
     def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -283,6 +306,8 @@ class _Cluster(nn.Module):
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         parts = []
         projected = self.projection(hidden)
+        if scan_takes(projected) and kernel_takes(projected, self.weight, self.bias):
+            return native_topk(projected, self.weight, self.bias, k)
         for examples, words in self._tiles(projected):
             score, position, log_normaliser = scan_topk(projected[examples], k, words, self._score_tile)
             parts.append((score - log_normaliser[:, None], position))

@@ -30,6 +30,16 @@ class Search(Protocol):
     def topk(self, output: Output, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """(log_prob, word_ids), both (N, k), best first."""
 
+    def sample(
+        self, output: Output, hidden: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """One word a row of softmax(s/temperature), (N,) int64."""
+
+    def normaliser(
+        self, output: Output, hidden: Tensor, *, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(log Z, its standard error), (N,) each."""
+
 
 class Output(nn.Module, ABC):
     """p(w | h): parameters to probabilities, exactly.

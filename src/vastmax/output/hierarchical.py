@@ -165,23 +165,48 @@ class Hierarchical(RowSparse, Constants, Output):
         hold one of the best are unfolded; see `best_words` for words with several leaves. Elsewhere all words are
         scored, in tiles of examples.
         """
+        log_prob, word_id, _ = self.best_first(hidden, k)
+        return log_prob, word_id
+
+    @torch.no_grad()
+    def best_first(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What `topk` returns, and how many nodes were opened, (N,).
+
+        Where words have several leaves, the mean over the examples: rounds of the search take the examples that are
+        left, and open nodes again.
+        """
+        none_yet = torch.zeros(hidden.shape[0], dtype=torch.int64)
         if not self._native(hidden):
-            return self._topk_of_all(hidden, k)
+            return *self._topk_of_all(hidden, k), none_yet + self.tree.num_nodes
         if self.tree.one_leaf_a_word:
             return self._best_leaves(hidden, k)
-        return best_words(
+        total = 0
+
+        def best_leaves(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
+            nonlocal total
+            log_prob, leaf, opened = self._best_leaves(rows, count)
+            total += int(opened.sum())
+            return log_prob, leaf
+
+        def of_all(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
+            nonlocal total
+            total += self.tree.num_nodes * rows.shape[0]
+            return self._topk_of_all(rows, count)
+
+        log_prob, word_id = best_words(
             hidden,
             k,
             leaf_words=torch.from_numpy(np.array(self.tree.leaf_words)).long(),
             leaves_a_word=int(np.diff(self.tree.word_offsets).max()),
-            best_leaves=self._best_leaves,
+            best_leaves=best_leaves,
             word_log_prob=lambda rows, word_id: self.exact(rows, word_id)[0],
-            brute_force=self._topk_of_all,
+            brute_force=of_all,
         )
+        return log_prob, word_id, none_yet + total // max(1, hidden.shape[0])
 
-    def _best_leaves(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        log_prob, leaf, _ = native_best_first(self._arrays(), hidden, self.weight, self._kernel_bias(), k)
-        return log_prob.add_(undefined_rows(hidden)[:, None]), leaf
+    def _best_leaves(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        log_prob, leaf, opened = native_best_first(self._arrays(), hidden, self.weight, self._kernel_bias(), k)
+        return log_prob.add_(undefined_rows(hidden)[:, None]), leaf, opened
 
     def _topk_of_all(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         step = max(1, _TILE_NUMEL // max(1, self.tree.num_edges))

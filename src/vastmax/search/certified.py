@@ -118,6 +118,17 @@ class Certified(Index):
         order = table.weight.norm(dim=1) if table.bias is None else table.bias
         self._likely = order.topk(min(_LIKELY, len(order))).indices.sort().values.numpy()
 
+    def _normaliser(
+        self, table: ScoreTable, hidden: Tensor, best: int, samples: int, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """By the codes, to `tolerance`: no word is left to chance."""
+        if not len(hidden):
+            return torch.zeros(0), torch.zeros(0)
+        found = self._answer(table, hidden, 1, normaliser=True)
+        assert found.log_normaliser is not None
+        assert found.normaliser_error is not None
+        return found.log_normaliser, found.normaliser_error
+
     def _find(self, table: ScoreTable, queries: Tensor, k: int, *, normaliser: bool) -> Best:
         many = normaliser and self.tolerance < _ROUGH and len(queries) >= _MANY_QUERIES
         if self.scans or many:

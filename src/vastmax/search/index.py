@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from abc import ABC, abstractmethod
@@ -16,8 +17,12 @@ from torch import Tensor
 from vastmax.arguments import whole
 from vastmax.errors import InputError
 from vastmax.output.base import Output
+from vastmax.search.gumbel import draw
 from vastmax.search.index_file import IndexFile, write_index
 from vastmax.search.score_table import ScoreTable, layer_of, table_of
+
+_FEWEST_FOR_SAMPLE = 16
+_BEST_FOR_Z, _SAMPLES_FOR_Z = 1024, 4096
 
 STALE = "the layer has changed since the index was built (it was trained, or has other weights): index.refresh(head)"
 
@@ -161,19 +166,54 @@ class Index(ABC):
         self._check_hidden(hidden)
         return self._answer(self._current(self._source), hidden, k, normaliser=normaliser)
 
-    def log_normaliser(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (log Z, its standard error), (N,) each.
+    def sample(
+        self, output: Output, hidden: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return one word per row drawn from softmax(s/T), (N,) int64; `Head.sample(search=index)` calls it.
+
+        The law is exact where the best words are certified, and nearly so where words are missed. See `gumbel.draw`.
+
+        Raises:
+            InputError: as `topk`; scores that are not finite.
+
+        Cost: a search for the √V best words.
+        """
+        table = self._current(output)
+        if not len(hidden):
+            return torch.zeros(0, dtype=torch.int64)
+        k = min(max(_FEWEST_FOR_SAMPLE, math.isqrt(self.vocab_size)), self.vocab_size)
+        found = self._answer(table, hidden, k, normaliser=False)
+        queries = table.queries(hidden)
+        return draw(table, queries, found.score, found.word_id, temperature=temperature, generator=generator)
+
+    def log_normaliser(
+        self, hidden: Tensor, *, best: int = 1024, samples: int = 4096, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return (log Z, its standard error), (N,) each: the best words exactly, the rest by a sample; see `with_rest`.
 
         Args:
             hidden: (N, D).
+            best: words summed exactly.
+            samples: draws that the rest is estimated from.
+            generator: where they come from; the default generator if None.
 
         Raises:
-            InputError: as `topk`.
+            InputError: as `topk`; numbers out of range.
         """
-        found = self.find(hidden, 1, normaliser=True)
-        assert found.log_normaliser is not None
-        assert found.normaliser_error is not None
-        return found.log_normaliser, found.normaliser_error
+        self._check_hidden(hidden)
+        return self._normaliser(self._current(self._source), hidden, best, samples, generator)
+
+    def normaliser(
+        self, output: Output, hidden: Tensor, *, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return what `log_normaliser` does, for the layer; `Head.log_normaliser(search=index)` calls it."""
+        return self._normaliser(self._current(output), hidden, _BEST_FOR_Z, _SAMPLES_FOR_Z, generator)
+
+    @abstractmethod
+    def _normaliser(
+        self, table: ScoreTable, hidden: Tensor, best: int, samples: int, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """See `log_normaliser`; NaN for hidden vectors that are not finite."""
 
     @torch.no_grad()
     def report(self, hidden: Tensor, k: int = 10) -> SearchReport:

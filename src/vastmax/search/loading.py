@@ -8,11 +8,15 @@ from typing import Any
 from vastmax.arguments import whole
 from vastmax.errors import InputError
 from vastmax.search.certified import Certified
+from vastmax.search.clustered import Clustered
+from vastmax.search.faiss_index import Faiss, Hnsw
+from vastmax.search.hashing import Hashing
 from vastmax.search.index import Index
 from vastmax.search.index_file import IndexFile
 from vastmax.search.score_table import table_of
+from vastmax.search.screened import Screened
 
-_KINDS: dict[str, type[Index]] = {kind.kind: kind for kind in (Certified,)}
+_KINDS: dict[str, type[Index]] = {kind.kind: kind for kind in (Certified, Clustered, Hashing, Screened, Faiss, Hnsw)}
 
 
 def load(path: str | os.PathLike[str], source: Any, *, threads: int | None = None) -> Index:

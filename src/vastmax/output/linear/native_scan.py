@@ -18,6 +18,12 @@ def scan_takes(hidden: Tensor) -> bool:
 
 def native_topk(hidden: Tensor, weight: Tensor, bias: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
     """(log_prob, word_id), (N, k) each, for what `kernel_takes`; of equally probable words the lower id comes first."""
+    score, word_id, log_normaliser = native_scan(hidden, weight, bias, k)
+    return score - log_normaliser[:, None], word_id
+
+
+def native_scan(hidden: Tensor, weight: Tensor, bias: Tensor | None, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(score, word_id, log Z), (N, k), (N, k), (N,)."""
     found = scan_rows(
         hidden.detach().contiguous(),
         weight.detach(),
@@ -26,5 +32,4 @@ def native_topk(hidden: Tensor, weight: Tensor, bias: Tensor | None, k: int) -> 
         threads=torch.get_num_threads(),
     )
     assert found.log_normaliser is not None
-    log_prob = torch.from_numpy(found.score) - torch.from_numpy(found.log_normaliser)[:, None]
-    return log_prob, torch.from_numpy(found.word_id)
+    return torch.from_numpy(found.score), torch.from_numpy(found.word_id), torch.from_numpy(found.log_normaliser)

@@ -1,0 +1,87 @@
+"""k-means whose clusters are of like size, so that looking at one costs what looking at another does."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vastmax.progress import Progress, Silent
+
+_ROWS_AT_ONCE = 1 << 14
+_TRAINED_BY = 48
+"""Rows per cluster that the centres are found by; all rows are assigned at the end."""
+
+_NEAREST = 8
+"""Clusters that a row may go to, nearest first, before it goes to any that has room."""
+
+
+def centres_of(rows: Tensor, count: int, *, rounds: int, generator: torch.Generator) -> Tensor:
+    """Return (count, D) centres by Lloyd's algorithm on a sample of the rows."""
+    sample = rows[torch.randperm(len(rows), generator=generator)[: _TRAINED_BY * count]]
+    centres = sample[:count].clone()
+    for _ in range(rounds):
+        nearest = nearest_centres(sample, centres, 1)[:, 0]
+        size = torch.bincount(nearest, minlength=count)
+        total = torch.zeros_like(centres).index_add_(0, nearest, sample)
+        filled = size > 0
+        centres[filled] = total[filled] / size[filled, None]
+        empty = int((~filled).sum())
+        if empty:  # begin anew at rows drawn
+            centres[~filled] = sample[torch.randint(len(sample), (empty,), generator=generator)]
+    return centres
+
+
+def nearest_centres(rows: Tensor, centres: Tensor, count: int) -> Tensor:
+    """Return (V, count) the nearest centres of each row, nearest first."""
+    half = centres.square().sum(dim=1) / 2
+    parts = [
+        torch.addmm(-half, part, centres.T).topk(min(count, len(centres)), dim=1).indices
+        for part in torch.split(rows, _ROWS_AT_ONCE)
+    ]
+    return torch.cat(parts)
+
+
+def balanced_clusters(
+    rows: Tensor, count: int, *, slack: float = 1.5, rounds: int = 6, seed: int = 0, progress: Progress | None = None
+) -> Tensor:
+    """Return (V,) int64: a cluster for each row, none with more than `slack`·V / count of them.
+
+    A row goes to the nearest cluster with room, the nearest rows first.
+
+    Args:
+        rows: (V, D).
+        count: of clusters, in [1, V].
+        slack: at least 1.
+        rounds: of k-means.
+        seed: of the random numbers.
+        progress: told how far it has come.
+
+    Cost: 48·count²·D multiply-adds a round, V·count·D at the end.
+    """
+    progress = progress or Silent()
+    generator = torch.Generator().manual_seed(seed)
+    centres = centres_of(rows, count, rounds=rounds, generator=generator)
+    nearest = nearest_centres(rows, centres, _NEAREST)
+    room = torch.full((count,), int(slack * len(rows) / count) + 1)
+    cluster = torch.full((len(rows),), -1)
+    for choice in range(nearest.shape[1]):
+        left = (cluster < 0).nonzero()[:, 0]
+        wanted = nearest[left, choice]
+        distance = (rows[left] - centres[wanted]).square().sum(dim=1)
+        order = distance.argsort()
+        order = order[wanted[order].argsort(stable=True)]  # by cluster, the nearest first
+        place = _place_in_group(wanted[order])
+        taken = order[place < room[wanted[order]]]
+        cluster[left[taken]] = wanted[taken]
+        room -= torch.bincount(wanted[taken], minlength=count)
+    left = (cluster < 0).nonzero()[:, 0]
+    cluster[left] = torch.arange(count).repeat_interleave(room)[: len(left)]
+    return cluster
+
+
+def _place_in_group(sorted_ids: Tensor) -> Tensor:
+    """0, 1, 2, … within each run of equal ids."""
+    first = torch.ones_like(sorted_ids, dtype=torch.bool)
+    first[1:] = sorted_ids[1:] != sorted_ids[:-1]
+    starts = first.nonzero()[:, 0]
+    return torch.arange(len(sorted_ids)) - starts[first.cumsum(0) - 1] if len(sorted_ids) else sorted_ids

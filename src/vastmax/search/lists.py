@@ -1,0 +1,64 @@
+"""Indexes that keep words in lists and look at some lists per query."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vastmax.kernels.word_scan import scan_listed
+from vastmax.search.approximate import Approximate
+from vastmax.search.index import Best
+from vastmax.search.score_table import ScoreTable
+
+
+def lists_of(list_ids: NDArray[np.int64], num_lists: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return (offsets, words): the words of each list, ascending, from the list of each word."""
+    offsets = np.zeros(num_lists + 1, dtype=np.int64)
+    np.cumsum(np.bincount(list_ids, minlength=num_lists), out=offsets[1:])
+    return offsets, np.argsort(list_ids, kind="stable").astype(np.int32)
+
+
+class ListIndex(Approximate):
+    """An index whose words stand in lists; a query chooses some, and their words are scored in float32."""
+
+    _offsets: NDArray[np.int64]
+    _words: NDArray[np.int32]
+    _disjoint: bool
+
+    @abstractmethod
+    def _choose(self, queries: Tensor) -> Tensor:
+        """Lists for each query, (N, P) integers, −1 for none, as many as `effort` says."""
+
+    def _lists(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """(offsets, words) that are looked at."""
+        return self._offsets, self._words
+
+    def _certified(self, queries: Tensor, chosen: Tensor, last_score: Tensor) -> Tensor:
+        """Whether no word outside the chosen lists can have `last_score`, (N,)."""
+        return torch.zeros(len(queries), dtype=torch.bool)
+
+    def _look(self, table: ScoreTable, queries: Tensor, k: int) -> Best:
+        chosen = self._choose(queries)
+        offsets, words = self._lists()
+        found = scan_listed(
+            queries,
+            table.weight,
+            table.bias,
+            k,
+            offsets=offsets,
+            words=words,
+            chosen=chosen.to(torch.int32).contiguous().numpy(),
+            disjoint=self._disjoint,
+            threads=self.threads,
+        )
+        score = torch.from_numpy(found.score)
+        return Best(
+            score=score,
+            word_id=torch.from_numpy(found.word_id),
+            certified=self._certified(queries, chosen, score[:, -1]),
+            num_scored=torch.from_numpy(found.num_scored),
+        )
