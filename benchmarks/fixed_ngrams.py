@@ -32,11 +32,11 @@ from vastmax import Corpus, Head
 from vastmax.distribution.ngrams import NGrams
 from vastmax.encoder import FeedForward
 from vastmax.language_model import SENTENCE_END, LanguageModelSettings, training_text
-from vastmax.language_model.optimizers import optimizers_for
 from vastmax.objective import CrossEntropy, ImportanceSampling, Objective, SampledSoftmax
 from vastmax.optim import clip_grad_norm_
 from vastmax.output import Dense
 from vastmax.proposal import AdaptiveBigram, NGram, Proposal, Unigram
+from vastmax.training.pytorch.optimizers import optimizers_for
 
 CONTEXT = 4  # words before the one to be predicted
 TABLE_RATE, DENSE_RATE = 0.1, 2e-3  # at the start; both fall linearly to a tenth

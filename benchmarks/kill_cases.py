@@ -13,7 +13,7 @@ import numpy as np
 
 TIMES = ("training_seconds", "training_cpu_seconds", "evaluation_seconds", "peak_bytes", "status")
 ALWAYS_SAVING = ("--checkpoint-minutes", "0.0005", "--threads", "1")
-SMALL_MODEL = ("--hidden-size", "16", "--streams", "4", "--stretch", "8", *ALWAYS_SAVING)
+SMALL_MODEL = ("--hidden-size", "16", "--streams", "4", "--bptt", "8", *ALWAYS_SAVING)
 
 
 def made_text(path: Path, lines: int) -> None:

@@ -27,9 +27,9 @@ from in_turn import Run, spread, time_in_turn
 from vastmax import RECIPES
 from vastmax.encoder import ENCODERS
 from vastmax.language_model import LanguageModel, LanguageModelSettings, Progressed, Streams, Trainer
-from vastmax.language_model.optimizers import optimizers_for
 from vastmax.optim import clip_grad_norm_
 from vastmax.progress import Lines
+from vastmax.training.pytorch.optimizers import optimizers_for
 
 RECORD = "loop_overhead"
 TARGET = 0.05

@@ -73,7 +73,7 @@ class Result:
 
     name: str
     nats: float  # a word
-    by_depth: list[float]  # nats a word lost at each depth of the tree
+    by_depth: list[float]  # nats per word lost at each depth of the tree
     path: float | None  # expected decisions a word
 
     @property
@@ -178,12 +178,12 @@ def main() -> None:
     results = compare(corpus, hidden_size=options.hidden_size, epochs=options.epochs, seed=options.seed)
     for result in results:
         path = f", {result.path:.1f} decisions a word" if result.path else ""
-        print(f"{result.name:>14}: {result.nats:.3f} nats a word, perplexity {result.perplexity:.1f}{path}")
+        print(f"{result.name:>14}: {result.nats:.3f} nats per word, perplexity {result.perplexity:.1f}{path}")
     print("\nnats lost at each depth of the tree")
     for depth, (sensible, shuffled) in enumerate(zip(results[0].by_depth, results[1].by_depth, strict=True)):
         print(f"{depth:>14}: sensible {sensible:.3f}, shuffled {shuffled:.3f}")
     gap = results[1].nats - results[0].nats
-    print(f"\nThe sensible nesting is worth {gap:.3f} nats a word.")
+    print(f"\nThe sensible nesting is worth {gap:.3f} nats per word.")
 
 
 if __name__ == "__main__":

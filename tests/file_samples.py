@@ -174,8 +174,8 @@ def _write_run(folder: Path) -> None:
 
 def _read_run(folder: Path) -> Any:
     from vastmax.language_model import RunFolder
-    from vastmax.language_model.log import Log
     from vastmax.language_model.run_folder import LOG
+    from vastmax.training.log import Log
 
     run = RunFolder.open(folder)
     said = run.model, run.settings, run.text, list(run.vocabulary.words), run.vocabulary.counts, run.vocabulary.unknown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -24,6 +24,7 @@ _EVERYWHERE = {
     "files",
     "html_page",
     "machine_memory",
+    "options",
     "places",
     "printable",
     "progress",
@@ -40,6 +41,7 @@ _NO_TORCH = {
     "files": {"errors", "strict_json"},
     "html_page": {"strict_json"},
     "machine_memory": {"errors"},
+    "options": {"arguments", "errors"},
     "places": {"atomic", "errors", "run_lock"},
     "printable": set(),
     "progress": {"printable"},
@@ -50,7 +52,8 @@ _NO_TORCH = {
     "kernels": {"distribution", *_EVERYWHERE},
     "text": {"distribution", "kernels", *_EVERYWHERE},
     "tree": {"distribution", "kernels", *_EVERYWHERE},
-    "embedding": {"text", "tree", "distribution", "kernels", *_EVERYWHERE},
+    "training": {"text", "distribution", *_EVERYWHERE},
+    "embedding": {"training", "text", "tree", "distribution", "kernels", *_EVERYWHERE},
 }
 _BELOW_HEAD = {"text", "tree", "distribution", "kernels", "tensors", *_EVERYWHERE}
 _WITH_TORCH = {
@@ -61,12 +64,16 @@ _WITH_TORCH = {
     "objective": {"output", "proposal", *_BELOW_HEAD},
     "optim": _BELOW_HEAD,
     "eager": set(),
+    "training.pytorch": {"optim", "tensors", *_EVERYWHERE},
     "head": {"eager", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
     "methods": {"embedding", "head", "output", "objective", "proposal", *_BELOW_HEAD},
     "recipes": {"methods"},
     "search": {"embedding", "output", *_BELOW_HEAD},
     "encoder": {"characters", "embedding", *_BELOW_HEAD},
 }
+_SUB_ROOMS = {"training.pytorch"}
+"""Parts of a room that have walls of their own."""
+
 _ALL_BELOW = {*_NO_TORCH, *_WITH_TORCH}
 MAY_IMPORT = {
     **_NO_TORCH,
@@ -144,7 +151,7 @@ def test_importing_is_quick_and_loads_nothing_heavy(module: str) -> None:
 
 def _files() -> Iterator[tuple[Path, str]]:
     for path in sorted(PACKAGE.rglob("*.py")):
-        room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        room = _room_of(path.relative_to(PACKAGE).with_suffix("").parts)
         if room != "__init__":  # the public map may name every room; it imports them lazily
             yield path, room
 
@@ -186,7 +193,13 @@ def _rooms_imported(path: Path) -> Iterator[str]:
     for name in _names_imported(path):
         parts = name.split(".")
         if parts[0] == "vastmax" and len(parts) > 1 and not parts[1].startswith("__"):
-            yield parts[1]
+            yield _room_of(parts[1:])
+
+
+def _room_of(parts: Sequence[str]) -> str:
+    """The room that a path or a dotted name below the package leads to."""
+    within = ".".join(parts[:2])
+    return within if within in _SUB_ROOMS else parts[0]
 
 
 def _names_imported(path: Path) -> Iterator[str]:

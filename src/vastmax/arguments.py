@@ -1,7 +1,7 @@
 """Checks of arguments, and the bounds that several of them share: what comes through is a plain int or float in range.
 
 The command line and callers in Python meet the same checks, and so the same words: the name, the value, what was
-expected. (`vastmax.cli.option_names` puts the option that was typed in the place of the name.)
+expected. (The command line prints the option that was typed in the place of the name: see `errors.argument`.)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 
 MOST_EPOCHS = 1_000_000
 MOST_THREADS = 4096
@@ -28,6 +28,8 @@ MOST_WORDS = 2**31 - 1
 """Words, and ids of them, are int32 in the files and the kernels."""
 MOST_SIZE = 1 << 24
 """Numbers in a hidden vector, predictions in a batch, noise words: beyond, it is memory that says no."""
+MOST_PASSES = 20
+"""Of joining words to phrases: each may double their length."""
 MOST_COUNT = 2**63 - 1
 """Counts are int64."""
 
@@ -102,10 +104,18 @@ class Whole:
     least: int
     most: int | None = None
     optional: bool = False
+    why: str = ""
 
     def checked(self, name: str, value: Any) -> int:
         """Return the value as an int; raise InputError unless it is in range."""
-        return whole(name, value, self.least, self.most)
+        return whole(name, value, self.least, self.most, self.why)
+
+    @property
+    def shown(self) -> str:
+        """For help: "at least 1", "0 to 1000"; a bound that only typing errors reach is left out."""
+        if self.most is None or self.most >= _UNTOLD:
+            return f"at least {self.least}"
+        return f"{self.least} to {self.most}"
 
 
 @dataclass(frozen=True)
@@ -115,11 +125,25 @@ class Number:
     least: float
     most: float = math.inf
     above: bool = False
+    below: bool = False
     optional: bool = False
+    why: str = ""
 
     def checked(self, name: str, value: Any) -> float:
         """Return the value as a float; raise InputError unless it is in range."""
-        return real(name, value, self.least, self.most, above=self.above)
+        return real(name, value, self.least, self.most, above=self.above, below=self.below, why=self.why)
+
+    @property
+    def shown(self) -> str:
+        """For help: "above 0", "0 to below 1"; a bound that only typing errors reach is left out."""
+        if math.isinf(self.least):
+            return ""
+        lower = f"above {self.least:g}" if self.above else f"at least {self.least:g}"
+        if self.most >= _UNTOLD:
+            return lower
+        if self.above:
+            return f"{lower}, {'below' if self.below else 'at most'} {self.most:g}"
+        return f"{self.least:g} to {'below ' if self.below else ''}{self.most:g}"
 
 
 def check_fields(settings: Any, bounds: Mapping[str, Whole | Number]) -> None:
@@ -137,7 +161,7 @@ def check_fields(settings: Any, bounds: Mapping[str, Whole | Number]) -> None:
 def one_of(name: str, value: Any, choices: Collection[str], why: str = "") -> None:
     """Raise InputError unless the value is one of the choices."""
     if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{name} is {shown(value)}; expected {' or '.join(map(repr, choices))}{why}")
+        raise InputError(f"{argument(name)} is {shown(value)}; expected {' or '.join(map(repr, choices))}{why}")
 
 
 def shown(value: Any) -> str:
@@ -150,6 +174,9 @@ def shown(value: Any) -> str:
 
 _LONGEST_SHOWN = 80
 
+_UNTOLD = 65_536 * 2
+"""Upper bounds from here on are there for typing errors: help does not tell them."""
+
 
 def _span(least: float, most: float, above: bool, below: bool) -> str:
     lower = f"above {least:g}" if above else f"of at least {least:g}"
@@ -161,4 +188,4 @@ def _span(least: float, most: float, above: bool, below: bool) -> str:
 
 
 def _refusal(name: str, value: Any, expected: str, why: str) -> InputError:
-    return InputError(f"{name} is {shown(value)}; expected {expected}{f' ({why})' if why else ''}")
+    return InputError(f"{argument(name)} is {shown(value)}; expected {expected}{f' ({why})' if why else ''}")

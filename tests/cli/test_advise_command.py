@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from vastmax.cli.advise import Purpose
+from vastmax.cli.advise import AdviseOptions
 from vastmax.compare.advice import PURPOSES
 from vastmax.methods import RECIPES
+from vastmax.options import declared
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
@@ -83,7 +84,7 @@ def test_measured_steps_stand_beside_foreseen_ones(invoke: Invoke, corpus_file: 
 
 
 def test_the_purposes_are_those_of_the_library() -> None:
-    assert [purpose.value for purpose in Purpose] == list(PURPOSES)
+    assert next(each for each in declared(AdviseOptions) if each.name == "purpose").option.choices == tuple(PURPOSES)
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -14,6 +14,7 @@ import pytest
 
 import vastmax
 from vastmax import embedding
+from vastmax.errors import argument
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
@@ -98,7 +99,7 @@ def test_options_out_of_range(invoke: Invoke, corpus_file: Path, tmp_path: Path,
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [["--window", "wide"], ["--no-such-option"], ["--errors", "ignore"]])
+@pytest.mark.parametrize("arguments", [["--window", "wide"], ["--no-such-option"], ["--epochs", "1.5"]])
 def test_options_that_do_not_parse(invoke: Invoke, corpus_file: Path, tmp_path: Path, arguments: list[str]) -> None:
     complaint = invoke("embed", corpus_file, "-o", tmp_path / "v.safetensors", *arguments).refused()
     assert arguments[0] in complaint
@@ -286,7 +287,7 @@ def test_divergence_later_keeps_the_last_good_epoch(
     good = vastmax.WordVectors.load(vectors_file)
 
     def diverge(*_: object, **__: object) -> vastmax.WordVectors:
-        raise embedding.DivergenceError("training diverged in epoch 3; try alpha=0.01", good)
+        raise embedding.DivergenceError(f"training diverged in epoch 3; try {argument('alpha', 0.01)}", good)
 
     monkeypatch.setattr("vastmax.embedding.train.train", diverge)
     output = tmp_path / "v.safetensors"

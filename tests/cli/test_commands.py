@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import pty
 import subprocess
@@ -14,7 +13,6 @@ import numpy as np
 import pytest
 
 import vastmax
-from vastmax.cli.embed import embed
 from vastmax.kernels.targets import available_targets, choose_target
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
@@ -45,15 +43,6 @@ def test_embed_json_is_the_whole_of_stdout(invoke: Invoke, corpus_file: Path, tm
     assert summary["corpus_tokens"] == len(corpus_file.read_text(encoding="utf-8").split())
     assert summary["training"]["predictions"] > 0
     assert len(summary["training"]["losses"]) == 3
-
-
-def test_embed_options_are_those_of_the_library() -> None:
-    library = inspect.signature(vastmax.train_embeddings).parameters
-    command = inspect.signature(embed).parameters
-    not_options = {"corpus", "start", "callbacks", "advise", "progress", "model", "objective"}
-    assert library.keys() - not_options <= command.keys()
-    for name in library.keys() - not_options:
-        assert command[name].default == library[name].default, name
 
 
 def test_embed_is_reproducible_with_one_thread(invoke: Invoke, corpus_file: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from vastmax.language_model import RunFolder
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
 SMALL = (
-    *("--hidden-size", 8, "--streams", 8, "--stretch", 8, "--warmup-steps", 0, "--threads", 1, "--device", "cpu"),
+    *("--hidden-size", 8, "--streams", 8, "--bptt", 8, "--warmup-steps", 0, "--threads", 1, "--device", "cpu"),
     *("--encoder", "log-bilinear", "--points", 2, "--curve-words", 50),
 )
 RACE = ("--methods", "softmax,adaptive", "--epochs", 1, *SMALL)

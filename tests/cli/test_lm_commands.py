@@ -24,7 +24,7 @@ from vastmax import extras
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
-SMALL = ("--hidden-size", 8, "--streams", 8, "--stretch", 8, "--warmup-steps", 0, "--threads", 1, "--device", "cpu")
+SMALL = ("--hidden-size", 8, "--streams", 8, "--bptt", 8, "--warmup-steps", 0, "--threads", 1, "--device", "cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, corpus_file: Path) -> Path
     folder = tmp_path_factory.mktemp("lm") / "run"
     arguments = ["lm", "train", corpus_file, "--method", "nce", "--method-option", "num_samples=32", "--lowercase"]
     with pytest.raises(SystemExit) as stopped:
-        run([str(part) for part in (*arguments, *SMALL, "--epochs", 3, "--table-rate", 0.3, "-o", folder)])
+        run([str(part) for part in (*arguments, *SMALL, "--epochs", 3, "--embedding-lr", 0.3, "-o", folder)])
     assert not stopped.value.code
     return folder
 
@@ -97,7 +97,7 @@ def test_perplexity_is_exact_and_the_unnormalised_figure_stands_beside(
     )
     rows = dict(line.split("\t", 1) for line in invoke("lm", "perplexity", trained, corpus_file).out.splitlines())
     assert float(rows["perplexity"]) == pytest.approx(found["perplexity"], abs=0.01)
-    assert float(rows["nats a word, not normalised"]) == pytest.approx(found["unnormalised_nats"], abs=1e-3)
+    assert float(rows["nats per word, not normalised"]) == pytest.approx(found["unnormalised_nats"], abs=1e-3)
     assert rows["unknown words"] == "0 (0.00%)"
 
 
@@ -152,7 +152,7 @@ def test_sentences_are_drawn_by_seed(invoke: Invoke, trained: Path) -> None:
         (("--held-out", 1), "--held-out is 1.0; expected a number of at least 0 and below 1"),
         (("--min-count", 0), "--min-count is 0; expected a whole number of at least 1"),
         (("--min-count", 10_000), "no word reaches --min-count 10000"),
-        (("--tied", "--method", "adaptive"), "'adaptive' has Adaptive: leave tied out"),
+        (("--tied", "--method", "adaptive"), "'adaptive' has Adaptive: leave --tied out"),
         (("--resume",), "run is not the folder of a run: it holds no config.json"),
     ],
 )
@@ -228,7 +228,7 @@ def test_a_loss_that_is_no_number_keeps_what_was_saved(
 
     monkeypatch.setattr(LanguageModel, "forward", failing)
     ran = invoke("lm", "train", corpus_file, *SMALL, "--epochs", 2, "-o", tmp_path / "run")
-    assert "the loss was nan at step 101; try rates below --table-rate 0.3 and --dense-rate 0.002" in ran.refused()
+    assert "the loss was nan at step 101; try rates below --embedding-lr 0.3 and --dense-lr 0.002" in ran.refused()
     assert ran.refused().endswith("run keeps what was saved before")
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["trainer"]
     assert state["progressed"]["epoch"] == 1
@@ -280,7 +280,7 @@ def test_a_stopped_run_goes_on_with_the_same_options_only(
     assert ran.code == 130
     assert "holds the run up to step 1; go on with: vastmax lm train" in ran.err
     assert "is written at the end of the first epoch" in invoke("lm", "next", tmp_path / "run", "the").refused()
-    assert "--dense-rate was 0.002, now 0.1" in invoke(*arguments, "--resume", "--dense-rate", 0.1).refused()
+    assert "--dense-lr was 0.002, now 0.1" in invoke(*arguments, "--resume", "--dense-lr", 0.1).refused()
     assert "method was sampled-softmax, now nce" in invoke(*arguments, "--resume", "--method", "nce").refused()
     assert "another text" in invoke(*arguments, "--resume", "--held-out", 0.5).refused()
     ran = invoke(*arguments, "--resume", "--json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,6 @@ from typing import Any
 import pytest
 
 import vastmax
-from vastmax.cli.map import map_
-from vastmax.embedding import draw_map
-from vastmax.embedding.word_map import NUM_WORDS
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 
@@ -29,14 +25,6 @@ def test_map_writes_one_file_and_says_so(
     assert ran.out == f"{output}: {len(vastmax.WordVectors.load(vectors_file)) - 1} words\n"
     if name == "map.html":
         assert "<h1>Animals &amp; colours</h1>" in output.read_text(encoding="utf-8")
-
-
-def test_map_options_are_those_of_the_library() -> None:
-    library, command = (inspect.signature(function).parameters for function in (draw_map, map_))
-    options = library.keys() - {"vectors", "path", "progress"}
-    assert options == command.keys() - {"vectors", "output", "on_bad_line"}  # which is about reading the vectors
-    assert {name: command[name].default for name in options} == {name: library[name].default for name in options}
-    assert command["num_words"].default == NUM_WORDS
 
 
 @pytest.mark.parametrize(

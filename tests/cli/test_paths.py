@@ -127,7 +127,7 @@ def test_a_file_that_is_no_checkpoint_is_left_alone(
 def test_files_of_the_users_that_look_like_remnants_stay(
     invoke: Invoke, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vastmax.embedding.checkpoints import Checkpoints
+    from vastmax.embedding.checkpoint_file import Checkpoints
 
     monkeypatch.setattr(Checkpoints, "due_at_epoch_end", lambda self: True)
     for name in ("v.bin.checkpoint.part", "v.bin.part", ".vastmax-0123456789abcdef.tmp"):
@@ -142,7 +142,7 @@ def test_a_checkpoint_that_somebody_replaced_is_not_removed(
     invoke: Invoke, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from vastmax.embedding import WordVectors
-    from vastmax.embedding.checkpoints import Checkpoints
+    from vastmax.embedding.checkpoint_file import Checkpoints
 
     monkeypatch.setattr(Checkpoints, "due_at_epoch_end", lambda self: True)
     save = WordVectors.save

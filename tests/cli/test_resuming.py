@@ -163,7 +163,7 @@ def test_short_runs_leave_no_checkpoint_and_long_ones_none_when_told_so(
 def test_a_disk_that_is_full_at_the_end_loses_no_training(
     invoke: Invoke, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vastmax.embedding.checkpoints import Checkpoints
+    from vastmax.embedding.checkpoint_file import Checkpoints
 
     output = tmp_path / "v.safetensors"
     options = ("embed", corpus_file, "-o", output, "--epochs", 2, "--threads", 1)
@@ -185,7 +185,7 @@ def test_a_disk_that_is_full_at_the_end_loses_no_training(
 def test_a_checkpoint_that_cannot_be_written_is_one_warning(
     invoke: Invoke, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vastmax.embedding.checkpoints import Checkpoints
+    from vastmax.embedding.checkpoint_file import Checkpoints
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

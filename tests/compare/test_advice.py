@@ -22,7 +22,6 @@ from vastmax.compare.advice.costs import predicted_costs
 from vastmax.distribution import huffman_expected_bits
 from vastmax.errors import InputError
 from vastmax.language_model import LanguageModelSettings
-from vastmax.language_model.optimizers import optimizers_for
 from vastmax.methods import RECIPES, cnn_softmax, parts
 from vastmax.methods.case import LARGE_GAIN, SMALL_GAIN, describe_bytes
 from vastmax.methods.target_sampling import DEFAULT_PARTITION_WORDS
@@ -31,6 +30,7 @@ from vastmax.methods.work import Setting
 from vastmax.output.linear import native
 from vastmax.proposal import Partition
 from vastmax.text import Corpus, Vocabulary
+from vastmax.training.pytorch.optimizers import optimizers_for
 from vastmax.tree import frequency_classes
 
 RECORDS = Path(__file__).resolve().parents[2] / "benchmarks" / "records"

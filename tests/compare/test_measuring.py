@@ -57,5 +57,5 @@ def test_a_perplexity_that_is_no_number_is_an_error(chain: Chain) -> None:
     with torch.no_grad():
         next(model.encoder.parameters()).fill_(float("nan"))
     measuring = Measuring(chain.text, curve_words=200, training=settings.training, stop=lambda: False)
-    with pytest.raises(TrainingFailedError, match="the validation text has nan nats a word"):
+    with pytest.raises(TrainingFailedError, match="the validation text has nan nats per word"):
         measuring.curve_nats(model)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from vastmax.embedding import DivergenceError, EpochReport, WordVectors, run, train_embeddings, workers
-from vastmax.embedding.checkpoints import Checkpoints
+from vastmax.embedding.checkpoint_file import Checkpoints
 from vastmax.embedding.settings import TrainingSettings, checked
 from vastmax.embedding.train import train
 from vastmax.errors import InputError
@@ -451,3 +451,18 @@ def test_an_interrupt_after_the_rename_leaves_a_file_that_is_this_runs(stopped, 
     assert checkpoints.exists
     checkpoints.save(write)
     assert checkpoints.trouble == ""
+
+
+def test_an_interrupt_before_it_is_noted_whose_the_file_is(stopped, tmp_path, monkeypatch):
+    """A second signal, or the first one a moment later: the run that goes on saving must know its own file."""
+    checkpoints = Checkpoints(tmp_path / "another.checkpoint", checked(TrainingSettings()))
+
+    def interrupted(path: Path) -> bool:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "recognises", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save(lambda path: path.write_bytes(stopped.read_bytes()))
+    checkpoints.save(lambda path: path.write_bytes(stopped.read_bytes()))
+    assert (checkpoints.trouble, checkpoints.exists) == ("", True)

@@ -209,8 +209,14 @@ def test_any_noise_exponent_trains(corpus, exponent):
         ({"model": "glove"}, "model is 'glove'; expected 'skipgram' or 'cbow'"),
         ({"cbow_gradient": "sum"}, "cbow_gradient is 'sum'; expected 'exact' or 'word2vec'"),
         ({"exclude": None}, "exclude is None; expected 'none' or 'target' or 'window'"),
-        ({"model": "cbow", "alpha": 0}, r"alpha is 0; .*such as 0\.1"),
-        ({"objective": "softmax"}, "objective is 'softmax'; expected 'negative-sampling'"),
+        ({"alpha": 0}, r"alpha is 0; .*a learning rate, such as 0\.025"),
+        ({"objective": "glove"}, "objective is 'glove'; expected 'negative-sampling'"),
+        ({"batch_size": 8}, "batch_size means nothing to objective=negative-sampling; leave it out"),
+        (
+            {"objective": "nce", "negative": 8},
+            "negative means nothing to objective=nce; leave it out, or set num_samples",
+        ),
+        ({"objective": "nce", "start": 3}, "start is for negative sampling, not 'nce'"),
     ],
 )
 def test_each_bad_setting_is_named_before_the_corpus_is_opened(options, message):

@@ -25,12 +25,12 @@ from vastmax.language_model import (
     RunFolder,
     TrainingFailedError,
     TrainingText,
-    log,
     perplexity,
     train_run,
 )
 from vastmax.language_model.run_folder import CHECKPOINT, CONFIG, FILES, LOG, MODEL, VOCABULARY
 from vastmax.run_lock import IN_FOLDER, locked_folder
+from vastmax.training import log
 
 MODEL_CONFIG = ModelConfig("lstm", "nce", 8, {"dropout": 0.2}, {"num_samples": 16})
 
@@ -204,7 +204,7 @@ def test_what_no_number_is_never_saved(
     trainer: Any = None
     monkeypatch.setattr(running, "Trainer", Watched)
     monkeypatch.setattr(
-        RunFolder, "save_checkpoint", lambda self, state: saved.append(state["trainer"]["progressed"]["step"])
+        running, "write_state", lambda path, state: saved.append(state["trainer"]["progressed"]["step"])
     )
     ticks = iter(range(0, 10_000_000, 60))  # a minute passes between looks at the clock: every step is saved
     with pytest.raises(TrainingFailedError, match="a parameter is no number after step 3"):

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from vastmax import Corpus, Head
 from vastmax.encoder import LogBilinear
 from vastmax.language_model import SENTENCE_END, LanguageModelSettings, training_text
-from vastmax.language_model.optimizers import optimizers_for
 from vastmax.text import Vocabulary
 from vastmax.text.builtin import python_documentation
+from vastmax.training.pytorch.optimizers import optimizers_for
 
 CONTEXT = 3  # words before the one to be predicted
 D = 32

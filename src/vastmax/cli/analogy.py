@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Literal
 
 import typer
 
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson, BadLine, OnBadLine, RestrictVocab, TopN, VectorsFile, load_vectors
+from vastmax.cli.shared_options import AnswerOptions, VectorsOptions, as_json
+from vastmax.options import option, part
 
 
-class Method(StrEnum):
-    """How the three cosines make one score."""
+@dataclass(frozen=True, kw_only=True)
+class AnalogyOptions:
+    """Of `vastmax analogy`."""
 
-    add = "3cosadd"
-    mul = "3cosmul"
+    source: VectorsOptions = part()
+    a: str = option(..., "A word, …", metavar="A", positional=True)
+    b: str = option(..., "… the word it is related to, …", metavar="B", positional=True)
+    c: str = option(..., "… and the word to do the same with.", metavar="C", positional=True)
+    answer: AnswerOptions = part()
+    method: Literal["3cosadd", "3cosmul"] = option("3cosadd", "Add the cosines, or multiply them.")
+    as_json: bool = as_json()
 
 
-def analogy(
-    vectors: VectorsFile,
-    a: Annotated[str, typer.Argument(metavar="A", show_default=False, help="A word, …")],
-    b: Annotated[str, typer.Argument(metavar="B", show_default=False, help="… the word it is related to, …")],
-    c: Annotated[str, typer.Argument(metavar="C", show_default=False, help="… and the word to do the same with.")],
-    topn: TopN = 10,
-    method: Annotated[
-        Method, typer.Option(metavar="3cosadd|3cosmul", help="Add the cosines, or multiply them.")
-    ] = Method.add,
-    restrict_vocab: RestrictVocab = None,
-    on_bad_line: OnBadLine = BadLine.REFUSE,
-    as_json: AsJson = False,
-) -> None:
+def analogy(options: AnalogyOptions, context: typer.Context) -> None:
     """Show the words that are to C as B is to A.
 
     \b
@@ -39,12 +34,12 @@ def analogy(
       vastmax analogy vectors.safetensors france paris italy --topn 3
       vastmax analogy vectors.safetensors slow slower quick --method 3cosmul --json
     """
-    answers = load_vectors(vectors, on_bad_line).analogy(
-        a, b, c, topn=topn, method=method.value, restrict_vocab=restrict_vocab
+    a, b, c, answer = options.a, options.b, options.c, options.answer
+    answers = options.source.load().analogy(
+        a, b, c, topn=answer.topn, method=options.method, restrict_vocab=answer.restrict_vocab
     )
-    if as_json:
-        print_json(
-            {"a": a, "b": b, "c": c, "method": method.value, "answers": [{"word": w, "score": s} for w, s in answers]}
-        )
+    if options.as_json:
+        found = [{"word": word, "score": score} for word, score in answers]
+        print_json({"a": a, "b": b, "c": c, "method": options.method, "answers": found})
         return
     print_table(f"{a} is to {b} as {c} is to", ["word", "score"], [[word, f"{score:.3f}"] for word, score in answers])

@@ -6,31 +6,23 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from vastmax.arguments import MOST_MINUTES, real
-from vastmax.cli.corpus_options import (
-    Column,
-    DecodingErrors,
-    Errors,
-    Lowercase,
-    MaxFinalVocab,
-    OptionalCorpusSources,
-    UseCache,
-    open_corpus,
-    read_by,
-)
+from vastmax.arguments import MOST_EPOCHS, MOST_MINUTES, Number, Whole
 from vastmax.cli.failure import EXIT_BAD_INPUT, StoppedError, complain, stopped_at_once
-from vastmax.cli.lm import training_options as options
-from vastmax.cli.lm.model_argument import Device, checked_device, require_torch
-from vastmax.cli.lm.stopping import StopSignals
-from vastmax.cli.option_names import as_typed
-from vastmax.cli.vectors_argument import AsJson
+from vastmax.cli.lm.training_text import HeldOutOptions, encoder_option, encoder_options
+from vastmax.cli.shared_options import DeviceOptions, TextOptions, as_json, checkpoint_minutes
+from vastmax.cli.spelling import as_typed
+from vastmax.compare.settings import DEFAULT_MINUTES, RaceKnobs
 from vastmax.errors import InputError
+from vastmax.language_model.config import ModelConfig
+from vastmax.language_model.settings import LanguageModelSettings
+from vastmax.options import OUTPUT, option, part
+from vastmax.training.stop_signals import StopSignals
 
 if TYPE_CHECKING:
     from vastmax.compare.results import Race
@@ -40,80 +32,87 @@ EXIT_METHOD_FAILED = 3
 """The race was run to its end, and some of its methods failed."""
 
 
-def compare(
-    context: typer.Context,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the race.", show_default=False)
-    ],
-    corpus: OptionalCorpusSources = None,
-    methods: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,…|all",
-            help="Which methods run.  [default: softmax,hierarchical-softmax,two-level,adaptive,sampled-softmax,nce]",
-        ),
-    ] = None,
-    encoder: options.EncoderName = "lstm",
-    minutes_each: Annotated[
-        float | None, typer.Option(metavar="FLOAT", help="Training of each method.  [default: 3]")
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(metavar="INT", help="Train each method so often on the text, not for a time.")
-    ] = None,
-    tune: Annotated[
-        int,
-        typer.Option(metavar="INT", help="Short trials in which each method looks for its learning rates; 0: none."),
-    ] = 0,
-    trial_share: Annotated[float, typer.Option(metavar="FLOAT", help="What a trial takes, in budgets.")] = 0.1,
-    valid: options.Valid = None,
-    held_out: options.HeldOut = 0.05,
-    min_count: options.MinCount = 2,
-    max_final_vocab: MaxFinalVocab = None,
-    hidden_size: options.HiddenSize = 256,
-    encoder_option: options.EncoderOption = None,
-    method_option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METHOD.NAME=VALUE", help="Such as nce.num_samples=64; may be given several times."),
-    ] = None,
-    points: Annotated[int, typer.Option(metavar="INT", help="How often the perplexity is measured on the way.")] = 12,
-    curve_words: Annotated[
-        int, typer.Option(metavar="INT", help="Validation words for that; at the end all of them are read.")
-    ] = 20_000,
-    streams: options.Streams = 32,
-    stretch: options.Stretch = 32,
-    table_rate: options.TableRate = 0.3,
-    dense_rate: options.DenseRate = 2e-3,
-    warmup_steps: options.WarmupSteps = 100,
-    final_share: options.FinalShare = 0.1,
-    max_norm: options.MaxNorm = 1.0,
-    partition_size: options.PartitionSize = 4096,
-    seed: options.Seed = 1,
-    device: Device = None,
-    threads: options.Threads = None,
-    checkpoint_minutes: Annotated[
-        float, typer.Option(metavar="FLOAT", help="Save the method under way so often; also on Ctrl-C.")
-    ] = 10.0,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Go on with the race in DIR, with the same text and options; further methods may be named."
-        ),
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="With --resume: run the methods that failed once more.")
-    ] = False,
-    report_only: Annotated[
-        bool,
-        typer.Option(
-            "--report-only", help="Run nothing: write the report of the race in DIR anew. CORPUS is not needed."
-        ),
-    ] = False,
-    lowercase: Lowercase = False,
-    errors: Errors = DecodingErrors.STRICT,
-    column: Column = None,
-    cache: UseCache = True,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """Of `vastmax compare`."""
+
+    text: TextOptions = part(corpus=())  # for a command that can also do something without text
+    output: Path = option(..., "The folder of the race.", flags=("--output", "-o"), metavar="DIR", group=OUTPUT)
+    methods: str | None = option(
+        None,
+        "Which methods run.",
+        metavar="NAME,…|all",
+        default_text="softmax,hierarchical-softmax,two-level,adaptive,sampled-softmax,nce",
+        also=("method",),
+    )
+    model: ModelConfig = part(without=("method", "tied"))
+    minutes_each: float | None = option(
+        None,
+        "Training of each method.",
+        bound=Number(0.0, MOST_MINUTES, above=True, optional=True),
+        default_text=f"{DEFAULT_MINUTES:g}",
+        also=("minutes",),
+    )
+    epochs: int | None = option(
+        None,
+        "Train each method so often on the text, not for a time.",
+        bound=Whole(1, MOST_EPOCHS, optional=True),
+    )
+    race: RaceKnobs = part()
+    encoder_option: tuple[str, ...] = encoder_option()
+    method_option: tuple[str, ...] = option(
+        (), "Such as nce.num_samples=64; may be given several times.", metavar="METHOD.NAME=VALUE"
+    )
+    held_out: HeldOutOptions = part()
+    training: LanguageModelSettings = part(
+        without=("epochs", "minutes", "accumulation", "weight_decay", "precision", "patience")
+    )
+    where: DeviceOptions = part()
+    checkpoint_minutes: float = checkpoint_minutes("Save the method under way so often; also on Ctrl-C.")
+    resume: bool = option(
+        False,
+        "Go on with the race in DIR, with the same text and options; further methods may be named.",
+        group=OUTPUT,
+    )
+    retry_failed: bool = option(False, "With --resume: run the methods that failed once more.", group=OUTPUT)
+    report_only: bool = option(
+        False, "Run nothing: write the report of the race in DIR anew. CORPUS is not needed.", group=OUTPUT
+    )
+    as_json: bool = as_json()
+
+    def check(self) -> None:
+        """Refuse options that exclude each other, or need others."""
+        if self.minutes_each is not None and self.epochs is not None:
+            raise InputError("--minutes-each and --epochs are two budgets; give one of them")
+        if self.retry_failed and not self.resume:
+            raise InputError("--retry-failed is about a race that was run; give --resume, too")
+        if self.held_out.held_out == 0 and not self.held_out.valid:
+            raise InputError(
+                "--held-out is 0 and --valid is not given, but a race needs text to measure on; give one of them"
+            )
+
+    def settings(self) -> RaceSettings:
+        """Return the settings of the race."""
+        from vastmax.compare.settings import RaceSettings, default_methods
+        from vastmax.methods import RECIPES
+
+        minutes = DEFAULT_MINUTES if self.minutes_each is None and self.epochs is None else self.minutes_each
+        training = replace(self.training, minutes=minutes, epochs=1 if self.epochs is None else self.epochs)
+        named = self.methods
+        methods = default_methods() if named is None else tuple(RECIPES) if named == "all" else _names(named)
+        return RaceSettings(
+            methods=methods,
+            encoder=self.model.encoder,
+            hidden_size=self.model.hidden_size,
+            encoder_options=encoder_options(self.model.encoder, self.encoder_option),
+            method_options=_method_options(methods, self.method_option),
+            training=training,
+            device=self.where.usable(),
+            **vars(self.race),
+        )
+
+
+def compare(options: CompareOptions, context: typer.Context) -> None:
     """Race output methods against each other on your text: same encoder, same start, same batches, same budget.
 
     Perplexity is exact and normalised for every method. DIR holds report.html, to look at, report.json, for programs,
@@ -128,108 +127,53 @@ def compare(
       vastmax compare corpus.txt -o race --resume
       vastmax compare --report-only -o race
     """
-    require_torch()
-    if report_only:
-        if corpus:
+    if options.report_only:
+        if options.text.corpus:
             raise InputError("--report-only runs nothing and reads no CORPUS; leave one of them out")
-        _report_only(context, output, as_json=as_json)
+        _report_only(context, options.output, as_json=options.as_json)
         return
-    if not corpus:
+    if not options.text.corpus:
         raise InputError("CORPUS is missing: give the text to race on")
     from vastmax.cli.race_text import print_race
     from vastmax.compare.folder import RaceFolder, check_same_settings
     from vastmax.compare.race import run_race
-    from vastmax.compare.settings import DEFAULT_METHODS, DEFAULT_MINUTES, RaceSettings
-    from vastmax.encoder.registry import ENCODERS
-    from vastmax.language_model import LanguageModelSettings, ModelConfig
-    from vastmax.language_model.options import parsed_options
-    from vastmax.language_model.text import check_text_options, training_text
-    from vastmax.methods import RECIPES
     from vastmax.places import claimed
     from vastmax.progress import console_progress
     from vastmax.text.sources import files_of
 
-    if minutes_each is not None and epochs is not None:
-        raise InputError("--minutes-each and --epochs are two budgets; give one of them")
-    if retry_failed and not resume:
-        raise InputError("--retry-failed is about a race that was run; give --resume, too")
-    real("checkpoint_minutes", checkpoint_minutes, 0.0, MOST_MINUTES, above=True)
-    check_text_options(held_out=held_out, min_count=min_count, max_size=max_final_vocab)
-    if held_out == 0 and not valid:
-        raise InputError(
-            "--held-out is 0 and --valid is not given, but a race needs text to measure on; give one of them"
-        )
-    if minutes_each is None and epochs is None:
-        minutes_each = DEFAULT_MINUTES
-    training = LanguageModelSettings(
-        minutes=minutes_each,
-        epochs=1 if epochs is None else epochs,
-        num_streams=streams,
-        stretch=stretch,
-        table_rate=table_rate,
-        dense_rate=dense_rate,
-        warmup_steps=warmup_steps,
-        final_share=final_share,
-        max_norm=max_norm or None,
-        partition_size=partition_size,
-        seed=seed,
-    )
-    chosen = DEFAULT_METHODS if methods is None else tuple(RECIPES) if methods == "all" else _names(methods)
-    ModelConfig(encoder)  # which checks the name, before its options are looked at
-    settings = RaceSettings(
-        methods=chosen,
-        encoder=encoder,
-        hidden_size=hidden_size,
-        encoder_options=parsed_options(
-            ENCODERS[encoder].build, encoder_option or (), of=encoder, allowed=ENCODERS[encoder].options
-        ),
-        method_options=_method_options(chosen, method_option or ()),
-        training=training,
-        trials=tune,
-        trial_share=trial_share,
-        points=points,
-        curve_words=curve_words,
-        threads=threads,
-        device=checked_device(device),
-    )
-    reads = read_by(corpus, valid=files_of(valid))
+    options.check()
+    settings, output = options.settings(), options.output
+    reads = options.text.read_by(valid=files_of(list(options.held_out.valid)))
     context.with_resource(claimed(reads=reads, folder=("--output", output)))
     folder = RaceFolder(output)
-    if resume:
+    if options.resume:
         check_same_settings(folder.read(), settings.as_dict())
     else:
         folder.check_free()
 
-    command = shlex.join(["vastmax", *context.obj, *([] if resume else ["--resume"])])
+    command = shlex.join(["vastmax", *context.obj, *([] if options.resume else ["--resume"])])
     with console_progress() as progress:
-        read = partial(open_corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress)
-        text = training_text(
-            read(corpus),
-            read(valid) if valid else None,
-            held_out=held_out,
-            min_count=min_count,
-            max_size=max_final_vocab,
-        )
+        text = options.held_out.read(options.text, progress)
         print(_expectation(settings), file=sys.stderr)
         with StopSignals() as stop, _told_how(output, command):
             race = run_race(
                 text,
                 settings,
                 output,
-                facts={"sources": corpus, "validation_sources": valid, "lowercase": lowercase},
-                resume=resume,
-                retry_failed=retry_failed,
-                save_minutes=checkpoint_minutes,
+                facts=options.held_out.facts(options.text),
+                resume=options.resume,
+                retry_failed=options.retry_failed,
+                save_minutes=options.checkpoint_minutes,
                 stop=stop,
                 progress=progress,
             )
     page = _written_report(race, output)
     if race.finished or race.complete:
-        print_race(race, page, as_json=as_json)
+        print_race(race, page, as_json=options.as_json)
     if not race.complete:
         verb = "terminated" if stop.exit_code == 143 else "interrupted"
         raise StoppedError(f"{verb}; {output} holds what was found so far; go on with: {command}", stop.exit_code)
-    _exit_by(context, race, page, again=command if retry_failed else f"{command} --retry-failed")
+    _exit_by(context, race, page, again=command if options.retry_failed else f"{command} --retry-failed")
 
 
 def _report_only(context: typer.Context, output: Path, *, as_json: bool) -> None:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
 import typer
 
-from vastmax.cli.corpus_options import DecodingErrors, Errors
 from vastmax.cli.output import say
-from vastmax.cli.vectors_argument import BadLine, FormatOption, OnBadLine, VectorsFile, load_vectors
+from vastmax.cli.shared_options import VectorsOptions, load_vectors, vectors_format
+from vastmax.options import DATA, option, part
 
 
-def convert(
-    source: VectorsFile,
-    target: Annotated[Path, typer.Argument(metavar="OUT", show_default=False, help="The file to write.")],
-    target_format: FormatOption = None,
-    first_of_duplicates: Annotated[
-        bool,
-        typer.Option(
-            "--first-of-duplicates", help="Where a word comes twice, keep the first vector; else it is an error."
-        ),
-    ] = False,
-    errors: Errors = DecodingErrors.STRICT,
-    on_bad_line: OnBadLine = BadLine.REFUSE,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions:
+    """Of `vastmax convert`."""
+
+    source: VectorsOptions = part()
+    target: Path = option(..., "The file to write.", metavar="OUT", positional=True)
+    vectors_format: str | None = vectors_format()
+    first_of_duplicates: bool = option(
+        False, "Where a word comes twice, keep the first vector; else it is an error.", group=DATA
+    )
+    errors: Literal["strict", "replace"] = option(
+        "strict",
+        "Bytes that are not UTF-8: stop and say where, or read them as U+FFFD.",
+        group=DATA,
+    )
+
+
+def convert(options: ConvertOptions, context: typer.Context) -> None:
     """Write a vectors file in another format.
 
     The endings .txt and .vec stand for word2vec text, .bin for word2vec binary, .glove for GloVe text, .safetensors for
@@ -40,8 +46,14 @@ def convert(
     from vastmax.embedding.formats import format_for
     from vastmax.places import claimed
 
-    chosen = format_for(target, target_format)
-    with claimed(reads={"VECTORS": source}, writes={"OUT": target}):
-        vectors = load_vectors(source, on_bad_line, errors=errors, first_of_duplicates=first_of_duplicates)
+    source, target = options.source, options.target
+    chosen = format_for(target, options.vectors_format)
+    with claimed(reads={"VECTORS": source.vectors}, writes={"OUT": target}):
+        vectors = load_vectors(
+            source.vectors,
+            source.on_bad_line,
+            errors=options.errors,
+            first_of_duplicates=options.first_of_duplicates,
+        )
         vectors.save(target, chosen)
     say(f"{target}: {len(vectors):,} words × {vectors.vector_size}, {chosen}")

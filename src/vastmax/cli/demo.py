@@ -5,21 +5,22 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from vastmax import extras
-from vastmax.arguments import MOST_EPOCHS, MOST_MINUTES, MOST_THREADS, real, whole
+from vastmax.arguments import MOST_EPOCHS, MOST_MINUTES, Number, Whole
 from vastmax.cli.demo_race import NO_TORCH, SECONDS_EACH, can_race, make_room, race_on, show_race
 from vastmax.cli.failure import StoppedError, complain
 from vastmax.cli.output import print_json, say
 from vastmax.cli.own_command import own_command
-from vastmax.cli.vectors_argument import AsJson
+from vastmax.cli.shared_options import as_json, threads
 from vastmax.cli.vocab import print_facts
 from vastmax.errors import InputError
+from vastmax.options import option
 
 if TYPE_CHECKING:
     from vastmax.embedding import WordVectors
@@ -58,18 +59,27 @@ PICTURE_WORDS = 600
 NO_PICTURE = extras.missing("the map as a picture is left out: it", "matplotlib")
 
 
-def demo(
-    context: typer.Context,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the text, the vectors and the map go.")
-    ] = Path("demo-output"),
-    epochs: Annotated[int, typer.Option(metavar="INT", help="How often the text is read.")] = EPOCHS,
-    race_seconds: Annotated[
-        float, typer.Option(metavar="FLOAT", help="Training of each output method in the race; 0: no race.")
-    ] = SECONDS_EACH,
-    threads: Annotated[int | None, typer.Option(metavar="INT", help="Threads.  [default: one a core]")] = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """Of `vastmax demo`."""
+
+    output: Path = option(
+        Path("demo-output"),
+        "Where the text, the vectors and the map go.",
+        flags=("--output", "-o"),
+        metavar="FOLDER",
+    )
+    epochs: int = option(EPOCHS, "Passes over the text.", bound=Whole(1, MOST_EPOCHS))
+    race_seconds: float = option(
+        SECONDS_EACH,
+        "Training of each output method in the race; 0: no race.",
+        bound=Number(0.0, 60 * MOST_MINUTES),
+    )
+    threads: int | None = threads()
+    as_json: bool = as_json()
+
+
+def demo(options: DemoOptions, context: typer.Context) -> None:
     """Train on the documentation inside Python, in about two minutes: no download.
 
     Collects the language reference, docstrings and comments of the running Python's standard library (about 0.7
@@ -88,10 +98,7 @@ def demo(
     from vastmax.progress import console_progress
     from vastmax.text import Corpus
 
-    real("race_seconds", race_seconds, 0.0, 60 * MOST_MINUTES)
-    whole("epochs", epochs, 1, MOST_EPOCHS)
-    if threads is not None:
-        whole("threads", threads, 1, MOST_THREADS)
+    output, race_seconds, threads = options.output, options.race_seconds, options.threads
     text_file, vectors_file, page_file, picture_file = (
         output / name for name in ("python-docs.txt", "vectors.safetensors", "map.html", "map.png")
     )
@@ -105,7 +112,7 @@ def demo(
         with console_progress() as progress:
             _write_text(text_file, progress)
             corpus = Corpus(str(text_file), progress=progress)
-            vectors = train_embeddings(corpus, epochs=epochs, threads=threads, progress=progress)
+            vectors = train_embeddings(corpus, epochs=options.epochs, threads=threads, progress=progress)
             vectors.save(vectors_file)
             skip = min(MAP_SKIP, len(vectors) - 1)
             on_page = draw_map(vectors, page_file, skip=skip, title=MAP_TITLE, progress=progress)
@@ -115,7 +122,7 @@ def demo(
     except KeyboardInterrupt:
         raise StoppedError(f"interrupted; what was finished by then is in {output}") from None
     written = {
-        text_file: "the text, a paragraph a line",
+        text_file: "the text, a paragraph per line",
         vectors_file: f"{len(vectors):,} words × {vectors.vector_size}",
         page_file: f"a map of {len(on_page):,} frequent words, for a browser",
     }
@@ -123,7 +130,7 @@ def demo(
         written[picture_file] = f"the same as a picture, {len(on_picture):,} words"
     else:
         complain(NO_PICTURE)
-    if not as_json:  # while the race is run
+    if not options.as_json:  # while the race is run
         print_facts(corpus.vocabulary.facts())
         _show(vectors)
         sys.stdout.flush()
@@ -133,16 +140,11 @@ def demo(
         written[report[0]] = "the report of the race, for a browser"
     elif race_seconds > 0:
         complain(NO_TORCH)
-    if as_json:
-        print_json(
-            {
-                "written": [str(path) for path in written],
-                "facts": asdict(corpus.vocabulary.facts()),
-                "training": vectors.training,
-                "neighbours": {word: vectors.most_similar(word, topn=NEIGHBOURS_SHOWN) for word in _shown(vectors)},
-                "race": None if race is None else race.to_json(),
-            }
-        )
+    if options.as_json:
+        near = {word: vectors.most_similar(word, topn=NEIGHBOURS_SHOWN) for word in _shown(vectors)}
+        facts, raced = asdict(corpus.vocabulary.facts()), None if race is None else race.to_json()
+        paths = [str(path) for path in written]
+        print_json({"written": paths, "facts": facts, "training": vectors.training, "neighbours": near, "race": raced})
         return
     if race is not None:
         show_race(race)

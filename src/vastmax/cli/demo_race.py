@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from vastmax import extras
 from vastmax.cli.failure import StoppedError
-from vastmax.cli.lm.stopping import StopSignals
 from vastmax.cli.output import say
 from vastmax.errors import InputError
+from vastmax.training.stop_signals import StopSignals
 
 if TYPE_CHECKING:
     from vastmax.compare.results import Race

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from vastmax.arguments import Whole
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson, BadLine, OnBadLine, VectorsFile, load_vectors
+from vastmax.cli.shared_options import VectorsOptions, as_json
 from vastmax.errors import InputError
+from vastmax.options import DATA, option, part
 
 if TYPE_CHECKING:
     from vastmax.embedding import AnalogyResult, PairResult
 
 
-def evaluate(
-    vectors: VectorsFile,
-    pairs: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Word pairs with people's scores: two words and a number a line."),
-    ] = None,
-    analogies: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Questions: four words a line, sections headed by ': name'."),
-    ] = None,
-    restrict_vocab: Annotated[
-        int, typer.Option(metavar="INT", help="Only the first so many words take part, the most frequent ones.")
-    ] = 300_000,
-    on_bad_line: OnBadLine = BadLine.REFUSE,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """Of `vastmax evaluate`."""
+
+    source: VectorsOptions = part()
+    pairs: tuple[Path, ...] = option(
+        (), "Word pairs with people's scores: two words and a number per line; may be given several times."
+    )
+    analogies: tuple[Path, ...] = option(
+        (), "Questions: four words per line, sections headed by ': name'; may be given several times."
+    )
+    restrict_vocab: int = option(
+        300_000, "Only the first so many words take part, the most frequent ones.", bound=Whole(1), group=DATA
+    )
+    as_json: bool = as_json()
+
+
+def evaluate(options: EvaluateOptions, context: typer.Context) -> None:
     """Measure vectors by word pairs and analogies.
 
     Pairs give the rank correlation (Spearman) of the cosines with people's scores; analogies the share of questions
@@ -44,12 +49,12 @@ def evaluate(
       vastmax evaluate vectors.safetensors --analogies questions-words.txt --restrict-vocab 30000
       vastmax evaluate vectors.safetensors --pairs wordsim353.tsv --json
     """
-    if not pairs and not analogies:
+    if not options.pairs and not options.analogies:
         raise InputError("nothing to evaluate; give --pairs FILE or --analogies FILE, or both")
-    v = load_vectors(vectors, on_bad_line)
-    pair_results = [v.evaluate_pairs(path, restrict_vocab=restrict_vocab) for path in pairs or []]
-    analogy_results = [v.evaluate_analogies(path, restrict_vocab=restrict_vocab) for path in analogies or []]
-    if as_json:
+    v, limit = options.source.load(), options.restrict_vocab
+    pair_results = [v.evaluate_pairs(path, restrict_vocab=limit) for path in options.pairs]
+    analogy_results = [v.evaluate_analogies(path, restrict_vocab=limit) for path in options.analogies]
+    if options.as_json:
         print_json(
             {
                 "pairs": [result.to_json() for result in pair_results],

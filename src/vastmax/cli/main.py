@@ -8,13 +8,14 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from vastmax import __version__
 from vastmax.cli.advise import advise
 from vastmax.cli.analogy import analogy
+from vastmax.cli.command import Group, add_command
 from vastmax.cli.compare import compare
 from vastmax.cli.convert import convert
 from vastmax.cli.demo import demo
@@ -24,24 +25,52 @@ from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
 from vastmax.cli.lm import lm
 from vastmax.cli.map import map_
 from vastmax.cli.neighbours import neighbours
-from vastmax.cli.option_names import Command
 from vastmax.cli.output import prepare_streams
 from vastmax.cli.phrases import phrases
+from vastmax.cli.shared_options import require_torch
 from vastmax.cli.tree import tree
 from vastmax.cli.vocab import vocab
+from vastmax.errors import InputError
 from vastmax.files.checksum import VERIFY
 
 app = typer.Typer(
     name="vastmax",
-    add_completion=False,
+    cls=Group,
     rich_markup_mode=None,  # plain help: quick to show, the same on a terminal, in a pipe and in the documentation
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree, advise, compare):
-    app.command(cls=Command)(_command)
-app.command("map", cls=Command)(map_)  # a function of that name would hide Python's own
+for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree, advise):
+    add_command(app, _command.__name__, _command)
+add_command(app, "compare", compare, before=require_torch)
+add_command(app, "map", map_)  # a function of that name would hide Python's own
 app.add_typer(lm)
+
+
+@app.command("help")
+def help_(
+    context: typer.Context,
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="COMMAND", help="Such as embed, or lm train.", show_default=False)
+    ] = None,
+) -> None:
+    """Show the help of a command.
+
+    \b
+    Examples:
+      vastmax help
+      vastmax help embed
+      vastmax help lm train
+    """
+    found: Any = context.find_root()
+    for name in command or ():
+        group = found.command
+        try:
+            _, below, _ = group.resolve_command(found, [name])
+        except AttributeError:
+            raise InputError(f"vastmax {' '.join(command or ())} is no command; see vastmax help") from None
+        found = below.make_context(name, [], parent=found, resilient_parsing=True)
+    print(found.get_help())
 
 
 @app.callback(invoke_without_command=True)

@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
 import typer
 
+from vastmax.arguments import Whole
 from vastmax.cli.output import say
-from vastmax.cli.vectors_argument import BadLine, OnBadLine, VectorsFile, load_vectors
+from vastmax.cli.shared_options import VectorsOptions
+from vastmax.options import OUTPUT, option, part
 
 
-class LayoutMethod(StrEnum):
-    """How words are laid out."""
+@dataclass(frozen=True, kw_only=True)
+class MapOptions:
+    """Of `vastmax map`."""
 
-    PCA = "pca"
-    TSNE = "tsne"
+    source: VectorsOptions = part()
+    output: Path = option(
+        ..., "Where the map goes: .html, to search and wander about in, or .png.", flags=("--output", "-o")
+    )
+    num_words: int = option(5_000, "How many words are shown.", bound=Whole(1))
+    skip: int = option(0, "Leave out so many of the most frequent words, such as 'the' and 'of'.", bound=Whole(0))
+    method: Literal["pca", "tsne"] = option(
+        "pca",
+        "The plane along which the vectors differ most, or neighbourhoods (slower; needs scikit-learn).",
+    )
+    seed: int = option(1, "For tsne.", bound=Whole(0, 2**32 - 1))
+    title: str | None = option(None, "The heading.", default_text="which words these are", group=OUTPUT)
 
 
-def map_(
-    vectors: VectorsFile,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            show_default=False,
-            help="Where the map goes: .html, to search and wander about in, or .png.",
-        ),
-    ],
-    num_words: Annotated[int, typer.Option(metavar="INT", help="How many words are shown.")] = 5_000,
-    skip: Annotated[
-        int, typer.Option(metavar="INT", help="Leave out so many of the most frequent words, such as 'the' and 'of'.")
-    ] = 0,
-    method: Annotated[
-        LayoutMethod,
-        typer.Option(
-            metavar="pca|tsne",
-            help="The plane along which the vectors differ most, or neighbourhoods (slower; needs scikit-learn).",
-        ),
-    ] = LayoutMethod.PCA,
-    seed: Annotated[int, typer.Option(metavar="INT", help="For tsne.")] = 1,
-    title: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The heading.  [default: which words these are]")
-    ] = None,
-    on_bad_line: OnBadLine = BadLine.REFUSE,
-) -> None:
+def map_(options: MapOptions, context: typer.Context) -> None:
     """Draw a map on which words used alike lie near each other.
 
     The HTML file is all there is to it: open it in a browser, send it, put it anywhere; it asks nothing of the network.
@@ -63,17 +48,18 @@ def map_(
     from vastmax.places import claimed
     from vastmax.progress import console_progress
 
+    source, output = options.source, options.output
     map_suffix(output)
-    check_layout_method(method.value)
-    with claimed(reads={"VECTORS": vectors}, writes={"--output": output}), console_progress() as progress:
+    check_layout_method(options.method)
+    with claimed(reads={"VECTORS": source.vectors}, writes={"--output": output}), console_progress() as progress:
         shown = draw_map(
-            load_vectors(vectors, on_bad_line),
+            source.load(),
             output,
-            num_words=num_words,
-            skip=skip,
-            method=method.value,
-            seed=seed,
-            title=title,
+            num_words=options.num_words,
+            skip=options.skip,
+            method=options.method,
+            seed=options.seed,
+            title=options.title,
             progress=progress,
         )
     say(f"{output}: {len(shown):,} words")

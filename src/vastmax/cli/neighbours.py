@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
 
 import typer
 
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson, BadLine, OnBadLine, RestrictVocab, TopN, VectorsFile, load_vectors
+from vastmax.cli.shared_options import AnswerOptions, VectorsOptions, as_json
+from vastmax.options import option, part
 
 
-def neighbours(
-    vectors: VectorsFile,
-    words: Annotated[list[str], typer.Argument(metavar="WORD", show_default=False, help="The words to look around.")],
-    topn: TopN = 10,
-    restrict_vocab: RestrictVocab = None,
-    on_bad_line: OnBadLine = BadLine.REFUSE,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class NeighboursOptions:
+    """Of `vastmax neighbours`."""
+
+    source: VectorsOptions = part()
+    words: tuple[str, ...] = option(..., "The words to look around.", metavar="WORD", positional=True)
+    answer: AnswerOptions = part()
+    as_json: bool = as_json()
+
+
+def neighbours(options: NeighboursOptions, context: typer.Context) -> None:
     """Show the words most like each WORD.
 
     The number is the cosine similarity. On a terminal there is a table for each word; elsewhere each line holds word,
@@ -29,8 +33,9 @@ def neighbours(
       vastmax neighbours vectors.safetensors red green blue --topn 5
       vastmax neighbours glove.6B.100d.txt king --restrict-vocab 30000 --json
     """
-    found = load_vectors(vectors, on_bad_line).neighbours(words, topn, restrict_vocab=restrict_vocab)
-    if as_json:
+    words, answer = options.words, options.answer
+    found = options.source.load().neighbours(list(words), answer.topn, restrict_vocab=answer.restrict_vocab)
+    if options.as_json:
         print_json(
             [
                 {"word": word, "neighbours": [{"word": other, "similarity": cosine} for other, cosine in near]}

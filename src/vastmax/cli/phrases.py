@@ -3,99 +3,71 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from vastmax.arguments import whole
-from vastmax.cli.corpus_options import (
-    Column,
-    CorpusSources,
-    DecodingErrors,
-    Errors,
-    Lowercase,
-    UseCache,
-    open_corpus,
-    read_by,
-)
-from vastmax.cli.given import was_given
+from vastmax.arguments import MOST_PASSES, Whole
+from vastmax.cli.command import was_given
 from vastmax.cli.output import print_json, print_table, say
-from vastmax.cli.vectors_argument import AsJson
-from vastmax.errors import InputError
+from vastmax.cli.shared_options import TextOptions, as_json
+from vastmax.errors import InputError, argument
+from vastmax.options import OUTPUT, option, part
 
 if TYPE_CHECKING:
     from vastmax.text import Corpus, Phrase, Phrases
 
 
-class Scoring(StrEnum):
-    """How a pair of words is judged."""
+@dataclass(frozen=True, kw_only=True)
+class PhrasesOptions:
+    """Of `vastmax phrases`."""
 
-    COUNTS = "counts"
-    GENSIM = "gensim"
-    NPMI = "npmi"
+    text: TextOptions = part()
+    output: Path | None = option(
+        None,
+        "Where the joined text goes, compressed if it is called .gz .bz2 .xz or .zst; standard output if nothing else "
+        "is asked for.",
+        flags=("--output", "-o"),
+        group=OUTPUT,
+    )
+    passes: int = option(1, "Each pass joins two of the words before it.", bound=Whole(1, MOST_PASSES))
+    scoring: str = option(
+        "counts",
+        "How much more often than by chance; or as gensim has it; or normalised pointwise mutual information.",
+        choices=("counts", "gensim", "npmi"),
+    )
+    threshold: float | None = option(
+        None,
+        "Pairs with a higher score are joined; halved from pass to pass, except for npmi.",
+        default_text="100; gensim: 10; npmi: 0.5",
+    )
+    min_count: int = option(5, "Pairs that are rarer are not joined.", bound=Whole(1))
+    discount: float | None = option(None, "Taken off the count of a pair, not with npmi.", default_text="min-count")
+    delimiter: str = option("_", "Stands between joined words.")
+    connectors: Path | None = option(
+        None, "Words, one per line, that may stand inside a phrase but not at its ends, such as 'of'."
+    )
+    save: Path | None = option(None, "Keep the phrases, for --model.", group=OUTPUT)
+    model: Path | None = option(None, "Join the phrases kept in this file, instead of finding some.")
+    as_list: bool = option(False, "Print the phrases, the highest scores first.", flags=("--list",), group=OUTPUT)
+    topn: int | None = option(
+        None,
+        "How many phrases to list.",
+        bound=Whole(1, optional=True),
+        flags=("--topn", "-n"),
+        default_text="all",
+        group=OUTPUT,
+    )
+    as_json: bool = as_json()
 
 
 FOR_FINDING = ("passes", "scoring", "threshold", "min_count", "discount", "delimiter", "connectors")
 """Options that mean nothing with --model."""
 
 
-def phrases(
-    context: typer.Context,
-    corpus: CorpusSources,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Where the joined text goes, compressed if it is called .gz .bz2 .xz or .zst; standard output if "
-            "nothing else is asked for.",
-        ),
-    ] = None,
-    passes: Annotated[int, typer.Option(metavar="INT", help="Each pass joins two of the words before it.")] = 1,
-    scoring: Annotated[
-        Scoring,
-        typer.Option(
-            metavar="counts|gensim|npmi",
-            help="How much more often than by chance; or as gensim has it; or normalised pointwise mutual information.",
-        ),
-    ] = Scoring.COUNTS,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            metavar="FLOAT",
-            help="Pairs with a higher score are joined; halved from pass to pass, but for npmi.  "
-            "[default: 100; gensim: 10; npmi: 0.5]",
-        ),
-    ] = None,
-    min_count: Annotated[int, typer.Option(metavar="INT", help="Pairs that are rarer are not joined.")] = 5,
-    discount: Annotated[
-        float | None,
-        typer.Option(metavar="FLOAT", help="Taken off the count of a pair, not with npmi.  [default: min-count]"),
-    ] = None,
-    delimiter: Annotated[str, typer.Option(metavar="TEXT", help="Stands between joined words.")] = "_",
-    connectors: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Words, one a line, that may stand inside a phrase but not at its ends, such as 'of'."
-        ),
-    ] = None,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the phrases, for --model.")] = None,
-    model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Join the phrases kept in this file, instead of finding some.")
-    ] = None,
-    as_list: Annotated[bool, typer.Option("--list", help="Print the phrases, the highest scores first.")] = False,
-    topn: Annotated[
-        int | None, typer.Option("--topn", "-n", metavar="INT", help="How many phrases to list.  [default: all]")
-    ] = None,
-    lowercase: Lowercase = False,
-    errors: Errors = DecodingErrors.STRICT,
-    column: Column = None,
-    cache: UseCache = True,
-    as_json: AsJson = False,
-) -> None:
+def phrases(options: PhrasesOptions, context: typer.Context) -> None:
     """Find words that belong together, and join them: new york -> new_york.
 
     \b
@@ -109,47 +81,49 @@ def phrases(
     from vastmax.progress import console_progress
     from vastmax.text import Phrases, find_phrases, read_word_list
 
+    model, output, save = options.model, options.output, options.save
     given = [name for name in FOR_FINDING if was_given(context, name)]
     if model is not None and given:
-        option = "--" + given[0].replace("_", "-")
-        raise InputError(f"--model {model} says how its phrases were found: leave out {option}")
-    if topn is not None:
-        whole("topn", topn, 1, None)
-    reads = read_by(corpus, model=model, connectors=connectors)
+        raise InputError(f"--model {model} says how its phrases were found: leave out {argument(given[0])}")
+    reads = options.text.read_by(model=model, connectors=options.connectors)
     context.with_resource(claimed(reads=reads, writes={"--output": output, "--save": save}))
     found = None if model is None else Phrases.load(model)
-    between = [] if connectors is None else read_word_list(connectors)
+    connectors = [] if options.connectors is None else read_word_list(options.connectors)
     with console_progress() as progress:
-        text = open_corpus(corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress)
+        text = options.text.open(progress)
         if found is None:
             found = find_phrases(
                 text,
-                passes=passes,
-                scoring=scoring.value,
-                threshold=threshold,
-                min_count=min_count,
-                discount=discount,
-                delimiter=delimiter,
-                connectors=between,
+                passes=options.passes,
+                scoring=options.scoring,
+                threshold=options.threshold,
+                min_count=options.min_count,
+                discount=options.discount,
+                delimiter=options.delimiter,
+                connectors=connectors,
                 progress=progress,
             )
         if save is not None:
             found.save(save)
-        listed = as_list or as_json
         joined = None
-        if output is not None or not (listed or save is not None):
+        if output is not None or not (options.as_list or options.as_json or save is not None):
             joined = found.apply(text, progress=progress)
     if joined is not None:
         _write(joined, output)
-    if as_json:
-        _print_as_json(found, text, joined, topn)
-    elif as_list:
-        rows = [[phrase.text, f"{phrase.count:,}", f"{phrase.score:.4g}"] for _, phrase in _highest(found, topn)]
+    _print(options, found, text, joined)
+
+
+def _print(options: PhrasesOptions, found: Phrases, text: Corpus, joined: Corpus | None) -> None:
+    if options.as_json:
+        _print_as_json(found, text, joined, options.topn)
+    elif options.as_list:
+        highest = _highest(found, options.topn)
+        rows = [[phrase.text, f"{phrase.count:,}", f"{phrase.score:.4g}"] for _, phrase in highest]
         print_table("phrases", ["phrase", "count", "score"], rows)
-    elif output is not None and joined is not None:
-        say(f"{output}: {joined.num_tokens:,} words for {text.num_tokens:,}; {len(found):,} phrases")
-    elif save is not None:
-        say(f"{save}: {len(found):,} phrases")
+    elif joined is not None and options.output is not None:
+        say(f"{options.output}: {joined.num_tokens:,} words for {text.num_tokens:,}; {len(found):,} phrases")
+    elif options.save is not None:
+        say(f"{options.save}: {len(found):,} phrases")
 
 
 def _highest(found: Phrases, topn: int | None) -> list[tuple[int, Phrase]]:

@@ -5,38 +5,38 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from vastmax.cli.failure import EXIT_INTERRUPTED, StoppedError
+from vastmax.cli.shared_options import checkpoint_minutes
 from vastmax.errors import InputError
+from vastmax.options import OUTPUT, option
 
 if TYPE_CHECKING:
-    from vastmax.embedding.checkpoints import CheckpointsOf
     from vastmax.embedding.settings import CheckedCommonSettings
+    from vastmax.training.checkpoints import CheckpointsOf
 
-CheckpointPath = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Where training is saved, to resume it; removed when the vectors are written.  "
-        "[default: VECTORS.checkpoint]",
-    ),
-]
-CheckpointMinutes = Annotated[
-    float, typer.Option(metavar="FLOAT", help="Save so often; also at the ends of epochs, and on Ctrl-C.")
-]
-NoCheckpoint = Annotated[bool, typer.Option("--no-checkpoint", help="Save nothing before the end.")]
-Resume = Annotated[
-    bool,
-    typer.Option(
-        "--resume",
-        help="Go on from the checkpoint, with the same text and options; with --threads 1 the vectors are those of a "
-        "run that was never stopped.",
-    ),
-]
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointOptions:
+    """Where training is saved, how often, and whether to go on from there."""
+
+    checkpoint: Path | None = option(
+        None,
+        "Where training is saved, to resume it; removed when the vectors are written.",
+        default_text="VECTORS.checkpoint",
+        group=OUTPUT,
+    )
+    checkpoint_minutes: float = checkpoint_minutes()
+    no_checkpoint: bool = option(False, "Save nothing before the end.", group=OUTPUT)
+    resume: bool = option(
+        False,
+        "Go on from the checkpoint, with the same text and options; with --threads 1 the vectors are those of a run "
+        "that was never stopped.",
+        group=OUTPUT,
+    )
 
 
 class Resuming:
@@ -50,14 +50,13 @@ class Resuming:
         self,
         kind: type[CheckpointsOf[Any]],
         settings: CheckedCommonSettings,
+        asked: CheckpointOptions,
         path: Path,
         *,
         output: Path,
-        minutes: float,
-        resume: bool,
-        off: bool,
         arguments: Sequence[str],
     ) -> None:
+        resume, off = asked.resume, asked.no_checkpoint
         self._output = output
         self._command = shlex.join(["vastmax", *arguments, *([] if resume else ["--resume"])])
         self.checkpoints: CheckpointsOf[Any] | None = None
@@ -72,7 +71,7 @@ class Resuming:
             )
         if resume and not path.exists():
             raise InputError(f"there is no checkpoint {path} to go on from; start without --resume")
-        self.checkpoints = kind(path, settings, minutes=minutes, resume=resume)
+        self.checkpoints = kind(path, settings, minutes=asked.checkpoint_minutes, resume=resume)
 
     def clear(self) -> None:
         """The vectors are written: the checkpoint has served."""

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from vastmax.arguments import whole
-from vastmax.cli.corpus_options import (
-    Column,
-    CorpusSources,
-    DecodingErrors,
-    Errors,
-    Lowercase,
-    MaxFinalVocab,
-    UseCache,
-    open_corpus,
-    read_by,
-)
+from vastmax.arguments import Number, Whole
+from vastmax.cli.command import was_given
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson, BadLine, OnBadLine, load_vectors
-from vastmax.errors import InputError
+from vastmax.cli.shared_options import TextOptions, VocabularyOptions, as_json, load_vectors
+from vastmax.errors import InputError, argument
+from vastmax.options import DATA, OUTPUT, option, part
 
 if TYPE_CHECKING:
     from vastmax.progress import Progress
@@ -31,100 +21,95 @@ if TYPE_CHECKING:
     from vastmax.tree import Tree
 
 
-class Kind(StrEnum):
-    """How the tree is built."""
+KINDS = ("huffman", "balanced", "classes", "random", "nested", "clustered", "kmeans", "wordnet")
 
-    HUFFMAN = "huffman"
-    BALANCED = "balanced"
-    CLASSES = "classes"
-    RANDOM = "random"
-    NESTED = "nested"
-    CLUSTERED = "clustered"
-    KMEANS = "kmeans"
-    WORDNET = "wordnet"
+OF_VECTORS = ("clustered", "kmeans")
 
-
-class Split(StrEnum):
-    """Where a cluster is cut in two."""
-
-    ADAPTIVE = "adaptive"
-    BALANCED = "balanced"
-
-
-class Mass(StrEnum):
-    """What every class holds an equal part of."""
-
-    COUNT = "count"
-    SQRT_COUNT = "sqrt-count"
+KINDS_OF = {
+    "classes": ("classes", "kmeans"),
+    "mass": ("classes",),
+    "labels": ("nested",),
+    "vectors": OF_VECTORS,
+    "weigh": OF_VECTORS,
+    "split": ("clustered",),
+    "overlap": ("clustered",),
+    "copies": ("clustered",),
+    "wordnet": ("wordnet",),
+    "on_bad_line": OF_VECTORS,
+    "seed": ("random", *OF_VECTORS),
+}
+"""Option → the kinds of tree that have a use for it."""
 
 
-def tree(
-    corpus: CorpusSources,
-    kind: Annotated[
-        Kind,
-        typer.Option(
-            metavar="huffman|balanced|classes|random|nested|clustered|kmeans|wordnet",
-            help="Shortest paths for frequent words; equal paths; two levels by frequency; shuffled; your own labels; "
-            "words of like vectors together, in many levels or in two; kinds of things.",
-        ),
-    ] = Kind.HUFFMAN,
-    min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 1,
-    max_final_vocab: MaxFinalVocab = None,
-    classes: Annotated[
-        int | None,
-        typer.Option(metavar="INT", help="For classes and kmeans: how many.  [default: the root of the words' number]"),
-    ] = None,
-    mass: Annotated[
-        Mass, typer.Option(metavar="count|sqrt-count", help="For classes: what each holds an equal part of.")
-    ] = Mass.SQRT_COUNT,
-    labels: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help='For nested: JSON such as {"sports": ["golf"], "music": ["piano"]}.'),
-    ] = None,
-    vectors: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="For clustered and kmeans: word vectors, such as `vastmax embed` makes."),
-    ] = None,
-    weigh: Annotated[
-        bool, typer.Option("--weigh/--no-weigh", help="For clustered and kmeans: words weigh as much as their count.")
-    ] = False,
-    split: Annotated[
-        Split,
-        typer.Option(metavar="adaptive|balanced", help="For clustered: cut where the clusters meet, or in two halves."),
-    ] = Split.ADAPTIVE,
-    overlap: Annotated[
-        float, typer.Option(metavar="FLOAT", help="For clustered: words so near to the cut go both ways (0 to 0.5).")
-    ] = 0.0,
-    copies: Annotated[
-        int, typer.Option(metavar="INT", help="For clustered: so many trees of different seeds under one root.")
-    ] = 1,
-    wordnet: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="For wordnet: the folder of its dictionary files.  [default: where they are installed]"
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="INT", help="For random, clustered and kmeans.")] = 0,
-    on_bad_line: OnBadLine = BadLine.REFUSE,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the tree in this file.")
-    ] = None,
-    draw: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Draw the tree, or its top when it is large.")
-    ] = None,
-    rows: Annotated[int, typer.Option(metavar="INT", help="For --draw: about how many rows.")] = 40,
-    path: Annotated[
-        list[str] | None, typer.Option(metavar="WORD", help="Show the path to this word; may be given several times.")
-    ] = None,
-    lowercase: Lowercase = False,
-    errors: Errors = DecodingErrors.STRICT,
-    column: Column = None,
-    cache: UseCache = True,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class TreeOptions:
+    """Of `vastmax tree`."""
+
+    text: TextOptions = part()
+    kind: str = option(
+        "huffman",
+        "Shortest paths for frequent words; equal paths; two levels by frequency; shuffled; your own labels; words of "
+        "like vectors together, in many levels or in two; kinds of things.",
+        choices=KINDS,
+    )
+    words: VocabularyOptions = part()
+    classes: int | None = option(
+        None,
+        "For classes and kmeans: how many.",
+        bound=Whole(1, optional=True),
+        default_text="the root of the words' number",
+        also=("num_classes",),
+    )
+    mass: Literal["count", "sqrt-count"] = option("sqrt-count", "For classes: what each holds an equal part of.")
+    labels: Path | None = option(None, 'For nested: JSON such as {"sports": ["golf"], "music": ["piano"]}.')
+    vectors: Path | None = option(None, "For clustered and kmeans: word vectors, such as `vastmax embed` makes.")
+    weigh: bool = option(
+        False, "For clustered and kmeans: words weigh as much as their count.", flags=("--weigh/--no-weigh",)
+    )
+    split: Literal["adaptive", "balanced"] = option(
+        "adaptive",
+        "For clustered: cut where the clusters meet, or in two halves.",
+    )
+    overlap: float = option(0.0, "For clustered: words so near to the cut go both ways.", bound=Number(0.0, 0.5))
+    copies: int = option(1, "For clustered: so many trees of different seeds under one root.", bound=Whole(1))
+    wordnet: Path | None = option(
+        None,
+        "For wordnet: the folder of its dictionary files.",
+        metavar="DIR",
+        default_text="where they are installed",
+    )
+    seed: int = option(0, "For random, clustered and kmeans.", bound=Whole(0))
+    on_bad_line: Literal["refuse", "skip"] = option(
+        "refuse",
+        "Lines of vectors as text that are not a word and its numbers: stop and say which, or leave them out and say "
+        "how many there were.",
+        group=DATA,
+    )
+    output: Path | None = option(None, "Keep the tree in this file.", flags=("--output", "-o"), group=OUTPUT)
+    draw: Path | None = option(None, "Draw the tree, or its top when it is large.", metavar="FILE.svg", group=OUTPUT)
+    rows: int = option(40, "For --draw: about how many rows.", bound=Whole(2, 10_000), group=OUTPUT)
+    path: tuple[str, ...] = option(
+        (), "Show the path to this word; may be given several times.", metavar="WORD", group=OUTPUT
+    )
+    as_json: bool = as_json()
+
+    def check_kind(self, context: typer.Context) -> None:
+        """Refuse an option that another kind has a use for, and a kind without what it needs."""
+        for name, kinds in KINDS_OF.items():
+            if was_given(context, name) and self.kind not in kinds:
+                value = getattr(self, name)
+                given = argument(name) if value is True else f"{argument(name)} {value}"
+                raise InputError(f"{given} is for --kind {' or '.join(kinds)}, not {self.kind}")
+        if self.kind == "nested" and self.labels is None:
+            raise InputError("--kind nested needs --labels FILE")
+        if self.kind in OF_VECTORS and self.vectors is None:
+            raise InputError(f"--kind {self.kind} needs --vectors FILE; `vastmax embed` makes them")
+
+
+def tree(options: TreeOptions, context: typer.Context) -> None:
     """Arrange the words of a text in a tree, and say what paths through it cost.
 
-    A hierarchical softmax makes one decision a node on the way to a word. The fewest decisions a binary tree can need
+    A hierarchical softmax makes one decision per node on the way to a word. The fewest decisions a binary tree can need
     on average lie between the entropy of the words and one bit more.
 
     \b
@@ -139,102 +124,53 @@ def tree(
     from vastmax.places import claimed
     from vastmax.progress import console_progress
 
-    options = _Options(
-        classes, mass.value, labels, vectors, weigh, split.value, overlap, copies, wordnet, seed, on_bad_line
-    )
-    options.check(kind)
-    whole("rows", rows, 2, 10_000)
-    reads = read_by(corpus, labels=labels, vectors=vectors, wordnet=wordnet)
-    with claimed(reads=reads, writes={"--output": output, "--draw": draw}):
+    options.check_kind(context)
+    reads = options.text.read_by(labels=options.labels, vectors=options.vectors, wordnet=options.wordnet)
+    with claimed(reads=reads, writes={"--output": options.output, "--draw": options.draw}):
         with console_progress() as progress:
-            text = open_corpus(
-                corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
-            )
-            vocabulary = text.vocabulary.truncate(min_count=min_count, max_size=max_final_vocab)
-            ids = {word: vocabulary.id(word) for word in path or ()}  # an unknown word is refused before work begins
-            built = _build(kind, vocabulary, options, progress).with_words(vocabulary.words)
-        if output is not None:
-            built.save(output)
-        if draw is not None:
-            built.draw(draw, counts=vocabulary.counts, max_rows=rows)
+            vocabulary = options.words.of(options.text.open(progress))
+            ids = {word: vocabulary.id(word) for word in options.path}  # refuses an unknown word before work begins
+            built = _build(options, vocabulary, progress).with_words(vocabulary.words)
+        if options.output is not None:
+            built.save(options.output)
+        if options.draw is not None:
+            built.draw(options.draw, counts=vocabulary.counts, max_rows=options.rows)
     paths = {word: built.word_paths(word_id) for word, word_id in ids.items()}
     described = built.describe(vocabulary.counts)
-    if as_json:
+    if options.as_json:
         shown = {
             word: [{"code": path.code, "nodes": list(path.nodes)} for path in found] for word, found in paths.items()
         }
-        print_json({"kind": kind.value, **asdict(described), "excess_bits": described.excess_bits, "paths": shown})
+        print_json({"kind": options.kind, **asdict(described), "excess_bits": described.excess_bits, "paths": shown})
         return
-    print_table(f"{kind.value} tree", ["", ""], described.rows())
+    print_table(f"{options.kind} tree", ["", ""], described.rows())
     if paths:
         table = [[word, path.code, str(len(path.nodes))] for word, found in paths.items() for path in found]
         print_table("paths", ["word", "branches", "decisions"], table)
 
 
-@dataclass(frozen=True)
-class _Options:
-    """What only some kinds of tree have a use for."""
-
-    classes: int | None
-    mass: Literal["count", "sqrt-count"]
-    labels: Path | None
-    vectors: Path | None
-    weigh: bool
-    split: Literal["adaptive", "balanced"]
-    overlap: float
-    copies: int
-    wordnet: Path | None
-    seed: int
-    on_bad_line: BadLine
-
-    def check(self, kind: Kind) -> None:
-        """Refuse an option that another kind is asked to take, and a kind without what it needs."""
-        of_vectors = (Kind.CLUSTERED, Kind.KMEANS)
-        kinds_of: dict[str, tuple[object, object, tuple[Kind, ...]]] = {  # value, default, who takes it
-            "classes": (self.classes, None, (Kind.CLASSES, Kind.KMEANS)),
-            "mass": (self.mass, Mass.SQRT_COUNT.value, (Kind.CLASSES,)),
-            "labels": (self.labels, None, (Kind.NESTED,)),
-            "vectors": (self.vectors, None, of_vectors),
-            "weigh": (self.weigh, False, of_vectors),
-            "split": (self.split, Split.ADAPTIVE.value, (Kind.CLUSTERED,)),
-            "overlap": (self.overlap, 0.0, (Kind.CLUSTERED,)),
-            "copies": (self.copies, 1, (Kind.CLUSTERED,)),
-            "wordnet": (self.wordnet, None, (Kind.WORDNET,)),
-            "on-bad-line": (self.on_bad_line, BadLine.REFUSE, of_vectors),
-            "seed": (self.seed, 0, (Kind.RANDOM, *of_vectors)),
-        }
-        for name, (value, default, kinds) in kinds_of.items():
-            if value != default and kind not in kinds:
-                given = f"--{name}" if value is True else f"--{name} {value}"
-                raise InputError(f"{given} is for --kind {' or '.join(kinds)}, not {kind.value}")
-        if kind is Kind.NESTED and self.labels is None:
-            raise InputError("--kind nested needs --labels FILE")
-        if kind in of_vectors and self.vectors is None:
-            raise InputError(f"--kind {kind.value} needs --vectors FILE; `vastmax embed` makes them")
-
-
-def _build(kind: Kind, vocabulary: Vocabulary, options: _Options, progress: Progress) -> Tree:
+def _build(options: TreeOptions, vocabulary: Vocabulary, progress: Progress) -> Tree:
     from vastmax import tree as trees
 
     words, counts = list(vocabulary.words), vocabulary.counts
-    match kind:
-        case Kind.HUFFMAN:
+    match options.kind:
+        case "huffman":
             return trees.huffman(counts)
-        case Kind.BALANCED:
+        case "balanced":
             return trees.balanced(len(vocabulary))
-        case Kind.CLASSES:
+        case "classes":
             return trees.frequency_classes(counts, options.classes, mass=options.mass)
-        case Kind.RANDOM:
+        case "random":
             return trees.random(len(vocabulary), options.seed)
-        case Kind.NESTED:
-            assert options.labels is not None  # see _Options.check
+        case "nested":
+            assert options.labels is not None  # see check_kind
             return trees.nested(options.labels, words)
-        case Kind.WORDNET:
+        case "wordnet":
             return trees.wordnet(words, counts, options.wordnet)
     assert options.vectors is not None
     vectors = load_vectors(options.vectors, options.on_bad_line)
     weights = counts if options.weigh else None
-    if kind is Kind.KMEANS:
+    if options.kind == "kmeans":
         return trees.kmeans_classes(
             vectors, words, num_classes=options.classes, counts=weights, seed=options.seed, progress=progress
         )

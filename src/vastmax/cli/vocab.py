@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from vastmax.cli.corpus_options import (
-    Column,
-    CorpusSources,
-    DecodingErrors,
-    Errors,
-    Lowercase,
-    MaxFinalVocab,
-    UseCache,
-    open_corpus,
-    read_by,
-)
+from vastmax.arguments import Whole
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson
+from vastmax.cli.shared_options import TextOptions, VocabularyOptions, as_json
+from vastmax.options import OUTPUT, option, part
 
 if TYPE_CHECKING:
     from vastmax.text import CorpusFacts
 
 
-def vocab(
-    corpus: CorpusSources,
-    min_count: Annotated[int, typer.Option(metavar="INT", help="Leave out words that are rarer than this.")] = 1,
-    max_final_vocab: MaxFinalVocab = None,
-    topn: Annotated[int, typer.Option("--topn", "-n", metavar="INT", help="How many frequent words to list.")] = 10,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Keep the words and counts in this file.")
-    ] = None,
-    lowercase: Lowercase = False,
-    errors: Errors = DecodingErrors.STRICT,
-    column: Column = None,
-    cache: UseCache = True,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class VocabOptions:
+    """Of `vastmax vocab`."""
+
+    text: TextOptions = part()
+    words: VocabularyOptions = part()
+    topn: int = option(10, "How many frequent words to list.", bound=Whole(0), flags=("--topn", "-n"))
+    output: Path | None = option(
+        None, "Keep the words and counts in this file.", flags=("--output", "-o"), group=OUTPUT
+    )
+    as_json: bool = as_json()
+
+
+def vocab(options: VocabOptions, context: typer.Context) -> None:
     """Count the words of a text, and its entropy.
 
     The last lines say how many decisions a hierarchical softmax needs for a word on average, in a balanced tree and in
@@ -55,17 +46,16 @@ def vocab(
     from vastmax.places import claimed
     from vastmax.progress import console_progress
 
-    with claimed(reads=read_by(corpus), writes={"--output": output}):
+    with claimed(reads=options.text.read_by(), writes={"--output": options.output}):
         with console_progress() as progress:
-            text = open_corpus(
-                corpus, lowercase=lowercase, errors=errors, column=column, cache=cache, progress=progress
-            )
-        vocabulary = text.vocabulary.truncate(min_count=min_count, max_size=max_final_vocab)
-        if output is not None:
-            vocabulary.save(output)
+            text = options.text.open(progress)
+        vocabulary = options.words.of(text)
+        if options.output is not None:
+            vocabulary.save(options.output)
     facts = vocabulary.facts()
-    frequent = [(vocabulary.word(i), int(vocabulary.counts[i])) for i in range(min(topn, len(vocabulary)))]
-    if as_json:
+    num_listed = min(options.topn, len(vocabulary))
+    frequent = [(vocabulary.word(i), int(vocabulary.counts[i])) for i in range(num_listed)]
+    if options.as_json:
         print_json(
             {
                 **asdict(facts),
@@ -86,7 +76,7 @@ def print_facts(facts: CorpusFacts) -> None:
         [
             ["tokens", f"{facts.tokens:,}"],
             ["types", f"{facts.types:,}"],
-            ["unigram entropy, bits a token", f"{facts.entropy_bits:.2f}"],
+            ["unigram entropy, bits per token", f"{facts.entropy_bits:.2f}"],
             ["unigram perplexity", f"{facts.unigram_perplexity:,.0f}"],
             ["bits to number the types", f"{facts.log2_types:.2f}"],
             ["expected path, balanced tree", f"{facts.balanced_code_bits:.2f}"],

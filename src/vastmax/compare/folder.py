@@ -10,7 +10,7 @@ from typing import Any
 from vastmax.atomic import replacing
 from vastmax.compare.results import FORMAT, WITHOUT_CHECKSUM, Race
 from vastmax.content.looking import not_expected
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 from vastmax.files.record import sealed, unsealed
 from vastmax.files.safetensors import Header, write_tensors
 from vastmax.language_model.run_folder import FILES
@@ -162,7 +162,7 @@ def check_same_settings(begun: Race, settings: Mapping[str, Any]) -> None:
     known = [method.method for method in begun.methods]
     changed = list(_differences(_concerning(begun.settings, known), _concerning(settings, known)))
     if missing := [method for method in known if method not in settings["methods"]]:
-        changed.append(f"methods lack {', '.join(missing)}")
+        changed.append(f"{argument('methods')} lack {', '.join(missing)}")
     if changed:
         raise InputError(f"cannot go on with other settings: {'; '.join(changed)}")
 
@@ -177,8 +177,8 @@ def resumed(begun: Race, now: Race) -> Race:
     if any(begun.text.get(name) != now.text[name] for name in _DIGESTS):
         raise InputError(
             f"cannot go on with another text: the race was begun with {_described(begun.text)}; this is "
-            f"{_described(now.text)}: give the same files in the same case, and the same held_out, min_count and "
-            "max_size"
+            f"{_described(now.text)}: give the same files in the same case, and the same {argument('held_out')}, "
+            f"{argument('min_count')} and {argument('max_size')}"
         )
     known = {method.method for method in begun.methods}
     further = tuple(method for method in now.methods if method.method not in known)
@@ -208,4 +208,4 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], of: str = ""
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from _differences(old, new, f"{of}{name}.")
         elif old != new:
-            yield f"{of}{name} was {old}, now {new}"
+            yield f"{argument(of + name)} was {old}, now {new}"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from torch import nn
 
 from vastmax.compare.findings import Findings
 from vastmax.compare.measuring import Measuring, StoppedError
 from vastmax.compare.results import MethodResult, Point
-from vastmax.language_model.log import Log
 from vastmax.language_model.run_folder import CHECKPOINT, FILES, LOG, RunFolder
 from vastmax.language_model.text import SENTENCE_END, TrainingText
 from vastmax.language_model.train import Progressed, Trainer
 from vastmax.removing import remove_files
+from vastmax.training.checkpoints import FolderCheckpoints
+from vastmax.training.log import Log
+from vastmax.training.pytorch.state_file import write_state
 
 TellProgress = Callable[[float, Mapping[str, float | str]], None]
 """Told the share of the work that is done, and readings by name."""
@@ -53,7 +56,7 @@ class MeasuredRun:
         save_minutes: float,
     ) -> None:
         self._folder, self._measuring, self._findings = folder, measuring, findings
-        self._tell_progress, self._save_seconds = tell_progress, 60 * save_minutes
+        self._tell_progress = tell_progress
         # Perplexity falls fast at first: the measurements are closer together there. The one at the end comes beside.
         self._due = [(number / points) ** 2 for number in range(points)]
         saved = folder.load_checkpoint() if (folder.path / CHECKPOINT).exists() else None
@@ -78,7 +81,7 @@ class MeasuredRun:
             self._trainer.load_state_dict(saved["trainer"])
             self._cpu_seconds, self._measured_at = saved["cpu_seconds"], saved["measured_at"]
             findings.result = MethodResult.from_json(saved["result"])
-        self._last_saved = time.monotonic()
+        self._saving = FolderCheckpoints(folder.path / CHECKPOINT, minutes=save_minutes, at_epoch_ends=False)
 
     def run(self) -> None:
         """To the end; what is found goes into the findings.
@@ -94,12 +97,12 @@ class MeasuredRun:
         try:
             self._measure_if_due()  # before the first step; or what was interrupted the last time
             self._cpu_mark = time.process_time()
-            self._trainer.run()
+            self._trainer.run(self._saving, self._write)
             if not self._trainer.finished:
                 raise StoppedError
             self._end()
         except StoppedError:
-            self._save()
+            self._saving.save(self._write)
             raise
         finally:
             self._log.close()
@@ -109,8 +112,6 @@ class MeasuredRun:
         self._log.step(progressed, loss)
         self._tell_progress(self._trainer.done, {"loss": loss})
         self._measure_if_due()
-        if time.monotonic() - self._last_saved >= self._save_seconds:
-            self._save()
         self._cpu_mark = time.process_time()
 
     def _measure_if_due(self) -> None:
@@ -140,19 +141,18 @@ class MeasuredRun:
             "training_cpu_seconds": self._cpu_seconds,
         }
 
-    def _save(self) -> None:
+    def _write(self, path: Path) -> None:
         self._trainer.check_finite()
         self._findings.add(**self._spent())
-        self._folder.save_checkpoint(
-            {
-                "trainer": self._trainer.state_dict(),
-                "log": self._log.state,
-                "cpu_seconds": self._cpu_seconds,
-                "measured_at": self._measured_at,
-                "result": self._findings.result.to_json(),
-            }
-        )
-        self._last_saved = time.monotonic()
+        state = {
+            "trainer": self._trainer.state_dict(),
+            "log": self._log.state,
+            "cpu_seconds": self._cpu_seconds,
+            "measured_at": self._measured_at,
+            "result": self._findings.result.to_json(),
+        }
+        write_state(path, state)
+        self._cpu_mark = time.process_time()
 
 
 def _size(module: nn.Module) -> int:

@@ -60,7 +60,7 @@ class Measuring:
         return self._pieces is None
 
     def curve_nats(self, model: LanguageModel) -> float:
-        """Exact mean nats a word of the sample.
+        """Exact mean nats per word of the sample.
 
         Raises:
             StoppedError: before the end.
@@ -145,5 +145,5 @@ class _Heed(Silent):
 
 def _finite(nats: float) -> float:
     if not math.isfinite(nats):
-        raise TrainingFailedError(f"the validation text has {nats} nats a word; try lower rates")
+        raise TrainingFailedError(f"the validation text has {nats} nats per word; try lower rates")
     return nats

@@ -17,7 +17,7 @@ from vastmax.compare.settings import RaceSettings
 from vastmax.compare.standing import Standing
 from vastmax.compare.text_facts import text_facts
 from vastmax.compare.tree_top import tree_top
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 from vastmax.language_model.text import TrainingText
 from vastmax.progress import Progress
 from vastmax.run_lock import locked_folder
@@ -69,7 +69,7 @@ def run_race(
     if text.validation is None:
         raise InputError("a race needs validation text to measure the methods on; give some, or hold an end out")
     if not save_minutes > 0:
-        raise InputError(f"save_minutes is {save_minutes}; expected above 0")
+        raise InputError(f"{argument('save_minutes')} is {save_minutes}; expected above 0")
     race = Race(
         {**(facts or {}), **text_facts(text)},
         settings.as_dict(),

@@ -7,32 +7,43 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
-
-from vastmax.arguments import MOST_THREADS, Number, Whole, check_fields
-from vastmax.encoder.registry import ENCODERS
-from vastmax.errors import InputError
+from vastmax.arguments import MOST_THREADS, Number, Whole
+from vastmax.errors import InputError, argument
 from vastmax.language_model.config import ModelConfig
 from vastmax.language_model.settings import LanguageModelSettings
-from vastmax.methods import RECIPES
-
-DEFAULT_METHODS = tuple(name for name, method in RECIPES.items() if method.in_default_race)
-"""The yardstick, the exact methods and the sampled ones that a practitioner chooses between."""
+from vastmax.options import check_options, option
 
 DEFAULT_MINUTES = 3.0
 """Each: enough to tell the methods apart on a text of some million words, and a race of them within half an hour."""
 
-_BOUNDS: dict[str, Whole | Number] = {
-    "trials": Whole(0, 1_000),
-    "trial_share": Number(0.0, 1.0, above=True),
-    "points": Whole(1, 10_000),
-    "curve_words": Whole(1),
-    "threads": Whole(1, MOST_THREADS, optional=True),
-}
+
+def default_methods() -> tuple[str, ...]:
+    """Return the yardstick, the exact methods and the sampled ones that a practitioner chooses between."""
+    from vastmax.methods import RECIPES
+
+    return tuple(name for name, method in RECIPES.items() if method.in_default_race)
 
 
 @dataclass(frozen=True)
-class RaceSettings:
+class RaceKnobs:
+    """How a race searches for rates and measures; see `RaceSettings`."""
+
+    trials: int = option(
+        0,
+        "Short trials in which each method looks for its learning rates; 0: none.",
+        bound=Whole(0, 1_000),
+        flags=("--tune",),
+    )
+    trial_share: float = option(0.1, "What a trial takes, in budgets.", bound=Number(0.0, 1.0, above=True))
+    points: int = option(12, "How often the perplexity is measured on the way.", bound=Whole(1, 10_000))
+    curve_words: int = option(20_000, "Validation words for that; at the end all of them are read.", bound=Whole(1))
+    threads: int | None = option(
+        None, "Threads.", bound=Whole(1, MOST_THREADS, optional=True), default_text="one per core"
+    )
+
+
+@dataclass(frozen=True)
+class RaceSettings(RaceKnobs):
     """Of `run_race`: alike for all methods, but for the options that only one of them has.
 
     Attributes:
@@ -61,24 +72,24 @@ class RaceSettings:
         '1 epoch'
     """
 
-    methods: tuple[str, ...] = DEFAULT_METHODS
-    encoder: str = "lstm"
-    hidden_size: int = 256
+    methods: tuple[str, ...] = field(default_factory=default_methods)
+    encoder: str = ModelConfig.encoder
+    hidden_size: int = ModelConfig.hidden_size
     encoder_options: Mapping[str, Any] = field(default_factory=dict)
     method_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     training: LanguageModelSettings = field(default_factory=lambda: LanguageModelSettings(minutes=DEFAULT_MINUTES))
     processor_time: bool = False
-    trials: int = 0
-    trial_share: float = 0.1
-    points: int = 12
-    curve_words: int = 20_000
-    threads: int | None = None
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        import torch
+
+        from vastmax.encoder.registry import ENCODERS
+        from vastmax.methods import RECIPES
+
         object.__setattr__(self, "methods", tuple(self.methods))
         if not self.methods:
-            raise InputError(f"methods is ''; expected some of {', '.join(RECIPES)}")
+            raise InputError(f"{argument('methods')} is ''; expected some of {', '.join(RECIPES)}")
         for name in self.methods:
             self.model(name)  # which checks the names
             if self.methods.count(name) > 1:
@@ -88,7 +99,7 @@ class RaceSettings:
                 raise InputError(
                     f"there are options for {name!r}, which does not run; expected {', '.join(self.methods)}"
                 )
-        check_fields(self, _BOUNDS)
+        check_options(self)
         if self.training.patience is not None:
             raise InputError("patience would give methods budgets of their own; leave it out")
         # An encoder that cannot be built would fail every method, one after the other.

@@ -105,7 +105,7 @@ def huffman_merges(counts: Counts) -> HuffmanMerges:
 
 
 def huffman_expected_bits(counts: Counts) -> float:
-    """Expected length of the Huffman code, in bits a token: the weights of all merged nodes over the total count.
+    """Expected length of the Huffman code, in bits per token: the weights of all merged nodes over the total count.
 
     (Each token passes once through every merged node above its word.) It lies in [H, H + 1), H the unigram entropy;
     a word with count 0 can make it H + 1, and a vocabulary of one word needs no decision and gets 0.

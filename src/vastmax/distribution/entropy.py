@@ -14,7 +14,7 @@ _LARGEST_EXPONENT = 700.0
 
 
 def entropy_bits(counts: Counts) -> float:
-    """Entropy of the unigram law in bits a word: H = −Σ_w p(w) log2 p(w), with p = counts / sum(counts).
+    """Entropy of the unigram law in bits per word: H = −Σ_w p(w) log2 p(w), with p = counts / sum(counts).
 
     Args:
         counts: (V,) numbers ≥ 0, not all 0. Words with count 0 add nothing.
@@ -82,7 +82,7 @@ def bits_from_perplexity(perplexity: float) -> float:
 def bits_per_word(bits_per_character: float, letters_per_word: float, *, count_space: bool = False) -> float:
     """Bits a word when each character costs `bits_per_character`; with `count_space` a word has one character more.
 
-    Shannon's 0.6 to 1.3 bits a character, at 4.5 letters a word:
+    Shannon's 0.6 to 1.3 bits per character, at 4.5 letters a word:
 
     Example:
         >>> [round(bits_per_word(b, 4.5), 2) for b in (0.6, 1.3)]

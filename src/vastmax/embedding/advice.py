@@ -1,10 +1,11 @@
-"""Settings that can be used but waste time or hurt on the text at hand: what, why, and the fix, a line each."""
+"""Settings that can be used but waste time or hurt on the text at hand: what, why, and the fix, one line each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings
+from vastmax.errors import Message, argument
 from vastmax.kernels.cores import usable_cores
 from vastmax.kernels.embedding_kernel import keep_thresholds
 from vastmax.text import Corpus, Vocabulary
@@ -25,7 +26,7 @@ LONG_LINE = 10_000
 """Words; no sentence or paragraph has as many."""
 
 
-def advice(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedCommonSettings) -> list[str]:
+def advice(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedCommonSettings) -> list[Message]:
     """What a person should know before training on `corpus` with these settings; empty where all is well.
 
     Args:
@@ -35,30 +36,33 @@ def advice(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedCommonSettin
 
     Cost: a look at the counts; the text is not read.
     """
-    return [
+    lines = (
         *_about_threads(settings),
         *_about_stop_words(corpus, settings),
         *_about_rare_words(corpus, vocabulary, settings),
         *_about_sampling(vocabulary, settings),
         *_about_sizes(vocabulary, settings),
         *_about_lines(corpus, vocabulary, settings),
-    ]
+    )
+    return [Message(line) for line in lines]
 
 
 def _about_threads(settings: CheckedCommonSettings) -> Iterator[str]:
     cores = usable_cores()
     if settings.threads > cores:
         yield (
-            f"threads is {settings.threads}, but this process may use {cores} {_plural('core', cores)}: threads that "
-            f"take turns only get in each other's way; use threads={cores}"
+            f"{argument('threads')} is {settings.threads}, but this process may use {cores} "
+            f"{_plural('core', cores)}: threads that take turns only get in each other's way; use "
+            + argument("threads", cores)
         )
 
 
 def _about_stop_words(corpus: Corpus, settings: CheckedCommonSettings) -> Iterator[str]:
     if settings.stop_words and not any(word in corpus.vocabulary for word in settings.stop_words):
         yield (
-            f"not one of the {len(settings.stop_words):,} stop_words (such as {settings.stop_words[0]!r}) is in the "
-            "text: nothing is taken out; are they of the same language, and of the same case?"
+            f"not one of the {len(settings.stop_words):,} {argument('stop_words')} (such as "
+            f"{settings.stop_words[0]!r}) is in the text: nothing is taken out; are they of the same language, and of "
+            "the same case?"
         )
 
 
@@ -66,8 +70,9 @@ def _about_rare_words(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedC
     seldom = int((vocabulary.counts <= FEW).sum())
     if seldom > MANY_SELDOM_WORDS * len(vocabulary):
         yield (
-            f"min_count is {settings.min_count}: {seldom:,} of the {len(vocabulary):,} words occur only once or twice, "
-            "too seldom for a vector that means anything, and the others get them for noise; try min_count=5"
+            f"{argument('min_count')} is {settings.min_count}: {seldom:,} of the {len(vocabulary):,} words occur only "
+            "once or twice, too seldom for a vector that means anything, and the others get them for noise; try "
+            + argument("min_count", 5)
         )
     types = corpus.vocabulary.without(settings.stop_words)
     share = vocabulary.num_tokens / types.num_tokens
@@ -76,8 +81,8 @@ def _about_rare_words(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedC
         name = "max_final_vocab" if cut_by_size else "min_count"
         fix = "allow more words" if cut_by_size else "lower it, or give more text"
         yield (
-            f"{name} is {getattr(settings, name)}: the words that it leaves out are {1 - share:.0%} of the text, and "
-            f"windows reach across them to words that were far apart; {fix}"
+            f"{argument(name)} is {getattr(settings, name)}: the words that it leaves out are {1 - share:.0%} of the "
+            f"text, and windows reach across them to words that were far apart; {fix}"
         )
 
 
@@ -86,8 +91,9 @@ def _about_sampling(vocabulary: Vocabulary, settings: CheckedCommonSettings) -> 
     share = float((keep * vocabulary.counts).sum() / vocabulary.num_tokens)
     if share < LEAST_SHARE_SAMPLED:
         yield (
-            f"sample is {settings.sample:g}: it drops {1 - share:.0%} of the text before windows are formed, since "
-            f"by that measure most of its words are too frequent; try sample={_better_sample(vocabulary)}"
+            f"{argument('sample')} is {settings.sample:g}: it drops {1 - share:.0%} of the text before windows are "
+            "formed, since "
+            f"by that measure most of its words are too frequent; try {argument('sample', _better_sample(vocabulary))}"
         )
 
 
@@ -104,13 +110,14 @@ def _about_sizes(vocabulary: Vocabulary, settings: CheckedCommonSettings) -> Ite
     V = len(vocabulary)
     if settings.vector_size > V:
         yield (
-            f"vector_size is {settings.vector_size}, but the vocabulary has {V:,} words: numbers beyond "
-            f"that tell nothing more about them and cost time; use vector_size={V} or less"
+            f"{argument('vector_size')} is {settings.vector_size}, but the vocabulary has {V:,} words: numbers beyond "
+            f"that tell nothing more about them and cost time; use {argument('vector_size', V)} or less"
         )
     if isinstance(settings, CheckedSettings) and settings.negative >= V:
         yield (
-            f"negative is {settings.negative}, but the vocabulary has {V:,} words: noise that is every word at once "
-            f"tells no word from another; use negative={max(1, V // 4)} or less"
+            f"{argument('negative')} is {settings.negative}, but the vocabulary has {V:,} words: noise that is every "
+            "word at once "
+            f"tells no word from another; use {argument('negative', max(1, V // 4))} or less"
         )
 
 
@@ -118,8 +125,10 @@ def _about_lines(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedCommon
     mean = vocabulary.num_tokens / corpus.num_sentences
     if settings.window > mean:
         yield (
-            f"window is {settings.window}, but a line of the text has {mean:.1f} words on average: no window reaches "
-            f"across lines, so much of it stays empty; use window={max(1, int(mean))}, or put a paragraph on "
+            f"{argument('window')} is {settings.window}, but a line of the text has {mean:.1f} words on average: no "
+            "window reaches "
+            f"across lines, so much of it stays empty; use {argument('window', max(1, int(mean)))}, or put a "
+            "paragraph on "
             "a line"
         )
     if corpus.num_sentences == 1 and corpus.num_tokens > LONG_LINE:

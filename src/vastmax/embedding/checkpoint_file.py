@@ -28,14 +28,13 @@ from vastmax.errors import InputError
 from vastmax.files.checksum import DamagedFileError
 from vastmax.files.safetensors import Header, write_tensors
 from vastmax.kernels.embedding_kernel import Floats
-from vastmax.strict_json import as_read_back, json_text, parse_json
+from vastmax.strict_json import json_text, parse_json
 from vastmax.text import Vocabulary
+from vastmax.training.checkpoints import CheckpointsOf, require_same_settings, require_same_text
 
 VERSION = 2
 _OLDER = frozenset({1})
 """Versions that are gone on from all the same."""
-
-_MAY_CHANGE = frozenset({"threads"})
 
 
 @dataclass(frozen=True)
@@ -171,29 +170,17 @@ def is_checkpoint(path: Path) -> bool:
         return False
 
 
-def require_same_settings(path: Path, then: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raise InputError if a setting other than the threads differs from that of a checkpoint, naming each with both."""
-    now = as_read_back(given)
-    names = [name for name in {**now, **then} if name not in _MAY_CHANGE and now.get(name) != then.get(name)]
-    if names:
-        each = " and ".join(f"{name}={then.get(name)!r} (now {now.get(name)!r})" for name in names)
-        raise InputError(
-            f"the checkpoint {path} was begun with {each}; give the settings it was begun with, or remove it to start "
-            "anew"
-        )
+class Checkpoints(CheckpointsOf[CheckpointFile]):
+    """When a run of the native kernels is saved, and what it goes on from."""
 
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """See `CheckpointsOf.recognises`."""
+        return is_checkpoint(path)
 
-def require_same_text(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise InputError if the fingerprint of a text is not that of a checkpoint."""
-    if dict(now) == dict(then):
-        return
-    found, expected = (
-        f"{facts.get('tokens', 0):,} words in {facts.get('sentences', 0):,} sentences" for facts in (now, then)
-    )
-    differs = f"{found}, but {expected} there" if found != expected else f"{found}, but other ones"
-    raise InputError(
-        f"the text is not the one of the checkpoint {path}: {differs}; give the same text, or remove it to start anew"
-    )
+    def read(self, path: Path) -> CheckpointFile:
+        """See `CheckpointsOf.read`."""
+        return CheckpointFile(path)
 
 
 def _tensor_name(matrix_name: str) -> str:

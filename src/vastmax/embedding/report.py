@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vastmax.embedding.settings import CheckedCommonSettings
 from vastmax.embedding.word_vectors import WordVectors
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 
 
 class DivergenceError(InputError):
@@ -24,7 +24,7 @@ class EpochReport:
 
     epoch: int  # 1 … epochs
     epochs: int
-    loss: float  # mean nats a prediction over this epoch, its K noise words included
+    loss: float  # mean nats per prediction over this epoch, its K noise words included
     predictions: int  # (centre, context) pairs in skip-gram, centres with a context in CBOW
     words: int  # tokens in the vocabulary, before subsampling
     elapsed_seconds: float  # since training began, over all sittings of a resumed run
@@ -38,7 +38,7 @@ EpochCallback = Callable[[EpochReport], None]
 def nothing_learned(settings: CheckedCommonSettings, *, words: int, kept: int) -> InputError:
     """Return the complaint of a run that found nothing to predict, `kept` of its `words` being left by subsampling."""
     if kept < words:
-        fix = f"sample={settings.sample:g} left {kept} of {words} words: try sample=0"
+        fix = f"{argument('sample', f'{settings.sample:g}')} left {kept} of {words} words: try {argument('sample', 0)}"
     else:
-        fix = f"give sentences of several words that occur at least min_count={settings.min_count} times"
+        fix = f"give sentences of several words that occur at least {argument('min_count', settings.min_count)} times"
     return InputError(f"there was nothing to learn from: no word had another one in its window; {fix}")

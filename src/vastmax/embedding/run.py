@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vastmax.embedding.checkpoint_file import CheckpointFile, Snapshot
-from vastmax.embedding.checkpoints import Checkpoints
+from vastmax.embedding.checkpoint_file import CheckpointFile, Checkpoints, Snapshot
 from vastmax.embedding.chunks import ChunkSpan, chunk_spans, most_tokens
-from vastmax.embedding.fingerprint import fingerprint
 from vastmax.embedding.kernel_choice import kernel_for
 from vastmax.embedding.last_good import LastGood
 from vastmax.embedding.report import DivergenceError, EpochCallback, EpochReport, nothing_learned
@@ -24,9 +23,12 @@ from vastmax.embedding.settings import CheckedSettings, default_alpha, require_m
 from vastmax.embedding.start import carry_over
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.embedding.workers import WorkQueue
+from vastmax.errors import argument
 from vastmax.kernels.embedding_kernel import Floats
 from vastmax.progress import Progress
 from vastmax.text import Corpus, Vocabulary
+from vastmax.training.fingerprint import fingerprint
+from vastmax.training.loop import Phase, run_training
 
 DIVERGED_FACTOR = 4.0
 """A piece whose mean loss is this many times that of untrained vectors shows that training diverges."""
@@ -73,6 +75,7 @@ class TrainingRun:
         )
         require_memory_for_vectors(len(vocabulary), settings.vector_size)
         self.kernel = kernel_for(vocabulary.counts, settings)
+        self._last_good = LastGood(self.kernel.matrices)
         self._state = RunState()
         self._queue: WorkQueue[int] | None = None
         self._seconds_before = self._cpu_seconds_before = 0.0
@@ -95,35 +98,21 @@ class TrainingRun:
         """This process's CPU time over all threads since then, and before."""
         return self._cpu_seconds_before + time.process_time() - self._cpu_began
 
+    one_phase = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are over."""
+        return self._state.epoch == self._settings.epochs
+
     def train(self, callbacks: Sequence[EpochCallback], progress: Progress) -> None:
         """Run all epochs, or those that are left. On Ctrl-C, and when the process is told to leave, save first."""
-        last_good = LastGood(self.kernel.matrices)
-        self._begin(progress)
+        if self._checkpoints is not None:
+            self._checkpoints.begin(sum(matrix.nbytes for matrix in self._unpadded.values()))
         try:
-            while self._state.epoch < self._settings.epochs:
-                self._train_epoch(progress, last_good)
-                tally = self._state.tally
-                state = self._state.after_epoch()
-                if state.predictions == 0 and state.epoch == self._settings.epochs:
-                    raise nothing_learned(self._settings, words=state.words, kept=state.kept)
-                self._state = state
-                if state.epoch < self._settings.epochs:
-                    last_good.keep(state.epoch)
-                if self._checkpoints is not None and self._checkpoints.due_at_epoch_end():
-                    self._save()
-                for callback in callbacks:
-                    callback(self._report(tally.predictions, tally.words))
-        except (KeyboardInterrupt, SystemExit):
-            # Not if it is the second one, which did not wait for the pieces in hand.
-            at_rest = self._queue is None or self._queue.at_rest
-            if at_rest and self._is_finite():
-                self._save()
-            elif self._checkpoints is not None:
-                self._checkpoints.trouble = "training has diverged" if at_rest else "it was stopped at once"
-            raise
+            run_training(self, saving=self._checkpoints, write=self._write, callbacks=callbacks, progress=progress)
         finally:
-            last_good.close()
-            progress.end()
+            self._last_good.close()
 
     def word_vectors(self) -> WordVectors:
         """Wrap the live matrices, without their padding and without a copy."""
@@ -186,34 +175,43 @@ class TrainingRun:
                 stacklevel=2,
             )
 
-    def _begin(self, progress: Progress) -> None:
-        total = self._corpus.num_tokens * self._settings.epochs
-        progress.begin("Training", total, "words", self._tokens_done)
-        if self._checkpoints is not None:
-            self._checkpoints.begin(sum(matrix.nbytes for matrix in self._unpadded.values()))
-
     # --- the work -----------------------------------------------------------------------------------------------------
 
-    def _train_epoch(self, progress: Progress, last_good: LastGood) -> None:
-        """Train what is left of the epoch under way, stopping now and then to save."""
+    def steps(self, look_up: Callable[[], bool]) -> Iterator[None]:
+        """Train what is left of the epoch under way; a step ends when the pieces are done or `look_up` says so."""
         tally, num_pieces = self._state.tally, len(self._spans)
         try:
             while tally.pieces < num_pieces:
                 pieces = iter(range(tally.pieces, num_pieces))
                 self._queue = WorkQueue(pieces, self._train_piece, min(self._settings.threads, num_pieces))
-                self._queue.run(partial(self._look_up, progress))
+                self._queue.run(look_up)
                 if not self._is_finite():
                     raise _RanAwayError
                 if tally.pieces < num_pieces:
-                    self._save()
+                    yield
         except _RanAwayError as cause:
-            raise self._divergence(last_good) from cause
-        self._show(progress)
+            raise self._divergence() from cause
+        look_up()
 
-    def _look_up(self, progress: Progress) -> bool:
-        """Show progress; is it time to save?"""
-        self._show(progress)
-        return self._checkpoints is not None and self._checkpoints.due()
+    def end_epoch(self) -> EpochReport:
+        """Close the epoch under way.
+
+        Raises:
+            InputError: it was the last one, and there was nothing to predict.
+        """
+        tally, state = self._state.tally, self._state.after_epoch()
+        if state.predictions == 0 and state.epoch == self._settings.epochs:
+            raise nothing_learned(self._settings, words=state.words, kept=state.kept)
+        self._state = state
+        if not self.finished:
+            self._last_good.keep(state.epoch)
+        return self._report(tally.predictions, tally.words)
+
+    def at_rest(self) -> str:
+        """Return why the state cannot be saved: threads are at work, or its numbers are none; "" where it can."""
+        if self._queue is not None and not self._queue.at_rest:
+            return "it was stopped at once"  # a second interrupt does not wait for the pieces in hand
+        return "" if self._is_finite() else "training has diverged"
 
     def _train_piece(self, number: int) -> None:
         span, epoch = self._spans[number], self._state.epoch
@@ -238,9 +236,7 @@ class TrainingRun:
     def _alpha(self, epoch: int, token: int) -> float:
         return self._settings.alpha_at((epoch + token / self._corpus.num_tokens) / self._settings.epochs)
 
-    def _save(self) -> None:
-        if self._checkpoints is None:
-            return
+    def _write(self, path: Path) -> None:
         snapshot = Snapshot(
             matrices=self._unpadded,
             vocabulary=self._vocabulary,
@@ -252,7 +248,7 @@ class TrainingRun:
             cpu_seconds=self.cpu_seconds,
             training=self._record(),
         )
-        self._checkpoints.save(snapshot.write)
+        snapshot.write(path)
 
     # --- judgement and reports ----------------------------------------------------------------------------------------
 
@@ -263,32 +259,37 @@ class TrainingRun:
             for first in range(0, len(matrix), _STRIP_ROWS)
         )
 
-    def _divergence(self, last_good: LastGood) -> DivergenceError:
-        settings, epoch = self._settings, self._state.epoch
+    def _divergence(self) -> DivergenceError:
+        settings, epoch, last_good = self._settings, self._state.epoch, self._last_good
         if last_good.trouble:
             kept = f"nothing is kept, since {last_good.trouble}"
         elif last_good.epoch is not None:
             kept = f"the vectors of epoch {last_good.epoch} are kept"
         else:
             kept = "no epoch was complete" + " since the run was resumed" * (epoch > 0) + ", so nothing is kept"
-        loss = self._state.tally.recent_loss
+        loss, lower = self._state.tally.recent_loss, min(settings.alpha / 4, default_alpha(settings))
         restored = last_good.restore()
         message = (
-            f"training diverged in epoch {epoch + 1} (loss {loss:.4g} nats a prediction); {kept}. "
-            f"alpha was {settings.alpha:g}: try alpha={min(settings.alpha / 4, default_alpha(settings)):.3g}"
+            f"training diverged in epoch {epoch + 1} (loss {loss:.4g} nats per prediction); {kept}. "
+            f"{argument('alpha')} was {settings.alpha:g}: try {argument('alpha', f'{lower:.3g}')}"
         )
         return DivergenceError(message, self.word_vectors() if restored else None)
+
+    def begin_phase(self) -> Phase:
+        """Return the phase of progress that begins: all epochs."""
+        return Phase("Training", self._corpus.num_tokens * self._settings.epochs, "words", self._tokens_done)
 
     @property
     def _tokens_done(self) -> int:
         return self._state.epoch * self._corpus.num_tokens + self._state.tally.tokens
 
-    def _show(self, progress: Progress) -> None:
+    def standing(self) -> tuple[float, dict[str, float | str]]:
+        """Return the words that are done, the epoch, its loss so far and the learning rate."""
         epoch, tally = self._state.epoch, self._state.tally
         readings: dict[str, float | str] = {"epoch": f"{epoch + 1}/{self._settings.epochs}"}
         if tally.predictions:
             readings["loss"] = tally.loss / tally.predictions
-        progress.update(self._tokens_done, **readings, alpha=self._alpha(epoch, tally.tokens))
+        return self._tokens_done, {**readings, "alpha": self._alpha(epoch, tally.tokens)}
 
     def _report(self, predictions: int, words: int) -> EpochReport:
         return EpochReport(

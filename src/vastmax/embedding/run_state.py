@@ -56,7 +56,7 @@ class RunState:
     """
 
     epoch: int = 0  # complete ones
-    losses: tuple[float, ...] = ()  # mean nats a prediction of each
+    losses: tuple[float, ...] = ()  # mean nats per prediction of each
     words: int = 0  # these three in complete epochs
     kept: int = 0
     predictions: int = 0

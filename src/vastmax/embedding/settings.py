@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from vastmax.arguments import MOST_EPOCHS, MOST_RATE, MOST_SEED, MOST_THREADS, one_of, real, whole
-from vastmax.errors import InputError
+from vastmax.arguments import (
+    MOST_EPOCHS,
+    MOST_RATE,
+    MOST_SEED,
+    MOST_SIZE,
+    MOST_THREADS,
+    Number,
+    Whole,
+    one_of,
+    real,
+)
+from vastmax.errors import InputError, argument
 from vastmax.kernels.cores import usable_cores
 from vastmax.kernels.targets import choose_target
 from vastmax.machine_memory import require_memory
-from vastmax.text import read_word_list
+from vastmax.options import DATA, TRAINING, check_options, option
+from vastmax.training.schedule import linear
 
 MODELS = ("skipgram", "cbow")
 OBJECTIVES = ("negative-sampling", "hierarchical-softmax", "negative-sampling+hierarchical-softmax")
@@ -29,38 +40,121 @@ FINAL_SHARE_OF_ALPHA = 1e-4
 """The learning rate falls to this share of `alpha`, as in word2vec."""
 
 
-OTHERS = "; for other ones, through PyTorch, there is train_word_model"
+NATIVE_ONLY = ("cbow_gradient", "negative", "ns_exponent", "exclude")
+RECIPE_ONLY = ("objective_options", "batch_size", "dense_rate", "partition_size", "device")
+"""Settings that mean something to the native kernels alone, and to what goes through PyTorch alone."""
 
-NO_NOISE = "without noise words the loss has no minimum: vectors would grow for ever"
+_NO_NOISE = "without noise words the loss has no minimum: vectors would grow for ever"
 
 
 @dataclass(frozen=True)
-class CommonSettings:
-    """What every way of training vectors is told, with gensim's names where the meaning is gensim's."""
+class TrainingSettings:
+    """How vectors are trained, with gensim's names where the meaning is gensim's; see `train_embeddings`."""
 
-    model: str = "skipgram"
-    vector_size: int = 100
-    window: int = 5
-    min_count: int = 5
-    max_final_vocab: int | None = None
+    model: str = option("skipgram", "skipgram: a word predicts those around it; cbow: they predict it.", choices=MODELS)
+    objective: str = option(
+        "negative-sampling",
+        "negative-sampling: a word is told from noise words. hierarchical-softmax: it is found in a Huffman tree. "
+        "negative-sampling+hierarchical-softmax: both. These have native kernels. nce, sampled-softmax, softmax and "
+        "the other methods of vastmax lm train go through PyTorch, far more slowly.",
+        metavar="NAME",
+        suggested=OBJECTIVES,
+    )
+    objective_options: Mapping[str, Any] | None = None
+    vector_size: int = option(100, "Numbers in a word's vector.", bound=Whole(1, 65_536))
+    window: int = option(5, "Words on each side that are predicted, at most.", bound=Whole(1, 1_000_000))
+    epochs: int = option(5, "Passes over the text.", bound=Whole(1, MOST_EPOCHS))
+    threads: int | None = option(
+        None,
+        "Threads; 1 gives the same vectors every time.",
+        bound=Whole(1, MOST_THREADS, optional=True),
+        default_text="one per core",
+    )
+    seed: int = option(1, "Start of the random numbers.", bound=Whole(0, MOST_SEED))
+    alpha: float | None = option(
+        None,
+        "Learning rate at the start.",
+        bound=Number(0.0, MOST_RATE, above=True, optional=True, why="a learning rate, such as 0.025"),
+        default_text="by model and objective",
+        group=TRAINING,
+    )
+    min_alpha: float | None = option(
+        None,
+        "Learning rate at the end.",
+        bound=Number(0.0, MOST_RATE, optional=True, why="at most alpha"),
+        default_text="alpha / 10000",
+        group=TRAINING,
+    )
+    sample: float = option(
+        1e-3,
+        "Words more frequent than this share are thinned; 0 keeps all.",
+        bound=Number(0.0),
+        group=TRAINING,
+    )
+    negative: int = option(5, "Noise words per pair of words.", bound=Whole(1, 10_000, why=_NO_NOISE), group=TRAINING)
+    ns_exponent: float = option(
+        0.75, "Noise words are drawn by their count to this power.", bound=Number(-math.inf), group=TRAINING
+    )
+    exclude: str = option(
+        "target",
+        "Noise words that do not count: target (the word predicted), window, none.",
+        choices=EXCLUSIONS,
+        group=TRAINING,
+    )
+    cbow_gradient: str = option(
+        "exact",
+        "CBOW: the gradient of the mean of the contexts, or of the sum.",
+        choices=CBOW_GRADIENTS,
+        group=TRAINING,
+    )
+    batch_size: int = option(1024, "PyTorch: predictions in a step.", bound=Whole(1, MOST_SIZE), group=TRAINING)
+    dense_rate: float = option(
+        2e-3,
+        "PyTorch: learning rate of all that is not a table of vectors.",
+        bound=Number(0.0, MOST_RATE),
+        flags=("--dense-lr",),
+        old_flags=("--dense-rate",),
+        group=TRAINING,
+    )
+    partition_size: int = option(
+        4096, "For target-sampling: different words of a part of the text.", bound=Whole(1), group=TRAINING
+    )
+    device: str = option(
+        "cpu", "PyTorch: where to compute.", metavar="cpu|cuda", suggested=("cpu", "cuda"), group=TRAINING
+    )
+    min_count: int = option(5, "Leave out words that are rarer than this.", bound=Whole(1), group=DATA)
+    max_final_vocab: int | None = option(
+        None, "Keep only so many words, the most frequent ones.", bound=Whole(1, optional=True), group=DATA
+    )
     stop_words: str | os.PathLike[str] | Iterable[str] | None = None  # a file that lists them, or the words
-    sample: float = 1e-3
-    epochs: int = 5
-    alpha: float | None = None  # by model and objective
-    min_alpha: float | None = None  # FINAL_SHARE_OF_ALPHA of alpha
-    threads: int | None = None  # the cores this process may use
-    seed: int = 1
+
+    @property
+    def is_native(self) -> bool:
+        """Whether there are kernels for the objective; else PyTorch trains by a recipe of that name."""
+        return self.objective in OBJECTIVES
+
+    def refuse_unused(self, given: Callable[[str], bool] | None = None) -> None:
+        """Raise InputError for the first setting that was given and means nothing to the objective.
+
+        Args:
+            given: whether it was; None: one that is not the default.
+        """
+        usual = TrainingSettings()
+        for name in RECIPE_ONLY if self.is_native else NATIVE_ONLY:
+            value, default = getattr(self, name), getattr(usual, name)
+            is_default = isinstance(value, int | float | str | None) and value == default
+            if given(name) if given is not None else not is_default:
+                raise InputError(
+                    f"{argument(name)} means nothing to {argument('objective', self.objective)}; leave it out"
+                    + _INSTEAD.get(name, "")
+                )
 
 
-@dataclass(frozen=True)
-class TrainingSettings(CommonSettings):
-    """What `train_embeddings` is told beside them."""
-
-    objective: str = "negative-sampling"
-    cbow_gradient: str = "exact"
-    negative: int = 5
-    ns_exponent: float = 0.75
-    exclude: str = "target"
+_INSTEAD = {
+    "negative": ", or set num_samples in the options of the objective",
+    "ns_exponent": ", or set power in the options of the objective",
+    "objective_options": f", or set {argument('negative')} and {argument('ns_exponent')}",
+}
 
 
 def default_alpha(settings: TrainingSettings | CheckedSettings) -> float:
@@ -92,7 +186,7 @@ def walks_paths(settings: TrainingSettings | CheckedSettings) -> bool:
 
 @dataclass(frozen=True)
 class CheckedCommonSettings:
-    """`CommonSettings` with nothing left open: every number is there and can be used."""
+    """What both ways of training take, with nothing left open: every number is there and can be used."""
 
     model: str
     vector_size: int
@@ -113,12 +207,12 @@ class CheckedCommonSettings:
 
     def alpha_at(self, done: float) -> float:
         """Return the learning rate when this share of training is over."""
-        return self.alpha + (self.min_alpha - self.alpha) * done
+        return linear(self.alpha, self.min_alpha, done)
 
 
 @dataclass(frozen=True)
 class CheckedSettings(CheckedCommonSettings):
-    """`TrainingSettings` with nothing left open."""
+    """The settings of the native kernels, with nothing left open."""
 
     objective: str
     cbow_gradient: str
@@ -129,51 +223,38 @@ class CheckedSettings(CheckedCommonSettings):
 
 def checked(settings: TrainingSettings) -> CheckedSettings:
     """Fill in what depends on the machine or on other settings; raise InputError on the first that cannot be used."""
-    for name, choices in (
-        ("model", MODELS),
-        ("objective", OBJECTIVES),
-        ("cbow_gradient", CBOW_GRADIENTS),
-        ("exclude", EXCLUSIONS),
-    ):
-        one_of(name, getattr(settings, name), choices, why=OTHERS if name == "objective" else "")
+    one_of("objective", settings.objective, OBJECTIVES)
+    if not samples_noise(settings):
+        settings = replace(settings, negative=1)  # whatever it is, nobody asks
+    check_options(settings)
     choose_target()  # a VASTMAX_KERNEL that this machine lacks is refused before the text is read
     return CheckedSettings(
         **vars(checked_common(settings, default_alpha(settings))),
         objective=settings.objective,
         cbow_gradient=settings.cbow_gradient,
-        negative=whole("negative", settings.negative, 1, 10_000, why=NO_NOISE) if samples_noise(settings) else 0,
-        ns_exponent=real("ns_exponent", settings.ns_exponent, -math.inf, math.inf),
+        negative=settings.negative if samples_noise(settings) else 0,
+        ns_exponent=settings.ns_exponent,
         exclude=settings.exclude,
     )
 
 
-def checked_common(settings: CommonSettings, usual_alpha: float) -> CheckedCommonSettings:
-    """Do so for what every way of training is told; `usual_alpha` is the rate unless it was given."""
-    one_of("model", settings.model, MODELS)
-    alpha = real(
-        "alpha",
-        usual_alpha if settings.alpha is None else settings.alpha,
-        0.0,
-        MOST_RATE,
-        above=True,
-        why=f"a learning rate, such as {usual_alpha}",
-    )
+def checked_common(settings: TrainingSettings, usual_alpha: float) -> CheckedCommonSettings:
+    """Do so for what both ways of training take; `usual_alpha` is the rate unless it was given."""
+    alpha = usual_alpha if settings.alpha is None else settings.alpha
     min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else settings.min_alpha
-    threads = usable_cores() if settings.threads is None else settings.threads
-    limit = settings.max_final_vocab
     return CheckedCommonSettings(
         model=settings.model,
-        vector_size=whole("vector_size", settings.vector_size, 1, 65_536),
-        window=whole("window", settings.window, 1, 1_000_000),
-        min_count=whole("min_count", settings.min_count, 1, None),
-        max_final_vocab=None if limit is None else whole("max_final_vocab", limit, 1, None),
+        vector_size=settings.vector_size,
+        window=settings.window,
+        min_count=settings.min_count,
+        max_final_vocab=settings.max_final_vocab,
         stop_words=_word_list("stop_words", settings.stop_words),
-        sample=real("sample", settings.sample, 0.0, math.inf),
-        epochs=whole("epochs", settings.epochs, 1, MOST_EPOCHS),
+        sample=settings.sample,
+        epochs=settings.epochs,
         alpha=alpha,
         min_alpha=real("min_alpha", min_alpha, 0.0, alpha, why="at most alpha"),
-        threads=whole("threads", threads, 1, MOST_THREADS),
-        seed=whole("seed", settings.seed, 0, MOST_SEED),
+        threads=usable_cores() if settings.threads is None else settings.threads,
+        seed=settings.seed,
     )
 
 
@@ -181,8 +262,8 @@ def require_memory_for_vectors(vocab_size: int, vector_size: int) -> None:
     """Raise InputError unless there is memory for the two (V, D) matrices that are trained."""
     require_memory(
         2 * vocab_size * vector_size * 4,  # float32
-        f"vector_size {vector_size:,} for {vocab_size:,} words",
-        "lower vector_size, or give a max_final_vocab",
+        f"{argument('vector_size')} {vector_size:,} for {vocab_size:,} words",
+        f"lower {argument('vector_size')}, or give a {argument('max_final_vocab')}",
     )
 
 
@@ -190,9 +271,11 @@ def _word_list(name: str, given: Any) -> tuple[str, ...]:
     if given is None:
         return ()
     if isinstance(given, (str, os.PathLike)):
+        from vastmax.text import read_word_list
+
         return tuple(sorted(set(read_word_list(given))))
     words = list(given) if isinstance(given, Iterable) else [given]
     for word in words:
         if not isinstance(word, str) or not word:
-            raise InputError(f"{name} holds {word!r}; expected words, or the name of a file that lists them")
+            raise InputError(f"{argument(name)} holds {word!r}; expected words, or the name of a file that lists them")
     return tuple(sorted(set(words)))

@@ -7,10 +7,12 @@ import numpy as np
 from vastmax.embedding.cosine import Floats, tiles
 from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings
 from vastmax.embedding.word_vectors import WordVectors
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 from vastmax.kernels.embedding_kernel import EmbeddingKernel
 from vastmax.text import Vocabulary
 from vastmax.text.words import Words
+
+NATIVE_DEFAULT = "'negative-sampling'"
 
 # The kernel's matrices whose rows stand for words, and where WordVectors has them.
 _CARRIED = {"word_vectors": "vectors", "output_vectors": "output_vectors"}
@@ -19,17 +21,22 @@ _CARRIED = {"word_vectors": "vectors", "output_vectors": "output_vectors"}
 def require_startable(start: object, settings: CheckedSettings) -> None:
     """Raise InputError if training cannot go on from these vectors with these settings."""
     if not isinstance(start, WordVectors):
-        raise InputError(f"start is {type(start).__name__}; expected WordVectors, such as WordVectors.load gives")
+        raise InputError(
+            f"{argument('start')} is {type(start).__name__}; expected WordVectors, such as WordVectors.load gives"
+        )
     place = start.source or "start"
     if settings.objective != "negative-sampling":
         raise InputError(
-            f"objective is {settings.objective!r}, whose tree changes with the words, so that its vectors cannot go on "
-            "with new text; use objective='negative-sampling', or train on all of the text at once"
+            f"{argument('objective')} is {settings.objective!r}, whose tree changes with the words, so that its "
+            "vectors cannot go on "
+            f"with new text; use {argument('objective', NATIVE_DEFAULT)}, or train on all of the text at once"
         )
     for name in ("model", "objective"):
         now = getattr(settings, name)
         if (then := start.training.get(name, now)) != now:
-            raise InputError(f"{place}: these vectors were trained with {name}={then!r}, not {now!r}; go on with that")
+            raise InputError(
+                f"{place}: these vectors were trained with {argument(name, repr(then))}, not {now!r}; go on with that"
+            )
     if start.output_vectors is None or len(start.output_vectors) != len(start) or start.counts is None:
         raise InputError(
             f"{place}: training goes on from vectors with their counts and output vectors, one for each word, and they "
@@ -37,13 +44,15 @@ def require_startable(start: object, settings: CheckedSettings) -> None:
         )
     if start.vector_size != settings.vector_size:
         raise InputError(
-            f"vector_size is {settings.vector_size}, but the vectors to start from have {start.vector_size} numbers; "
-            f"give vector_size={start.vector_size}"
+            f"{argument('vector_size')} is {settings.vector_size}, but the vectors to start from have "
+            f"{start.vector_size} numbers; "
+            f"give {argument('vector_size', start.vector_size)}"
         )
     limit = settings.max_final_vocab
     if limit is not None and limit < len(start):
         raise InputError(
-            f"max_final_vocab is {limit}, but {len(start):,} words to start from are kept; give at least {len(start)}"
+            f"{argument('max_final_vocab')} is {limit}, but {len(start):,} words to start from are kept; give at "
+            f"least {len(start)}"
         )
 
 

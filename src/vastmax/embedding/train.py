@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from typing import Any
 
 from vastmax.embedding.advice import advice
-from vastmax.embedding.checkpoints import DEFAULT_MINUTES, Checkpoints
+from vastmax.embedding.checkpoint_file import Checkpoints
 from vastmax.embedding.report import EpochCallback
 from vastmax.embedding.run import TrainingRun
 from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings, TrainingSettings, checked
 from vastmax.embedding.start import merged_vocabulary, require_startable
 from vastmax.embedding.word_vectors import WordVectors
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
+from vastmax.options import from_arguments
 from vastmax.progress import Progress, Silent
 from vastmax.text import Corpus, Vocabulary
+from vastmax.training.checkpoints import SavedAs
+from vastmax.training.loop import DEFAULT_MINUTES
 
 
 def train_embeddings(
@@ -22,6 +27,7 @@ def train_embeddings(
     *,
     model: str = "skipgram",
     objective: str = "negative-sampling",
+    objective_options: Mapping[str, Any] | None = None,
     cbow_gradient: str = "exact",
     vector_size: int = 100,
     window: int = 5,
@@ -35,6 +41,10 @@ def train_embeddings(
     epochs: int = 5,
     alpha: float | None = None,
     min_alpha: float | None = None,
+    batch_size: int = 1024,
+    dense_rate: float = 2e-3,
+    partition_size: int = 4096,
+    device: str = "cpu",
     threads: int | None = None,
     seed: int = 1,
     start: WordVectors | None = None,
@@ -45,7 +55,10 @@ def train_embeddings(
     advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
-    """Train word vectors: skip-gram or CBOW, by negative sampling, hierarchical softmax or both.
+    """Train word vectors: skip-gram or CBOW, with any objective there is.
+
+    Negative sampling, hierarchical softmax and both together have native kernels; every other name in `RECIPES` is
+    trained through PyTorch, far more slowly: see `train_word_model`, which this function then calls.
 
     For each centre word c and each context word o within a window drawn uniformly from 1 … `window` (Mikolov et al.
     2013), skip-gram with negative sampling is stochastic gradient descent on
@@ -66,7 +79,10 @@ def train_embeddings(
     Args:
         corpus: a path, a glob, several paths, "-" for standard input, lists of words, or a `Corpus`.
         model: "skipgram", or "cbow".
-        objective: "negative-sampling", "hierarchical-softmax" or "negative-sampling+hierarchical-softmax".
+        objective: "negative-sampling", "hierarchical-softmax", "negative-sampling+hierarchical-softmax", or a name in
+            `RECIPES`.
+        objective_options: keyword arguments of a recipe, such as ``{"num_samples": 256}``; they, `batch_size`,
+            `dense_rate`, `partition_size` and `device` are for objectives that go through PyTorch.
         cbow_gradient: "exact", each context moves by its share 1/n of the gradient in the mean; or "word2vec", by all
             of it.
         vector_size: D, the width of the vectors.
@@ -104,7 +120,7 @@ def train_embeddings(
 
     Returns:
         The vectors in count order, with counts, output vectors (None without negative sampling), and in `.training` the
-        settings, the predictions trained, the mean loss of each epoch in nats a prediction, and the time taken.
+        settings, the predictions trained, the mean loss of each epoch in nats per prediction, and the time taken.
 
     Raises:
         InputError: a setting or the corpus cannot be used, or no word had another in its window; there is a checkpoint
@@ -124,39 +140,20 @@ def train_embeddings(
         >>> len(vectors), vectors.vector_size
         (4, 16)
     """
-    settings = checked(
-        TrainingSettings(
-            model=model,
-            objective=objective,
-            cbow_gradient=cbow_gradient,
-            vector_size=vector_size,
-            window=window,
-            min_count=min_count,
-            max_final_vocab=max_final_vocab,
-            stop_words=stop_words,
-            sample=sample,
-            negative=negative,
-            ns_exponent=ns_exponent,
-            exclude=exclude,
-            epochs=epochs,
-            alpha=alpha,
-            min_alpha=min_alpha,
-            threads=threads,
-            seed=seed,
-        )
-    )
+    settings = from_arguments(TrainingSettings, locals())
+    saved = SavedAs(checkpoint, checkpoint_minutes, resume)
+    settings.refuse_unused()
+    if not settings.is_native:
+        if start is not None:
+            raise InputError(f"{argument('start')} is for negative sampling, not {objective!r}; leave it out")
+        by_recipe = import_module("vastmax").word_model.train_by_recipe  # the public map knows both rooms
+        trained: WordVectors = by_recipe(corpus, settings, saved, callbacks=callbacks, advise=advise, progress=progress)
+        return trained
+    ready = checked(settings)
     reads = {"corpus": corpus, "stop_words": stop_words}
-    with Checkpoints.asked_for(
-        checkpoint, settings, minutes=checkpoint_minutes, resume=resume, reads=reads
-    ) as checkpoints:
+    with Checkpoints.asked_for(saved, ready, reads=reads) as checkpoints:
         return train(
-            corpus,
-            settings,
-            start=start,
-            checkpoints=checkpoints,
-            callbacks=callbacks,
-            advise=advise,
-            progress=progress,
+            corpus, ready, start=start, checkpoints=checkpoints, callbacks=callbacks, advise=advise, progress=progress
         )
 
 
@@ -215,9 +212,9 @@ def _trained_vocabulary(types: Vocabulary, settings: CheckedCommonSettings, star
         vocabulary = merged_vocabulary(types, start, settings).without(settings.stop_words)
     if len(vocabulary) < 2:
         if settings.max_final_vocab == 1:
-            fix = "a max_final_vocab above 1"
+            fix = f"a {argument('max_final_vocab')} above 1"
         elif len(types) > 1:
-            fix = f"more text, or a min_count below {settings.min_count}"
+            fix = f"more text, or a {argument('min_count')} below {settings.min_count}"
         else:
             fix = "more text"
         raise InputError(f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. Give {fix}")

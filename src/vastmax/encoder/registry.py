@@ -12,6 +12,7 @@ from vastmax.encoder.feed_forward import FeedForward
 from vastmax.encoder.log_bilinear import LogBilinear
 from vastmax.encoder.lstm import LSTM
 from vastmax.encoder.transformer import Transformer
+from vastmax.errors import argument
 from vastmax.machine_memory import require_memory
 
 _NOT_OPTIONS = frozenset({"padding_id", "sparse_gradients"})  # of the text, and of what the word vectors are tied to
@@ -47,8 +48,8 @@ class EncoderKind:
         least_numbers = vocab_size * width + (width * hidden_size if self.mixes else 0)
         require_memory(
             4 * least_numbers,  # float32
-            f"hidden_size {hidden_size:,} with the encoder {self.name!r} and {vocab_size:,} words",
-            "lower hidden_size, or give a max_final_vocab",
+            f"{argument('hidden_size')} {hidden_size:,} with the encoder {self.name!r} and {vocab_size:,} words",
+            f"lower {argument('hidden_size')}, or give a {argument('max_final_vocab')}",
         )
 
     def __call__(

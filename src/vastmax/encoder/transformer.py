@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from vastmax.encoder.base import Encoder, State, check_share, check_sizes
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 
 _ROTARY_BASE = 10_000.0  # Su et al. 2021
 
@@ -52,7 +52,8 @@ class Transformer(Encoder):
             raise InputError(f"memory_size is {memory_size}; expected 0 or more")
         if hidden_size % (2 * num_heads):
             raise InputError(
-                f"hidden_size is {hidden_size} and num_heads {num_heads}; expected a multiple of {2 * num_heads}, "
+                f"{argument('hidden_size')} is {hidden_size} and num_heads {num_heads}; expected a multiple of "
+                f"{2 * num_heads}, "
                 "an even width for each head"
             )
         self.vocab_size, self.hidden_size, self.memory_size = vocab_size, hidden_size, memory_size

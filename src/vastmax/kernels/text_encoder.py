@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 from vastmax.kernels import _native
 
 MAX_WORD_BYTES: int = _native.MAX_WORD_BYTES
@@ -17,8 +17,9 @@ MAX_WORD_BYTES: int = _native.MAX_WORD_BYTES
 _NUL_BYTE, _INVALID_UTF8, _LONG_WORD, _TOO_MANY_WORDS = 1, 2, 3, 4
 
 TOO_LONG_FIX = (
-    "is this text separated by spaces? If not, separate its words, or pass a tokenizer; errors='replace' turns such a "
-    "word into U+FFFD"
+    "is this text separated by spaces? If not, separate its words, or pass a tokenizer; "
+    + argument("errors", "'replace'")
+    + " turns such a word into U+FFFD"
 )
 
 
@@ -34,7 +35,7 @@ class TextEncoder:
 
     def __init__(self, *, errors: str = "strict") -> None:
         if errors not in ("strict", "replace"):
-            raise InputError(f"errors={errors!r}: expected 'strict' or 'replace'")
+            raise InputError(f"{argument('errors', repr(errors))}: expected 'strict' or 'replace'")
         self._native: Any = _native.TextEncoder(errors == "replace")
         self._name = ""
 
@@ -102,7 +103,8 @@ class TextEncoder:
             raise InputError(f"{at} is NUL, so this is a binary file: expected text in UTF-8")
         if problem == _INVALID_UTF8:
             raise InputError(
-                f"{at} is not valid UTF-8: convert the file (iconv -t UTF-8), or pass errors='replace' "
+                f"{at} is not valid UTF-8: convert the file (iconv -t UTF-8), or pass "
+                f"{argument('errors', repr('replace'))} "
                 "to read such bytes as U+FFFD"
             )
         if problem == _LONG_WORD:

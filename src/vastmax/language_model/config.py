@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
+from vastmax.arguments import MOST_SEED, MOST_SIZE, Whole
+from vastmax.errors import InputError, argument
+from vastmax.options import TRAINING, check_options, option
 
-from vastmax.arguments import MOST_SEED, MOST_SIZE, Whole, check_fields
-from vastmax.encoder.registry import ENCODERS
-from vastmax.errors import InputError
-from vastmax.language_model.model import LanguageModel
-from vastmax.language_model.text import SENTENCE_END, EncodedText
-from vastmax.methods import RECIPES
-from vastmax.output.dense import Dense
-from vastmax.proposal.target_partition import PARTITION
-from vastmax.text import Vocabulary
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-_CONTEXTS = frozenset({"context:previous_word_id", f"context:{PARTITION}"})
-"""What the training of a language model can tell an objective with each step."""
+    from vastmax.language_model.model import LanguageModel
+    from vastmax.text import Vocabulary
+
+PREVIOUS_WORD = "context:previous_word_id"
+"""What the training of a language model can tell an objective with each step, beside the part of the text."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +43,35 @@ class ModelConfig:
         3
     """
 
-    encoder: str = "lstm"
-    method: str = "sampled-softmax"
-    hidden_size: int = 256
+    encoder: str = option(
+        "lstm",
+        "What reads: log-bilinear, feed-forward, lstm, transformer.",
+        metavar="NAME",
+        suggested=("log-bilinear", "feed-forward", "lstm", "transformer"),
+    )
+    method: str = option(
+        "sampled-softmax",
+        "What predicts: softmax, sampled-softmax, nce, adaptive, and others.",
+        metavar="NAME",
+        suggested=("softmax", "sampled-softmax", "nce", "adaptive", "hierarchical-softmax"),
+    )
+    hidden_size: int = option(256, "Numbers in a hidden vector.", bound=Whole(1, MOST_SIZE))
     encoder_options: dict[str, Any] = field(default_factory=dict)
     method_options: dict[str, Any] = field(default_factory=dict)
-    tied: bool = False
-    seed: int = 1
+    tied: bool = option(False, "Words read and words predicted share their vectors.")
+    seed: int = option(1, "Start of the random numbers.", bound=Whole(0, MOST_SEED), group=TRAINING)
 
     def __post_init__(self) -> None:
-        check_fields(self, {"hidden_size": Whole(1, MOST_SIZE), "seed": Whole(0, MOST_SEED)})
+        from vastmax.encoder.registry import ENCODERS
+        from vastmax.methods import RECIPES
+        from vastmax.proposal.target_partition import PARTITION
+
+        check_options(self)
         for what, name, known in (("encoder", self.encoder, ENCODERS), ("method", self.method, RECIPES)):
             if name not in known:
-                raise InputError(f"{what} is {name!r}; expected {', '.join(known)}")
-        missing = {need for need in RECIPES[self.method].needs if need.startswith("context:")} - _CONTEXTS
+                raise InputError(f"{argument(what)} is {name!r}; expected {', '.join(known)}")
+        told = {PREVIOUS_WORD, f"context:{PARTITION}"}
+        missing = {need for need in RECIPES[self.method].needs if need.startswith("context:")} - told
         if missing:
             names = ", ".join(sorted(need.removeprefix("context:") for need in missing))
             raise InputError(
@@ -82,6 +94,15 @@ class ModelConfig:
         Raises:
             InputError: options that the encoder or the method refuses, or words that cannot be tied.
         """
+        import numpy as np
+        import torch
+
+        from vastmax.encoder.registry import ENCODERS
+        from vastmax.language_model.model import LanguageModel
+        from vastmax.language_model.text import SENTENCE_END, EncodedText
+        from vastmax.methods import RECIPES
+        from vastmax.output.dense import Dense
+
         recipe = RECIPES[self.method]
         ENCODERS[self.encoder].require_memory(len(vocabulary), self.hidden_size, self.encoder_options)
         source: Any = vocabulary
@@ -94,8 +115,9 @@ class ModelConfig:
             head = recipe.build(self.hidden_size, source, **self.method_options)
             if self.tied and not isinstance(head.output, Dense):
                 raise InputError(
-                    f"tied words need an output layer with one vector of hidden_size a word; {self.method!r} has "
-                    f"{type(head.output).__name__}: leave tied out"
+                    f"tied words need an output layer with one vector of {argument('hidden_size')} per word; "
+                    f"{self.method!r} has "
+                    f"{type(head.output).__name__}: leave {argument('tied')} out"
                 )
             torch.manual_seed(int(encoder_seed))
             encoder = ENCODERS[self.encoder](
@@ -110,7 +132,7 @@ class ModelConfig:
             assert isinstance(head.output, Dense)
             if encoder.embedding.weight.shape != head.output.weight.shape:
                 raise InputError(
-                    f"tied words need embedding_size {self.hidden_size}, the hidden_size, not "
+                    f"tied words need embedding_size {self.hidden_size}, the {argument('hidden_size')}, not "
                     f"{encoder.embedding.weight.shape[1]}"
                 )
             encoder.embedding.weight = head.output.weight

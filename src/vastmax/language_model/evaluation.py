@@ -129,12 +129,8 @@ def perplexity(
         progress.end()
         model.train(was_training)
     total = int(words.sum())
-    edges = (0, *band_edges)
-    bands = tuple(
-        (edge, int(n), float(sum_of_band / n))
-        for edge, n, sum_of_band in zip(edges, words.tolist(), nats.tolist(), strict=True)
-        if n
-    )
+    by_band = zip((0, *band_edges), words.tolist(), nats.tolist(), strict=True)
+    bands = tuple((edge, int(n), float(sum_of_band / n)) for edge, n, sum_of_band in by_band if n)
     return Perplexity(
         words=total,
         unknown=0 if vocabulary.unknown is None else int((text == vocabulary.id(vocabulary.unknown)).sum()),

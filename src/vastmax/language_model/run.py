@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from vastmax.language_model.evaluation import perplexity
-from vastmax.language_model.log import Log
-from vastmax.language_model.run_folder import LOG, RunFolder
-from vastmax.language_model.team import Team
+from vastmax.language_model.run_folder import CHECKPOINT, LOG, RunFolder
 from vastmax.language_model.text import SENTENCE_END
 from vastmax.language_model.train import Progressed, Trainer
 from vastmax.progress import Progress, Silent
 from vastmax.run_lock import locked_folder
+from vastmax.training.checkpoints import FolderCheckpoints
+from vastmax.training.log import Log
+from vastmax.training.pytorch.process_group import ProcessGroup
+from vastmax.training.pytorch.state_file import write_state
 
 
 def train_run(
@@ -36,7 +39,7 @@ def train_run(
 ) -> Trainer:
     """Train the model of a run folder; the folder always holds the last checkpoint and the best model so far.
 
-    Where processes train together only the leading one writes. The best model is that of the lowest validation
+    Where processes train together only the main one writes. The best model is that of the lowest validation
     perplexity; without validation, the last one.
 
     Args:
@@ -56,104 +59,83 @@ def train_run(
         InputError: the checkpoint is missing, damaged, or of other settings; or another run has the folder.
         TrainingFailedError: a loss, gradient or parameter that is no number; what was saved before is still there.
     """
-    with ExitStack() as locks:
-        if Team().leads:
-            locks.enter_context(locked_folder(folder.path))
-        return _train_run(
-            folder,
-            text,
-            validation,
-            resume=resume,
-            save_minutes=save_minutes,
-            device=device,
-            tensorboard=tensorboard,
+    with locked_folder(folder.path) if ProcessGroup().is_main else nullcontext():
+        run = _Run(folder, text, validation, resume=resume, device=device, tensorboard=tensorboard, progress=progress)
+        return run.train(stop, save_minutes=save_minutes, clock=clock)
+
+
+class _Run:
+    """The run of a locked folder: trained, logged, saved."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        text: NDArray[np.int32],
+        validation: NDArray[np.int32] | None,
+        *,
+        resume: bool,
+        device: str | torch.device,
+        tensorboard: bool,
+        progress: Progress | None,
+    ) -> None:
+        self._folder, self._text, self._validation = folder, text, validation
+        self._saved = folder.load_checkpoint() if resume and not folder.is_untrained else None
+        self._group = ProcessGroup()
+        self._model = folder.model.build(folder.vocabulary, text).to(device)
+        self._first_id = folder.vocabulary.id(SENTENCE_END)
+        self._progress = (progress if self._group.is_main else None) or Silent()
+        self._log: Log | None = None
+        if self._group.is_main:
+            if not resume:
+                folder.create()  # now that nothing is wrong with the options
+            events = folder.path / "tensorboard" if tensorboard else None
+            logged = None if self._saved is None else self._saved["log"]
+            self._log = Log(folder.path / LOG, resume=logged, events=events)
+
+    def train(self, stop: Callable[[], bool] | None, *, save_minutes: float, clock: Callable[[], float]) -> Trainer:
+        """Train to the end, or until told to stop."""
+        self._trainer = trainer = Trainer(
+            self._model,
+            self._text,
+            self._folder.settings,
+            first_id=self._first_id,
+            validate=None if self._validation is None else self._validate,
+            after_step=None if self._log is None else self._log.step,
+            after_epoch=self._after_epoch,
             stop=stop,
-            progress=progress or Silent(),
+            progress=self._progress,
+        )
+        saving = FolderCheckpoints(
+            self._folder.path / CHECKPOINT,
+            minutes=save_minutes if self._group.size == 1 else None,  # all processes save at the same step
             clock=clock,
         )
+        if self._saved is not None:
+            trainer.load_state_dict(self._saved["trainer"])
+        else:
+            saving.save(self._write)
+        try:
+            trainer.run(saving, self._write)
+        finally:
+            if self._log is not None:
+                self._log.close()
+        self._group.barrier(next(self._model.parameters()).device)
+        return trainer
 
+    def _validate(self) -> float:
+        assert self._validation is not None
+        vocabulary, progress = self._folder.vocabulary, self._progress
+        return perplexity(self._model, self._validation, vocabulary, first_id=self._first_id, progress=progress).nats
 
-def _train_run(
-    folder: RunFolder,
-    text: NDArray[np.int32],
-    validation: NDArray[np.int32] | None,
-    *,
-    resume: bool,
-    save_minutes: float,
-    device: str | torch.device,
-    tensorboard: bool,
-    stop: Callable[[], bool] | None,
-    progress: Progress,
-    clock: Callable[[], float],
-) -> Trainer:
-    """Do what `train_run` does, the folder being locked."""
-    saved = folder.load_checkpoint() if resume and not folder.is_untrained else None
-    team = Team()
-    model = folder.model.build(folder.vocabulary, text).to(device)
-    if team.leads and not resume:
-        folder.create()  # now that nothing is wrong with the options
-    end = folder.vocabulary.id(SENTENCE_END)
-    log = None
-    if team.leads:
-        events = folder.path / "tensorboard" if tensorboard else None
-        log = Log(folder.path / LOG, resume=None if saved is None else saved["log"], events=events)
-    progress = progress if team.leads else Silent()
+    def _after_epoch(self, progressed: Progressed) -> None:
+        if self._log is not None:
+            self._log.epoch(progressed)
+            if progressed.epochs_since_best == 0:
+                self._trainer.check_finite()
+                self._folder.save_model(self._model)
 
-    def save() -> None:
-        state: dict[str, Any] = {"trainer": trainer.state_dict()}  # gathered: all processes come here
-        if log is None:
-            return
-        trainer.check_finite()
-        folder.save_checkpoint({**state, "log": log.state})
-
-    last_saved = clock()
-
-    def after_step(progressed: Progressed, loss: float) -> None:
-        nonlocal last_saved
-        if log is not None:
-            log.step(progressed, loss)
-        if team.size == 1 and clock() - last_saved >= 60 * save_minutes:
-            save()
-            last_saved = clock()
-
-    def after_epoch(progressed: Progressed) -> None:
-        nonlocal last_saved
-        if log is not None:
-            log.epoch(progressed)
-        if team.leads and progressed.epochs_since_best == 0:
-            trainer.check_finite()
-            folder.save_model(model)
-        save()
-        last_saved = clock()
-
-    validate: Callable[[], float] | None = None
-    if validation is not None:
-        held_out = validation
-
-        def validate() -> float:
-            return perplexity(model, held_out, folder.vocabulary, first_id=end, progress=progress).nats
-
-    trainer = Trainer(
-        model,
-        text,
-        folder.settings,
-        first_id=end,
-        validate=validate,
-        after_step=after_step,
-        after_epoch=after_epoch,
-        stop=stop,
-        progress=progress,
-    )
-    if saved is not None:
-        trainer.load_state_dict(saved["trainer"])
-    else:
-        save()
-    try:
-        trainer.run()
-        if not trainer.finished:
-            save()
-    finally:
-        if log is not None:
-            log.close()
-    team.wait(next(model.parameters()).device)
-    return trainer
+    def _write(self, path: Path) -> None:
+        state: dict[str, Any] = {"trainer": self._trainer.state_dict()}  # gathered: all processes come here
+        if self._log is not None:
+            self._trainer.check_finite()
+            write_state(path, {**state, "log": self._log.state})

@@ -13,18 +13,18 @@ from torch import nn
 from vastmax import __version__
 from vastmax.atomic import replacing
 from vastmax.content.looking import not_expected
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 from vastmax.files.checksum import DamagedFileError
 from vastmax.files.record import CHECKSUM, sealed, unsealed
 from vastmax.files.safetensors import Header, room_for_checksum, seal
 from vastmax.language_model.config import ModelConfig
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.settings import LanguageModelSettings
-from vastmax.language_model.state_file import DamagedStateError, read_state, write_state
 from vastmax.removing import remove_files
 from vastmax.run_lock import left_by
 from vastmax.strict_json import json_text, read_json
 from vastmax.text import Vocabulary
+from vastmax.training.pytorch.state_file import DamagedStateError, read_state
 
 _FORMAT = "vastmax language model"
 _VERSION = 2
@@ -141,7 +141,9 @@ class RunFolder:
     def check_same(self, begun: RunFolder) -> None:
         """Raise InputError, which names them, where model, settings or text differ from those a run was begun with."""
         before, now = begun.model.as_dict(), self.model.as_dict()
-        changed = [f"{name} was {before[name]}, now {value}" for name, value in now.items() if before[name] != value]
+        changed = [
+            f"{argument(name)} was {before[name]}, now {value}" for name, value in now.items() if before[name] != value
+        ]
         if changed:
             raise InputError(f"cannot resume {self.path} with another model: {'; '.join(changed)}")
         self.settings.check_same(begun.settings.as_dict())
@@ -154,12 +156,8 @@ class RunFolder:
         """Whether the run was described, and stopped before it had anything to save."""
         return not ((self.path / CHECKPOINT).exists() or (self.path / MODEL).exists())
 
-    def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Keep what resuming needs."""
-        write_state(self.path / CHECKPOINT, state)
-
     def load_checkpoint(self) -> dict[str, Any]:
-        """What `save_checkpoint` kept, on the CPU.
+        """Return what resuming needs, on the CPU.
 
         Raises:
             InputError: there is none, or it is damaged.

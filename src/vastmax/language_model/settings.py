@@ -15,44 +15,27 @@ from vastmax.arguments import (
     MOST_STEPS,
     Number,
     Whole,
-    check_fields,
-    one_of,
 )
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
+from vastmax.options import TRAINING, check_options, option
+from vastmax.training.schedule import linear, warmup
 
 PRECISIONS = ("float32", "bfloat16", "float16")
-
-_BOUNDS: dict[str, Whole | Number] = {
-    "epochs": Whole(1, MOST_EPOCHS),
-    "minutes": Number(0.0, MOST_MINUTES, above=True, optional=True),
-    "num_streams": Whole(1, MOST_SIZE),
-    "stretch": Whole(1, MOST_SIZE),
-    "accumulation": Whole(1, MOST_SIZE),
-    "table_rate": Number(0.0, MOST_RATE, above=True),
-    "dense_rate": Number(0.0, MOST_RATE, above=True),
-    "weight_decay": Number(0.0, MOST_RATE),
-    "warmup_steps": Whole(0, MOST_STEPS),
-    "final_share": Number(0.0, 1.0),
-    "max_norm": Number(0.0, above=True, optional=True),
-    "patience": Whole(1, MOST_EPOCHS, optional=True),
-    "partition_size": Whole(1),
-    "seed": Whole(0, MOST_SEED),
-}
 
 
 @dataclass(frozen=True)
 class LanguageModelSettings:
-    """Of `train`.
+    """How a language model is trained.
 
     Attributes:
         epochs: passes over the text; the learning rate falls over all of them.
         minutes: train for so long in place of `epochs`, evaluation not counted; the learning rate falls over that time.
         num_streams: B, parts of the text that are read side by side.
         stretch: T, words of each that are read at a time; gradients reach no further back.
-        accumulation: stretches whose gradients are added up for a step of the optimisers: it trains B·T words of each.
+        accumulation: stretches whose gradients are added up for one step: it trains B·T words of each.
         table_rate: learning rate of the tables: word vectors and rows of the output layer (row-wise Adagrad).
-        dense_rate: learning rate of all else (AdamW).
-        weight_decay: of all else.
+        dense_rate: learning rate of all other parameters (AdamW).
+        weight_decay: of all other parameters.
         warmup_steps: over which both rates rise from 0.
         final_share: of the rates, that is left at the end; they fall linearly.
         max_norm: gradients are scaled down to this norm; None leaves them.
@@ -63,25 +46,66 @@ class LanguageModelSettings:
         seed: of what is random in training. Parameters are drawn before, by whoever builds the model.
     """
 
-    epochs: int = 5
-    minutes: float | None = None
-    num_streams: int = 32
-    stretch: int = 32
-    accumulation: int = 1
-    table_rate: float = 0.3
-    dense_rate: float = 2e-3
-    weight_decay: float = 0.0
-    warmup_steps: int = 100
-    final_share: float = 0.1
-    max_norm: float | None = 1.0
-    precision: str = "float32"
-    patience: int | None = None
-    partition_size: int = 4096
-    seed: int = 1
+    epochs: int = option(5, "Passes over the text.", bound=Whole(1, MOST_EPOCHS))
+    minutes: float | None = option(
+        None, "Train for so long, not by epochs.", bound=Number(0.0, MOST_MINUTES, above=True, optional=True)
+    )
+    num_streams: int = option(
+        32, "Parts of the text read side by side.", bound=Whole(1, MOST_SIZE), flags=("--streams",), group=TRAINING
+    )
+    stretch: int = option(
+        32,
+        "Sequence length: words of each part read at a time, and how far gradients reach back.",
+        bound=Whole(1, MOST_SIZE),
+        flags=("--bptt",),
+        old_flags=("--stretch",),
+        group=TRAINING,
+    )
+    accumulation: int = option(
+        1, "Sequences whose gradients are added up for one step.", bound=Whole(1, MOST_SIZE), group=TRAINING
+    )
+    table_rate: float = option(
+        0.3,
+        "Learning rate of word vectors and rows of the output layer (row-wise Adagrad).",
+        bound=Number(0.0, MOST_RATE, above=True),
+        flags=("--embedding-lr",),
+        old_flags=("--table-rate",),
+        group=TRAINING,
+    )
+    dense_rate: float = option(
+        2e-3,
+        "Learning rate of all other parameters (AdamW).",
+        bound=Number(0.0, MOST_RATE, above=True),
+        flags=("--dense-lr",),
+        old_flags=("--dense-rate",),
+        group=TRAINING,
+    )
+    weight_decay: float = option(
+        0.0, "Weight decay of all other parameters.", bound=Number(0.0, MOST_RATE), group=TRAINING
+    )
+    warmup_steps: int = option(100, "Steps over which the rates rise.", bound=Whole(0, MOST_STEPS), group=TRAINING)
+    final_share: float = option(0.1, "Share of the rates left at the end.", bound=Number(0.0, 1.0), group=TRAINING)
+    max_norm: float | None = option(
+        1.0,
+        "Gradients are scaled down to this norm; 0 leaves them.",
+        bound=Number(0.0, above=True, optional=True),
+        zero_is_none=True,
+        group=TRAINING,
+    )
+    precision: str = option("float32", "Of products; float16 on GPUs only.", choices=PRECISIONS, group=TRAINING)
+    patience: int | None = option(
+        None,
+        "Stop after so many epochs without a better perplexity.",
+        bound=Whole(1, MOST_EPOCHS, optional=True),
+        group=TRAINING,
+    )
+    partition_size: int = option(
+        4096, "For target-sampling: different words of a part of the text.", bound=Whole(1), group=TRAINING
+    )
+    seed: int = option(1, "Start of the random numbers.", bound=Whole(0, MOST_SEED), group=TRAINING)
 
     def __post_init__(self) -> None:
-        check_fields(self, _BOUNDS)
-        one_of("precision", self.precision, PRECISIONS)
+        check_options(self)
 
     def as_dict(self) -> dict[str, Any]:
         """By name, for a record or a checkpoint."""
@@ -90,7 +114,7 @@ class LanguageModelSettings:
     def check_same(self, before: Mapping[str, Any]) -> None:
         """Raise InputError, which names them, where settings differ from those that a run was begun with."""
         changed = [
-            f"{name} was {before.get(name)}, now {value}"
+            f"{argument(name)} was {before.get(name)}, now {value}"
             for name, value in self.as_dict().items()
             if before.get(name) != value
         ]
@@ -99,5 +123,4 @@ class LanguageModelSettings:
 
     def rate_share(self, step: int, done: float) -> float:
         """The share of the learning rates at a step (from 0), `done` of the training being over."""
-        warm = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
-        return warm * (1 - (1 - self.final_share) * min(max(done, 0.0), 1.0))
+        return warmup(step, self.warmup_steps) * linear(1.0, self.final_share, min(max(done, 0.0), 1.0))

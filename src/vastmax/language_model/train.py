@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,17 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from vastmax.encoder.base import State
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 from vastmax.language_model.model import LanguageModel
-from vastmax.language_model.optimizers import optimizers_for
 from vastmax.language_model.settings import LanguageModelSettings
 from vastmax.language_model.streams import Streams, Stretch
-from vastmax.language_model.team import Team
 from vastmax.optim import clip_grad_norm_
 from vastmax.progress import Progress, Silent, describe_seconds
 from vastmax.proposal.target_partition import PARTITION, partitions
+from vastmax.training import loop
+from vastmax.training.loop import Phase, Saving, run_training
+from vastmax.training.pytorch.optimizers import load_states, optimizers_for, set_rates
+from vastmax.training.pytorch.process_group import ProcessGroup
 
 _Told = tuple[Stretch, dict[str, Any] | None]
 """A stretch, and what the objective needs to know beside it."""
@@ -37,17 +40,14 @@ class TrainingFailedError(InputError):
 
 
 @dataclass
-class Progressed:
-    """How far training has come: what a checkpoint holds beside the parameters, and a log line reports."""
+class Progressed(loop.Progressed):
+    """How far the training of a language model has come; log lines and callbacks are told of it, too."""
 
-    epoch: int = 0  # complete ones, or cut short by the end of the time
     stretch: int = 0  # of the epoch under way, complete ones
-    step: int = 0  # of the optimisers
-    words: int = 0
+    step: int = 0  # of the optimizers
     training_seconds: float = 0.0  # without validation
     best_nats: float = math.inf
     epochs_since_best: int = 0
-    losses: list[float] = field(default_factory=list)  # mean a word, of each complete epoch
     validation_nats: list[float] = field(default_factory=list)
 
 
@@ -62,8 +62,8 @@ class Trainer:
         text: (n,) word ids; see `text_of`.
         settings: see `LanguageModelSettings`.
         first_id: what is read before the text.
-        validate: mean nats a word of held-out text, measured after each epoch; None: no validation.
-        after_step: called after each step of the optimisers: `Progressed` and the mean loss of the step, in nats.
+        validate: mean nats per word of held-out text, measured after each epoch; None: no validation.
+        after_step: called after each step of the optimizers: `Progressed` and the mean loss of the step, in nats.
         after_epoch: called after each epoch and its validation.
         stop: asked after each step; once it says yes `run` returns, with `finished` False.
         progress: told of words, loss and time left.
@@ -92,20 +92,21 @@ class Trainer:
         self.settings = settings
         self.progressed = Progressed()
         self.streams = Streams(text, num_streams=settings.num_streams, stretch=settings.stretch, first_id=first_id)
-        self.team = Team()
-        self._part = self.team.part(self.streams.num_streams)
-        self._words_an_epoch = text.size
+        self.group = ProcessGroup()
+        self._part = self.group.part(self.streams.num_streams)
+        self._words_per_epoch, self._words_before = text.size, 0
         self._validate, self._after_step, self._after_epoch = validate, after_step, after_epoch
         self._stop = stop or (lambda: False)
-        self._progress = (progress if self.team.leads else None) or Silent()
+        self._is_stopped = False  # agreed on by all processes
+        self._progress = (progress if self.group.is_main else None) or Silent()
         self._clock = clock
         self._device = next(model.parameters()).device
-        self._wrapped = self.team.wrap(model)
+        self._wrapped = self.group.wrap(model)
         self.optimizers = optimizers_for(model, settings)
         self._state: State | None = None
         self._loss_sum, self._loss_words = 0.0, 0
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=settings.precision == "float16")
-        torch.manual_seed(settings.seed + self.team.rank)
+        torch.manual_seed(settings.seed + self.group.rank)
 
     @property
     def finished(self) -> bool:
@@ -123,35 +124,43 @@ class Trainer:
         of_epoch = min(self.progressed.stretch * self.streams.stretch / self.streams.length, 1.0)
         return (self.progressed.epoch + of_epoch) / self.settings.epochs
 
-    def run(self) -> Progressed:
-        """Train to the end, or until told to stop."""
+    one_phase = False
+
+    def run(self, saving: Saving | None = None, write: Callable[[Path], None] = lambda path: None) -> Progressed:
+        """Train to the end, or until told to stop; see `run_training` for the arguments."""
         self.model.train()
-        stopped = False
-        while not self.finished and not stopped:
-            stopped = self._rest_of_epoch()
+        self._is_stopped = False
+        run_training(self, saving=saving, write=write, stop=lambda: self._is_stopped, progress=self._progress)
         return self.progressed
 
-    def _rest_of_epoch(self) -> bool:
-        """Train to the end of the epoch under way; whether it was stopped before that."""
+    def begin_phase(self) -> Phase:
+        """Return the phase of progress that begins: what is left of the epoch."""
         epochs = "" if self.settings.minutes is not None else f" of {self.settings.epochs}"
         done_before = self.progressed.stretch * self.streams.num_streams * self.streams.stretch
-        rest = max(self._words_an_epoch - done_before, 0)
-        self._progress.begin(f"Epoch {self.progressed.epoch + 1}{epochs}", rest, "words")
-        words_before = self.progressed.words
-        try:
-            for stretches in self._steps():
-                stop = self._step(stretches)
-                self._progress.update(
-                    self.progressed.words - words_before,
-                    loss=self._loss_sum / self._loss_words,
-                    whole_run=f"{describe_seconds(self._seconds_left())} left",
-                )
-                if stop:
-                    return True
-        finally:
-            self._progress.end()
-        self._end_of_epoch()
-        return False
+        self._words_before = self.progressed.words
+        return Phase(f"Epoch {self.progressed.epoch + 1}{epochs}", max(self._words_per_epoch - done_before, 0), "words")
+
+    def standing(self) -> tuple[float, dict[str, float | str]]:
+        """Return the words of the epoch that this run has read, the mean loss and the time left."""
+        left = f"{describe_seconds(self._seconds_left())} left"
+        return self.progressed.words - self._words_before, {
+            "loss": self._loss_sum / self._loss_words,
+            "whole_run": left,
+        }
+
+    def steps(self, look_up: Callable[[], bool]) -> Iterator[None]:
+        """Train what is left of the epoch under way, one step of the optimizers at a time, until the time is up."""
+        rest = self._stretches()
+        while not self._out_of_time():
+            stretches = list(islice(rest, self.settings.accumulation))
+            if not stretches:
+                return
+            self._step(stretches)
+            yield
+
+    def at_rest(self) -> str:
+        """Return why nothing is saved after an interrupt: it may have come within a step."""
+        return "it was stopped at once"
 
     def _stretches(self) -> Iterator[_Told]:
         """What is left of the epoch under way, with what the objective is told beside it."""
@@ -162,17 +171,8 @@ class Trainer:
         parts = partitions(self.streams, self.settings.partition_size, lambda stretch: stretch.target)
         return ((stretch, {PARTITION: part}) for part, stretch in islice(parts, first, None))
 
-    def _steps(self) -> Iterator[list[_Told]]:
-        """The stretches of each step of the epoch under way; none once the time is up."""
-        rest = self._stretches()
-        while not self._out_of_time():
-            stretches = list(islice(rest, self.settings.accumulation))
-            if not stretches:
-                return
-            yield stretches
-
-    def _step(self, stretches: Sequence[_Told]) -> bool:
-        """One step of the optimisers; whether anybody asks to stop."""
+    def _step(self, stretches: Sequence[_Told]) -> None:
+        """Make one step of the optimizers, and agree with the other processes on whether to stop after it."""
         progressed, began = self.progressed, self._clock()
         words = sum(stretch.num_words for stretch, _ in stretches)
         state, losses = self._state, []
@@ -182,23 +182,23 @@ class Trainer:
             losses.append(loss)
         value = float(sum(losses)) / words  # here a GPU is waited for, once a step
         seconds = self._clock() - began
-        value, seconds, stop = self.team.sums(
-            value, seconds if self.team.leads else 0.0, float(self._stop()), device=self._device
+        value, seconds, stops = self.group.sums(
+            value, seconds if self.group.is_main else 0.0, float(self._stop()), device=self._device
         )
         if not math.isfinite(value):
             raise self._failed(f"the loss was {value}")
         began = self._clock()
         self._move()
-        seconds += self.team.of_leader(self._clock() - began, self._device)
+        seconds += self.group.from_main(self._clock() - began, self._device)
         self._state = state
         self._loss_sum, self._loss_words = self._loss_sum + value * words, self._loss_words + words
         progressed.step += 1
         progressed.stretch += len(stretches)
         progressed.words += words
         progressed.training_seconds += seconds
+        self._is_stopped = stops > 0
         if self._after_step is not None:
             self._after_step(progressed, value)
-        return stop > 0
 
     def _backward(
         self, stretch: Stretch, context: dict[str, Any] | None, state: State | None, words: int
@@ -208,15 +208,13 @@ class Trainer:
         with self._autocast():
             loss, state = self._wrapped(word_ids, target, state, reduction="sum", context=context)
         # Processes average their gradients, and this is to be the sum.
-        self._scaler.scale(loss * (self.team.size / words)).backward()
+        self._scaler.scale(loss * (self.group.size / words)).backward()
         return loss.detach(), state
 
     def _move(self) -> None:
         settings = self.settings
-        share = settings.rate_share(self.progressed.step, self.done)
-        for optimizer, rate in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * share
+        set_rates(self.optimizers, settings.rate_share(self.progressed.step, self.done))
+        for optimizer, _ in self.optimizers:
             self._scaler.unscale_(optimizer)
         if settings.max_norm is not None:
             norm = float(clip_grad_norm_(self.model.parameters(), settings.max_norm))
@@ -230,18 +228,21 @@ class Trainer:
 
     def _failed(self, what: str) -> TrainingFailedError:
         return TrainingFailedError(
-            f"{what} at step {self.progressed.step + 1}; try rates below table_rate={self.settings.table_rate} and "
-            f"dense_rate={self.settings.dense_rate}"
+            f"{what} at step {self.progressed.step + 1}; try rates below "
+            f"{argument('table_rate', self.settings.table_rate)} and "
+            f"{argument('dense_rate', self.settings.dense_rate)}"
         )
 
     def check_finite(self) -> None:
         """Raise TrainingFailedError where a parameter is no number: such a state is not to be kept."""
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
             raise TrainingFailedError(
-                f"a parameter is no number after step {self.progressed.step}; try lower rates, or a max_norm"
+                f"a parameter is no number after step {self.progressed.step}; try lower rates, or a "
+                f"{argument('max_norm')}"
             )
 
-    def _end_of_epoch(self) -> None:
+    def end_epoch(self) -> Progressed:
+        """Close the epoch under way: its mean loss, and validation."""
         progressed = self.progressed
         progressed.losses.append(self._loss_sum / max(self._loss_words, 1))
         self._loss_sum, self._loss_words = 0.0, 0
@@ -250,13 +251,14 @@ class Trainer:
         self._state = None
         if self._validate is not None:
             # All measure, and agree on what the first found: another decision elsewhere would leave it waiting.
-            nats = self.team.of_leader(self._validate(), self._device)
+            nats = self.group.from_main(self._validate(), self._device)
             progressed.validation_nats.append(nats)
             better = nats < progressed.best_nats
             progressed.best_nats = min(nats, progressed.best_nats)
             progressed.epochs_since_best = 0 if better else progressed.epochs_since_best + 1
         if self._after_epoch is not None:
             self._after_epoch(progressed)
+        return progressed
 
     def _seconds_left(self) -> float:
         done = min(max(self.done, 1e-9), 1.0)
@@ -280,7 +282,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """All that going on needs, the model's parameters included; exact on a CPU.
 
-        What each process carries is gathered: all of a team call this together, and get the same.
+        What each process carries is gathered: all of a group call this together, and get the same.
         """
         return {
             "settings": self.settings.as_dict(),
@@ -289,7 +291,7 @@ class Trainer:
             "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
             "scaler": self._scaler.state_dict(),
             "loss": (self._loss_sum, self._loss_words),
-            "of_process": self.team.gather(
+            "of_process": self.group.gather(
                 {
                     "stream_state": None if self._state is None else tuple(part.cpu() for part in self._state),
                     "random_state": torch.get_rng_state(),
@@ -306,15 +308,14 @@ class Trainer:
         """
         self.settings.check_same(state["settings"])
         of_process = state["of_process"]
-        if len(of_process) != self.team.size:
-            raise InputError(f"trained by {len(of_process)} processes, now {self.team.size}; start as many again")
+        if len(of_process) != self.group.size:
+            raise InputError(f"trained by {len(of_process)} processes, now {self.group.size}; start as many again")
         self.progressed = Progressed(**copy.deepcopy(state["progressed"]))
         self.model.load_state_dict(state["model"])
-        for (optimizer, _), of_optimizer in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(of_optimizer)
+        load_states(self.optimizers, state["optimizers"])
         self._scaler.load_state_dict(state["scaler"])
         self._loss_sum, self._loss_words = state["loss"]
-        mine = of_process[self.team.rank]
+        mine = of_process[self.group.rank]
         carried: tuple[Tensor, ...] | None = mine["stream_state"]
         self._state = None if carried is None else tuple(part.to(self._device) for part in carried)
         torch.set_rng_state(mine["random_state"].cpu())

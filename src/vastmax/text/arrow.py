@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from vastmax import extras
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 
 _ROWS = 8192  # rows decoded at a time, and turned into Python strings
 _FEW_ROWS = 64  # decoded at a time of a large row group, all of whose text could be in as many rows
@@ -186,7 +186,7 @@ def _choose_column(schema: Any, column: str | None, name: str) -> str:
             f"{name}: no column holds text or lists of words; columns: {', '.join(schema.names) or 'none'}"
         )
     if len(readable) > 1:
-        raise InputError(f"{name}: {len(readable)} columns hold text: choose one with column= (--column): {listed}")
+        raise InputError(f"{name}: {len(readable)} columns hold text: choose one with {argument('column')}: {listed}")
     return str(readable[0])
 
 

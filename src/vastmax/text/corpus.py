@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 from vastmax.files.checksum import Blocks, DamagedFileError, is_wanted
 from vastmax.progress import Progress, Silent
 from vastmax.text import cache as caching
@@ -71,12 +71,14 @@ class Corpus:
         progress: Progress | None = None,
     ) -> None:
         if errors not in ("strict", "replace"):
-            raise InputError(f"errors={errors!r}: expected 'strict' or 'replace'")
+            raise InputError(f"{argument('errors', repr(errors))}: expected 'strict' or 'replace'")
         if tokenizer is not None and not callable(tokenizer):
             raise InputError(f"tokenizer={tokenizer!r}: expected a function from a line to a list of words")
         found = sources.resolve(source)
         if column is not None and not isinstance(found, (sources.ArrowFiles, sources.ArrowTable)):
-            raise InputError(f"column={column!r}: the source is no Parquet or Arrow table, so it has no columns")
+            raise InputError(
+                f"{argument('column', repr(column))}: the source is no Parquet or Arrow table, so it has no columns"
+            )
         settings = Settings(lowercase, errors, tokenizer, column)
         folder = None if cache is False else caching.default_folder() if cache is True else Path(cache)
         store = self._store = None if folder is None else Cache(folder)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 from vastmax.kernels.text_encoder import TextEncoder
 from vastmax.progress import Progress
 from vastmax.text.encoded_folder import FolderWriter
@@ -123,7 +123,7 @@ class Encoding:
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}: byte {offset + error.start} is not valid UTF-8: convert the file (iconv -t UTF-8), or pass "
-                "errors='replace' to read such bytes as U+FFFD"
+                f"{argument('errors', repr('replace'))} to read such bytes as U+FFFD"
             ) from None
         self.add_sentence(tokenizer(text), f"{where}, from the tokenizer")
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vastmax.arguments import real, shown, whole
-from vastmax.errors import InputError
+from vastmax.arguments import MOST_PASSES, real, shown, whole
+from vastmax.errors import InputError, argument
 
 DEFAULT_THRESHOLDS = {"counts": 100.0, "gensim": 10.0, "npmi": 0.5}
 """By scoring; also the list of scorings. 100 is the default of word2vec's phrase program, 10 that of gensim."""
@@ -21,7 +21,6 @@ FALL = {"counts": 0.5, "gensim": 0.5, "npmi": 1.0}
 """By which factor a threshold that was given as one number falls from pass to pass. word2vec's own script halves it.
 NPMI is on a scale of its own, −1 to 1, on which half is no small step: it stays unless several numbers are given."""
 
-MOST_PASSES = 20
 LEAST_MEMORY_BYTES = 4096
 
 Floats = npt.NDArray[np.float64]
@@ -51,17 +50,22 @@ def checked_settings(
 ) -> PhraseSettings:
     """Fill in what depends on other settings; raise InputError on the first that cannot be used."""
     if scoring not in DEFAULT_THRESHOLDS:
-        raise InputError(f"scoring is {scoring!r}; expected {' or '.join(map(repr, DEFAULT_THRESHOLDS))}")
+        raise InputError(f"{argument('scoring')} is {scoring!r}; expected {' or '.join(map(repr, DEFAULT_THRESHOLDS))}")
     passes = whole("passes", passes, 1, MOST_PASSES)
     min_count = whole("min_count", min_count, 1, None)
     if discount is not None and scoring == "npmi":
-        raise InputError(f"discount is {discount!r}, but NPMI has none: leave it out, or choose another scoring")
+        raise InputError(
+            f"{argument('discount')} is {discount!r}, but NPMI has none: leave it out, or choose another "
+            f"{argument('scoring')}"
+        )
     if discount is not None:
         discount = real("discount", discount, 0.0, math.inf)
     if not isinstance(delimiter, str) or not delimiter or any(map(str.isspace, delimiter)):
-        raise InputError(f"delimiter is {delimiter!r}; expected characters without white space, such as '_'")
+        raise InputError(
+            f"{argument('delimiter')} is {delimiter!r}; expected characters without white space, such as '_'"
+        )
     if isinstance(connectors, str) or not all(isinstance(word, str) and word for word in connectors):
-        raise InputError(f"connectors is {connectors!r}; expected a list of words, such as ['of', 'the']")
+        raise InputError(f"{argument('connectors')} is {connectors!r}; expected a list of words, such as ['of', 'the']")
     return PhraseSettings(
         scoring=scoring,
         thresholds=_thresholds(threshold, scoring, passes),
@@ -83,7 +87,7 @@ def _thresholds(threshold: float | Sequence[float] | None, scoring: str, passes:
         if len(thresholds) != passes:
             raise InputError(f"{len(thresholds)} thresholds for {passes} passes: give one for each, or one in all")
     else:
-        raise InputError(f"threshold is {shown(threshold)}; expected a number, or one for each pass")
+        raise InputError(f"{argument('threshold')} is {shown(threshold)}; expected a number, or one for each pass")
     return tuple(_threshold(value, scoring) for value in thresholds)
 
 

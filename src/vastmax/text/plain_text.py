@@ -12,7 +12,7 @@ from vastmax.text.words import Words
 
 
 def plain_text(corpus: Corpus) -> Iterator[bytes]:
-    """The words of a corpus in UTF-8, a space between any two, a sentence a line; by pieces of some megabytes.
+    """The words of a corpus in UTF-8, a space between any two, one sentence per line; by pieces of some megabytes.
 
     Cost: some 20 ns a word. Memory: one piece, and the words once more.
     """

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from vastmax.arguments import MOST_COUNT, whole
 from vastmax.atomic import replacing
 from vastmax.content.looking import require_own
-from vastmax.errors import InputError, UnknownWordError
+from vastmax.errors import InputError, UnknownWordError, argument
 from vastmax.files.record import checked_lines, write_lines
 from vastmax.strict_json import parse_json
 from vastmax.text.facts import CorpusFacts, facts_of
@@ -172,8 +172,8 @@ class Vocabulary:
         kept = int(np.searchsorted(-self.counts, -min_count, side="right"))
         if kept == 0:
             raise InputError(
-                f"no word reaches min_count={min_count}: the highest count is {self.counts[0]} "
-                f"({self._words[0]!r}); lower min_count or give more text"
+                f"no word reaches {argument('min_count', min_count)}: the highest count is {self.counts[0]} "
+                f"({self._words[0]!r}); lower {argument('min_count')} or give more text"
             )
         if max_size is not None:
             kept = min(kept, max_size)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from vastmax.word_model.model import WordModel
     from vastmax.word_model.train import train_word_model
 
-_HOME = {"WordModel": "model", "train_word_model": "train"}
+_HOME = {"WordModel": "model", "train_by_recipe": "train", "train_word_model": "train"}
 
 __all__ = ["WordModel", "train_word_model"]
 

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vastmax.content.kinds import TORCH
 from vastmax.content.looking import kind_at, wrong_kind
-from vastmax.embedding.checkpoint_file import require_same_settings, require_same_text
-from vastmax.embedding.checkpoints import CheckpointsOf
-from vastmax.embedding.fingerprint import fingerprint
 from vastmax.embedding.settings import CheckedCommonSettings
 from vastmax.errors import InputError
-from vastmax.language_model.state_file import DamagedStateError, read_state, says_of_itself, write_state
 from vastmax.text import Corpus, Vocabulary
+from vastmax.training.checkpoints import CheckpointsOf, require_same_settings, require_same_text
+from vastmax.training.fingerprint import fingerprint
+from vastmax.training.pytorch.state_file import DamagedStateError, read_state, says_of_itself, write_state
 
 VERSION = 1
 _FORMAT = "vastmax word model"
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """What is written: `state` is that of `WordModelRun.state_dict`."""
-
-    settings: CheckedCommonSettings
-    text: dict[str, Any]
-    state: dict[str, Any]
-
-    def write(self, path: Path) -> None:
-        """Write the file beside its place, then rename it. Cost: one pass over the model and its optimisers' state."""
-        record = {
-            "format": _FORMAT,
-            "version": VERSION,
-            "settings": self.settings.as_dict(),
-            "text": self.text,
-            "state": self.state,
-        }
-        write_state(path, record)
+def write_checkpoint(path: Path, settings: CheckedCommonSettings, text: dict[str, Any], state: dict[str, Any]) -> None:
+    """Write the file beside its place, then rename it. Cost: one pass over the model and its optimizers' state."""
+    record = {"format": _FORMAT, "version": VERSION, "settings": settings.as_dict(), "text": text, "state": state}
+    write_state(path, record)
 
 
 class WordModelCheckpoint:

@@ -55,7 +55,7 @@ class WordModel(nn.Module):
         context: dict[str, Any] | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """The mean loss of the head, in nats a prediction.
+        """The mean loss of the head, in nats per prediction.
 
         Args:
             word_ids: what predicts: centres (N,) for skip-gram, or windows (N, M), padded with −1, for CBOW.

@@ -1,4 +1,4 @@
-"""One training run: epochs of pieces of text, their predictions in batches, a step for each. It may stop after any."""
+"""One training run: epochs of pieces of text, one step per batch of their predictions. It may stop after any."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,15 @@ from vastmax.embedding import DivergenceError, EpochReport, WordVectors
 from vastmax.embedding.chunks import ChunkSpan, chunk_spans
 from vastmax.embedding.report import EpochCallback, nothing_learned
 from vastmax.embedding.settings import require_memory_for_vectors
+from vastmax.errors import argument
 from vastmax.kernels.embedding_kernel import keep_thresholds
-from vastmax.language_model.optimizers import optimizers_for
 from vastmax.progress import Progress
 from vastmax.proposal.target_partition import PARTITION, partitions
 from vastmax.text import Corpus, Vocabulary
-from vastmax.word_model.checkpoint import Snapshot, WordModelCheckpoints, text_facts
+from vastmax.training import loop
+from vastmax.training.loop import Phase, run_training
+from vastmax.training.pytorch.optimizers import load_states, optimizers_for, set_rates
+from vastmax.word_model.checkpoint import WordModelCheckpoints, text_facts, write_checkpoint
 from vastmax.word_model.model import WordModel
 from vastmax.word_model.settings import CheckedWordModelSettings
 from vastmax.word_model.windows import Batch, Windows, batches, num_predictions, subsampled
@@ -33,20 +37,17 @@ _Told = tuple[Batch, dict[str, Any] | None]
 
 
 @dataclass
-class Progressed:
+class Progressed(loop.Progressed):
     """How far a run has come. Words are counted when the piece that they are in is complete."""
 
-    epoch: int = 0  # complete ones
     piece: int = 0  # of the epoch under way, complete ones
     batch: int = 0  # of the piece under way, complete ones
     piece_predictions: int = 0  # in them
-    words: int = 0
     kept: int = 0
     predictions: int = 0  # of complete epochs
     epoch_loss: float = 0.0  # nats, summed over the predictions of the epoch under way
     epoch_words: int = 0
     epoch_predictions: int = 0
-    losses: list[float] = field(default_factory=list)  # mean nats a prediction of each complete epoch
 
 
 class WordModelRun:
@@ -79,6 +80,7 @@ class WordModelRun:
         self._generator = torch.Generator(device=settings.device)
         self.progressed = Progressed()
         self._seconds_before = self._cpu_seconds_before = 0.0
+        self._share_of_piece = 0.0  # that is done, of the piece under way
         self._checkpoints = checkpoints
         if checkpoints is not None and checkpoints.resumed is not None:
             checkpoints.resumed.require_text(self._text_facts)
@@ -102,25 +104,13 @@ class WordModelRun:
 
     def train(self, callbacks: Sequence[EpochCallback], progress: Progress, stop: Callable[[], bool]) -> None:
         """Run all epochs, or those that are left; once `stop` says so, save and return after the step under way."""
-        settings, progressed = self._settings, self.progressed
-        progress.begin("Training", self._corpus.num_tokens * settings.epochs, "words", self._tokens_done(0.0))
         self.model.train()
         if self._checkpoints is not None:
             self._checkpoints.begin(2 * sum(p.nbytes for p in self.model.parameters()))
-        try:
-            with _threads(settings.threads):
-                while not self.finished:
-                    while progressed.piece < len(self._spans):
-                        if self._train_piece(progress, stop):
-                            self._save()
-                            return
-                    self._end_epoch(callbacks)
-        except (KeyboardInterrupt, SystemExit):
-            if self._checkpoints is not None:
-                self._checkpoints.trouble = "it was stopped at once"
-            raise
-        finally:
-            progress.end()
+        with _threads(self._settings.threads):
+            run_training(
+                self, saving=self._checkpoints, write=self._write, callbacks=callbacks, stop=stop, progress=progress
+            )
 
     def word_vectors(self) -> WordVectors:
         """The vectors as they are; on a CPU without a copy."""
@@ -139,9 +129,8 @@ class WordModelRun:
     def _text_facts(self) -> dict[str, Any]:
         return text_facts(self._corpus, self._vocabulary)
 
-    def _save(self) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.save(Snapshot(self._settings, self._text_facts, self._state()).write)
+    def _write(self, path: Path) -> None:
+        write_checkpoint(path, self._settings, self._text_facts, self._state())
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -156,42 +145,46 @@ class WordModelRun:
     def _load(self, state: dict[str, Any]) -> None:
         self.progressed = Progressed(**state["progressed"])
         self.model.load_state_dict(state["model"])
-        for (optimizer, _), of_optimizer in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(of_optimizer)
+        load_states(self.optimizers, state["optimizers"])
         self._generator.set_state(state["random_state"])
         self._seconds_before, self._cpu_seconds_before = state["elapsed_seconds"], state["cpu_seconds"]
 
     # --- the work -----------------------------------------------------------------------------------------------------
 
-    def _train_piece(self, progress: Progress, stop: Callable[[], bool]) -> bool:
-        """Train what is left of the piece under way; whether it was stopped before its end."""
+    one_phase = True
+
+    def steps(self, look_up: Callable[[], bool]) -> Iterator[None]:
+        """Train what is left of the epoch under way: a step is a batch, and what is left when a piece is over."""
+        while self.progressed.piece < len(self._spans):
+            yield from self._piece()
+            yield
+
+    def _piece(self) -> Iterator[None]:
+        """Train what is left of the piece under way, a batch at a time."""
         progressed, model = self.progressed, self._settings.model
-        span = self._spans[progressed.piece]
         # Random streams of its own for each piece of each epoch, so that a run can go on from any step.
         seeds = np.random.SeedSequence([self._settings.seed, progressed.epoch, progressed.piece])
         random = np.random.default_rng(seeds)
         if progressed.batch == 0:  # else it goes on from where it was saved
             self._generator.manual_seed(int(seeds.generate_state(1, np.uint64)[0]))
-        windows, words = self._windows(span, random)
+        windows, words = self._windows(self._spans[progressed.piece], random)
         total = num_predictions(windows, model)
         told = self._told(batches(windows, model, self._settings.batch_size, random))
         for batch, context in islice(told, progressed.batch, None):
-            loss = self._step(batch, context, self._done(progressed.piece_predictions / total))
+            self._share_of_piece = progressed.piece_predictions / total
+            loss = self._step(batch, context, self._done)
             progressed.batch += 1
             progressed.piece_predictions += batch.target.size
             progressed.epoch_predictions += batch.target.size
             progressed.epoch_loss += loss * batch.target.size
-            self._show(progress, progressed.piece_predictions / total)
-            if stop():
-                return True
-            if self._checkpoints is not None and self._checkpoints.due():
-                self._save()
+            self._share_of_piece = progressed.piece_predictions / total
+            yield
         progressed.piece += 1
         progressed.batch = progressed.piece_predictions = 0
+        self._share_of_piece = 0.0
         progressed.epoch_words += words
         progressed.words += words
         progressed.kept += windows.word_ids.size
-        return stop()
 
     def _windows(self, span: ChunkSpan, random: np.random.Generator) -> tuple[Windows, int]:
         """The windows of a piece after subsampling, and how many of its words have vectors."""
@@ -216,15 +209,18 @@ class WordModelRun:
         if not math.isfinite(value):
             raise self._divergence(value)
         loss.backward()
-        share = settings.alpha_at(done) / settings.alpha
-        for optimizer, rate in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * share
+        set_rates(self.optimizers, settings.alpha_at(done) / settings.alpha)
+        for optimizer, _ in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
         return value
 
-    def _end_epoch(self, callbacks: Sequence[EpochCallback]) -> None:
+    def end_epoch(self) -> EpochReport:
+        """Close the epoch under way.
+
+        Raises:
+            InputError: it was the last one, and there was nothing to predict.
+        """
         progressed = self.progressed
         predictions, words = progressed.epoch_predictions, progressed.epoch_words
         progressed.predictions += predictions
@@ -234,44 +230,50 @@ class WordModelRun:
         progressed.losses.append(progressed.epoch_loss / max(predictions, 1))
         progressed.piece = progressed.epoch_words = progressed.epoch_predictions = 0
         progressed.epoch_loss = 0.0
-        if self._checkpoints is not None and self._checkpoints.due_at_epoch_end():
-            self._save()
-        for callback in callbacks:
-            callback(
-                EpochReport(
-                    epoch=progressed.epoch,
-                    epochs=self._settings.epochs,
-                    loss=progressed.losses[-1],
-                    predictions=predictions,
-                    words=words,
-                    elapsed_seconds=self.elapsed_seconds,
-                    cpu_seconds=self.cpu_seconds,
-                    word_vectors=self.word_vectors(),
-                )
-            )
+        return EpochReport(
+            epoch=progressed.epoch,
+            epochs=self._settings.epochs,
+            loss=progressed.losses[-1],
+            predictions=predictions,
+            words=words,
+            elapsed_seconds=self.elapsed_seconds,
+            cpu_seconds=self.cpu_seconds,
+            word_vectors=self.word_vectors(),
+        )
+
+    def at_rest(self) -> str:
+        """Return why nothing is saved after an interrupt: it may have come within a step."""
+        return "it was stopped at once"
 
     # --- reports ------------------------------------------------------------------------------------------------------
 
-    def _tokens_done(self, share_of_piece: float) -> float:
+    def begin_phase(self) -> Phase:
+        """Return the phase of progress that begins: all epochs."""
+        return Phase("Training", self._corpus.num_tokens * self._settings.epochs, "words", self._tokens_done)
+
+    def standing(self) -> tuple[float, dict[str, float | str]]:
+        """Return the words that are done, the epoch, its loss so far and the learning rate."""
+        progressed = self.progressed
+        readings: dict[str, float | str] = {"epoch": f"{progressed.epoch + 1}/{self._settings.epochs}"}
+        if progressed.epoch_predictions:
+            readings["loss"] = progressed.epoch_loss / progressed.epoch_predictions
+        return self._tokens_done, {**readings, "alpha": self._settings.alpha_at(self._done)}
+
+    @property
+    def _tokens_done(self) -> float:
         progressed = self.progressed
         tokens = float(progressed.epoch * self._corpus.num_tokens)
         if progressed.piece < len(self._spans):
             span = self._spans[progressed.piece]
-            tokens += span.start + share_of_piece * (span.stop - span.start)
+            tokens += span.start + self._share_of_piece * (span.stop - span.start)
+        else:
+            tokens += self._corpus.num_tokens
         return tokens
 
-    def _done(self, share_of_piece: float) -> float:
+    @property
+    def _done(self) -> float:
         """The share of training that is over."""
-        return self._tokens_done(share_of_piece) / (self._corpus.num_tokens * self._settings.epochs)
-
-    def _show(self, progress: Progress, share_of_piece: float) -> None:
-        progressed = self.progressed
-        progress.update(
-            self._tokens_done(share_of_piece),
-            epoch=f"{progressed.epoch + 1}/{self._settings.epochs}",
-            loss=progressed.epoch_loss / progressed.epoch_predictions,
-            alpha=self._settings.alpha_at(self._done(share_of_piece)),
-        )
+        return self._tokens_done / (self._corpus.num_tokens * self._settings.epochs)
 
     def _record(self) -> dict[str, Any]:
         """What finished vectors say of this run."""
@@ -291,9 +293,12 @@ class WordModelRun:
     def _divergence(self, loss: float) -> DivergenceError:
         settings = self._settings
         message = (
-            f"training diverged in epoch {self.progressed.epoch + 1} (loss {loss:.4g} nats a prediction); the vectors "
-            f"from before are kept. alpha was {settings.alpha:g} and dense_rate {settings.dense_rate:g}: try "
-            f"alpha={settings.alpha / 4:.3g} and dense_rate={settings.dense_rate / 4:.3g}"
+            f"training diverged in epoch {self.progressed.epoch + 1} (loss {loss:.4g} nats per prediction); the "
+            "vectors "
+            f"from before are kept. {argument('alpha')} was {settings.alpha:g} and {argument('dense_rate')} "
+            f"{settings.dense_rate:g}: try "
+            f"{argument('alpha', f'{settings.alpha / 4:.3g}')} and "
+            f"{argument('dense_rate', f'{settings.dense_rate / 4:.3g}')}"
         )
         return DivergenceError(message, self.word_vectors())
 

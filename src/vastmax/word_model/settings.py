@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from vastmax.arguments import MOST_RATE, MOST_SIZE, one_of, real, whole
-from vastmax.embedding.settings import CheckedCommonSettings, CommonSettings, checked_common
-from vastmax.errors import InputError
+from vastmax.arguments import one_of
+from vastmax.embedding.settings import OBJECTIVES, CheckedCommonSettings, TrainingSettings, checked_common
+from vastmax.errors import InputError, argument
 from vastmax.methods import RECIPES
+from vastmax.options import check_options
 from vastmax.proposal.target_partition import PARTITION
 
 DEFAULT_ALPHA = 0.1
@@ -27,20 +27,15 @@ def trainable_recipes() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class WordModelSettings(CommonSettings):
-    """What `train_word_model` is told beside them."""
+class WordModelSettings(TrainingSettings):
+    """`TrainingSettings` of an objective that goes through PyTorch."""
 
     objective: str = "sampled-softmax"
-    objective_options: Mapping[str, Any] | None = None
-    batch_size: int = 1024
-    dense_rate: float = 2e-3
-    partition_size: int = 4096
-    device: str = "cpu"
 
 
 @dataclass(frozen=True)
 class CheckedWordModelSettings(CheckedCommonSettings):
-    """`WordModelSettings` with nothing left open."""
+    """Settings of training through PyTorch, with nothing left open."""
 
     objective: str
     objective_options: dict[str, Any]
@@ -71,15 +66,16 @@ class CheckedWordModelSettings(CheckedCommonSettings):
         return f"context:{PARTITION}" in RECIPES[self.objective].needs
 
 
-def checked(settings: WordModelSettings) -> CheckedWordModelSettings:
+def checked(settings: TrainingSettings) -> CheckedWordModelSettings:
     """Fill in what was left open; raise InputError on the first that cannot be used."""
     name, options = settings.objective, dict(settings.objective_options or {})
     if name in RECIPES and name not in trainable_recipes():
         raise InputError(
-            f"objective is {name!r}, which draws noise by the word before the one predicted; a pair of words of a "
-            "window has none: it is for language models (vastmax lm train). Take 'importance-sampling'"
+            f"{argument('objective')} is {name!r}, which draws noise by the word before the one predicted; a pair of "
+            "words of a window has none: it is for language models (vastmax lm train). Take 'importance-sampling'"
         )
-    one_of("objective", name, trainable_recipes())
+    one_of("objective", name, tuple(dict.fromkeys([*OBJECTIVES, *trainable_recipes()])))
+    check_options(settings)
     parameters = inspect.signature(RECIPES[name].build).parameters.values()
     known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
     for option in options:
@@ -90,9 +86,9 @@ def checked(settings: WordModelSettings) -> CheckedWordModelSettings:
         **vars(checked_common(settings, DEFAULT_ALPHA)),
         objective=name,
         objective_options=options,
-        batch_size=whole("batch_size", settings.batch_size, 1, MOST_SIZE),
-        dense_rate=real("dense_rate", settings.dense_rate, 0.0, MOST_RATE),
-        partition_size=whole("partition_size", settings.partition_size, 1, None),
+        batch_size=settings.batch_size,
+        dense_rate=settings.dense_rate,
+        partition_size=settings.partition_size,
         device=_usable_device(settings.device),
     )
 
@@ -102,5 +98,7 @@ def _usable_device(name: str) -> str:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError, TypeError) as error:
         why = str(error).partition("\n")[0]
-        raise InputError(f"device is {name!r}, which PyTorch cannot use here ({why}); take 'cpu'") from None
+        raise InputError(
+            f"{argument('device')} is {name!r}, which PyTorch cannot use here ({why}); take 'cpu'"
+        ) from None
     return name

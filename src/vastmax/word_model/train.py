@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from vastmax.embedding import WordVectors
-from vastmax.embedding.checkpoints import DEFAULT_MINUTES
 from vastmax.embedding.report import EpochCallback
+from vastmax.embedding.settings import TrainingSettings
 from vastmax.embedding.train import checked_callbacks, text_and_words
+from vastmax.options import from_arguments
 from vastmax.progress import Progress, Silent
+from vastmax.training.checkpoints import SavedAs
+from vastmax.training.loop import DEFAULT_MINUTES
 from vastmax.word_model.checkpoint import WordModelCheckpoints
 from vastmax.word_model.run import WordModelRun
 from vastmax.word_model.settings import CheckedWordModelSettings, WordModelSettings, checked
@@ -89,33 +92,25 @@ def train_word_model(
         >>> len(vectors), vectors.vector_size
         (4, 16)
     """
-    settings = checked(
-        WordModelSettings(
-            model=model,
-            vector_size=vector_size,
-            window=window,
-            min_count=min_count,
-            max_final_vocab=max_final_vocab,
-            stop_words=stop_words,
-            sample=sample,
-            epochs=epochs,
-            alpha=alpha,
-            min_alpha=min_alpha,
-            threads=threads,
-            seed=seed,
-            objective=objective,
-            objective_options=objective_options,
-            batch_size=batch_size,
-            dense_rate=dense_rate,
-            partition_size=partition_size,
-            device=device,
-        )
-    )
-    reads = {"corpus": corpus, "stop_words": stop_words}
-    with WordModelCheckpoints.asked_for(
-        checkpoint, settings, minutes=checkpoint_minutes, resume=resume, reads=reads
-    ) as checkpoints:
-        run = train(corpus, settings, checkpoints=checkpoints, callbacks=callbacks, advise=advise, progress=progress)
+    settings = from_arguments(WordModelSettings, locals())
+    saved = SavedAs(checkpoint, checkpoint_minutes, resume)
+    return train_by_recipe(corpus, settings, saved, callbacks=callbacks, advise=advise, progress=progress)
+
+
+def train_by_recipe(
+    corpus: object,
+    settings: TrainingSettings,
+    saved: SavedAs,
+    *,
+    callbacks: Iterable[EpochCallback] = (),
+    advise: Callable[[str], object] | None = None,
+    progress: Progress | None = None,
+) -> WordVectors:
+    """Do what `train_word_model` does, with its arguments in parts; `train_embeddings` comes here, too."""
+    ready = checked(settings)
+    reads = {"corpus": corpus, "stop_words": settings.stop_words}
+    with WordModelCheckpoints.asked_for(saved, ready, reads=reads) as checkpoints:
+        run = train(corpus, ready, checkpoints=checkpoints, callbacks=callbacks, advise=advise, progress=progress)
     return run.word_vectors()
 
 

@@ -1,18 +1,20 @@
-"""`vastmax lm`: language models, one file a command."""
+"""`vastmax lm`: language models, one file per command."""
 
 from __future__ import annotations
 
 import typer
 
+from vastmax.cli.command import Group, add_command
 from vastmax.cli.lm.generate import generate
 from vastmax.cli.lm.next import next_word
 from vastmax.cli.lm.perplexity import perplexity
 from vastmax.cli.lm.score import score
 from vastmax.cli.lm.train import train
-from vastmax.cli.option_names import Command
+from vastmax.cli.shared_options import require_torch
 
 lm = typer.Typer(
     name="lm",
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,
     help="""Train and use language models, with any encoder and any output method.
@@ -25,8 +27,8 @@ lm = typer.Typer(
       vastmax lm next run "the cat sat on the"
     """,
 )
-lm.command("train", cls=Command)(train)
-lm.command("perplexity", cls=Command)(perplexity)
-lm.command("score", cls=Command)(score)
-lm.command("next", cls=Command)(next_word)
-lm.command("generate", cls=Command)(generate)
+add_command(lm, "train", train, before=require_torch)
+add_command(lm, "perplexity", perplexity)
+add_command(lm, "score", score)
+add_command(lm, "next", next_word)
+add_command(lm, "generate", generate)

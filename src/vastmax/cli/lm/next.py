@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
 
 import typer
 
-from vastmax.arguments import whole
-from vastmax.cli.lm.model_argument import Device, Run, open_model, words_of
+from vastmax.arguments import Whole, whole
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson, TopN
+from vastmax.cli.shared_options import ModelOptions, as_json, words_of
+from vastmax.options import option, part
 
 
-def next_word(
-    run: Run,
-    context: Annotated[
-        str, typer.Argument(metavar="CONTEXT", show_default=False, help='The beginning of a sentence, quoted; or "".')
-    ],
-    topn: TopN = 10,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class NextOptions:
+    """Of `vastmax lm next`."""
+
+    model: ModelOptions = part()
+    context: str = option(..., 'The beginning of a sentence, quoted; or "".', metavar="CONTEXT", positional=True)
+    topn: int = option(10, "How many words to show.", bound=Whole(1), flags=("--topn", "-n"))
+    as_json: bool = as_json()
+
+
+def next_word(options: NextOptions, context: typer.Context) -> None:
     """Show the words most likely to come next, with their probabilities.
 
     \b
@@ -28,13 +30,14 @@ def next_word(
       vastmax lm next run "the cat sat on the"
       vastmax lm next run "" --topn 5 --json
     """
-    folder, model = open_model(run, device)
-    whole("topn", topn, 1, len(folder.vocabulary), why="the words that the model knows")
+    folder, model = options.model.open()
+    whole("topn", options.topn, 1, len(folder.vocabulary), why="the words that the model knows")
 
     from vastmax.language_model.prediction import next_words
 
-    found = next_words(model, folder.vocabulary, words_of(folder, context), topn)
-    if as_json:
+    found = next_words(model, folder.vocabulary, words_of(folder, options.context), options.topn)
+    if options.as_json:
         print_json([{"word": word, "probability": probability} for word, probability in found])
         return
-    print_table(context, ["word", "probability"], [[word, f"{probability:.4f}"] for word, probability in found])
+    rows = [[word, f"{probability:.4f}"] for word, probability in found]
+    print_table(options.context, ["word", "probability"], rows)

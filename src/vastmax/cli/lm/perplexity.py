@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import typer
 
-from vastmax.cli.corpus_options import Column, CorpusSources, DecodingErrors, Errors, UseCache, open_corpus
-from vastmax.cli.lm.model_argument import Device, Run, open_model
+from vastmax.arguments import Whole
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.vectors_argument import AsJson
+from vastmax.cli.shared_options import ModelOptions, TextOptions, as_json
+from vastmax.options import option, part
 
 if TYPE_CHECKING:
     from vastmax.language_model import Perplexity
 
 
-def perplexity(
-    run: Run,
-    corpus: CorpusSources,
-    streams: Annotated[
-        int | None,
-        typer.Option(
-            metavar="INT",
-            help="Parts of the text read side by side, each without a past.  [default: by its length, up to 16]",
-        ),
-    ] = None,
-    device: Device = None,
-    errors: Errors = DecodingErrors.STRICT,
-    column: Column = None,
-    cache: UseCache = True,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class PerplexityOptions:
+    """Of `vastmax lm perplexity`."""
+
+    model: ModelOptions = part()
+    text: TextOptions = part(without=("lowercase",))
+    streams: int | None = option(
+        None,
+        "Parts of the text read side by side, each without a past.",
+        bound=Whole(1, optional=True),
+        default_text="by its length, up to 16",
+        also=("num_streams",),
+    )
+    as_json: bool = as_json()
+
+
+def perplexity(options: PerplexityOptions, context: typer.Context) -> None:
     """Measure how well a model predicts a text: exactly, over every word and sentence end of it.
 
     Words that the model does not know count as <unk>. Perplexities of models with different vocabularies cannot be
-    compared; bits a character can, as long as unknown words are few.
+    compared; bits per character can, as long as unknown words are few.
 
     \b
     Examples:
       vastmax lm perplexity run test.txt
       vastmax lm perplexity run 'books/*.txt.gz' --json
     """
-    folder, model = open_model(run, device)
+    folder, model = options.model.open()
 
     from vastmax.distribution.entropy import perplexity_from_nats
     from vastmax.language_model.evaluation import perplexity as measure
@@ -49,25 +51,18 @@ def perplexity(
     from vastmax.progress import console_progress
 
     with console_progress() as progress:
-        text = open_corpus(
-            corpus,
-            lowercase=bool(folder.text.get("lowercase")),
-            errors=errors,
-            column=column,
-            cache=cache,
-            progress=progress,
-        )
+        text = options.text.open(progress, lowercase=bool(folder.text.get("lowercase")))
         found = measure(
             model,
             known_text_of(text, folder.vocabulary),
             folder.vocabulary,
             first_id=folder.vocabulary.id(SENTENCE_END),
-            num_streams=streams,
+            num_streams=options.streams,
             progress=progress,
         )
     normalised = model.head.normalised
-    if as_json:
-        print_json({"run": str(run), "normalised": normalised, **found.to_json()})
+    if options.as_json:
+        print_json({"run": str(options.model.run), "normalised": normalised, **found.to_json()})
         return
     print_table("perplexity", ["", ""], _rows(found, normalised=normalised))
     ends = [first for first, *_ in found.bands[1:]]
@@ -85,14 +80,14 @@ def perplexity(
 def _rows(found: Perplexity, *, normalised: bool) -> list[list[str]]:
     rows = [
         ["perplexity", f"{found.perplexity:,.2f}"],
-        ["nats a word", f"{found.nats:.4f}"],
-        ["bits a word", f"{found.bits_per_word:.4f}"],
-        ["bits a character", f"{found.bits_per_character:.4f}"],
+        ["nats per word", f"{found.nats:.4f}"],
+        ["bits per word", f"{found.bits_per_word:.4f}"],
+        ["bits per character", f"{found.bits_per_character:.4f}"],
         ["words", f"{found.words:,}"],
         ["unknown words", f"{found.unknown:,} ({found.unknown / found.words:.2%})"],
     ]
     if found.unnormalised_nats is not None:
-        rows.insert(2, ["nats a word, not normalised", f"{found.unnormalised_nats:.4f}"])
+        rows.insert(2, ["nats per word, not normalised", f"{found.unnormalised_nats:.4f}"])
     if not normalised:
         rows.insert(1, ["a bound", "words outside the vocabulary have a share of the probability"])
     return rows

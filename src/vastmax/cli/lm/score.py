@@ -5,26 +5,30 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated
 
 import typer
 
-from vastmax.cli.lm.model_argument import Device, Run, open_model, words_of
 from vastmax.cli.output import print_json, say
-from vastmax.cli.vectors_argument import AsJson
+from vastmax.cli.shared_options import ModelOptions, as_json, words_of
 from vastmax.errors import InputError
+from vastmax.options import OUTPUT, option, part
 
 _SENTENCES_AT_A_TIME = 64
 
 
-def score(
-    run: Run,
-    totals: Annotated[bool, typer.Option("--totals", help="Print one line a sentence: its log-probability.")] = False,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
-    """Print the log-probability, in nats, of each word of the sentences on standard input, one sentence a line.
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions:
+    """Of `vastmax lm score`."""
+
+    model: ModelOptions = part()
+    totals: bool = option(False, "Print one line per sentence: its log-probability.", group=OUTPUT)
+    as_json: bool = as_json()
+
+
+def score(options: ScoreOptions, context: typer.Context) -> None:
+    """Print the log-probability, in nats, of each word of the sentences on standard input, one sentence per line.
 
     Each line holds the sentence's number, the word and its log-probability, separated by tabs; the end of the sentence,
     </s>, is a word too. Words that the model does not know get the log-probability of <unk>.
@@ -35,7 +39,7 @@ def score(
       vastmax lm score run --totals < candidates.txt
       echo "the cat sat" | vastmax lm score run --json
     """
-    folder, model = open_model(run, device)
+    folder, model = options.model.open()
 
     from vastmax.language_model.prediction import sentence_log_probs
     from vastmax.language_model.text import SENTENCE_END
@@ -46,16 +50,16 @@ def score(
         sentences = [words_of(folder, line) for line in lines]
         for words, log_probs in zip(sentences, sentence_log_probs(model, folder.vocabulary, sentences), strict=True):
             number += 1
-            if as_json:
+            if options.as_json:
                 collected.append({"words": [*words, SENTENCE_END], "log_probs": log_probs, "total": sum(log_probs)})
-            elif totals:
+            elif options.totals:
                 say(f"{math.fsum(log_probs):.4f}")
             else:
                 for word, log_prob in zip([*words, SENTENCE_END], log_probs, strict=True):
                     say(f"{number}\t{word}\t{log_prob:.4f}")
-        if not as_json:
+        if not options.as_json:
             sys.stdout.flush()
-    if as_json:
+    if options.as_json:
         print_json(collected)
 
 

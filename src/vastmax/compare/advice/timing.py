@@ -16,7 +16,6 @@ from vastmax.compare.advice.machine import Machine
 from vastmax.compare.advice.measurement import Timing
 from vastmax.distribution.counts import floored_counts
 from vastmax.head import Head
-from vastmax.language_model.optimizers import optimizers_for
 from vastmax.language_model.settings import LanguageModelSettings
 from vastmax.methods import RECIPES, Method
 from vastmax.methods.target_sampling import DEFAULT_PARTITION_WORDS
@@ -25,6 +24,7 @@ from vastmax.methods.work import Setting
 from vastmax.output.dense import Dense
 from vastmax.progress import Progress, Silent
 from vastmax.proposal.target_partition import Partition
+from vastmax.training.pytorch.optimizers import optimizers_for
 
 MOST_STEPS = 15
 """Of one method: the median of as many is steady enough."""

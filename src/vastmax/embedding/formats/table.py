@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.cosine import tiles
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 from vastmax.files.safetensors import Place
 
 DecodeErrors: TypeAlias = Literal["strict", "replace", "ignore"]
@@ -110,7 +110,7 @@ def trouble_of_word(raw: bytes, byte_offset: int) -> str | None:
     except UnicodeDecodeError as error:
         return (
             f"the word {shorten(raw)} is not UTF-8 (byte {raw[error.start]:#04x} at offset "
-            f"{byte_offset + error.start}); convert the file or load it with errors='replace'"
+            f"{byte_offset + error.start}); convert the file or load it with {argument('errors', repr('replace'))}"
         )
     return None
 

@@ -33,7 +33,7 @@ from vastmax.embedding.formats.table import (
     trouble_of_word,
 )
 from vastmax.embedding.word_table import WordTable
-from vastmax.errors import InputError
+from vastmax.errors import InputError, Message, argument
 
 OnBadLine: TypeAlias = Literal["refuse", "skip"]
 
@@ -304,8 +304,11 @@ class _Reader:
     def _refuse_or_skip(self, line_number: int, trouble: str) -> None:
         message = f"line {line_number}{'' if trouble.startswith(':') else ' '}{trouble}"
         if not self.skips:
-            raise InputError(f"{self.path}: {message}; mend the line, or leave such lines out with on_bad_line='skip'")
-        self.first_skipped = self.first_skipped or message
+            raise InputError(
+                f"{self.path}: {message}; mend the line, or leave such lines out with "
+                f"{argument('on_bad_line', repr('skip'))}"
+            )
+        self.first_skipped = self.first_skipped or str(Message(message))
         self.num_skipped += 1
 
     def _report_skipped(self, num_kept: int) -> None:

@@ -1,7 +1,8 @@
-"""When a run is saved, and where: every few minutes, at the end of epochs, and when it is told to stop."""
+"""When a run is saved, and where: every few minutes, at the ends of epochs, and when it is told to stop."""
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import time
@@ -9,18 +10,16 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from vastmax.arguments import MOST_MINUTES, real
-from vastmax.embedding.checkpoint_file import CheckpointFile, is_checkpoint
-from vastmax.embedding.settings import CheckedCommonSettings
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 from vastmax.places import claimed
+from vastmax.strict_json import as_read_back
 from vastmax.text.sources import files_of
-
-DEFAULT_MINUTES = 10.0
-"""Between checkpoints: what a crash can cost at most, beside what it costs to write one."""
+from vastmax.training.loop import DEFAULT_MINUTES, Saving
 
 MOST_SHARE = 0.05
 """Of the time, that checkpoints at the ends of epochs may take; epochs of a second do not each get one."""
@@ -31,6 +30,18 @@ SLOW_BYTES_PER_SECOND = 200e6
 Clock = Callable[[], float]
 
 _Identity = tuple[int, int]  # device and inode
+
+_MAY_CHANGE = frozenset({"threads"})
+"""Settings with which a run may be gone on with otherwise than it was begun."""
+
+
+@dataclass(frozen=True)
+class SavedAs:
+    """How a call in Python asks for checkpoints."""
+
+    path: str | os.PathLike[str] | None = None
+    minutes: float = DEFAULT_MINUTES
+    resume: bool = False
 
 
 class SavedRun(Protocol):
@@ -43,8 +54,8 @@ class SavedRun(Protocol):
 File = TypeVar("File", bound=SavedRun)
 
 
-class CheckpointsOf(ABC, Generic[File]):
-    """The checkpoint of one run: when it is due, whether it could be written, what to go on from.
+class CheckpointsOf(Saving, ABC, Generic[File]):
+    """The checkpoint file of one run: when it is due, whether it could be written, what to go on from.
 
     Args:
         path: the file; its folder must exist.
@@ -60,7 +71,7 @@ class CheckpointsOf(ABC, Generic[File]):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        settings: CheckedCommonSettings,
+        settings: Any,
         *,
         minutes: float = DEFAULT_MINUTES,
         resume: bool = False,
@@ -72,6 +83,8 @@ class CheckpointsOf(ABC, Generic[File]):
         """What the run goes on from."""
         self._ours: _Identity | None = None
         """Which file at the path is this run's."""
+        self._unsure = False
+        """Whether a new file was being put there when a signal came: it may be this run's, then."""
         if resume:
             self.resumed = self.read(self.path)
             self.resumed.require_settings(settings)
@@ -92,37 +105,33 @@ class CheckpointsOf(ABC, Generic[File]):
 
     @classmethod
     @contextmanager
-    def asked_for(
-        cls,
-        path: str | os.PathLike[str] | None,
-        settings: CheckedCommonSettings,
-        *,
-        minutes: float,
-        resume: bool,
-        reads: Mapping[str, object],
-    ) -> Iterator[Self | None]:
+    def asked_for(cls, saved: SavedAs, settings: Any, *, reads: Mapping[str, object]) -> Iterator[Self | None]:
         """Give the checkpoint that the arguments of a call ask for; None: no path, and nothing is saved.
 
         No other run may write it while the block runs.
 
         Args:
+            saved: where and how often, and whether to go on from there.
+            settings: of the run that is about to begin.
             reads: the call's arguments that may be paths of what is read.
 
         Raises:
             InputError: resume without a path, the file is one of those that are read, another run writes it, or as
                 above.
         """
-        if path is None:
-            if resume:
-                raise InputError("resume is True, but there is no checkpoint to go on from; give checkpoint=PATH, too")
+        if saved.path is None:
+            if saved.resume:
+                raise InputError(
+                    f"{argument('resume')} is True, but there is no checkpoint to go on from; give checkpoint=PATH, too"
+                )
             yield None
             return
-        path = _path(path)
+        path = _path(saved.path)
         if not path.parent.is_dir():
-            raise InputError(f"checkpoint is {path}, but the folder {path.parent} does not exist")
+            raise InputError(f"{argument('checkpoint')} is {path}, but the folder {path.parent} does not exist")
         files = {name: files_of(source) for name, source in reads.items()}
         with claimed(reads=files, writes={"checkpoint": path}):
-            yield cls(path, settings, minutes=minutes, resume=resume)
+            yield cls(path, settings, minutes=saved.minutes, resume=saved.resume)
 
     @classmethod
     @abstractmethod
@@ -156,13 +165,15 @@ class CheckpointsOf(ABC, Generic[File]):
         began = self._clock()
         self.trouble = "stopped while it was written"
         try:
-            if not self.exists and self.path.exists():
+            if not self.exists and self.path.exists() and not (self._unsure and self.recognises(self.path)):
                 raise InputError("a file that is not this run's has taken its place")
+            self._unsure = True
             try:
                 write(self.path)
-            finally:  # Ctrl-C may come when the new file is in its place already
+            finally:  # Ctrl-C may come when the new file is in its place already, and another signal in here
                 if self.recognises(self.path):
                     self._ours = _identity(self.path)
+                    self._unsure = False
         except (OSError, InputError) as error:
             self.trouble = str(error.strerror or error) if isinstance(error, OSError) else str(error)
             if not self._warned:
@@ -184,22 +195,69 @@ class CheckpointsOf(ABC, Generic[File]):
                 os.unlink(os.path.realpath(self.path))  # a link to it is the user's
 
 
-class Checkpoints(CheckpointsOf[CheckpointFile]):
-    """Those of the native kernels."""
+class FolderCheckpoints(Saving):
+    """The checkpoint in a run folder, which its lock keeps to one run: written in place, and trouble is an error.
 
-    @classmethod
-    def recognises(cls, path: Path) -> bool:
-        """See `CheckpointsOf.recognises`."""
-        return is_checkpoint(path)
+    Args:
+        path: the file.
+        minutes: between checkpoints within an epoch; None: only at the ends of epochs and when the run stops.
+        at_epoch_ends: whether every epoch ends with one.
+        clock: seconds, from any origin.
+    """
 
-    def read(self, path: Path) -> CheckpointFile:
-        """See `CheckpointsOf.read`."""
-        return CheckpointFile(path)
+    def __init__(
+        self, path: Path, *, minutes: float | None, at_epoch_ends: bool = True, clock: Clock = time.monotonic
+    ) -> None:
+        self._path, self._at_epoch_ends, self._clock = path, at_epoch_ends, clock
+        self._seconds = math.inf if minutes is None else 60.0 * minutes
+        self._saved_at = clock()
+
+    def due(self) -> bool:
+        """Return whether it is time to save within an epoch."""
+        return self._clock() - self._saved_at >= self._seconds
+
+    def due_at_epoch_end(self) -> bool:
+        """Return whether epochs end with a checkpoint."""
+        return self._at_epoch_ends
+
+    def save(self, write: Callable[[Path], None]) -> None:
+        """Let `write` write the file.
+
+        Raises:
+            OSError: it cannot be written; the one from before stays.
+        """
+        write(self._path)
+        self._saved_at = self._clock()
 
 
 def not_a_checkpoint(path: Path) -> InputError:
     """Return what to say of a file, of the user's for all one knows, where a checkpoint should be written."""
     return InputError(f"{path} is there and is no checkpoint of such a run; give another path for the checkpoint")
+
+
+def require_same_settings(path: Path, then: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise InputError if a setting other than the threads differs from that of a checkpoint, naming each with both."""
+    now = as_read_back(given)
+    names = [name for name in {**now, **then} if name not in _MAY_CHANGE and now.get(name) != then.get(name)]
+    if names:
+        each = " and ".join(f"{argument(name, repr(then.get(name)))} (now {now.get(name)!r})" for name in names)
+        raise InputError(
+            f"the checkpoint {path} was begun with {each}; give the settings it was begun with, or remove it to start "
+            "anew"
+        )
+
+
+def require_same_text(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise InputError if the fingerprint of a text is not that of a checkpoint."""
+    if dict(now) == dict(then):
+        return
+    found, expected = (
+        f"{facts.get('tokens', 0):,} words in {facts.get('sentences', 0):,} sentences" for facts in (now, then)
+    )
+    differs = f"{found}, but {expected} there" if found != expected else f"{found}, but other ones"
+    raise InputError(
+        f"the text is not the one of the checkpoint {path}: {differs}; give the same text, or remove it to start anew"
+    )
 
 
 def _identity(path: Path) -> _Identity | None:
@@ -212,7 +270,7 @@ def _identity(path: Path) -> _Identity | None:
 
 def _path(given: object) -> Path:
     if not isinstance(given, str | os.PathLike):
-        raise InputError(f"checkpoint is {given!r}; expected the path of a file")
+        raise InputError(f"{argument('checkpoint')} is {given!r}; expected the path of a file")
     return Path(given)
 
 

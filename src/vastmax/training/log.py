@@ -8,16 +8,25 @@ import io
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from vastmax import extras
 from vastmax.atomic import replacing
 from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.files.checksum import is_wanted
-from vastmax.language_model.train import Progressed
 
 COLUMNS = ("step", "epoch", "words", "training_seconds", "loss", "validation_nats", "validation_perplexity")
 STEPS_A_LINE = 100
+
+
+class Logged(Protocol):
+    """The parts of a trainer's progress that a line of the log holds."""
+
+    step: int
+    epoch: int
+    words: int
+    training_seconds: float
+    validation_nats: list[float]
 
 
 class Log:
@@ -71,18 +80,18 @@ class Log:
         """For a checkpoint."""
         return {"sum": self._sum, "steps": self._steps, "size": self._size, "crc32": self._crc}
 
-    def step(self, progressed: Progressed, loss: float) -> None:
+    def step(self, progressed: Logged, loss: float) -> None:
         """Take note of a step."""
         self._sum, self._steps = self._sum + loss, self._steps + 1
         if self._steps == STEPS_A_LINE:
             self._write(progressed)
 
-    def epoch(self, progressed: Progressed) -> None:
+    def epoch(self, progressed: Logged) -> None:
         """Take note of the end of an epoch."""
         nats = progressed.validation_nats[-1] if progressed.validation_nats else None
         self._write(progressed, nats)
 
-    def _write(self, progressed: Progressed, nats: float | None = None) -> None:
+    def _write(self, progressed: Logged, nats: float | None = None) -> None:
         figures = {
             "loss": self._sum / self._steps if self._steps else None,
             "validation_nats": nats,

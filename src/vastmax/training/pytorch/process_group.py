@@ -1,7 +1,9 @@
-"""The processes that train one model together, or the one that trains it alone."""
+"""The process group that trains one model, or the one process that trains it alone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -9,13 +11,26 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
 
 _T = TypeVar("_T")
 
 
-class Team:
-    """What `torch.distributed` was set up with, or a team of one.
+@contextmanager
+def joined(device: str) -> Iterator[ProcessGroup]:
+    """Join the processes that torchrun has started, if it has, for as long as the block runs."""
+    if not dist.is_torchelastic_launched():
+        yield ProcessGroup()
+        return
+    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield ProcessGroup()
+    finally:
+        dist.destroy_process_group()
+
+
+class ProcessGroup:
+    """The group that `torch.distributed` was set up with, or a group of one.
 
     Attributes:
         rank: of this process.
@@ -28,12 +43,12 @@ class Team:
         self.size: int = dist.get_world_size() if together else 1
 
     @property
-    def leads(self) -> bool:
-        """Whether this process writes files and speaks."""
+    def is_main(self) -> bool:
+        """Whether this process writes files and reports progress."""
         return self.rank == 0
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """The model whose backward pass averages gradients over the team; row-sparse ones stay row-sparse."""
+        """Return the model whose backward pass averages gradients over the group; row-sparse ones stay row-sparse."""
         if self.size == 1:
             return model
         device = next(model.parameters()).device
@@ -44,7 +59,7 @@ class Team:
         )
 
     def part(self, num_streams: int) -> slice:
-        """The streams of this process.
+        """Return the streams of this process.
 
         Raises:
             InputError: they cannot be shared out evenly.
@@ -52,13 +67,13 @@ class Team:
         if num_streams % self.size:
             raise InputError(
                 f"{num_streams} streams cannot be shared evenly by {self.size} processes; "
-                f"choose num_streams as a multiple of {self.size}, and a text of many times as many words"
+                f"choose {argument('num_streams')} as a multiple of {self.size}, and a text of many times as many words"
             )
         each = num_streams // self.size
         return slice(self.rank * each, (self.rank + 1) * each)
 
     def sums(self, *values: float, device: torch.device) -> list[float]:
-        """Each of the values summed over the team, in one message."""
+        """Return each of the values summed over the group, in one message."""
         if self.size == 1:
             return list(values)
         # Not every accelerator has float64; those that do not would need another message.
@@ -67,16 +82,16 @@ class Team:
         summed: list[float] = together.tolist()
         return summed
 
-    def of_leader(self, value: float, device: torch.device) -> float:
-        """What the leading process has as `value`."""
-        return self.sums(value if self.leads else 0.0, device=device)[0]
+    def from_main(self, value: float, device: torch.device) -> float:
+        """Return the main process's `value`."""
+        return self.sums(value if self.is_main else 0.0, device=device)[0]
 
-    def wait(self, device: torch.device) -> None:
-        """Until all are here: what the leader wrote before is then there for everyone."""
+    def barrier(self, device: torch.device) -> None:
+        """Wait until all are here: what the main process wrote before is then there for everyone."""
         self.sums(0.0, device=device)
 
     def gather(self, value: _T) -> list[_T]:
-        """What each process has as `value`, by rank."""
+        """Return each process's `value`, by rank."""
         if self.size == 1:
             return [value]
         gathered: list[Any] = [None] * self.size

@@ -9,8 +9,6 @@ import time
 from types import FrameType, TracebackType
 from typing import Self
 
-from vastmax.cli.failure import EXIT_INTERRUPTED
-
 SECONDS_OF_ONE_SIGTERM = 1.0
 """timeout(1) sends SIGTERM to its command and then to the whole group: a second one so soon is still the first."""
 
@@ -30,13 +28,13 @@ class StopSignals:
         self._before: list[tuple[int, object]] = []
 
     def __call__(self) -> bool:
-        """Whether a signal came."""
+        """Return whether a signal came."""
         return self.number is not None
 
     @property
     def exit_code(self) -> int:
-        """What shells make of the signal."""
-        return 128 + self.number if self.number is not None else EXIT_INTERRUPTED
+        """The exit code by which shells tell the signal."""
+        return 128 + (signal.SIGINT if self.number is None else self.number)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

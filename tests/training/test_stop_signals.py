@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from vastmax.cli.failure import exit_code_of, stopped_at_once
-from vastmax.cli.lm import stopping
-from vastmax.cli.lm.stopping import StopSignals
+from vastmax.training import stop_signals as stopping
+from vastmax.training.stop_signals import StopSignals
 
 
 def _send(number: int) -> None:

@@ -1,8 +1,9 @@
-"""Which optimiser moves which parameter of an encoder with a head."""
+"""The optimizers that move the parameters of an encoder with a head."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -27,8 +28,25 @@ class Rates(Protocol):
         """Of all else."""
 
 
-def optimizers_for(model: nn.Module, settings: Rates) -> list[tuple[torch.optim.Optimizer, float]]:
-    """(optimiser, its learning rate): row-wise Adagrad for tables, AdamW for all else.
+Optimizers = list[tuple[torch.optim.Optimizer, float]]
+"""Each with its learning rate at the start."""
+
+
+def set_rates(optimizers: Optimizers, share: float) -> None:
+    """Give each optimizer this share of its learning rate."""
+    for optimizer, rate in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate * share
+
+
+def load_states(optimizers: Optimizers, states: Sequence[dict[str, Any]]) -> None:
+    """Go on from the states that a checkpoint holds, in the same order."""
+    for (optimizer, _), state in zip(optimizers, states, strict=True):
+        optimizer.load_state_dict(state)
+
+
+def optimizers_for(model: nn.Module, settings: Rates) -> Optimizers:
+    """Return the optimizers, each with its learning rate: row-wise Adagrad for tables, AdamW for all else.
 
     A table is what an embedding or an output layer with a row a word holds itself, whether the objective gives it
     sparse gradients or dense ones: so every method is trained by the same rule.
@@ -42,7 +60,7 @@ def optimizers_for(model: nn.Module, settings: Rates) -> list[tuple[torch.optim.
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     tables = [parameter for parameter in trainable if id(parameter) in table_ids]
     others = [parameter for parameter in trainable if id(parameter) not in table_ids]
-    optimizers: list[tuple[torch.optim.Optimizer, float]] = []
+    optimizers: Optimizers = []
     if tables:
         optimizers.append((RowAdagrad(tables, lr=settings.table_rate), settings.table_rate))
     if others:

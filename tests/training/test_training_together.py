@@ -70,10 +70,10 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
 
 
 def test_streams_that_cannot_be_shared() -> None:
-    from vastmax.language_model.team import Team
+    from vastmax.training.pytorch.process_group import ProcessGroup
 
-    team = Team()
-    assert team.part(3) == slice(0, 3)
-    team.size = 2
+    group = ProcessGroup()
+    assert group.part(3) == slice(0, 3)
+    group.size = 2
     with pytest.raises(InputError, match="3 streams cannot be shared evenly by 2 processes"):
-        team.part(3)
+        group.part(3)

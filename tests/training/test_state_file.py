@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vastmax.language_model.state_file import DamagedStateError, read_state, write_state
+from vastmax.training.pytorch.state_file import DamagedStateError, read_state, write_state
 
 STATE = {"numbers": torch.arange(10_000), "step": 3, "nested": {"rates": [0.1, 0.2]}}
 
