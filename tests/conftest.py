@@ -11,7 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# A deadline in milliseconds fails on a machine with other work, and says nothing of the code: pytest has one for all.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core: more threads would only be in their way
     os.environ.setdefault("OMP_NUM_THREADS", "1")
