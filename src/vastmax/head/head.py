@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, get_args, overload
+from typing import Any, NamedTuple, overload
 
-import torch
 from torch import Tensor, nn
 
 from vastmax.arguments import whole
-from vastmax.distribution.counts import Counts, log_unigram
+from vastmax.distribution.counts import Counts
 from vastmax.eager import eager
 from vastmax.errors import InputError
 from vastmax.head.arguments import (
+    Reduction,
     check_example_weight,
     check_generator,
     check_parts,
+    check_reduction,
     check_weighting,
+    checked_log_unigram,
     checked_temperature,
 )
 from vastmax.head.diagnosis import diagnosis
@@ -25,9 +27,8 @@ from vastmax.objective.cross_entropy import CrossEntropy
 from vastmax.output.base import FlatOutput, Output, Search
 from vastmax.output.score_map import ScoreMap
 from vastmax.proposal.base import Context
+from vastmax.tensors.random import Random
 from vastmax.tensors.row_sparse import RowSparse
-
-Reduction = Literal["mean", "sum", "none"]
 
 
 class LogProb(NamedTuple):
@@ -82,7 +83,7 @@ class Head(nn.Module):
         super().__init__()
         check_parts(output, objective)
         self._assemble(output, CrossEntropy() if objective is None else objective)
-        self._log_unigram = None if counts is None else self._checked_log_unigram(counts)
+        self._log_unigram = None if counts is None else checked_log_unigram(counts, self.vocab_size)
         if not self._set_first_bias() and counts is not None:
             raise InputError(
                 f"counts set the biases of a flat layer, and {type(output).__name__} has none here that are still "
@@ -91,7 +92,7 @@ class Head(nn.Module):
 
     def _set_first_bias(self) -> bool:
         """Set biases that are zero still as the objective would have them begin; return whether there were any."""
-        parameter = self._parameter()
+        parameter = next(self.output.parameters(), None)
         known = self._log_unigram
         if known is not None and parameter is not None and not parameter.is_meta:
             known = known.to(parameter.device)
@@ -174,8 +175,8 @@ class Head(nn.Module):
         hidden: Tensor,
         target: Tensor,
         *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
         weight: Tensor | None = None,
         label_smoothing: float = 0.0,
         example_weight: Tensor | None = None,
@@ -208,8 +209,7 @@ class Head(nn.Module):
             InputError: wrong shapes, dtypes or devices, a target out of range, a missing context, `weight` or
                 `label_smoothing` where they mean nothing.
         """
-        if reduction not in get_args(Reduction):
-            raise InputError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
+        check_reduction(reduction)
         refused_by = type(self.objective).__name__ if self.training and not self.objective.is_exact else None
         check_weighting(weight, label_smoothing, vocab_size=self.vocab_size, refused_by=refused_by)
         check_example_weight(example_weight, hidden)
@@ -230,7 +230,7 @@ class Head(nn.Module):
                 self.output,
                 examples.hidden,
                 examples.target,
-                context=examples.matching(context),
+                context=examples.matching(context, self.objective.per_example),
                 generator=generator,
             )
         if examples.share is not None:
@@ -344,7 +344,7 @@ class Head(nn.Module):
         return log_prob.reshape(*leading, k), word_ids.reshape(*leading, k)
 
     @eager
-    def sample(self, hidden: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, hidden: Tensor, *, temperature: float = 1.0, generator: Random = None) -> Tensor:
         """Draw one word per example from p(· | hidden), or from softmax(s/T): (…) int64.
 
         Raises:
@@ -362,8 +362,8 @@ class Head(nn.Module):
         hidden: Tensor,
         target: Tensor,
         *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
         ignore_index: int = -100,
     ) -> dict[str, float]:
         """What to look at before trusting an approximation, measured on one batch. Dearer than a step.
@@ -395,7 +395,7 @@ class Head(nn.Module):
             self.objective,
             examples.hidden,
             examples.target,
-            context=examples.matching(context),
+            context=examples.matching(context, self.objective.per_example),
             generator=generator,
         )
 
@@ -403,12 +403,3 @@ class Head(nn.Module):
         """Return the layer whose softmax estimates p(w | h) under this objective: nearly always `output` itself."""
         layer = self.objective.likelihood(self.output)
         return layer if temperature == 1 else layer.mapped(ScoreMap(temperature=checked_temperature(temperature)))
-
-    def _parameter(self) -> Tensor | None:
-        return next(self.output.parameters(), None)
-
-    def _checked_log_unigram(self, counts: Counts) -> Tensor:
-        logs = torch.from_numpy(log_unigram(counts))
-        if len(logs) != self.vocab_size:
-            raise InputError(f"counts are of {len(logs)} words, the output layer has {self.vocab_size}")
-        return logs
