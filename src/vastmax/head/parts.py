@@ -112,6 +112,7 @@ class Parts(nn.Module):
             InputError: see `vastmax.output.resized.resized`; an objective that knows the old vocabulary.
 
         Example:
+            >>> import torch
             >>> from vastmax import Head, output
             >>> head = Head(output.Dense(8, 3))
             >>> grown = head.resized(torch.tensor([2, 0, -1, -1]))  # word 1 is dropped, two are new
