@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from vastmax.arguments import real
+from vastmax.distribution.counts import Counts, log_unigram
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
 from vastmax.output.base import Output
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+def check_reduction(reduction: object) -> None:
+    """Raise InputError unless this is a way to make one number of many losses, or none."""
+    if reduction not in get_args(Reduction):
+        raise InputError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
 
 
 def check_parts(output: object, objective: object) -> None:
@@ -42,6 +52,14 @@ def check_example_weight(example_weight: object, hidden: Tensor) -> None:
         raise InputError(f"example_weight is of type {type(example_weight).__name__}; {expected}")
     if example_weight.shape != hidden.shape[:-1]:
         raise InputError(f"example_weight has shape {tuple(example_weight.shape)}; {expected}")
+
+
+def checked_log_unigram(counts: Counts, vocab_size: int) -> Tensor:
+    """Return (V,) logs of the words' shares, if the counts are of as many words as the layer has."""
+    logs = torch.from_numpy(log_unigram(counts))
+    if len(logs) != vocab_size:
+        raise InputError(f"counts are of {len(logs)} words, the output layer has {vocab_size}")
+    return logs
 
 
 def checked_temperature(temperature: float) -> float:

@@ -8,16 +8,11 @@ from torch import Tensor
 from vastmax.objective.base import Objective
 from vastmax.output.base import FlatOutput, Output
 from vastmax.proposal.base import Context
+from vastmax.tensors.random import Random
 
 
 def diagnosis(
-    output: Output,
-    objective: Objective,
-    hidden: Tensor,
-    target: Tensor,
-    *,
-    context: Context | None,
-    generator: torch.Generator | None,
+    output: Output, objective: Objective, hidden: Tensor, target: Tensor, *, context: Context, generator: Random
 ) -> dict[str, float]:
     """Return the figures of `Head.diagnose`, of checked examples: `hidden` (n, D), `target` (n,), n ≥ 1."""
     generator_state = None if generator is None else generator.get_state()

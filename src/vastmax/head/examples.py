@@ -191,16 +191,22 @@ class Examples:
         (example,) = counted.nonzero(as_tuple=True)
         return cls(flat_hidden.index_select(0, example), flat_target.index_select(0, example), leading, example)
 
-    def matching(self, context: Context | None) -> Context | None:
-        """`context` with its per-example tensors (of the leading shape) flattened and filtered like the targets."""
+    def matching(self, context: Context, per_example: frozenset[str] = frozenset()) -> Context:
+        """Return `context` with its per-example tensors flattened and filtered like the targets.
+
+        These are tensors of the leading shape, and those named in `per_example`, whose shape begins with it.
+        """
         if not context:
             return context
-        return {name: self._match(value) for name, value in context.items()}
+        return {
+            name: self.per_example(value) if self._is_per_example(value, name in per_example) else value
+            for name, value in context.items()
+        }
 
-    def _match(self, value: Any) -> Any:
-        if not isinstance(value, Tensor) or value.shape != self.leading or not self.leading:
-            return value
-        return self.per_example(value)
+    def _is_per_example(self, value: Any, named: bool) -> bool:
+        if not isinstance(value, Tensor) or not self.leading:
+            return False
+        return value.shape == self.leading or (named and value.shape[: len(self.leading)] == self.leading)
 
     def per_example(self, value: Tensor) -> Tensor:
         """Return `value` (leading shape, …) as (n, …), filtered like the targets."""
@@ -232,7 +238,7 @@ def _all_within(target: Tensor, vocab_size: int, ignore_index: int | None) -> bo
     return bool(smallest >= 0 and largest < vocab_size)
 
 
-def checked_context(context: Context | None, needs: frozenset[str]) -> None:
+def checked_context(context: Context, needs: frozenset[str]) -> None:
     """Raises: InputError: `context` lacks a name in `needs`, or is no mapping."""
     if context is not None and not isinstance(context, Mapping):
         raise InputError(f"context is a {type(context).__name__}; expected a dict from names to tensors")

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, get_args, overload
+from typing import NamedTuple, overload
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vastmax.arguments import whole
-from vastmax.distribution.counts import Counts, log_unigram
 from vastmax.eager import eager
 from vastmax.errors import InputError
 from vastmax.head.arguments import (
+    Reduction,
     check_example_weight,
     check_generator,
-    check_parts,
+    check_reduction,
     check_weighting,
-    checked_temperature,
 )
 from vastmax.head.diagnosis import diagnosis
 from vastmax.head.examples import Examples, checked_context, checked_hidden, checked_words, refuse_transformed
-from vastmax.objective.base import Objective
-from vastmax.objective.cross_entropy import CrossEntropy
-from vastmax.output.base import FlatOutput, Output, Search
-from vastmax.output.score_map import ScoreMap
+from vastmax.head.parts import Parts
+from vastmax.output.base import FlatOutput, Search
 from vastmax.proposal.base import Context
-from vastmax.tensors.row_sparse import RowSparse
-
-Reduction = Literal["mean", "sum", "none"]
+from vastmax.tensors.random import Random
 
 
 class LogProb(NamedTuple):
@@ -44,7 +38,7 @@ class LogProb(NamedTuple):
     log_normaliser: Tensor | None
 
 
-class Head(nn.Module):
+class Head(Parts):
     """An output layer and what it is trained with.
 
     In training mode `head(hidden, target)` is the objective's loss; in eval mode the exact negative log-likelihood,
@@ -74,108 +68,14 @@ class Head(nn.Module):
         [(2, 5, 3), (2, 5, 3)]
     """
 
-    output: Output
-    objective: Objective
-    _log_unigram: Tensor | None = None
-
-    def __init__(self, output: Output, objective: Objective | None = None, *, counts: Counts | None = None) -> None:
-        super().__init__()
-        check_parts(output, objective)
-        self._assemble(output, CrossEntropy() if objective is None else objective)
-        self._log_unigram = None if counts is None else self._checked_log_unigram(counts)
-        if not self._set_first_bias() and counts is not None:
-            raise InputError(
-                f"counts set the biases of a flat layer, and {type(output).__name__} has none here that are still "
-                "zero: leave them out"
-            )
-
-    def _set_first_bias(self) -> bool:
-        """Set biases that are zero still as the objective would have them begin; return whether there were any."""
-        parameter = self._parameter()
-        known = self._log_unigram
-        if known is not None and parameter is not None and not parameter.is_meta:
-            known = known.to(parameter.device)
-        bias = self.objective.initial_bias(self.vocab_size, known)
-        return bias is not None and self.output.initialise_bias(bias)
-
-    def reset_parameters(self) -> None:
-        """Start again: draw every parameter of the layer and the objective anew, biases as when the head was built.
-
-        With `to_empty` that is how a head built on the meta device gets its first weights. A weight that was passed to
-        `Dense` is left alone: whoever made it draws it.
-
-        Example:
-            >>> import torch
-            >>> from vastmax import Head, output
-            >>> with torch.device("meta"):
-            ...     head = Head(output.Dense(8, 10_000))
-            >>> head = head.to_empty(device="cpu")
-            >>> head.reset_parameters()
-            >>> head.log_prob(torch.zeros(1, 8)).exp().sum().isclose(torch.tensor(1.0))
-            tensor(True)
-        """
-        for module in self.modules():
-            reset = getattr(module, "reset_parameters", None)
-            if module is not self and callable(reset):
-                reset()
-        self._set_first_bias()
-
-    def _assemble(self, output: Output, objective: Objective) -> None:
-        objective.check(output)
-        self.output = output
-        self.objective = objective
-        self._tell_output()
-
-    def _tell_output(self) -> None:
-        # DistributedDataParallel and parameter groups ask the layer which gradients there will be.
-        if isinstance(self.output, RowSparse):
-            self.output.used_by(self)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self._tell_output()
-
-    @property
-    def gives_sparse_gradients(self) -> bool:
-        """Whether a training step gives row-sparse gradients, if the layer has any: see `RowSparse.sparse`."""
-        return self.objective.sampled or not isinstance(self.output, FlatOutput)
-
-    def with_objective(self, objective: Objective) -> Head:
-        """A head that trains the same parameters, bias included, with another objective.
-
-        The layer itself is shared. Wrap in DistributedDataParallel, or make optimiser groups, after the change, and let
-        go of this head: while it is in use, its gradients count among those that the layer may get.
-        """
-        check_parts(self.output, objective)
-        head = Head.__new__(Head)
-        nn.Module.__init__(head)
-        head._assemble(self.output, objective)
-        head._log_unigram = self._log_unigram
-        return head.train(self.training)
-
-    @property
-    def hidden_size(self) -> int:
-        """D, the width of the hidden vectors."""
-        return self.output.hidden_size
-
-    @property
-    def vocab_size(self) -> int:
-        """V, the number of words."""
-        return self.output.vocab_size
-
-    @property
-    def normalised(self) -> bool:
-        """Whether `log_prob` sums to one over the vocabulary."""
-        return self.output.normalised
-
     @eager
     def forward(
         self,
         hidden: Tensor,
         target: Tensor,
         *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
         weight: Tensor | None = None,
         label_smoothing: float = 0.0,
         example_weight: Tensor | None = None,
@@ -208,8 +108,7 @@ class Head(nn.Module):
             InputError: wrong shapes, dtypes or devices, a target out of range, a missing context, `weight` or
                 `label_smoothing` where they mean nothing.
         """
-        if reduction not in get_args(Reduction):
-            raise InputError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
+        check_reduction(reduction)
         refused_by = type(self.objective).__name__ if self.training and not self.objective.is_exact else None
         check_weighting(weight, label_smoothing, vocab_size=self.vocab_size, refused_by=refused_by)
         check_example_weight(example_weight, hidden)
@@ -230,7 +129,7 @@ class Head(nn.Module):
                 self.output,
                 examples.hidden,
                 examples.target,
-                context=examples.matching(context),
+                context=examples.matching(context, self.objective.per_example),
                 generator=generator,
             )
         if examples.share is not None:
@@ -349,7 +248,7 @@ class Head(nn.Module):
         hidden: Tensor,
         *,
         temperature: float = 1.0,
-        generator: torch.Generator | None = None,
+        generator: Random = None,
         search: Search | None = None,
     ) -> Tensor:
         """Draw one word per example from p(· | hidden), or from softmax(s/T): (…) int64.
@@ -407,8 +306,8 @@ class Head(nn.Module):
         hidden: Tensor,
         target: Tensor,
         *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
         ignore_index: int = -100,
     ) -> dict[str, float]:
         """What to look at before trusting an approximation, measured on one batch. Dearer than a step.
@@ -440,20 +339,6 @@ class Head(nn.Module):
             self.objective,
             examples.hidden,
             examples.target,
-            context=examples.matching(context),
+            context=examples.matching(context, self.objective.per_example),
             generator=generator,
         )
-
-    def likelihood(self, *, temperature: float = 1.0) -> Output:
-        """Return the layer whose softmax estimates p(w | h) under this objective: nearly always `output` itself."""
-        layer = self.objective.likelihood(self.output)
-        return layer if temperature == 1 else layer.mapped(ScoreMap(temperature=checked_temperature(temperature)))
-
-    def _parameter(self) -> Tensor | None:
-        return next(self.output.parameters(), None)
-
-    def _checked_log_unigram(self, counts: Counts) -> Tensor:
-        logs = torch.from_numpy(log_unigram(counts))
-        if len(logs) != self.vocab_size:
-            raise InputError(f"counts are of {len(logs)} words, the output layer has {self.vocab_size}")
-        return logs

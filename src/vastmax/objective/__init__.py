@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vastmax.objective.base import Objective
     from vastmax.objective.cross_entropy import CrossEntropy
+    from vastmax.objective.distillation import Distillation
     from vastmax.objective.importance_sampling import ImportanceSampling
     from vastmax.objective.nce import NCE
     from vastmax.objective.negative_sampling import NegativeSampling
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "CrossEntropy": "cross_entropy",
+    "Distillation": "distillation",
     "ImportanceSampling": "importance_sampling",
     "NCE": "nce",
     "NegativeSampling": "negative_sampling",
@@ -27,6 +29,7 @@ _HOME = {
 __all__ = [
     "NCE",
     "CrossEntropy",
+    "Distillation",
     "ImportanceSampling",
     "NegativeSampling",
     "Objective",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vastmax.errors import InputError
 from vastmax.output.base import FlatOutput, Output
 from vastmax.proposal.base import Context, Proposal
+from vastmax.tensors.random import Random
 
 
 class Objective(nn.Module, ABC):
@@ -26,6 +27,7 @@ class Objective(nn.Module, ABC):
         self_normalising: whether, after training, the raw score may stand for log p.
         corrects_scores: whether `score_correction` gives something.
         takes_targets_as_noise: whether noise may hold each example's own target by construction (`InBatch`).
+        per_example: names in `context` of tensors with one entry, of any shape, for each example.
         shared: whether the batch shares its noise; False draws for each example.
         proposal: where the noise comes from; None when there is none.
     """
@@ -37,6 +39,7 @@ class Objective(nn.Module, ABC):
     sampled: ClassVar[bool] = False
     corrects_scores: ClassVar[bool] = False
     takes_targets_as_noise: ClassVar[bool] = False
+    per_example: ClassVar[frozenset[str]] = frozenset()
     shared: bool = True
     self_normalising: bool = False
     proposal: Proposal | None
@@ -47,13 +50,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self,
-        output: Output,
-        hidden: Tensor,
-        target: Tensor,
-        *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
     ) -> Tensor:
         """Losses in nats, (N,), of `hidden` (N, D) and `target` (N,); N may be 0. Arguments are trusted."""
 
@@ -158,13 +155,7 @@ class Objective(nn.Module, ABC):
         return output if correction is None else output.shifted(correction)
 
     def diagnose(
-        self,
-        output: Output,
-        hidden: Tensor,
-        target: Tensor,
-        *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
     ) -> dict[str, float]:
         """Figures of this objective's own, by name (the effective sample size, say); see `Head.diagnose`."""
         return {}

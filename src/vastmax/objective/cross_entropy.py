@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 from vastmax.arguments import real
@@ -14,6 +13,7 @@ from vastmax.output.base import FlatOutput, Output
 from vastmax.output.score_map import ScoreMap
 from vastmax.proposal.base import Context
 from vastmax.tensors.constants import Constants
+from vastmax.tensors.random import Random
 
 
 class CrossEntropy(Constants, Objective):
@@ -109,13 +109,7 @@ class CrossEntropy(Constants, Objective):
         return output.mapped(ScoreMap(self.softcap, self.temperature))
 
     def forward(
-        self,
-        output: Output,
-        hidden: Tensor,
-        target: Tensor,
-        *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
         return self.exact_loss(

@@ -15,6 +15,7 @@ from vastmax.objective.noise_scores import checked_num_samples, score_noise
 from vastmax.objective.noise_sums import log_sum_and_squares
 from vastmax.output.base import Output
 from vastmax.proposal.base import Context, Proposal
+from vastmax.tensors.random import Random
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,7 @@ class ImportanceSampling(Objective):
         )
 
     def forward(
-        self,
-        output: Output,
-        hidden: Tensor,
-        target: Tensor,
-        *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
         estimate = self._estimate(output, hidden, target, context, generator)
@@ -132,13 +127,7 @@ class ImportanceSampling(Objective):
         return loss.index_copy(0, rows, log_normaliser - target_score)
 
     def diagnose(
-        self,
-        output: Output,
-        hidden: Tensor,
-        target: Tensor,
-        *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
     ) -> dict[str, float]:
         """See `Objective.diagnose`: "ess_min" and "ess_mean", "num_samples_mean" and "num_samples_max" (K by example).
 
@@ -159,7 +148,7 @@ class ImportanceSampling(Objective):
         return (estimate.effective_size < self.min_ess) | (loss.detach() < 0)
 
     def _estimate(
-        self, output: Output, hidden: Tensor, target: Tensor, context: Context | None, generator: torch.Generator | None
+        self, output: Output, hidden: Tensor, target: Tensor, context: Context, generator: Random
     ) -> _Estimate:
         num_examples = hidden.shape[0]
         num_drawn = min(self.block_size, self.max_samples)
@@ -178,13 +167,7 @@ class ImportanceSampling(Objective):
         return estimate
 
     def _block(
-        self,
-        output: Output,
-        hidden: Tensor,
-        target: Tensor,
-        num_samples: int,
-        context: Context | None,
-        generator: torch.Generator | None,
+        self, output: Output, hidden: Tensor, target: Tensor, num_samples: int, context: Context, generator: Random
     ) -> _Estimate:
         noise = self.proposal.draw(target, num_samples, shared=self.shared, context=context, generator=generator)
         scores = score_noise(noise, output, hidden, target, shift=noise.log_weight())
@@ -196,7 +179,7 @@ class ImportanceSampling(Objective):
         return _Estimate(scores.target_score, log_sum, log_squares, num_drawn)
 
 
-def _examples_of(context: Context | None, rows: Tensor, num_examples: int) -> Context | None:
+def _examples_of(context: Context, rows: Tensor, num_examples: int) -> Context:
     """What `context` says of the examples `rows`: tensors with one entry an example are cut, all else stays."""
     if not isinstance(context, Mapping):
         return context

@@ -14,6 +14,7 @@ from vastmax.objective.noise_scores import checked_num_samples, fused_loss, scor
 from vastmax.objective.noise_sums import binary_loss
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
+from vastmax.tensors.random import Random
 
 Exclude = Literal["none", "target", "window"]
 WINDOW = "window_word_ids"
@@ -51,6 +52,7 @@ class NegativeSampling(Objective):
 
     sampled = True
     corrects_scores = True
+    per_example = frozenset({WINDOW})
     proposal: Proposal
 
     def __init__(self, proposal: Proposal, num_samples: int, *, exclude: Exclude = "none", shared: bool = True) -> None:
@@ -96,13 +98,7 @@ class NegativeSampling(Objective):
         return log_unigram - self.score_correction(torch.arange(vocab_size, device=log_unigram.device))
 
     def forward(
-        self,
-        output: Output,
-        hidden: Tensor,
-        target: Tensor,
-        *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
         noise = self.proposal.draw(target, self.num_samples, shared=self.shared, context=context, generator=generator)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import torch
 from torch import Tensor
 
 from vastmax.errors import InputError
@@ -13,6 +12,7 @@ from vastmax.objective.noise_scores import checked_num_samples, fused_loss, scor
 from vastmax.objective.noise_sums import log_sum, softmax_loss
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
+from vastmax.tensors.random import Random
 
 AccidentalHits = Literal["keep", "mask"]
 
@@ -73,13 +73,7 @@ class SampledSoftmax(Objective):
         return f"num_samples={self.num_samples}, accidental_hits={self.accidental_hits!r}"
 
     def forward(
-        self,
-        output: Output,
-        hidden: Tensor,
-        target: Tensor,
-        *,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
         noise = self.proposal.draw(target, self.num_samples or 0, context=context, generator=generator)

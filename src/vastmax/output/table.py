@@ -19,6 +19,7 @@ from vastmax.output.linear.rows import LinearRows
 from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
 from vastmax.output.linear.tiles import TileScores, spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
+from vastmax.tensors.random import Random
 
 
 class TableOutput(FlatOutput):
@@ -102,7 +103,7 @@ class TableOutput(FlatOutput):
         return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([word_id for _, word_id in parts])
 
     @torch.no_grad()
-    def sample(self, hidden: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, hidden: Tensor, *, generator: Random = None) -> Tensor:
         """See `Output.sample`."""
         hidden = self.scaled(hidden)
         score_tile = self._tile_scorer(hidden)

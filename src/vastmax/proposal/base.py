@@ -13,8 +13,9 @@ from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.tensors.constants import Constants
+from vastmax.tensors.random import Random
 
-Context = Mapping[str, Any]
+Context = Mapping[str, Any] | None
 """What a proposal may need to know beside the target, by name: previous word ids, a partition id, …"""
 
 
@@ -80,8 +81,8 @@ class Proposal(Constants, ABC):
         num_samples: int,
         *,
         shared: bool = True,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
     ) -> Noise:
         """`num_samples` noise words, for the whole batch (`shared`) or for each example of `target` (N,).
 

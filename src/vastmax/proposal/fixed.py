@@ -12,6 +12,7 @@ from vastmax.arguments import MOST_WORDS, whole
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
 from vastmax.proposal.distinct import distinct
+from vastmax.tensors.random import Random
 
 # Draws until K distinct words are found come in rounds of 10 % more than are expected to be needed, so that a second
 # round is rare. Past so many rounds, or where drawing costs more than looking at all words, all words are ranked.
@@ -39,7 +40,7 @@ class FixedProposal(Proposal):
         self._tries: dict[int, float] = {}
 
     @abstractmethod
-    def draw_ids(self, num: int, *, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    def draw_ids(self, num: int, *, device: torch.device, generator: Random) -> Tensor:
         """`num` independent draws from Q, (num,) int64 on `device`. O(num)."""
 
     @abstractmethod
@@ -56,8 +57,8 @@ class FixedProposal(Proposal):
         num_samples: int,
         *,
         shared: bool = True,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
     ) -> Noise:
         """See `Proposal.draw`. Unique draws cannot be one set an example.
 
@@ -87,7 +88,7 @@ class FixedProposal(Proposal):
             position=position,
         )
 
-    def _draw_unique(self, target: Tensor, num_samples: int, generator: torch.Generator | None) -> Noise:
+    def _draw_unique(self, target: Tensor, num_samples: int, generator: Random) -> Noise:
         if num_samples >= self.vocab_size:
             word_ids = torch.arange(self.vocab_size, device=target.device)
         else:
@@ -144,7 +145,7 @@ class FixedProposal(Proposal):
         buffer = next(self.buffers(), None)
         return torch.device("cpu") if buffer is None else buffer.device
 
-    def _distinct(self, num_samples: int, *, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    def _distinct(self, num_samples: int, *, device: torch.device, generator: Random) -> Tensor:
         a_round = int(self.expected_tries(num_samples) * _SURPLUS) + 16
         if a_round <= self.vocab_size:
             drawn = self.draw_ids(a_round, device=device, generator=generator)
@@ -155,7 +156,7 @@ class FixedProposal(Proposal):
                 drawn = torch.cat([drawn, self.draw_ids(a_round, device=device, generator=generator)])
         return self._distinct_by_rank(num_samples, device=device, generator=generator)
 
-    def _distinct_by_rank(self, num_samples: int, *, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    def _distinct_by_rank(self, num_samples: int, *, device: torch.device, generator: Random) -> Tensor:
         """The same law by Gumbel top-K: the K best of log Q + noise are K successive draws without repetition."""
         drawn_on = device if generator is None else generator.device
         uniform = torch.rand(self.vocab_size, dtype=torch.float64, generator=generator, device=drawn_on).to(device)

@@ -12,6 +12,7 @@ from vastmax.arguments import MOST_WORDS, real, whole
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
+from vastmax.tensors.random import Random
 
 
 class InBatch(Proposal):
@@ -85,8 +86,8 @@ class InBatch(Proposal):
         num_samples: int = 0,
         *,
         shared: bool = True,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
     ) -> Noise:
         """See `Proposal.draw`; all targets, whatever `num_samples`. In training mode the estimate learns from them."""
         word_ids, times = torch.unique(target, return_counts=True)

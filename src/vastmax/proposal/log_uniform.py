@@ -12,6 +12,7 @@ from torch import Tensor
 from vastmax.distribution.counts import counts_array
 from vastmax.errors import InputError
 from vastmax.proposal.fixed import FixedProposal
+from vastmax.tensors.random import Random
 
 
 class LogUniform(FixedProposal):
@@ -50,7 +51,7 @@ class LogUniform(FixedProposal):
     word_of_rank: Tensor | None
     rank_of_word: Tensor | None
 
-    def draw_ids(self, num: int, *, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    def draw_ids(self, num: int, *, device: torch.device, generator: Random) -> Tensor:
         """See `FixedProposal.draw_ids`; in float64, since float32 cannot tell ranks near 10 million apart."""
         drawn_on = device if generator is None else generator.device
         uniform = torch.rand(num, dtype=torch.float64, generator=generator, device=drawn_on).to(device)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
+from vastmax.tensors.random import Random
 
 
 class Mixture(Proposal):
@@ -77,8 +78,8 @@ class Mixture(Proposal):
         num_samples: int = 0,
         *,
         shared: bool = True,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
     ) -> Noise:
         """See `Proposal.draw`."""
         parts = [

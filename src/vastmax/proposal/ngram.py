@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from vastmax.kernels.ngram_law import RowLaws, row_laws
 from vastmax.proposal.base import Context, Noise, Proposal
 from vastmax.proposal.unigram import Unigram
 from vastmax.tensors.constants import Constants
+from vastmax.tensors.random import Random
 
 PREVIOUS = "previous_word_id"
 SECOND_PREVIOUS = "second_previous_word_id"
@@ -65,7 +66,7 @@ class NGramTable(Constants):
         """Sizes."""
         return f"order={self.order}, contexts={self.contexts.shape[0]}, entries={self.word_ids.shape[0]}"
 
-    def rows(self, context: Context) -> Tensor:
+    def rows(self, context: Mapping[str, Any]) -> Tensor:
         """(N,) the row of each example's context, −1 where there is none."""
         key, known = context[PREVIOUS], context[PREVIOUS] >= 0
         if self.order == 3:
@@ -76,7 +77,7 @@ class NGramTable(Constants):
         row = torch.searchsorted(self.contexts, key).clamp_(max=self.contexts.shape[0] - 1)
         return torch.where(known & (self.contexts.index_select(0, row) == key), row, -1)
 
-    def draw_ids(self, row: Tensor, generator: torch.Generator | None) -> Tensor:
+    def draw_ids(self, row: Tensor, generator: Random) -> Tensor:
         """One word after each of the contexts `row` (n,), in proportion to its count."""
         device = row.device if generator is None else generator.device
         uniform = torch.rand(row.shape[0], dtype=torch.float64, generator=generator, device=device).to(row.device)
@@ -151,8 +152,8 @@ class NGramProposal(Proposal):
         num_samples: int,
         *,
         shared: bool = True,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
     ) -> Noise:
         """See `Proposal.draw`. `context["previous_word_id"]` (N,) holds word ids, −1 where there is none.
 
@@ -191,7 +192,7 @@ class NGramProposal(Proposal):
     def _tables(self) -> list[NGramTable]:
         return [table for table in self.tables if isinstance(table, NGramTable)]
 
-    def _check(self, context: Context, target: Tensor) -> None:
+    def _check(self, context: Mapping[str, Any], target: Tensor) -> None:
         for name in sorted(self.needs):
             value = context[name]
             if not isinstance(value, Tensor) or value.shape != target.shape or value.is_floating_point():
@@ -204,12 +205,7 @@ class NGramProposal(Proposal):
                 )
 
     def _draw_ids(
-        self,
-        num: int,
-        target: Tensor,
-        rows: Sequence[Tensor],
-        weights: Sequence[Tensor],
-        generator: torch.Generator | None,
+        self, num: int, target: Tensor, rows: Sequence[Tensor], weights: Sequence[Tensor], generator: Random
     ) -> Tensor:
         """`num` draws from Q̄: an example, then a table of its mixture, then a word."""
         drawn_on = target.device if generator is None else generator.device

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
+from vastmax.tensors.random import Random
 
 HIDDEN = "hidden"
 
@@ -57,8 +58,8 @@ class Oracle(Proposal):
         num_samples: int,
         *,
         shared: bool = True,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
     ) -> Noise:
         """See `Proposal.draw`."""
         assert context is not None  # the head's door checked it

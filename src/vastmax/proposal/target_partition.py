@@ -13,6 +13,7 @@ from torch import Tensor
 from vastmax.arguments import MOST_SIZE, MOST_WORDS, whole
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
+from vastmax.tensors.random import Random
 
 PARTITION = "partition"
 
@@ -137,8 +138,8 @@ class TargetPartition(Proposal):
         num_samples: int = 0,
         *,
         shared: bool = True,
-        context: Context | None = None,
-        generator: torch.Generator | None = None,
+        context: Context = None,
+        generator: Random = None,
     ) -> Noise:
         """See `Proposal.draw`; the words of `context["partition"]`, and the others, whatever `num_samples`."""
         assert context is not None  # the head's door checked it
@@ -164,7 +165,7 @@ class TargetPartition(Proposal):
             unique=True,
         )
 
-    def _others(self, word_ids: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _others(self, word_ids: Tensor, generator: Random) -> Tensor:
         """Distinct draws that are not in the partition, ascending."""
         device = word_ids.device
         drawn = torch.unique(torch.randint(self.vocab_size, (self.num_others,), generator=generator, device=device))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vastmax.proposal.fixed import FixedProposal
+from vastmax.tensors.random import Random
 
 
 class Uniform(FixedProposal):
@@ -26,7 +27,7 @@ class Uniform(FixedProposal):
         (torch.Size([5]), tensor([0.0050, 0.0050]))
     """
 
-    def draw_ids(self, num: int, *, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    def draw_ids(self, num: int, *, device: torch.device, generator: Random) -> Tensor:
         """See `FixedProposal.draw_ids`."""
         drawn_on = device if generator is None else generator.device
         return torch.randint(self.vocab_size, (num,), generator=generator, device=drawn_on).to(device)

@@ -14,6 +14,7 @@ from vastmax.distribution.alias import AliasTable
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
 from vastmax.proposal.fixed import FixedProposal
+from vastmax.tensors.random import Random
 
 
 class Unigram(FixedProposal):
@@ -54,7 +55,7 @@ class Unigram(FixedProposal):
         """Sizes and options."""
         return f"{self.vocab_size}, power={self.power}, unique={self.unique}"
 
-    def draw_ids(self, num: int, *, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    def draw_ids(self, num: int, *, device: torch.device, generator: Random) -> Tensor:
         """See `FixedProposal.draw_ids`."""
         drawn_on = device if generator is None else generator.device
         slot = torch.randint(self.vocab_size, (num,), generator=generator, device=drawn_on).to(device)

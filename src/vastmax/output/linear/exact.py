@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +14,22 @@ from vastmax.tensors.first_derivative import first_derivative_only
 from vastmax.tensors.numbers import at_least_float32, product_dtype
 
 
+class _Inputs(NamedTuple):
+    """The arguments of `linear_exact`."""
+
+    hidden: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    target: Tensor
+    target_example: Tensor | None
+    normaliser_example: Tensor | None
+
+    def normalised(self, dtype: torch.dtype) -> Tensor:
+        """The examples whose log Z is wanted, in the dtype of the product."""
+        rows = self.hidden if self.normaliser_example is None else self.hidden.index_select(0, self.normaliser_example)
+        return rows.to(dtype)
+
+
 class _LinearExact(torch.autograd.Function):
     """Forward: one pass over the words for log Z. Backward: scores again, tile by tile, then both gradients.
 
@@ -23,47 +39,39 @@ class _LinearExact(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        hidden: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        target: Tensor,
-        target_example: Tensor | None,
-        normaliser_example: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, *tensors: Tensor | None) -> tuple[Tensor, Tensor]:
+        inputs = _Inputs(*tensors)  # type: ignore[arg-type]
+        hidden, weight, bias, target, target_example, _ = inputs
         dtype = product_dtype(hidden)
         with torch.autocast(hidden.device.type, enabled=False):
             of_target = hidden if target_example is None else hidden.index_select(0, target_example)
             target_score = _row_dot(of_target, weight.index_select(0, target), at_least_float32(dtype))
             if bias is not None:
                 target_score += bias.index_select(0, target)
-            normalised = hidden if normaliser_example is None else hidden.index_select(0, normaliser_example)
-            normalised = normalised.to(dtype)
+            normalised = inputs.normalised(dtype)
             native = native_exact_takes(normalised, weight, bias)
             log_normaliser = (native_log_normaliser if native else _log_normaliser)(normalised, weight, bias)
-        ctx.save_for_backward(hidden, weight, bias, target, target_example, normaliser_example, log_normaliser)
+        ctx.save_for_backward(*inputs, log_normaliser)
         ctx.dtype = dtype
         return target_score, log_normaliser
 
     @staticmethod
     @first_derivative_only
     def backward(ctx: Any, target_gradient: Tensor, normaliser_gradient: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, weight, bias, target, target_example, normaliser_example, log_normaliser = ctx.saved_tensors
-        with torch.autocast(hidden.device.type, enabled=False):
-            gradients = _backward(
-                hidden,
-                weight,
-                bias,
-                target,
-                target_example,
-                normaliser_example,
+        *tensors, log_normaliser = ctx.saved_tensors
+        inputs = _Inputs(*tensors)
+        with torch.autocast(inputs.hidden.device.type, enabled=False):
+            normalised = inputs.normalised(ctx.dtype)
+            native = native_exact_takes(normalised, inputs.weight, inputs.bias)
+            of_normaliser = (native_normaliser_gradients if native else _normaliser_gradients)(
+                normalised,
+                inputs.weight,
+                inputs.bias,
                 log_normaliser,
-                target_gradient,
                 normaliser_gradient,
-                ctx.dtype,
-                ctx.needs_input_grad,
+                wanted=ctx.needs_input_grad,
             )
+            gradients = _add_target_part(inputs, target_gradient, *of_normaliser)
         return *gradients, None, None, None
 
 
@@ -89,37 +97,6 @@ def _log_normaliser(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tens
             total[examples] = total[examples] * (before - now).exp() + tile_total
             largest[examples] = now
     return largest + total.log()
-
-
-def _backward(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    target: Tensor,
-    target_example: Tensor | None,
-    normaliser_example: Tensor | None,
-    log_normaliser: Tensor,
-    target_gradient: Tensor,
-    normaliser_gradient: Tensor,
-    dtype: torch.dtype,
-    wanted: tuple[bool, ...],
-) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    normalised = (hidden if normaliser_example is None else hidden.index_select(0, normaliser_example)).to(dtype)
-    gradients = native_normaliser_gradients if native_exact_takes(normalised, weight, bias) else _normaliser_gradients
-    grad_normalised, grad_weight, grad_bias = gradients(
-        normalised, weight, bias, log_normaliser, normaliser_gradient, wanted=wanted
-    )
-    return _add_target_part(
-        hidden,
-        weight,
-        target,
-        target_example,
-        normaliser_example,
-        target_gradient,
-        grad_normalised,
-        grad_weight,
-        grad_bias,
-    )
 
 
 def _normaliser_gradients(
@@ -167,16 +144,13 @@ def _normaliser_gradients(
 
 
 def _add_target_part(
-    hidden: Tensor,
-    weight: Tensor,
-    target: Tensor,
-    target_example: Tensor | None,
-    normaliser_example: Tensor | None,
+    inputs: _Inputs,
     target_gradient: Tensor,
     grad_normalised: Tensor | None,
     grad_weight: Tensor | None,
     grad_bias: Tensor | None,
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    hidden, weight, _, target, target_example, normaliser_example = inputs
     grad_hidden = None
     precise = target_gradient.dtype
     if grad_normalised is not None:
