@@ -13,9 +13,14 @@ from vastmax.errors import InputError
 if TYPE_CHECKING:
     from vastmax.language_model import LanguageModel
     from vastmax.language_model.run_folder import RunFolder
+    from vastmax.output.base import Search
 
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", show_default=False, help="The folder that vastmax lm train has written.")
+]
+SearchFile = Annotated[
+    Path | None,
+    typer.Option("--search", metavar="FILE", help="An index that vastmax index has made of RUN: best words sooner."),
 ]
 Device = Annotated[
     str | None, typer.Option(metavar="cpu|cuda", help="Where to compute.  [default: cuda where there is one]")
@@ -48,6 +53,15 @@ def open_model(run: Path, device: str | None) -> tuple[RunFolder, LanguageModel]
 
     folder = RunFolder.open(run)
     return folder, folder.load_model(checked_device(device))
+
+
+def open_search(path: Path | None, model: LanguageModel) -> Search | None:
+    """The index of a model's head, from its file."""
+    if path is None:
+        return None
+    from vastmax.search import load
+
+    return load(path, model.head)
 
 
 def words_of(folder: RunFolder, line: str) -> list[str]:
