@@ -170,10 +170,13 @@ def test_a_flat_model_is_scanned() -> None:
     index = search.Certified(head)
     for _ in range(2):
         assert index.find(queries(40), 5).word_id.equal(head.topk(queries(40), 5)[1])
-    assert index.scans
+    assert index.scans == {False: True, True: False}
+    for _ in range(2):
+        head.topk(queries(5), 5, search=index)
+    assert index.scans[True]
     peaked = search.Certified(head_of())
     peaked.find(queries(40), 5)
-    assert not peaked.scans
+    assert not peaked.scans[False]
 
 
 def test_scores_that_go_through_a_cap_are_refused() -> None:
