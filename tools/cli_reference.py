@@ -29,7 +29,9 @@ def pages() -> dict[str, str]:
     top = group.make_context("vastmax", [], resilient_parsing=True)
     written = {}
     for name, context in _commands(group, top):
-        written[f"{name.replace(' ', '-')}.md"] = _page(f"vastmax {name}", _help(context))
+        # The page of all commands is index.md, as the web has it.
+        file = "index-command" if name == "index" else name.replace(" ", "-")
+        written[f"{file}.md"] = _page(f"vastmax {name}", _help(context))
     return {"index.md": _index(_help(top), [file.removesuffix(".md") for file in written]), **written}
 
 

@@ -135,6 +135,30 @@ def test_sentences_are_drawn_by_seed(invoke: Invoke, trained: Path) -> None:
     assert invoke("lm", "generate", trained, "-n", 2, "--json").json
 
 
+def test_an_index_of_a_run(invoke: Invoke, trained: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run.index"
+    facts = invoke("index", trained, "-o", path, "--json").json
+    assert facts["recall"] == facts["certified_share"] == 1.0
+    assert facts["bytes"] == path.stat().st_size
+    assert "of queries proved" in invoke("index", trained, "-o", path, "--kind", "clustered", "--recall", "0.5").out
+    plain = invoke("lm", "next", trained, "the cat", "--json").json
+    found = invoke("lm", "next", trained, "the cat", "--search", path, "--json").json
+    assert plain[0]["word"] == found[0]["word"]
+    drawn = invoke("lm", "generate", trained, "--search", path, "-n", 2, "--top-k", 5, "--temperature", "0.8", "--json")
+    assert len(drawn.json) == 2
+    assert invoke("lm", "generate", trained, "--context", "the", "--beams", 3, "--json").json[0][0] == "the"
+    assert "beam search draws nothing" in invoke("lm", "generate", trained, "--beams", 2, "--top-k", 3).refused()
+    assert "is a folder" in invoke("index", trained, "-o", tmp_path).refused()
+    path.write_bytes(path.read_bytes()[:-9])
+    assert "cut off or damaged" in invoke("lm", "next", trained, "the", "--search", path).refused()
+
+
+def test_an_index_of_vectors(invoke: Invoke, vectors_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.index"
+    assert invoke("index", vectors_file, "-o", path, "--json").json["recall"] == 1.0
+    assert path.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

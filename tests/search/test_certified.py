@@ -150,6 +150,13 @@ def test_word_vectors_are_searched_by_cosine() -> None:
     query = vectors.unit_vectors(np.array([3]))
     found = search.Certified(vectors).find(torch.from_numpy(query), 6)
     expected = vectors.most_similar("w3", topn=5)
+    index = search.Certified(vectors)
+    assert vectors.most_similar("w3", topn=5, search=index) == [(word, pytest.approx(c)) for word, c in expected]
+    assert len(vectors.most_similar("w3", "w5", topn=V, search=index)) == V - 2
+    with pytest.raises(InputError, match="not of these vectors"):
+        WordVectors(["a"], np.ones((1, D))).most_similar("a", search=index)
+    with pytest.raises(InputError, match="leave restrict_vocab or search out"):
+        vectors.most_similar("w3", restrict_vocab=9, search=index)
     words = [vectors.index_to_key[i] for i in found.word_id[0].tolist()]
     assert words == ["w3", *(word for word, _ in expected)]
 
@@ -162,11 +169,14 @@ def test_a_flat_model_is_scanned() -> None:
         head.output.get_parameter("bias").zero_()
     index = search.Certified(head)
     for _ in range(2):
-        assert index.find(queries(40), 5).word_id.equal(head.topk(queries(40), 5)[1])
-    assert index.scans
+        assert index.find(queries(40), 5).word_id.equal(torch.arange(5).repeat(40, 1))
+    assert index.scans == {False: True, True: False}
+    for _ in range(2):
+        head.topk(queries(5), 5, search=index)
+    assert index.scans[True]
     peaked = search.Certified(head_of())
     peaked.find(queries(40), 5)
-    assert not peaked.scans
+    assert not peaked.scans[False]
 
 
 def test_scores_that_go_through_a_cap_are_refused() -> None:

@@ -22,6 +22,7 @@ from vastmax.cli.demo import demo
 from vastmax.cli.embed import embed
 from vastmax.cli.evaluate import evaluate
 from vastmax.cli.failure import EXIT_INTERRUPTED, exit_code_of
+from vastmax.cli.index import index
 from vastmax.cli.lm import lm
 from vastmax.cli.map import map_
 from vastmax.cli.neighbours import neighbours
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree, advise):
+for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree, index, advise):
     add_command(app, _command.__name__, _command)
 add_command(app, "compare", compare, before=require_torch)
 add_command(app, "map", map_)  # a function of that name would hide Python's own

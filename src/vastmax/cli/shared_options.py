@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vastmax.embedding import WordVectors
     from vastmax.language_model import LanguageModel
     from vastmax.language_model.run_folder import RunFolder
+    from vastmax.output.base import Search
     from vastmax.places import Given
     from vastmax.progress import Progress
     from vastmax.text import Corpus, Vocabulary
@@ -232,6 +233,23 @@ class ModelOptions(DeviceOptions):
 
         folder = RunFolder.open(self.run)
         return folder, folder.load_model(self.usable())
+
+
+def search_file() -> Path | None:
+    """Return the field of a command that looks for the best words of a model."""
+    declared: Path | None = option(
+        None, "An index that vastmax index has made of RUN: best words sooner.", flags=("--search",), metavar="FILE"
+    )
+    return declared
+
+
+def open_search(path: Path | None, model: LanguageModel) -> Search | None:
+    """Return the index of a model's head, from its file."""
+    if path is None:
+        return None
+    from vastmax.search import load
+
+    return load(path, model.head)
 
 
 def require_torch(what: str = "a language model") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,13 @@ from vastmax.errors import InputError
 
 Neighbours: TypeAlias = "list[tuple[str, float]]"
 Method: TypeAlias = Literal["3cosadd", "3cosmul"]
+
+
+class VectorSearch(Protocol):
+    """An index that finds the vectors that point most nearly where a query points."""
+
+    def nearest(self, vectors: WordVectors, query: Floats, k: int) -> tuple[Floats, NDArray[np.int64]]:
+        """Return (cosine, word id), (k,) each, greatest first, for a query of length 1."""
 
 
 class WordVectors(WordTable):
@@ -63,6 +70,8 @@ class WordVectors(WordTable):
         negative: WeightedItem | Sequence[WeightedItem] | None = None,
         topn: int = 10,
         restrict_vocab: int | None = None,
+        *,
+        search: VectorSearch | None = None,
     ) -> Neighbours:
         """Return the words whose vectors point most nearly where the query points, as gensim's function of this name.
 
@@ -75,18 +84,26 @@ class WordVectors(WordTable):
             negative: the same. A weight given here is used as it is, sign included, as in gensim.
             topn: how many to return; there are never more than there are words.
             restrict_vocab: search only the first so many words, None: all.
+            search: an index of these vectors, such as `vastmax.search.Certified(vectors)`: it looks at few words.
 
         Returns:
             (word, cosine) pairs, greatest first. A zero vector has cosine 0.
 
         Raises:
             UnknownWordError: a word is not there; the message has the nearest spellings.
-            InputError: nothing is asked, the items cancel out, or a vector has another width.
+            InputError: nothing is asked, the items cancel out, or a vector has another width; an index of other
+                vectors, or one together with restrict_vocab.
 
-        Cost: one matrix-vector product over the searched words.
+        Cost: one matrix-vector product over the searched words; with an index, what the index says.
         """
         _check_topn(topn)
         query, asked = self._query(weighted_items(positive, 1.0) + weighted_items(negative, -1.0))
+        if search is not None:
+            if restrict_vocab is not None:
+                raise InputError("an index searches all words: leave restrict_vocab or search out")
+            cosine, word_ids = search.nearest(self, query, min(topn + len(asked), len(self)))
+            near = zip(word_ids.tolist(), cosine.tolist(), strict=True)
+            return [(self.index_to_key[word_id], each) for word_id, each in near if word_id not in asked][:topn]
         searched = self._searched(restrict_vocab)
         scores = cosines(query[None], self.vectors[:searched], self.inverse_norms[:searched])[0]
         scores[[word_id for word_id in asked if word_id < searched]] = -np.inf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, overload
 
+import torch
 from torch import Tensor
 
 from vastmax.arguments import whole
@@ -15,12 +16,15 @@ from vastmax.head.arguments import (
     check_generator,
     check_reduction,
     check_weighting,
+    checked_temperature,
 )
+from vastmax.head.candidates import checked_candidates, scores_among, topk_among, without
 from vastmax.head.diagnosis import diagnosis
 from vastmax.head.examples import Examples, checked_context, checked_hidden, checked_words, refuse_transformed
 from vastmax.head.parts import Parts
 from vastmax.output.base import FlatOutput, Search
 from vastmax.proposal.base import Context
+from vastmax.tensors.numbers import require_law
 from vastmax.tensors.random import Random
 
 
@@ -224,22 +228,51 @@ class Head(Parts):
         )
 
     @eager
-    def topk(self, hidden: Tensor, k: int, *, search: Search | None = None) -> tuple[Tensor, Tensor]:
+    def topk(
+        self,
+        hidden: Tensor,
+        k: int,
+        *,
+        search: Search | None = None,
+        candidates: Tensor | None = None,
+        exclude: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """The k best words: (log_prob, word_ids), both (…, k), best first; exact unless an index `search` is passed.
 
         Where the hidden vector holds a NaN or an infinity the log-probabilities are NaN, and the ids mean nothing.
 
+        Args:
+            hidden: (…, D).
+            k: how many.
+            search: an index of this head, from `vastmax.search`.
+            candidates: (C,) or (…, C) word ids to choose among: log p is that of these words, and only they are scored.
+            exclude: (E,) or (…, E) word ids to leave out, such as items seen already; log p stays that of all words.
+
         Raises:
-            InputError: k not in [1, V].
+            InputError: k not in [1, V], or more than the words that are left; `candidates` together with the others.
         """
         k = whole("k", k, 1, self.vocab_size, "the vocabulary size")
         flat = checked_hidden(hidden, self.output)
         refuse_transformed(flat)
         layer = self.likelihood()
+        leading = hidden.shape[:-1]
+        if candidates is not None:
+            if search is not None or exclude is not None:
+                raise InputError("candidates are all scored: leave search and exclude out")
+            among = checked_candidates(hidden, candidates, vocab_size=self.vocab_size, name="candidates")
+            whole("k", k, 1, among.shape[1], "the number of candidates")
+            log_prob, word_ids = topk_among(layer, flat, among, k)
+            return log_prob.reshape(*leading, k), word_ids.reshape(*leading, k)
+        left_out = None
+        if exclude is not None:
+            left_out = checked_candidates(hidden, exclude, vocab_size=self.vocab_size, name="exclude")
+            whole("k", k, 1, self.vocab_size - left_out.shape[1], "the words that exclude leaves")
         if search is not None and isinstance(layer, FlatOutput) and layer.score_map is not None:
             raise InputError("an index finds words by their plain scores, and these are capped: leave search= out")
-        log_prob, word_ids = layer.topk(flat, k) if search is None else search.topk(layer, flat, k)
-        leading = hidden.shape[:-1]
+        wanted = k if left_out is None else k + left_out.shape[1]
+        log_prob, word_ids = layer.topk(flat, wanted) if search is None else search.topk(layer, flat, wanted)
+        if left_out is not None:
+            log_prob, word_ids = without(log_prob, word_ids, left_out, k)
         return log_prob.reshape(*leading, k), word_ids.reshape(*leading, k)
 
     @eager
@@ -250,6 +283,7 @@ class Head(Parts):
         temperature: float = 1.0,
         generator: Random = None,
         search: Search | None = None,
+        candidates: Tensor | None = None,
     ) -> Tensor:
         """Draw one word per example from p(· | hidden), or from softmax(s/T): (…) int64.
 
@@ -258,6 +292,7 @@ class Head(Parts):
             temperature: T > 0: the scores are divided by it.
             generator: where the randomness comes from; the default generator if None.
             search: an index: from the same law where it is `search.Certified`, nearly so where it is another.
+            candidates: (C,) or (…, C) word ids to draw among; only they are scored.
 
         Raises:
             InputError: probabilities that are NaN, as `torch.multinomial` has it.
@@ -265,7 +300,14 @@ class Head(Parts):
         check_generator(generator)
         flat = checked_hidden(hidden, self.output)
         refuse_transformed(flat)
-        if search is None:
+        if candidates is not None:
+            if search is not None:
+                raise InputError("candidates are all scored: leave search out")
+            among = checked_candidates(hidden, candidates, vocab_size=self.vocab_size, name="candidates")
+            law = scores_among(self.likelihood(temperature=temperature), flat, among).detach().double().softmax(dim=1)
+            require_law(law)
+            drawn = among.gather(1, torch.multinomial(law, 1, generator=generator))[:, 0]
+        elif search is None:
             drawn = self.likelihood(temperature=temperature).sample(flat, generator=generator)
         else:
             T = checked_temperature(temperature)
@@ -275,7 +317,7 @@ class Head(Parts):
     @eager
     @torch.no_grad()
     def log_normaliser(
-        self, hidden: Tensor, *, search: Search | None = None, generator: torch.Generator | None = None
+        self, hidden: Tensor, *, search: Search | None = None, generator: Random = None
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Return log Z, the log of Σ e^score over all words, (…): exactly, or with `search` (log Z, standard error).
 

@@ -51,7 +51,7 @@ class CodedTable:
 
     Attributes:
         first_bits: of the leading columns, 8 or 4; the second codes have 8.
-        first_width: number of leading columns; where all D lead there are no second codes.
+        first_width: number of leading columns; where all D lead with 8 bits there are no second codes.
         first_codes: int8.
         second_codes: int8.
         first_scale: float32 (B·16,), as the five below.
@@ -217,7 +217,7 @@ def code_table(
     first = code_rows(lead, bits=first_bits, residual=lead, threads=threads, target=target)
     left[:, :first_width] = lead
     rest = _norms(left[:, first_width:], len(first.scale))
-    second = None if first_width == D else code_rows(left, bits=8, threads=threads, target=target)
+    second = None if first_width == D and first_bits == 8 else code_rows(left, bits=8, threads=threads, target=target)
     energy = np.einsum("vd,vd->d", turned, turned, dtype=np.float64) / V
     padded_bias = np.full(len(first.scale), _LOWEST, dtype=np.float32)
     padded_bias[:V] = 0.0 if bias is None else bias

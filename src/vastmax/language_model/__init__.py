@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vastmax.language_model.config import ModelConfig
     from vastmax.language_model.evaluation import Perplexity, perplexity
+    from vastmax.language_model.generation import Sampling, beam_search, generate
     from vastmax.language_model.model import LanguageModel
-    from vastmax.language_model.prediction import generate, next_words, sentence_log_probs
+    from vastmax.language_model.prediction import next_words, sentence_log_probs
     from vastmax.language_model.run import train_run
     from vastmax.language_model.run_folder import RunFolder
     from vastmax.language_model.settings import LanguageModelSettings
@@ -33,11 +34,13 @@ _HOME = {
     "Perplexity": "evaluation",
     "Progressed": "train",
     "RunFolder": "run_folder",
+    "Sampling": "generation",
     "Streams": "streams",
     "Trainer": "train",
     "TrainingFailedError": "train",
     "TrainingText": "text",
-    "generate": "prediction",
+    "beam_search": "generation",
+    "generate": "generation",
     "language_vocabulary": "text",
     "next_words": "prediction",
     "perplexity": "evaluation",
@@ -56,10 +59,12 @@ __all__ = [
     "Perplexity",
     "Progressed",
     "RunFolder",
+    "Sampling",
     "Streams",
     "Trainer",
     "TrainingFailedError",
     "TrainingText",
+    "beam_search",
     "generate",
     "language_vocabulary",
     "next_words",

@@ -1,4 +1,4 @@
-"""What a trained model says: the words that may come next, how likely sentences are, new sentences."""
+"""What a trained model says of words: those that may come next, how likely sentences are."""
 
 from __future__ import annotations
 
@@ -7,23 +7,35 @@ from itertools import islice
 
 import torch
 
-from vastmax.arguments import MOST_SEED, whole
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.text import SENTENCE_END
+from vastmax.output.base import Search
 from vastmax.text import Vocabulary
 
 
 @torch.no_grad()
 def next_words(
-    model: LanguageModel, vocabulary: Vocabulary, context: Sequence[str], k: int = 10
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    context: Sequence[str],
+    k: int = 10,
+    *,
+    search: Search | None = None,
 ) -> list[tuple[str, float]]:
     """The k most probable words after `context`, which begins a sentence, with their probabilities.
 
+    Args:
+        model: in eval mode.
+        vocabulary: of the model.
+        context: the words so far.
+        k: how many.
+        search: an index of the model's head.
+
     Raises:
-        InputError: k not in [1, V].
+        InputError: k not in [1, V]; an index of another head.
     """
     hidden, _ = model.encoder(_read(model, vocabulary, [context]))
-    log_prob, word_ids = model.head.topk(hidden[0, -1], k)
+    log_prob, word_ids = model.head.topk(hidden[0, -1], k, search=search)
     words = [vocabulary.word(word_id) for word_id in word_ids.tolist()]
     return list(zip(words, log_prob.exp().tolist(), strict=True))
 
@@ -46,52 +58,6 @@ def sentence_log_probs(
     wanted = torch.arange(read.shape[1], device=read.device) < lengths[:, None]
     log_probs = iter(model.head.log_prob(hidden[wanted], target[wanted]).tolist())
     return [list(islice(log_probs, len(sentence) + 1)) for sentence in sentences]
-
-
-@torch.no_grad()
-def generate(
-    model: LanguageModel,
-    vocabulary: Vocabulary,
-    *,
-    context: Sequence[str] = (),
-    num_sentences: int = 1,
-    max_words: int = 50,
-    seed: int = 0,
-) -> list[list[str]]:
-    """Sentences drawn word by word from the model, each beginning with `context`; the end is not among their words.
-
-    Args:
-        model: in eval mode.
-        vocabulary: of the model.
-        context: how each begins.
-        num_sentences: how many.
-        max_words: of a sentence, the context not counted.
-        seed: the same seed gives the same sentences on the same machine.
-
-    Raises:
-        InputError: numbers below 1.
-
-    Cost: the words so far are read again for each next one, which every encoder can do.
-    """
-    whole("num_sentences", num_sentences, 1, 1_000_000)
-    whole("max_words", max_words, 1, 1_000_000)
-    whole("seed", seed, 0, MOST_SEED)
-    read = _read(model, vocabulary, [context] * num_sentences)
-    generator = torch.Generator(device=read.device).manual_seed(seed)
-    end, begin = vocabulary.id(SENTENCE_END), read.shape[1]
-    ended = torch.zeros(num_sentences, dtype=torch.bool, device=read.device)
-    for _ in range(max_words):
-        hidden, _ = model.encoder(read)
-        drawn = model.head.sample(hidden[:, -1], generator=generator)
-        read = torch.cat([read, drawn[:, None]], dim=1)
-        ended |= drawn == end
-        if bool(ended.all()):
-            break
-    sentences = []
-    for word_ids in read[:, begin:].tolist():
-        kept = word_ids[: word_ids.index(end)] if end in word_ids else word_ids
-        sentences.append([*context, *(vocabulary.word(word_id) for word_id in kept)])
-    return sentences
 
 
 def _read(model: LanguageModel, vocabulary: Vocabulary, sentences: Sequence[Sequence[str]]) -> torch.Tensor:

@@ -26,7 +26,7 @@ _TILE_ROWS = 1 << 16
 _ROUGH, _MANY_QUERIES = 1e-3, 8
 """So many queries at once with log Z to a tolerance below this cost more by codes than by the rows themselves."""
 
-_ENOUGH_QUERIES, _MOST_SCORED = 32, 0.15
+_ENOUGH_QUERIES, _MOST_SCORED = 4, 0.1
 """After so many queries codes are given up if more than this share of the rows was scored."""
 
 
@@ -50,8 +50,8 @@ class Certified(Index):
         threads: at most so many; None for as many as PyTorch takes.
 
     Attributes:
-        scans: whether the index found its codes of no use, since most rows stayed in doubt (the model is flat), and now
-            scores every row.
+        scans: by whether log Z is wanted: whether the index found its codes of no use, since too many rows had to be
+            scored after all (the model is flat), and now scores every row.
 
     Raises:
         InputError: another kind of layer, dtype or device; a weight or bias that is not finite.
@@ -71,7 +71,7 @@ class Certified(Index):
     """
 
     kind: ClassVar[str] = "certified"
-    scans: bool
+    scans: dict[bool, bool]
 
     def __init__(
         self,
@@ -92,8 +92,8 @@ class Certified(Index):
         super().__init__(source, threads=threads)
 
     def _begin(self) -> None:
-        self.scans = False
-        self._asked = self._scored = 0
+        self.scans = {False: False, True: False}
+        self._asked = {False: (0, 0), True: (0, 0)}
 
     def _build(self, table: ScoreTable) -> None:
         self._begin()
@@ -131,7 +131,7 @@ class Certified(Index):
 
     def _find(self, table: ScoreTable, queries: Tensor, k: int, *, normaliser: bool) -> Best:
         many = normaliser and self.tolerance < _ROUGH and len(queries) >= _MANY_QUERIES
-        if self.scans or many:
+        if self.scans[normaliser] or many:
             found = scan_rows(queries, table.weight, table.bias, k, normaliser=normaliser, threads=self.threads)
         else:
             found = scan_codes(
@@ -148,7 +148,7 @@ class Certified(Index):
             )
             if found.num_broken.any():
                 raise InputError(STALE)
-            self._learn(found.num_scored)
+            self._learn(found.num_scored, normaliser)
         return Best(
             score=torch.from_numpy(found.score),
             word_id=torch.from_numpy(found.word_id),
@@ -158,11 +158,13 @@ class Certified(Index):
             normaliser_error=None if found.normaliser_error is None else torch.from_numpy(found.normaliser_error),
         )
 
-    def _learn(self, num_scored: NDArray[np.int64]) -> None:
-        """Give the codes up where too many rows are in doubt after all: a flat model has no few best words."""
-        self._asked += len(num_scored)
-        self._scored += int(num_scored.sum())
-        self.scans = self._asked >= _ENOUGH_QUERIES and self._scored > _MOST_SCORED * self._asked * self.vocab_size
+    def _learn(self, num_scored: NDArray[np.int64], normaliser: bool) -> None:
+        """Give the codes up where too many rows are scored after all: a flat model has no few words that matter."""
+        asked, scored = self._asked[normaliser]
+        asked, scored = asked + len(num_scored), scored + int(num_scored.sum())
+        self._asked[normaliser] = asked, scored
+        if asked >= _ENOUGH_QUERIES:
+            self.scans[normaliser] = scored > _MOST_SCORED * asked * self.vocab_size
 
     def _turned(self, rows: Tensor) -> Tensor:
         """Rows or queries in the directions of the index; in float64, so that one rounding is all that is lost."""
@@ -199,7 +201,7 @@ class Certified(Index):
         self.tolerance = file.real("tolerance", 0.0, 1.0)
         blocks = -(-V // BLOCK_ROWS)
         rows = blocks * BLOCK_ROWS
-        seconds = 0 if width == D else 1
+        seconds = 0 if width == D and self.bits == 8 else 1
         sizes = dict.fromkeys(("first_scale", "first_error", "variance", "bias"), rows)
         sizes |= dict.fromkeys(("second_scale", "second_error"), rows * seconds)
         sizes |= {"norm": blocks, "first_spread": blocks, "second_spread": blocks * seconds, "energy": D}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vastmax.arguments import whole
+from vastmax.embedding import WordVectors
 from vastmax.errors import InputError
 from vastmax.output.base import Output
 from vastmax.search.gumbel import draw
@@ -185,6 +186,19 @@ class Index(ABC):
         found = self._answer(table, hidden, k, normaliser=False)
         queries = table.queries(hidden)
         return draw(table, queries, found.score, found.word_id, temperature=temperature, generator=generator)
+
+    def nearest(
+        self, vectors: WordVectors, query: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return (cosine, word id), (k,) each; `WordVectors.most_similar(search=index)` calls it.
+
+        Raises:
+            InputError: the index is of something else than these vectors.
+        """
+        if vectors is not self._source:
+            raise InputError("the index is not of these vectors: build one, search.Certified(vectors)")
+        found = self.find(torch.from_numpy(query[None]), k)
+        return found.score[0].numpy(), found.word_id[0].numpy()
 
     def log_normaliser(
         self, hidden: Tensor, *, best: int = 1024, samples: int = 4096, generator: torch.Generator | None = None
