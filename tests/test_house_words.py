@@ -18,14 +18,17 @@ NOT_CLEANED = {
     "compare",
     "embedding",
     "head",
+    "integrations",
     "kernels",
     "language_model",
     "methods",
     "objective",
     "optim",
+    "options",
     "output",
     "search",
     "tensors",
+    "training",
     "tree",
     "word_model",
 }
@@ -129,7 +132,7 @@ def test_docstrings_and_messages_avoid_house_words() -> None:
 
 def test_rooms_that_are_left_out_exist() -> None:
     package = ROOT / "src" / "vastmax"
-    assert [room for room in NOT_CLEANED if not (package / room).exists()] == []
+    assert [room for room in NOT_CLEANED if not list(package.glob(f"{room}*"))] == []
     assert all((package / part).is_dir() for part in CLEANED_INSIDE)
 
 
