@@ -1,11 +1,11 @@
-"""How well `vastmax advise` foresees what a step costs, and the constants by which it does.
+"""Measure the accuracy of the step times estimated by `vastmax advise`, and fit its constants.
 
     python benchmarks/advise.py [--only CASE …] [--seconds S] [--fit]
 
-Each case is a vocabulary (the most frequent words of $VASTMAX_DATA/wikilm.train.txt.xz), a width and a batch; in a
-process of its own every method's step is timed as `vastmax advise --measure` times it, on one thread. Then one set of
-five constants is fitted to all cases together, and what it predicts is held against what was timed. The constants go
-into `vastmax.compare.advice.machine.DEVELOPMENT_MACHINE`, which a test keeps equal to the record.
+Each case is a vocabulary (the most frequent words of $VASTMAX_DATA/wikilm.train.txt.xz), a hidden size and a batch.
+Each runs in its own process, where every method's step is timed as by `vastmax advise --measure`, on one thread. Then
+one set of five constants is fitted to all cases together, and its predictions are compared with the timings. The
+constants go into `vastmax.compare.advice.machine.DEVELOPMENT_MACHINE`, which a test keeps equal to the record.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CASES = {
 
 
 def case_view(name: str) -> tuple[Any, Any, int, int]:
-    """The text with the vocabulary of a case, its words, D and N."""
+    """Return the text with the vocabulary of a case, its words, D and N."""
     from vastmax import Corpus
     from vastmax.methods.words import Words
 
@@ -55,7 +55,7 @@ def case_view(name: str) -> tuple[Any, Any, int, int]:
 
 
 def time_case(name: str, seconds: float) -> list[dict[str, Any]]:
-    """Every method's step in one case."""
+    """Return every method's step in one case."""
     import torch
 
     from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE
@@ -78,7 +78,7 @@ def time_case(name: str, seconds: float) -> list[dict[str, Any]]:
 
 
 def fit(cases: dict[str, Any]) -> dict[str, Any]:
-    """The constants for all cases, and how far off they are: by case, and for each method over the cases."""
+    """Return the constants for all cases, and how far off they are: by case, and for each method over the cases."""
     from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE
     from vastmax.methods import RECIPES
     from vastmax.methods.work import Setting, Work
@@ -126,7 +126,7 @@ def main() -> None:
         steps = in_process(SCRIPT, "--case", name, "--seconds", str(options.seconds))
         cases[name] = {"machine": {**before, "threads": THREADS, "environment": ENVIRONMENT}, "steps": steps}
     found = fit(cases)
-    write_record("advise", "How well does the model of costs foresee a training step?", {"cases": cases, **found})
+    write_record("advise", "How accurately does the cost model estimate a training step?", {"cases": cases, **found})
     for method, by_case in found["predicted_over_timed"].items():
         print(f"{method:30s}", *(f"{ratio:6.2f}" for ratio in by_case.values()))
     print(found["constants"], found["factor_off"], f"within 1.5: {found['share_within_1_5']:.0%}")

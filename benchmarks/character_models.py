@@ -1,9 +1,9 @@
-"""What output vectors from spelling cost a step, and how many parameters they save, against a table of vectors.
+"""Measure the cost per step and the parameters of output vectors computed from spelling, against a table of vectors.
 
     python benchmarks/character_models.py [--only GROUP …] [--rounds R] [--record FILE]
 
-The setting is that of `output_layers.py`: N = 1024, D = 256, two threads, forward + backward + optimiser step, cases
-timed in turn. The words and their counts are those of real text: $VASTMAX_DATA/wikilm.train.txt.xz, V = 349,435.
+The setting is that of `output_layers.py`: N = 1024, D = 256, two threads, forward + backward + optimizer step, cases
+timed alternately. The words and their counts are from real text: $VASTMAX_DATA/wikilm.train.txt.xz, V = 349,435.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Which checksum, and what does it cost to check a file of vectors: against loading it, and against using it?
+"""Compare checksums, and the cost of checking a file of vectors with the cost of loading and using it.
 
-Everything is in CPU-seconds, of all threads together: other work on the machine must not decide.
+All times are CPU-seconds of all threads together, so other work on the machine does not matter.
 """
 
 from __future__ import annotations

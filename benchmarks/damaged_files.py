@@ -1,7 +1,7 @@
-"""Thousands of damaged files of every format that is read: is each refused, mended, or harmless?
+"""Load thousands of damaged files of every supported format: each must be refused, repaired, or harmless.
 
-Each format has a good file; each mutant is that file with one kind of damage (tests/file_mutants.py), loaded in a
-process under a limit of memory and time. A process that dies is blamed on the mutant that it was loading.
+Each format has a valid file; each mutant is that file with one kind of damage (tests/file_mutants.py), loaded in a
+process with limited memory and time. If a process dies, the mutant that it was loading is to blame.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MEMORY_BYTES = 1 << 30  # beyond what the process has when it begins
 SECONDS = 30  # for a mutant
 BATCH = 250
 SILENT = "other"
-ALLOWED = {"as it was", "made anew", "told", "refused"}
+ALLOWED = {"as it was", "rebuilt", "told", "refused"}
 
 
 class TooSlowError(BaseException):
@@ -77,7 +77,7 @@ def limit_memory() -> None:
 
 
 def run_batch(format: str, start: int, stop: int) -> Iterator[dict[str, Any]]:
-    """What became of the mutants start … stop; after a process has died another goes on behind its mutant."""
+    """Return the results of the mutants start … stop; after a process has died, another continues after its mutant."""
     while start < stop:
         command = [sys.executable, __file__, "--work", format, str(start), str(stop)]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")

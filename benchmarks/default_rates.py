@@ -1,10 +1,10 @@
-"""What the default learning rate of tables is to be, and where the biases of output layers are to begin.
+"""Choose the default learning rate of tables and the initial biases of output layers.
 
     python benchmarks/default_rates.py [--folder FOLDER] [--runs NAME …] [--list]
 
-An LSTM language model with the settings of `vastmax lm train`, but smaller, so that a run takes under a minute of one
-thread. Its biases begin level (all words alike) or at the unigram law; its tables are trained at several rates. What is
-done is kept, and not done again. $VASTMAX_DATA holds ptb/ and wikilm.*.txt.xz. About eighteen CPU-minutes.
+An LSTM language model with the settings of `vastmax lm train`, but smaller, so that a run takes under a minute on one
+thread. Its biases start level (all words equally likely) or at the unigram distribution; its tables are trained at
+several rates. Finished runs are kept. $VASTMAX_DATA contains ptb/ and wikilm.*.txt.xz. Takes about 18 CPU-minutes.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Case:
     """One run.
 
     Attributes:
-        text: of `TEXTS`.
-        method: of `RECIPES`.
-        start: of the biases: `LEVEL` or `UNIGRAM`; a tree's begin at the unigram law in any case.
-        rate: of tables.
-        epochs: over which the rates fall.
-        seed: of parameters and training.
+        text: a key of `TEXTS`.
+        method: a key of `RECIPES`.
+        start: the initial biases, `LEVEL` or `UNIGRAM`; those of a tree always start at the unigram distribution.
+        rate: the learning rate of tables.
+        epochs: the number of epochs, over which the rates fall.
+        seed: the seed of parameters and training.
     """
 
     text: str
@@ -67,7 +67,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Of its files: epochs and seed only where they are not 1."""
+        """The name of its files, with epochs and seed only if they are not 1."""
         rest = [f"{name}{value}" for name, value in (("e", self.epochs), ("s", self.seed)) if value != 1]
         return "-".join([self.method, self.start, f"{self.rate:g}", *rest])
 
@@ -77,7 +77,7 @@ class Case:
         return Run(self.name, asdict(self), lambda: self.build(texts.vocabulary), settings)
 
     def build(self, vocabulary: Vocabulary) -> LanguageModel:
-        """The model of `vastmax lm train`, with the biases that the case wants, whatever the library's are."""
+        """Return the model of `vastmax lm train`, with the biases that the case wants, whatever the library's are."""
         model = ModelConfig("lstm", self.method, HIDDEN_SIZE, seed=self.seed).build(vocabulary)
         if self.method != "hierarchical-softmax":
             set_biases(model, self.start, vocabulary)
@@ -85,7 +85,7 @@ class Case:
 
 
 def cases(seed: int) -> Iterator[Case]:
-    """All runs, those that decide first."""
+    """Yield all runs, those that decide first."""
 
     def case(text: str, method: str, start: str, rate: float, **rest: Any) -> Case:
         return Case(text, method, start, rate, seed=seed, **rest)
@@ -128,7 +128,7 @@ def set_biases(model: LanguageModel, start: str, vocabulary: Vocabulary) -> None
 
 
 def wikilm() -> Texts:
-    """The beginning of each part; words seen once count as unknown, as in `vastmax lm train`."""
+    """Return the beginning of each part; words seen once count as unknown, as in `vastmax lm train`."""
 
     def sentences(part: str) -> list[list[str]]:
         with lzma.open(corpora() / f"wikilm.{part}.txt.xz", "rt", encoding="utf-8") as lines:
@@ -146,12 +146,12 @@ def beginnings(texts: Texts) -> Texts:
 
 
 def unigram_perplexity(texts: Texts) -> float:
-    """Of the validation text: what a model that begins at the unigram law starts from."""
+    """Return the unigram perplexity of the validation text, the initial perplexity with unigram biases."""
     return math.exp(-log_unigram(texts.vocabulary.counts)[texts.validation].mean())
 
 
 def of_text(text: str, options: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
-    """The text's facts and what its runs found, None if some are still to be done.
+    """Return the text's facts and what its runs found, None if some are still to be done.
 
     Raises:
         SystemExit: it was stopped.

@@ -1,11 +1,11 @@
-"""How far the training kernels are from their floor: their multiply-adds at the rate this processor can do them.
+"""Compare the training kernels with their lower bound: their multiply-adds at this processor's peak rate.
 
-Operations of skip-gram a centre with n contexts and P noise words a block of B: scores, centre gradients and noise-word
-gradients are 3 D P multiply-adds, the positive half is 3 D n. Of CBOW a centre: 3 D P and 3 D multiply-adds; additions
-for sums over windows count as multiply-adds, 3 D for a centre's mean, 4 D for its step, and 2 D for each of the
-(B + window) / B positions that its block walks over twice. Bytes a centre, if nothing stays in a cache: a row of each
-matrix and P / B noise rows, each read and written once. The rate is measured with a loop of independent multiply-adds
-in registers, compiled here for this processor; the kernels run on the same core, in turn.
+Operations of skip-gram per center with n contexts and P noise words per block of B: scores, center gradients and
+noise-word gradients take 3 D P multiply-adds, the positive half 3 D n. CBOW takes 3 D P and 3 D multiply-adds per
+center; additions for window sums count as multiply-adds, 3 D for a center's mean, 4 D for its step, and 2 D for each of
+the (B + window) / B positions that its block passes twice. Bytes per center without any cache: one row of each matrix
+and P / B noise rows, each read and written once. The peak rate is measured with a loop of independent multiply-adds in
+registers, compiled for this processor; the kernels run on the same core, alternately.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def multiply_adds_per_second(binary: str) -> float:
 
 
 def operations(model: str, run: dict[str, Any]) -> tuple[float, float]:
-    """Multiply-adds of one epoch, and bytes a centre without caches."""
+    """Return the multiply-adds of one epoch, and the bytes per center without caches."""
     from vastmax.kernels import cbow, skipgram
 
     window, negative, D = 5, 5, 112  # 100 padded

@@ -1,9 +1,9 @@
-"""What the options of word-vector training cost: CPU-seconds a prediction against one option at a time.
+"""Measure the cost of the options of word-vector training: CPU-seconds per prediction, one option at a time.
 
-One epoch over the first lines of wiki8 on one thread, all settings in turn, several rounds. A straight line is fitted
-to the medians of every curve; its distance from them says how true "linear" is.
+One epoch over the first lines of wiki8 on one thread, all settings alternately, several rounds. A straight line is
+fitted to the medians of every curve; its distance from them shows how linear the cost is.
 
-For paths of many lengths the text is made: words drawn uniformly from 2^L of them have paths of L decisions each.
+For various path lengths the text is synthetic: words drawn uniformly from 2^L words have paths of L decisions each.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def mean_path_length(corpus: Corpus) -> float:
 
 
 def straight_line(x: list[float], y: list[float]) -> dict[str, float]:
-    """The line with the least squared relative distance from the points, and the largest such distance."""
+    """Return the line with the least squared relative distance from the points, and the largest such distance."""
     columns = np.stack([np.ones(len(x)), np.array(x)], axis=1) / np.array(y)[:, None]
     (start, slope), *_ = np.linalg.lstsq(columns, np.ones(len(x)), rcond=None)
     distances = np.abs(columns @ np.array([start, slope]) - 1)

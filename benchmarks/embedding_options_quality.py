@@ -1,8 +1,8 @@
-"""What the options of word-vector training are worth: quality and CPU-seconds on wiki8, one option at a time.
+"""Measure the effect of the options of word-vector training on quality and CPU-seconds on wiki8, one at a time.
 
-Every option goes through a few values while all others stay as they are by default; the defaults are trained with
-several seeds, whose spread says which differences mean something. Results are kept one by one under build/, so that an
-interrupted run goes on where it was.
+Every option takes a few values while all others are at their defaults; the defaults are trained with several seeds,
+whose spread shows which differences are meaningful. Each result is kept under build/, so an interrupted run continues
+where it stopped.
 """
 
 from __future__ import annotations

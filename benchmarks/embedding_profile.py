@@ -1,9 +1,9 @@
-"""Where the training kernels' time goes: instructions and cache misses a centre, counted by Valgrind's simulation.
+"""Profile the training kernels: instructions and cache misses per center, from Valgrind's simulation.
 
-Counters of the processor are often closed to guests, so the kernels (AVX2: Valgrind knows no AVX-512) run under
-cachegrind on the first lines of wiki8, with the whole vocabulary; a run of half as many lines is taken away, so that
-start-up and cold caches drop out. The last level is set to 1 MiB, a core's own L2: what misses it comes from the shared
-cache or from memory. Cachegrind knows no prefetching: these are the lines that have to come, not those waited for.
+Hardware counters are often unavailable in virtual machines, so the kernels (AVX2: Valgrind does not support AVX-512)
+run under cachegrind on the first lines of wiki8, with the full vocabulary. A run with half as many lines is subtracted
+to remove startup and cold caches. The last level is set to 1 MiB, a core's own L2: misses come from the shared cache or
+from memory. Cachegrind does not simulate prefetching: these are the lines loaded, not those waited for.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main() -> None:
         for name in COUNTS:
             record[model][f"{name}_a_centre"] = round((more[name] - less[name]) / centres, 1)
         print(model, record[model], flush=True)
-    write_record("embedding_profile", "How many instructions and cache misses does a centre cost the kernels?", record)
+    write_record("embedding_profile", "How many instructions and cache misses does a center cost the kernels?", record)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """Sharing noise words: block size and pool size against quality and cost, for skip-gram and CBOW.
 
-A block of B centres shares a pool of P noise words. On the Brown corpus, where words are few and quality by word pairs
-is noisy, what counts is the loss on sentences held out (every tenth), with noise drawn anew for each prediction, as
-the plain method has it. On wiki8 it is WordSim-353, SimLex-999 and the analogies. B = 1 is next to no sharing: each
-centre has a pool of its own. Results are kept point by point under build/, so that an interrupted run goes on where it
-was.
+A block of B centers shares a pool of P noise words. On the Brown corpus, which is small and where word-pair scores are
+noisy, the criterion is the loss on held-out sentences (every tenth), with fresh noise for each prediction, as in the
+original method. On wiki8 it is WordSim-353, SimLex-999 and the analogies. B = 1 is almost no sharing: each center has
+its own pool. Each point is kept under build/, so an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from vastmax.kernels.skipgram import SkipgramKernel
 
 NEGATIVE = 5
 HELD_OUT_WIDTH = 3
-"""Contexts of a held-out centre: so many on each side, the mean width of training's windows."""
+"""The number of contexts on each side of a held-out center, equal to the mean width of training windows."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def trained(point: Point, text: Corpus) -> WordVectors:
 
 
 def held_out_loss(vectors: WordVectors, model: str, sentences: list[list[str]]) -> float:
-    """Mean nats a prediction, K noise words drawn for each; the same draws for all vectors of one vocabulary."""
+    """Return the mean nats per prediction with K noise words each; all vectors of one vocabulary use the same draws."""
     assert vectors.output_vectors is not None
     assert vectors.counts is not None
     random = np.random.default_rng(0)
@@ -170,7 +169,7 @@ def main() -> None:
         curves[f"{corpus}_{model}"] = [_row(B, P, runs) for (B, P), runs in results.items()]
     write_record(
         "embedding_sharing",
-        "How do the block of centres and the pool of noise words that it shares change quality and cost?",
+        "How do the block of centers and the pool of noise words that it shares change quality and cost?",
         {"settings": {"negative": NEGATIVE, "epochs": 5, "window": 5, "threads": 1, "alpha": "default"}, **curves},
     )
 

@@ -62,7 +62,7 @@ def quality(path: str) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Case:
-    """What is trained: a model with an objective; `gradient` and `gensim_alpha` for CBOW."""
+    """A training case: a model with an objective; `gradient` and `gensim_alpha` for CBOW."""
 
     model: str
     objective: str
@@ -83,7 +83,7 @@ class Case:
         return "_".join(parts)
 
     def options(self, tool: str) -> dict[str, Any]:
-        """The same in a tool's own words."""
+        """Return the same in a tool's own words."""
         if tool == "vastmax":
             return {"model": self.model, "objective": self.objective, "cbow_gradient": self.gradient}
         alpha = {} if self.gensim_alpha is None else {"alpha": self.gensim_alpha}

@@ -1,7 +1,7 @@
-"""What a second thread costs: CPU-seconds of training with two threads over those with one, in turn.
+"""Measure the overhead of a second thread: CPU-seconds of training with two threads over those with one.
 
-A control separates what the threads do to each other from what the machine does to any two busy cores: two processes of
-one thread each, at the same time, which share nothing.
+A control separates interference between threads from the effect of the machine on any two busy cores: two processes
+with one thread each, at the same time, which share nothing.
 """
 
 from __future__ import annotations

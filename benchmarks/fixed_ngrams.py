@@ -1,16 +1,15 @@
-"""Do fixed bigrams or trigrams beat unigrams as the proposal of importance sampling?
+"""Compare fixed bigrams and trigrams with unigrams as the proposal of importance sampling.
 
     python benchmarks/fixed_ngrams.py [--tokens T] [--epochs E] [--batch-sizes N …] [--only CASE …]
 
 One feed-forward language model on the beginning of Penn Treebank ($VASTMAX_DATA/ptb), V = 10,000, trained by
-importance sampling with K draws a step and no guard but the one against losses below 0, so that the proposal alone
-makes the difference. A batch shares its noise, drawn from the mean of the proposal over the contexts of the batch: of
-many contexts that mean is nearly the unigram law again. Two batch sizes are therefore compared, over the same text.
-"Late" changes from unigrams to the fixed mixture after half of the training. In the end held-out text tells the
-effective sample size, the share of examples that a guard of ESS ≥ 10 would give the exact loss, and the gap to the
-exact loss.
+importance sampling with K draws per step and no fallback except for losses below 0, so that only the proposal makes a
+difference. A batch shares its noise, drawn from the mean of the proposal over the contexts of the batch; for many
+contexts this mean is almost the unigram distribution, so two batch sizes are compared, on the same text. "Late" changes
+from unigrams to the fixed mixture after half of the training. Finally, held-out text gives the effective sample size,
+the share of examples that would get the exact loss with ESS ≥ 10 required, and the gap to the exact loss.
 
-Sampled softmax with as many draws is one yardstick, exact training, at the larger batch size, the other.
+The baselines are sampled softmax with as many draws and, at the larger batch size, exact training.
 """
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ EXACT = Case("exact softmax", lambda text, K: CrossEntropy())
 
 
 def penn_treebank(num_tokens: int) -> Text:
-    """The first tokens of the training part, the validation part, and the n-grams of the former."""
+    """Return the first tokens of the training part, the validation part, and the n-grams of the former."""
     folder = corpora() / "ptb"
     with Corpus(folder / "ptb.train.txt", cache=False) as train, Corpus(folder / "ptb.valid.txt", cache=False) as valid:
         text = training_text(train, valid, min_count=1)
@@ -127,7 +126,7 @@ def context_of(window: Tensor) -> dict[str, Tensor]:
 
 
 def nats(model: Model, window: Tensor) -> float:
-    """The exact mean loss."""
+    """Return the exact mean loss."""
     model.eval()
     with torch.no_grad():
         total = sum(float(model(part)) * len(part) for part in window.split(4096))
@@ -136,7 +135,7 @@ def nats(model: Model, window: Tensor) -> float:
 
 
 def figures(model: Model, window: Tensor, batch_size: int, K: int) -> dict[str, float]:
-    """What the proposal is worth on held-out text, `batch_size` contexts sharing K draws; means over batches."""
+    """Return figures of the proposal on held-out text, `batch_size` contexts sharing K draws; means over batches."""
     proposal = model.head.objective.proposal
     assert proposal is not None
     guarded = model.head.with_objective(ImportanceSampling(proposal, GUARD, K, block_size=K)).eval()

@@ -1,4 +1,4 @@
-"""Training that goes on with new text: half of wiki8, then from there the other half, against all of it at once."""
+"""Continue training on new text: half of wiki8, then the other half, compared with all of it at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What measurements share: runs timed in processes of their own, the machine they ran on, and where records go."""
+"""Code shared by the measurements: runs timed in separate processes, the description of the machine, and records."""
 
 from __future__ import annotations
 

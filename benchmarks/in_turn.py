@@ -1,4 +1,4 @@
-"""Steps timed in turn in one process, what their ratios promise, and the peak memory of a step."""
+"""Time steps alternately in one process, check claims about their ratios, and measure the peak memory of a step."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 THREADS = 2
 
 ENVIRONMENT = {"OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS), "OMP_WAIT_POLICY": "PASSIVE"}
-"""Waiting threads sleep: otherwise they spin, and CPU-seconds count the waiting for whatever else the machine does."""
+"""Waiting threads sleep: otherwise they spin, and CPU-seconds include the waiting for other work on the machine."""
 
 Run = Callable[[int], tuple[float, float]]
 """Runs a step so many times; returns the CPU-seconds and wall-clock seconds of all of them together."""
 
 
 def local(step: Callable[[], object]) -> Run:
-    """A step of this process as something to be timed."""
+    """Return a step of this process as something to be timed."""
 
     def run(times: int) -> tuple[float, float]:
         cpu, wall = time.process_time(), time.perf_counter()
@@ -45,7 +45,7 @@ class Timing:
 def time_in_turn(
     cases: Mapping[str, Run], *, rounds: int, seconds_a_round: float = 0.25
 ) -> tuple[dict[str, Timing], list[float]]:
-    """Each round runs every case for about `seconds_a_round`, one after the other; also the load average by round.
+    """Time all cases in rounds of about `seconds_a_round` per case, alternately; also return the load average by round.
 
     The first round is thrown away: it warms up, and says how many steps fill the time.
     """
@@ -104,7 +104,7 @@ class Claim:
 
 
 def peak_bytes_of(step: Callable[[], object]) -> int:
-    """The most resident memory above what was resident before, while `step` runs.
+    """Return the most resident memory above what was resident before, while `step` runs.
 
     Linux: the high-water mark of the resident set is reset first (/proc/self/clear_refs), so that imports and the
     making of the data do not count.

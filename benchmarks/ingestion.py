@@ -28,7 +28,7 @@ with Corpus(sys.argv[1], cache=False) as corpus:
 
 
 def repeated(text: Path, times: int) -> Path:
-    """The text over and over, in one file."""
+    """Return the text over and over, in one file."""
     large = SCRATCH / f"{text.stem}-times-{times}.txt"
     with large.open("wb") as out:
         for _ in range(times):

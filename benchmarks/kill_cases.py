@@ -53,7 +53,7 @@ class Case(ABC):
         """Return what the finished run is compared by."""
 
     def resumed(self, name: str) -> list[str]:
-        """Return the arguments that go on with the run, or begin it."""
+        """Return the arguments that resume the run, or start it."""
         return [*self.command(name), *["--resume"] * self.saved(name)]
 
 
@@ -147,7 +147,7 @@ class Compare(Case):
 
 
 class Vocab(Case):
-    """Words and counts of a text that is read anew each time, and the cache that it is encoded into."""
+    """Words and counts of a text that is read again each time, and the cache that it is encoded into."""
 
     lines = 20_000
 

@@ -1,10 +1,10 @@
-"""Kill -9 at random instants, each run resumed: is anything half-written, is anything lost, are the bits the same?
+"""Kill runs with `kill -9` at random instants and resume them: no file may be partial, no work lost, no bit changed.
 
-Runs of `embed`, `lm train`, `compare` and `vocab` on small texts, with one thread and checkpoints far more often than
-anybody would ask for, so that many kills fall into the writing of one. A kill comes at a random time after the process
-began: while it reads the text or the checkpoint, trains, writes. What a race has started is killed with it, or left
-alone, by chance. After each kill every file that is there must be whole; a run that ends is compared with one that
-nobody killed, and another one is begun.
+Runs of `embed`, `lm train`, `compare` and `vocab` on small texts, with one thread and very frequent checkpoints, so
+that many kills happen while one is written. A kill comes at a random time after the start of the process: while it
+reads the text or the checkpoint, trains, or writes. Processes started by a comparison are killed with it or left alone,
+at random. After each kill, every file must be complete; a finished run is compared with an undisturbed one, and another
+is started.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ QUESTION = "Does kill -9 at random instants lose or spoil anything, and do resum
 
 @dataclass
 class Tally:
-    """What came of the kills of one kind of run."""
+    """The results of the kills of one kind of run."""
 
     kills: int = 0
     while_writing: int = 0  # a temporary file was left
@@ -205,7 +205,7 @@ def main() -> None:
     beside.rename(options.record)
     print(f"wrote {options.record}")
     if not all(tally.sound for tally in tallies.values()):
-        sys.exit("something was half-written, differs, or was left behind")
+        sys.exit("something was partial, differs, or was left behind")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How much of a training step of a language model is the loop around encoder, head and optimisers?
+"""Measure the overhead of the loop around encoder, head and optimizers in a training step of a language model.
 
     python benchmarks/loop_overhead.py [--rounds R]
 
-`Trainer` takes steps; beside it the same model takes them bare: forward and backward pass, clipping, optimisers, over
-batches made before. Both are timed in turn in this process, on one thread, over a text of random words whose counts
-follow Zipf's law. The target is less than 5 % of a step, also of the cheapest one.
+Steps of `Trainer` are compared with bare steps of the same model: forward and backward pass, clipping, optimizers, on
+prepared batches. Both are timed alternately in this process, on one thread, on a text of random words whose counts
+follow Zipf's law. The target is less than 5 % of a step, even of the cheapest one.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def by_trainer(model: LanguageModel, text: np.ndarray, settings: LanguageModelSe
 
 
 def bare(model: LanguageModel, text: np.ndarray, settings: LanguageModelSettings) -> Run:
-    """What cannot be left out of a step."""
+    """Return a run of bare steps: what a step cannot do without."""
     streams = Streams(text, num_streams=settings.num_streams, stretch=settings.stretch, first_id=0)
     batches = list(streams)  # all: a few of them again and again would keep their rows in the cache
     optimizers = optimizers_for(model, settings)
@@ -100,7 +100,7 @@ def bare(model: LanguageModel, text: np.ndarray, settings: LanguageModelSettings
 
 
 def measure(encoder: str, method: str, vocab_size: int, hidden_size: int, rounds: int) -> dict[str, Any]:
-    """Of one model: seconds of both kinds of step, and the share of the loop, round by round."""
+    """Return, for one model, the seconds of both kinds of step and the share of the loop, by round."""
     counts = (1e7 / np.arange(1, vocab_size + 1)).astype(np.int64) + 1
     rng = np.random.default_rng(0)
     text = rng.choice(vocab_size, TEXT_WORDS, p=counts / counts.sum()).astype(np.int32)

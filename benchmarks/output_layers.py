@@ -1,11 +1,10 @@
-"""What the output layers cost: every promise about their speed and memory, measured.
+"""Measure the cost of the output layers: every claim about their speed and memory.
 
     python benchmarks/output_layers.py [--only GROUP …] [--rounds R] [--tensorflow PYTHON] [--record FILE]
 
-N = 1024, D = 256, K = 1024, forward + backward + optimiser step on Zipf-distributed targets, two threads. Each group
-runs in a process of its own, in which its cases are timed in turn, round by round; a claim is the median of the ratios
-of the rounds. `--tensorflow` names a Python that has TensorFlow installed; without it that comparison is left out, and
-says so.
+N = 1024, D = 256, K = 1024, forward + backward + optimizer step on Zipf-distributed targets, two threads. Each group
+runs in its own process, in which its cases are timed alternately in rounds; a claim is the median of the ratios of the
+rounds. `--tensorflow` names a Python that has TensorFlow installed; without it, that comparison is skipped with a note.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ def group(function: Group) -> Group:
 
 
 def step_floor(noise_words: int, rows_touched: int) -> dict[str, int]:
-    """What a sampled step cannot do without: the operations of three products, and each number moved once a use.
+    """Return the lower bound of a sampled step: the operations of three products, each number moved once per use.
 
-    Rows in play are read, their gradient is written and read, and they are written back; hidden vectors are read and
+    The rows used are read, their gradient is written and read, and they are written back; hidden vectors are read and
     their gradient written. The scores need not leave the cache.
     """
     from output_steps import D, N
@@ -44,7 +43,7 @@ def step_floor(noise_words: int, rows_touched: int) -> dict[str, int]:
 
 
 def rates(result: dict[str, Any], floors: dict[str, dict[str, int]]) -> dict[str, float]:
-    """Operations of the floor a CPU-second of each case, in GFLOP/s: its distance to the floor."""
+    """Return the operations of the lower bound per CPU-second for each case, in GFLOP/s: its distance to the floor."""
     return {
         name: floor["floating_point_operations"] / result["cases"][name]["cpu_seconds"]["median"] / 1e9
         for name, floor in floors.items()
@@ -89,7 +88,7 @@ def sampled(options: argparse.Namespace) -> dict[str, Any]:
 
 @group
 def sampled_by_size(options: argparse.Namespace) -> dict[str, Any]:
-    """The time of the sampled steps at V = 10M against V = 10k."""
+    """Return the time of the sampled steps at V = 10M against V = 10k."""
     from output_steps import D, K, head_step, table, zipf_batches, zipf_counts
     from vastmax.head import Head
     from vastmax.objective import NCE, NegativeSampling, SampledSoftmax
@@ -233,7 +232,7 @@ def differentiated(options: argparse.Namespace) -> dict[str, Any]:
 
 @group
 def best_words(options: argparse.Namespace) -> dict[str, Any]:
-    """The ten best words, exactly, against torch.topk over all scores, V = 349k."""
+    """Return the ten best words, exactly, against torch.topk over all scores, V = 349k."""
     import torch
 
     from output_steps import D, table, zipf_batches

@@ -1,4 +1,4 @@
-"""The steps that `output_layers.py` times: one batch forward, backward and through the optimiser."""
+"""The steps that `output_layers.py` times: one batch forward, backward and through the optimizer."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def zipf_batches(vocab_size: int, *, num_batches: int = NUM_BATCHES, width: int 
 
 
 def table(rows: int, width: int) -> nn.Parameter:
-    """A random (rows, width) parameter; a large one repeats a block, which is filled in seconds rather than minutes."""
+    """Return a random (rows, width) parameter; a large one repeats a block, which takes seconds instead of minutes."""
     weight = torch.empty(rows, width)
     block = torch.randn(min(rows, 100_000), width) * 0.05
     for start in range(0, rows, len(block)):
@@ -59,7 +59,7 @@ def table(rows: int, width: int) -> nn.Parameter:
 def head_step(
     head: Head, batches: Batches, *, row_sparse: bool, contexts: Iterator[dict[str, object]] | None = None
 ) -> Step:
-    """The step a user of the library takes; `contexts`, where the head needs one, run beside the batches."""
+    """Return the step a user of the library takes; `contexts`, where the head needs one, run beside the batches."""
     optimizer: torch.optim.Optimizer
     if row_sparse:
         optimizer = RowSGD(head.parameters(), lr=LEARNING_RATE)
@@ -78,7 +78,7 @@ def head_step(
 
 
 def full_softmax_step(vocab_size: int, batches: Batches) -> Step:
-    """What PyTorch users write: F.cross_entropy over F.linear, SGD."""
+    """Return the step that PyTorch users write: F.cross_entropy over F.linear, SGD."""
     weight, bias = table(vocab_size, D), nn.Parameter(torch.zeros(vocab_size))
     optimizer = torch.optim.SGD([weight, bias], lr=LEARNING_RATE)
     batch = batches.endless()

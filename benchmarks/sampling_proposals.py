@@ -1,9 +1,9 @@
-"""What importance sampling, its proposals and target partitions cost a step; and how their bias falls with K.
+"""Measure the cost per step of importance sampling, its proposals and target partitions, and their bias by K.
 
     python benchmarks/sampling_proposals.py [--only GROUP …] [--rounds R] [--record FILE]
 
-The setting is that of `output_layers.py`: N = 1024, D = 256, two threads, forward + backward + optimiser step, cases
-timed in turn, each group in a process of its own. Bigrams are those of real text: $VASTMAX_DATA/wikilm.train.txt.xz,
+The setting is that of `output_layers.py`: N = 1024, D = 256, two threads, forward + backward + optimizer step, cases
+timed alternately, each group in its own process. Bigrams are from real text: $VASTMAX_DATA/wikilm.train.txt.xz,
 15.6 million tokens of Wikipedia, V = 349,435.
 """
 

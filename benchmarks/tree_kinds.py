@@ -1,9 +1,9 @@
-"""What the arrangement of words in a tree is worth: one model, one text, a hierarchical softmax over tree after tree.
+"""Measure the value of the arrangement of words in a tree: the same model and text with different trees.
 
 The corpus of Morin & Bengio (2005), the model and trees of Mnih & Hinton (2008): Brown with its 10,000 most frequent
-words, and a log-bilinear model that predicts a word from the three before it. The clustered trees are made, as in the
-second paper, from a first model with a random tree: a word's vector is the mean of the hidden vectors from which it was
-to be predicted. The plain softmax is the yardstick.
+words, and a log-bilinear model that predicts a word from the three previous ones. As in the second paper, clustered
+trees are built from a first model with a random tree: a word's vector is the mean of the hidden vectors from which it
+was predicted. The plain softmax is the baseline.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Result:
-    """How one tree did."""
+    """The result of one tree."""
 
     name: str
     valid_nats: list[float]  # after each epoch
@@ -77,13 +77,13 @@ class LogBilinear(nn.Module):
         return hidden
 
     def forward(self, windows: Tensor) -> Tensor:
-        """The loss in nats."""
+        """Return the loss in nats."""
         loss: Tensor = self.head(self.hidden(windows), windows[:, -1])
         return loss
 
 
 def brown() -> Text:
-    """Of every ten sentences one is kept for validation and one for the test."""
+    """Return the text; one sentence in ten is kept for validation and one for the test."""
     with Corpus(str(corpora() / "brown.txt"), cache=False) as corpus:
         vocabulary = corpus.vocabulary.truncate(max_size=VOCAB_SIZE)
         ids, offsets = np.array(corpus.ids, dtype=np.int64), np.array(corpus.sentence_offsets)
@@ -106,7 +106,7 @@ def brown() -> Text:
 
 
 def nats(model: LogBilinear, windows: Tensor) -> float:
-    """The mean loss."""
+    """Return the mean loss."""
     model.eval()
     with torch.no_grad():
         total = sum(float(model(part)) * len(part) for part in torch.split(windows, 4096))

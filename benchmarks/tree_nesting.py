@@ -1,4 +1,4 @@
-"""What a sensible nesting of the words is worth: the example of that name, kept as a record."""
+"""Record the value of a sensible tree, from `examples/good_tree_bad_tree.py`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> None:
     results = compare(Corpus(python_documentation(), cache=False), seed=seed)
     write_record(
         "tree_nesting",
-        "How many nats a word does a sensible tree save against a shuffled one of the same shape?",
+        "How many nats per word does a sensible tree save compared with a shuffled one of the same shape?",
         {"settings": {"hidden_size": 32, "epochs": 3, "seed": seed}, "results": [asdict(result) for result in results]},
     )
 

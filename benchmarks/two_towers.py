@@ -59,7 +59,7 @@ def quality(method: str) -> Group:
 
 
 def steps(options: argparse.Namespace) -> dict[str, Any]:
-    """The step of each method, timed in turn."""
+    """Return the step of each method, timed in turn."""
     import torch
     from two_tower_gowalla import Trainer
 

@@ -1,17 +1,17 @@
-"""What is a good tree worth? The same words, the same shape of tree, a sensible nesting against a shuffled one.
+"""Measure the value of a good tree: the same words and tree shape, with a sensible and a shuffled arrangement.
 
 A hierarchical softmax is only as good as its tree: siblings should be predictable from the same hidden vector. Here the
-task is to predict a word from the one before it, on the English documentation that every Python carries.
+task is to predict a word from the previous one, on the English documentation that ships with every Python.
 
-The sensible tree nests words that are used alike: word vectors are trained on the same text, and the words are cut in
-two along the direction in which their vectors differ most, again and again, each half holding half of the text. The
-shuffled tree has the same shape, but words have traded places with others of about the same frequency, so that path
-lengths and unigram probabilities are alike and only the *sense* of the nesting is gone. A plain softmax, which needs no
-tree, is the yardstick.
+The sensible tree groups words that are used in similar ways: word vectors are trained on the same text, and the words
+are recursively divided along the direction in which their vectors differ most, with half of the text in each part. The
+shuffled tree has the same shape, but words have swapped places with others of about the same frequency, so path lengths
+and unigram probabilities are the same, and only the *meaning* of the arrangement is lost. A plain softmax, which needs
+no tree, is the baseline.
 
     python examples/good_tree_bad_tree.py
 
-takes a minute or two, wants the extra `torch`, and downloads nothing.
+takes a minute or two, needs the extra `torch`, and downloads nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Nesting = list["str | Nesting"]
 
 
 def sensible_nesting(words: list[str], vectors: NDArray[np.float32], counts: NDArray[np.int64]) -> str | Nesting:
-    """Words cut in two along the first principal direction of their vectors, at half of their count, and again."""
+    """Divide words recursively along the first principal component of their vectors, at half of their total count."""
     if len(words) == 1:
         return words[0]
     centred = vectors - vectors.mean(axis=0)
@@ -52,7 +52,7 @@ def sensible_nesting(words: list[str], vectors: NDArray[np.float32], counts: NDA
 
 
 def exchanged(words: list[str], seed: int) -> dict[str, str]:
-    """Each word's partner among those of about the same frequency; `words` are in count order."""
+    """Return each word's partner among those of about the same frequency; `words` are in count order."""
     rng = np.random.default_rng(seed)
     partner: dict[str, str] = {}
     while len(partner) < len(words):
@@ -63,16 +63,16 @@ def exchanged(words: list[str], seed: int) -> dict[str, str]:
 
 
 def renamed(nesting: str | Nesting, partner: dict[str, str]) -> str | Nesting:
-    """The same nesting with every word replaced by its partner."""
+    """Return the same nesting with every word replaced by its partner."""
     return partner[nesting] if isinstance(nesting, str) else [renamed(part, partner) for part in nesting]
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one head did on text it had not seen."""
+    """The result of one head on held-out text."""
 
     name: str
-    nats: float  # a word
+    nats: float  # per word
     by_depth: list[float]  # nats per word lost at each depth of the tree
     path: float | None  # expected decisions a word
 
@@ -92,13 +92,13 @@ class NextWord(nn.Module):
         self.head = head
 
     def forward(self, previous: torch.Tensor, word: torch.Tensor) -> torch.Tensor:
-        """The loss in nats."""
+        """Return the loss in nats."""
         loss: torch.Tensor = self.head(self.embedding(previous), word)
         return loss
 
 
 def pairs_of(corpus: Corpus, vocabulary: Vocabulary) -> tuple[torch.Tensor, torch.Tensor]:
-    """(training, held-out) pairs of neighbouring words, (n, 2); every tenth paragraph is held out."""
+    """Return (training, held-out) pairs of adjacent words, (n, 2); every tenth paragraph is held out."""
     ids, offsets = np.asarray(corpus.ids, dtype=np.int64), np.asarray(corpus.sentence_offsets)
     pairs = np.stack([ids[:-1], ids[1:]], axis=1)
     within = np.ones(len(pairs), dtype=bool)
@@ -138,7 +138,7 @@ def train_and_evaluate(
 
 
 def trees(corpus: Corpus, vocabulary: Vocabulary, *, seed: int) -> dict[str, Tree]:
-    """The sensible tree and the shuffled one, over the words of the vocabulary."""
+    """Return the sensible tree and the shuffled one, over the words of the vocabulary."""
     min_count = int(vocabulary.counts.min())
     vectors = train_embeddings(corpus, vector_size=50, window=2, min_count=min_count, epochs=10, threads=1, seed=seed)
     words = list(vocabulary.words)
@@ -177,7 +177,7 @@ def main() -> None:
     corpus = Corpus(python_documentation(), cache=False)
     results = compare(corpus, hidden_size=options.hidden_size, epochs=options.epochs, seed=options.seed)
     for result in results:
-        path = f", {result.path:.1f} decisions a word" if result.path else ""
+        path = f", {result.path:.1f} decisions per word" if result.path else ""
         print(f"{result.name:>14}: {result.nats:.3f} nats per word, perplexity {result.perplexity:.1f}{path}")
     print("\nnats lost at each depth of the tree")
     for depth, (sensible, shuffled) in enumerate(zip(results[0].by_depth, results[1].by_depth, strict=True)):

@@ -1,16 +1,16 @@
-"""Two towers for recommendation: one loss over all items, or over a few of them, against the usual pairwise ranking.
+"""Train a two-tower recommender with a softmax over all items or a sample of them, and with pairwise ranking.
 
-A user tower and an item tower map to vectors of one width; an item is recommended by the cosine of the two. Trained as
-a classifier over all items (a softmax with a class an item) this ranks well and costs O(items) a step. The objectives
-that spare a language model the sum over its vocabulary spare the recommender the sum over its catalogue: here the
-softmax over all items, over sampled ones, and over those of the batch with log-Q correction, beside Bayesian
-personalised ranking (Rendle et al. 2009).
+A user tower and an item tower map to vectors of the same size; items are recommended by the cosine of the two. Trained
+as a classifier over all items (a softmax with one class per item), this ranks well but costs O(items) per step. The
+objectives that avoid the sum over the vocabulary in a language model avoid the sum over the catalog here: the script
+compares the softmax over all items, over sampled items, and over in-batch items with log-Q correction with Bayesian
+personalized ranking (Rendle et al. 2009).
 
     python examples/two_tower_gowalla.py FOLDER [--method full|sampled|in-batch|bpr …] [--epochs 20]
 
-FOLDER (or $VASTMAX_DATA/gowalla) holds train.txt and test.txt, a line a user: the user's id, then the ids of items, as
-the Gowalla check-ins of He et al. (2020, LightGCN) come: 29,858 users, 40,981 items, 810,128 and 217,242 pairs.
-Evaluation ranks *all* items for each user but those of the user's training pairs.
+FOLDER (or $VASTMAX_DATA/gowalla) contains train.txt and test.txt with one line per user: the user's id, then the ids of
+items, as in the Gowalla check-ins of He et al. (2020, LightGCN): 29,858 users, 40,981 items, 810,128 and 217,242 pairs.
+Evaluation ranks *all* items for each user, except those of the user's training pairs.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Interactions:
     num_items: int
 
     def of_first_users(self, fraction: float) -> Interactions:
-        """The pairs of the first users only, this share of them; all items stay."""
+        """Return the pairs of the first users only, this share of them; all items stay."""
         num_users = max(1, round(fraction * self.num_users))
         kept = self.user < num_users
         return Interactions(self.user[kept], self.item[kept], num_users, self.num_items)
@@ -66,7 +66,7 @@ class Interactions:
 
 
 def read(folder: Path) -> tuple[Interactions, Interactions]:
-    """The training and the test pairs."""
+    """Return the training and the test pairs."""
     parts = []
     for name in ("train.txt", "test.txt"):
         path = folder / name
@@ -87,9 +87,9 @@ def read(folder: Path) -> tuple[Interactions, Interactions]:
 
 
 class TwoTowers(nn.Module):
-    """A vector a user, a vector an item, the cosine between them over a temperature.
+    """One vector per user and per item; scores are their cosine divided by a temperature.
 
-    Towers of ids alone; any networks with the same inputs and outputs would do in their place.
+    These towers use only ids; any networks with the same inputs and outputs can replace them.
     """
 
     def __init__(self, num_users: int, num_items: int, *, width: int, temperature: float) -> None:
@@ -102,7 +102,7 @@ class TwoTowers(nn.Module):
 
 
 def objective_of(method: str, item_counts: NDArray[np.int64], num_samples: int) -> objective.Objective:
-    """What the head of a method minimises."""
+    """Return the objective of a method."""
     if method == "full":
         return objective.CrossEntropy()
     if method == "sampled":
@@ -120,7 +120,7 @@ class Ranking(nn.Module):
         self.items = items
 
     def forward(self, hidden: Tensor, item: Tensor) -> Tensor:
-        """The mean loss of a batch."""
+        """Return the mean loss of a batch."""
         other = torch.randint(self.items.vocab_size, item.shape)
         item_ids, position = torch.unique(torch.cat([item, other]), return_inverse=True)
         rows = self.items.select(item_ids)
@@ -129,7 +129,7 @@ class Ranking(nn.Module):
 
 
 class Trainer:
-    """One method's model, loss and optimiser."""
+    """One method's model, loss and optimizer."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class Trainer:
         return loss.item()
 
     def epoch(self, batch_size: int) -> float:
-        """All pairs once, in a new random order; the mean loss."""
+        """Return all pairs once, in a new random order; the mean loss."""
         self.model.train()
         losses = [self.step(pairs) for pairs in torch.randperm(len(self.train.user)).split(batch_size)]
         return float(np.mean(losses))

@@ -339,7 +339,7 @@ SAMPLES |= {
 def outcome(sample: Sample, path: Path, good: str) -> tuple[str, str]:
     """Load what is at `path` and say how that ended.
 
-    "as it was"; "made anew", with a warning, and as it was; "told": other than it was, with a warning; "refused" by one
+    "as it was"; "rebuilt", with a warning, and as it was; "told": other than it was, with a warning; "refused" by one
     message; "other" than it was, without a word; "out of memory"; "traceback": an error that is no message.
 
     Args:
@@ -364,4 +364,4 @@ def outcome(sample: Sample, path: Path, good: str) -> tuple[str, str]:
         return "traceback", f"{error!r}\n{traceback.format_exc()[-1500:]}"
     if not told:
         return ("as it was" if found == good else "other"), ""
-    return ("made anew" if found == good else "told"), str(told[0].message)
+    return ("rebuilt" if found == good else "told"), str(told[0].message)

@@ -45,7 +45,7 @@ def test_the_default_rate_is_the_one_that_was_better(perplexity: dict[tuple[Any,
 
 def test_the_unigram_law_was_the_better_start(perplexity: dict[tuple[Any, ...], float]) -> None:
     guide = (ROOT / "docs" / "guides" / "language-models.md").read_text(encoding="utf-8")
-    assert "Biases that begin at the unigram law were better at every rate" in guide
+    assert "Biases that start at the unigram distribution were better at every rate" in guide
     pairs = [
         (perplexity[*of, method, "unigram", rate], perplexity[*of, method, "level", rate])
         for *of, method, start, rate in perplexity

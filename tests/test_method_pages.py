@@ -113,7 +113,7 @@ def says(name: str, words: str) -> None:
 
 def test_what_the_pages_say_of_the_figures(tool: ModuleType) -> None:
     """A figure that is drawn anew, or a text that is written anew, may part from the other."""
-    says("two-level", "With √V classes of √V words both steps take √V scores")
+    says("two-level", "With √V classes of √V words, both steps take √V scores")
     classes = tool.numbers_in("two-level")
     scores = dict(zip(classes["classes"], classes["scores"]["equal sizes, words alike"], strict=True))
     assert min(scores, key=scores.__getitem__) == 100  # √V
@@ -121,7 +121,7 @@ def test_what_the_pages_say_of_the_figures(tool: ModuleType) -> None:
     says("hierarchical-softmax", "within a fraction of a bit of the entropy")
     tree = tool.numbers_in("hierarchical-softmax")
     assert tree["entropy"] < tree["expected"] < tree["entropy"] + 0.25
-    says("negative-sampling", "perplexities of the readings on a Zipf law of 10,000 words, whose own is 740")
+    says("negative-sampling", "on a Zipf distribution over 10,000 words, whose own perplexity is 740")
     assert [round(x) for x in tool.numbers_in("negative-sampling")["perplexity"].values()] == [740, 3930, 10_000]
     cosine = tool.numbers_in("cnn-softmax")["cosine"]["CharCNN"]
     assert cosine["forms of one word"] > 2 * cosine["other words"]
@@ -157,7 +157,7 @@ def test_the_bias_recorded_is_the_bias_shown_and_agrees_with_the_formula(tool: M
 def test_what_is_said_of_fixed_ngrams_is_what_was_recorded() -> None:
     says("importance-sampling", "Fixed mixtures had the smaller effective sample sizes in every setting")
     says("importance-sampling", "In perplexity they ended within 4 % of unigrams, on either side")
-    says("importance-sampling", "put in place late they ended up to 1 % lower")
+    says("importance-sampling", "introduced late, they ended up to 1 % lower")
     says("importance-sampling", "ended 2 % below unigrams at both sizes")
     says("importance-sampling", "Sampled softmax with as many draws ended below all of them")
     record = json.loads((ROOT / "benchmarks" / "records" / "fixed_ngrams.json").read_text(encoding="utf-8"))

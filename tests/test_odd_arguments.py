@@ -169,7 +169,7 @@ def test_memory_is_asked_for_before_work(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("vastmax.machine_memory.usable_bytes", lambda: 16 * 10**9)
     require_memory(16 * 10**9, "what fits", "nothing")
     with pytest.raises(
-        InputError, match=r"vector_size 65,536 for 344,000 words needs at least 180\.4 GB of memory, and"
+        InputError, match=r"vector_size 65,536 for 344,000 words needs at least 180\.4 GB of memory, but"
     ):
         require_memory_for_vectors(344_000, 65_536)
     for kind in ENCODERS.values():

@@ -174,7 +174,7 @@ def test_long_names_and_file_systems_without_locks(tmp_path: Path, monkeypatch: 
         raise OSError(run_lock.errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", unsupported)
-    with pytest.warns(UserWarning, match="knows no locks"), locked(tmp_path / "out"):
+    with pytest.warns(UserWarning, match="does not support locks"), locked(tmp_path / "out"):
         pass
 
 

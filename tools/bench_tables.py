@@ -28,7 +28,7 @@ PAGES = (
     *sorted((ROOT / "docs" / "concepts" / "methods").glob("*.md")),
 )
 MARKED = re.compile(r"(<!-- bench: (?P<name>[a-z0-9_]+)(?: (?P<of>[a-z-]+))? -->\n).*?(<!-- /bench -->)", re.DOTALL)
-"""The name of a record, and where one record serves several pages, what of it."""
+"""The name of a record and, if one record serves several pages, the part of it."""
 
 
 SPEED_RECORDS = {
@@ -40,7 +40,7 @@ SPEED_RECORDS = {
 
 
 def embedding_speed(record: dict[str, Any]) -> str:
-    """The comparison with gensim: CPU-seconds and quality of each model, and the ratio with its spread."""
+    """Return the comparison with gensim: CPU-seconds and quality of each model, and the ratio with its spread."""
     lines = [
         "| | | CPU-seconds | WordSim-353 | SimLex-999 | analogies | seeds |",
         "|---|---|---|---|---|---|---|",
@@ -86,27 +86,27 @@ def phrases(record: dict[str, Any]) -> str:
 
 
 def embedding_options(record: dict[str, Any]) -> str:
-    """The straight line of every curve, and how far the points are from it."""
+    """Return the straight line of every curve, and how far the points are from it."""
     names = {
         "negative": "noise word",
         "window": "word of `window`",
-        "vector_size": "number of a vector",
+        "vector_size": "vector dimension",
         "path_length": "decision",
     }
-    lines = ["| model | objective | constant | and for each | the farthest point is off by |", "|---|---|---|---|---|"]
+    lines = ["| model | objective | constant | plus, per | largest deviation |", "|---|---|---|---|---|"]
     for curve in record["curves"]:
         line = curve["line"]
         if curve["option"] == "path_length" and curve["objective"] == "negative-sampling":
             continue  # walks no path: it is there to show what more words alone cost
         lines.append(
-            f"| {curve['model']} | {curve['objective']} | {line['start']:.0f} ns a {curve['unit']} "
+            f"| {curve['model']} | {curve['objective']} | {line['start']:.0f} ns per {curve['unit']} "
             f"| {names[curve['option']]}: {line['slope']:.2g} ns | {100 * line['largest_relative_distance']:.0f} % |"
         )
     return "\n".join(lines)
 
 
 def embedding_options_quality(record: dict[str, Any]) -> str:
-    """Every value of every option, then the spread of the defaults."""
+    """Return every value of every option, then the spread of the defaults."""
     lines = ["| option | CPU-seconds | WordSim-353 | SimLex-999 | analogies |", "|---|---|---|---|---|"]
     for option, points in record["curves"].items():
         for point in points:
@@ -125,12 +125,12 @@ def embedding_options_quality(record: dict[str, Any]) -> str:
 
 
 def two_towers(record: dict[str, Any]) -> str:
-    """Each method's ranking wherever it was measured, and what training had cost by then."""
+    """Return each method's ranking wherever it was measured, and what training had cost by then."""
     names = {
         "full": "softmax over all items",
         "sampled": "sampled softmax",
         "in-batch": "in-batch, log-Q corrected",
-        "bpr": "Bayesian personalised ranking",
+        "bpr": "Bayesian personalized ranking",
     }
     groups = record["groups"]
     lines = ["| method | epochs | CPU-seconds of training | Recall@20 | NDCG@20 |", "|---|---|---|---|---|"]
@@ -151,9 +151,9 @@ def two_towers(record: dict[str, Any]) -> str:
         "",
         f"{settings['users']:,} users, {settings['training_pairs']:,} pairs, D = {settings['width']}, batches of "
         f"{settings['batch_size']:,}, {settings['num_samples']:,} sampled items, the same rate for all. A step over "
-        f"all items takes {claim['ratio']['median']:.0f} times the CPU-seconds of a sampled one, timed in turn. At the "
-        f"end of these runs sampling had {100 * share:.1f} % of the full softmax's Recall@20, in {faster:.1f} times "
-        "fewer CPU-seconds.",
+        f"all items takes {claim['ratio']['median']:.0f} times the CPU-seconds of a sampled one, timed alternately. "
+        f"At the end of these runs sampling had {100 * share:.1f} % of the full softmax's Recall@20, in "
+        f"{faster:.1f} times fewer CPU-seconds.",
     ]
     return "\n".join(lines)
 
@@ -218,7 +218,7 @@ TABLES = {
 
 
 def with_tables(text: str) -> str:
-    """Return the text with every marked table written anew from its record."""
+    """Return the text with every marked table rewritten from its record."""
 
     def table(match: re.Match[str]) -> str:
         if match["name"] in REGISTRY_TABLES:

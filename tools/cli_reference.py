@@ -1,4 +1,4 @@
-"""Write the reference pages of the command line, one a command, from what `--help` prints.
+"""Write the reference pages of the command line, one per command, from the output of `--help`.
 
 python tools/cli_reference.py           writes docs/reference/cli/*.md
 python tools/cli_reference.py --check   writes nothing; fails when a page is not what it would write

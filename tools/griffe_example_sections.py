@@ -1,4 +1,4 @@
-"""For the documentation site: a docstring's `Example:` is a section of code, as its plural is."""
+"""Treat a docstring's `Example:` like `Examples:`, as a section of code, in the documentation site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run pip and tell, in a few lines, how far it is: packages, the build tools, each part of the compiled core.
+"""Run pip and report its progress in a few lines: packages, the build tools, each part of the compiled core.
 
 usage: .venv/bin/python tools/install.py --editable '.[dev]'     (what pip install takes)
 """
@@ -11,7 +11,7 @@ import sys
 import time
 
 EVERY_SECONDS = 10.0
-"""Between two lines about the same step."""
+"""The interval between two lines about the same step."""
 
 STEPS = (
     (re.compile(r"^\s*(?:Installing build dependencies|Collecting nanobind)"), "fetching the build tools"),
@@ -23,7 +23,7 @@ STEPS = (
 
 
 def told(line: str) -> tuple[str, str] | None:
-    """(step, how far it is or nothing) that a line of pip's is about, or None."""
+    """Return (step, progress or nothing) for a line of pip's output, or None."""
     for pattern, step in STEPS:
         if found := pattern.match(line):
             return step, " of ".join(found.groups())
@@ -31,7 +31,7 @@ def told(line: str) -> tuple[str, str] | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Install; pip's own words are shown only if it fails."""
+    """Install; show pip's own output only if it fails."""
     # --verbose passes the compiler's progress on. Python's own output would wait in a buffer without -u.
     command = [sys.executable, "-u", "-m", "pip", "install", "--verbose", "--progress-bar", "off", *arguments]
     started = said_at = time.monotonic()

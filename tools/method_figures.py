@@ -3,7 +3,7 @@
     python tools/method_figures.py [NAME …] [--png DIR] [--redraw]
 
 A picture carries the numbers it shows, as JSON behind its last line: `--redraw` draws those again without computing
-them, and the tests compute some of them anew.
+them, and the tests recompute some of them.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def rounded(value: Any) -> Any:
 
 
 def numbers_in(name: str) -> dict[str, Any]:
-    """The numbers that the picture of a method shows."""
+    """Return the numbers that the figure of a method shows."""
     last = (IMAGES / f"{name}.svg").read_text(encoding="utf-8").splitlines(keepends=True)[-1]
     found: dict[str, Any] = json.loads(last.removeprefix(BEFORE).removesuffix(AFTER))
     return found
 
 
 def draw(name: str, numbers: dict[str, Any], png: Path | None) -> None:
-    """Write the picture, and a PNG of it for looking at."""
+    """Write the figure, and optionally a PNG for viewing."""
     with mpl.rc_context(STYLE):
         figure = FIGURES[name].draw(numbers)
         drawn = io.StringIO()

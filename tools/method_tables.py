@@ -1,4 +1,4 @@
-"""The tables of docs/concepts/methods/, of the registry and of records; tools/bench_tables.py puts them in place."""
+"""Generate the tables of docs/concepts/methods/ from the registry and from records, for tools/bench_tables.py."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ RECORDS = Path(__file__).resolve().parents[1] / "benchmarks" / "records"
 
 
 def measured(record: dict[str, Any], recipe: str) -> str:
-    """What a step of a recipe cost here, from `output_layers` and the records beside it."""
+    """Return the measured cost of a step of a recipe, from `output_layers` and related records."""
     return MEASURED[recipe](record)
 
 
 def recipes_table(record: object = None) -> str:
-    """One row per method of the registry, linked to its page."""
+    """Return a table with one row per method of the registry, linked to its page."""
     rows = [f"| [`{name}`]({name}.md) | {method.summary} | {method.source} |" for name, method in RECIPES.items()]
     return "\n".join(["| recipe | what it is | source |", "|---|---|---|", *rows])
 
 
 def published_table(record: object = None) -> str:
-    """What the literature claims of each method of the registry."""
+    """Return a table of published claims for each method of the registry."""
     names = (
         "method", "Chen et al. 2015", "own paper", "cheaper training step", "cheaper to score a given word",
         "cheaper to find the best word", "small V", "large V", "parameters",
@@ -70,14 +70,14 @@ def _ratio(group: dict[str, Any], beginning: str) -> str:
 
 
 def _step(group: dict[str, Any], case: str, claim: str) -> str:
-    """The sentence of a method that was timed in turn with the full softmax."""
+    """Return the sentence for a method that was timed alternately with the full softmax."""
     return (
-        f"Here, V = 100,000: {_milliseconds(group, case)} CPU-ms a step, {_milliseconds(group, 'full softmax')} with "
+        f"Here, V = 100,000: {_milliseconds(group, case)} CPU-ms per step, {_milliseconds(group, 'full softmax')} with "
         f"PyTorch's full softmax in the same run: {_ratio(group, claim)} times fewer."
     )
 
 
-STEP = "A step is forward, backward and optimiser, N = 1024, D = 256"
+STEP = "A step is forward, backward and optimizer, N = 1024, D = 256"
 SETTING = f"{STEP}, targets under Zipf's law."
 SAMPLED = f"{STEP}, K = 1024, targets under Zipf's law."
 OF_TEXT = f"{STEP}, K = 1024, words of Wikipedia."
@@ -86,7 +86,7 @@ OF_TEXT = f"{STEP}, K = 1024, words of Wikipedia."
 def _softmax(record: dict[str, Any]) -> str:
     time, memory = _group(record, "cross-entropy"), _group(record, "memory")
     return (
-        f"Here, V = 100,000: {_milliseconds(time, 'cross-entropy')} CPU-ms a step, against "
+        f"Here, V = 100,000: {_milliseconds(time, 'cross-entropy')} CPU-ms per step, against "
         f"{_milliseconds(time, 'full softmax')} of PyTorch's `F.cross_entropy` over all scores, with "
         f"{_ratio(memory, 'cross-entropy: peak memory')} of its memory. {SETTING}"
     )
@@ -102,7 +102,7 @@ def _differentiated(record: dict[str, Any]) -> str:
     widths = ", ".join(map(str, group["block_widths"]))
     return (
         f"Here, V = 100,000 in blocks of {sizes} words, {widths} numbers wide: "
-        f"{_milliseconds(group, 'differentiated')} CPU-ms a step, {_ratio(group, 'differentiated: step')} "
+        f"{_milliseconds(group, 'differentiated')} CPU-ms per step, {_ratio(group, 'differentiated: step')} "
         f"of what its matrix products and one softmax take in PyTorch. {SETTING}"
     )
 
@@ -132,7 +132,7 @@ def _importance(record: dict[str, Any]) -> str:
     group = _group(_read("sampling_proposals"), "importance-sampling")
     return (
         f"Here, V = {group['vocab_size']:,} and no example falling back: "
-        f"{_milliseconds(group, 'importance-sampling')} CPU-ms a step, "
+        f"{_milliseconds(group, 'importance-sampling')} CPU-ms per step, "
         f"{_ratio(group, 'importance sampling: step')} of sampled softmax's. {OF_TEXT}"
     )
 
@@ -150,7 +150,7 @@ def _adaptive_importance(record: dict[str, Any]) -> str:
 def _target_sampling(record: dict[str, Any]) -> str:
     group = _group(_read("sampling_proposals"), "target-partition")
     return (
-        f"Here, V = 349,000 and |V′| = {group['words']:,}: {_milliseconds(group, 'target-sampling')} CPU-ms a step, "
+        f"Here, V = 349,000 and |V′| = {group['words']:,}: {_milliseconds(group, 'target-sampling')} CPU-ms per step, "
         f"{_milliseconds(group, 'full softmax')} with PyTorch's full softmax in the same run: "
         f"{_ratio(group, 'target sampling: full softmax')} times fewer. {SETTING}"
     )
@@ -171,11 +171,11 @@ MEASURED: dict[str, Callable[[dict[str, Any]], str]] = {
         for name in ("sampled-softmax", "nce", "negative-sampling")
     },
 }
-"""By recipe; those without a record are not here."""
+"""By recipe; only those with a record."""
 
 
 def fixed_ngrams(record: dict[str, Any]) -> str:
-    """Trainings by proposal and batch size."""
+    """Return a table of training runs by proposal and batch size."""
     settings = record["settings"]
     lines = [
         "| proposal | N | ESS | ESS < 10 or J < 0 | gap to the exact loss | validation perplexity | CPU-seconds |",

@@ -44,7 +44,7 @@ STYLE = {
 
 
 def cost(record: dict[str, Any]) -> Figure:
-    """Nanoseconds against each option, with the straight lines fitted to them."""
+    """Draw nanoseconds against each option, with fitted straight lines."""
     panels = {
         "negative": "noise words, K",
         "path_length": "decisions on the path of a word",
@@ -74,7 +74,7 @@ def cost(record: dict[str, Any]) -> Figure:
 
 
 def quality(record: dict[str, Any]) -> Figure:
-    """Analogies and word similarity against CPU-seconds, a line an option."""
+    """Draw analogies and word similarity against CPU-seconds, one line per option."""
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     measures = {"analogies_percent": "analogies solved, %", "wordsim353": "WordSim-353, Spearman"}
     colours = dict(zip(record["curves"], ["#5b2fb4", "#d1495b", "#1d7874", "#c98200", "#30638e"], strict=True))
@@ -107,7 +107,7 @@ PICTURES: dict[str, tuple[str, Callable[[dict[str, Any]], Figure]]] = {
 
 
 def digest(record: str) -> str:
-    """What a picture says of the record it was drawn from."""
+    """Return the digest of a record, which is stored in the figure drawn from it."""
     return f"{record} sha256 {hashlib.sha256((RECORDS / record).read_bytes()).hexdigest()}"
 
 

@@ -23,17 +23,17 @@ PICTURES = ROOT / "docs" / "img"
 
 Numbers = dict[str, Any]
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#888888", "#7f3c8d", "#a5aa00")
-"""Told apart by people of any colour vision (Okabe & Ito), and two more."""
+"""Colors distinguishable with any color vision (Okabe & Ito), and two more."""
 
 
 def mnih_teh_numbers(record: Numbers) -> Numbers:
-    """Perplexity by run, ours and the published ones."""
+    """Return perplexity by run, ours and published."""
     ours = {run["name"]: run["test_perplexity"] for run in main_runs(record)}
     return {"ours": ours, "published": PUBLISHED_MNIH_TEH}
 
 
 def draw_mnih_teh(axes: Any, numbers: Numbers) -> None:
-    """Perplexity against K: ours with points, the published ones broken; maximum likelihood as level lines."""
+    """Draw perplexity against K: ours with points, published dashed; maximum likelihood as horizontal lines."""
     for source, style, mark in (("ours", "-", "o"), ("published", "--", None)):
         by_run = numbers[source]
         axes.axhline(by_run["ml"], color="black", linewidth=1, linestyle=style, label=f"maximum likelihood, {source}")
@@ -48,7 +48,7 @@ def draw_mnih_teh(axes: Any, numbers: Numbers) -> None:
 
 
 def chen_numbers(record: Numbers) -> Numbers:
-    """The curve of each method."""
+    """Return the curve of each method."""
     return {
         run["name"]: [[point["cpu_seconds"], point["validation_perplexity"]] for point in run["curve"]]
         for run in main_runs(record)
@@ -71,7 +71,7 @@ def draw_chen(axes: Any, numbers: Numbers) -> None:
 
 
 def wikilm_numbers(record: Numbers) -> Numbers:
-    """The curve of each method that got to its end."""
+    """Return the curve of each method that finished."""
     return {
         method["method"]: [[point["training_seconds"], math.exp(point["nats"])] for point in method["curve"]]
         for method in record["race"]["methods"]
@@ -99,7 +99,7 @@ PLOTS: dict[str, tuple[Callable[[Numbers], Numbers], Callable[[Any, Numbers], No
 
 
 def _plain_ticks(axis: Any, ticks: list[int]) -> None:
-    """These numbers written out, on a logarithmic axis."""
+    """Label these numbers on a logarithmic axis."""
     axis.set_ticks(ticks, [str(tick) for tick in ticks])
     axis.set_minor_locator(_no_ticks())
 
@@ -111,18 +111,18 @@ def _no_ticks() -> Any:
 
 
 def picture(name: str) -> Path:
-    """Where the picture of a record is."""
+    """Return the path of a record's figure."""
     return PICTURES / f"{name.replace('_', '-')}.svg"
 
 
 def mark(numbers: Numbers) -> str:
-    """A line that says which numbers are shown."""
+    """Return a line that says which numbers are shown."""
     digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()
     return f"<!-- numbers: {digest} -->\n"
 
 
 def draw(name: str, numbers: Numbers, png: Path | None) -> None:
-    """Draw one picture; with `png`, a second time for looking at."""
+    """Draw one figure; with `png`, also as a PNG for viewing."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""The tables of docs/reproductions.md: our figures, from their records, beside the published ones."""
+"""Generate the tables of docs/reproductions.md: our results, from records, next to the published ones."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ PUBLISHED_CHEN = {
 
 
 CHEN_VARIANTS = ("target-sampling-others", "nce-own")
-"""Runs of the same study that tell why a method of the paper stands where it does."""
+"""Runs of the same study that explain the rank of a method in the paper."""
 
 _TRIED = {"ml": "maximum likelihood", "nce-unigram-25": "NCE-25"}
 
 
 def mnih_teh(record: dict[str, Any]) -> str:
-    """Perplexity and cost of a step of each run, then the claims."""
+    """Return perplexity and cost per step of each run, then the claims."""
     steps, ratios = record["speed"]["steps"], record["speed"]["ratio_of_ml"]
     lines = [
-        "| training | noise words | test perplexity, ours | × ML | published | × ML | CPU-ms a step | ML's step / it |",
+        "| training | noise words | test perplexity, ours | × ML | published | × ML | CPU-ms per step "
+        "| ML's step / it |",
         "|---|---|---|---|---|---|---|---|",
     ]
     ml = next(run["test_perplexity"] for run in record["runs"] if run["name"] == "ml")
@@ -48,7 +49,7 @@ def mnih_teh(record: dict[str, Any]) -> str:
             f"| {1000 * steps[name]['cpu_seconds']['median']:.1f} | {ratio} |"
         )
     lines += ["", *_claims([*record["claims"], _speed_claim(record["speed"]["claim"])]), ""]
-    lines += ["| tried beside | validation perplexity | test perplexity |", "|---|---|---|"]
+    lines += ["| also tested | validation perplexity | test perplexity |", "|---|---|---|"]
     for run in record["runs"]:
         tried = run["facts"].get("change")
         if tried is not None or run["name"] in _TRIED:
@@ -58,10 +59,10 @@ def mnih_teh(record: dict[str, Any]) -> str:
 
 
 def chen(record: dict[str, Any]) -> str:
-    """Perplexity of each method at equal time, then the claims."""
+    """Return the perplexity of each method at equal time, then the claims."""
     lines = [
         "| method | test perplexity, ours | published | at table_rate | at other rates | epochs "
-        "| training words a CPU-second |",
+        "| training words per CPU-second |",
         "|---|---|---|---|---|---|---|",
     ]
     for run in main_runs(record):
@@ -81,11 +82,11 @@ def chen(record: dict[str, Any]) -> str:
 
 
 def wikilm(record: dict[str, Any]) -> str:
-    """Speed and perplexity of each method beside the softmax's, then the claims."""
+    """Return speed and perplexity of each method relative to the softmax, then the claims."""
     methods = [method for method in record["race"]["methods"] if method["status"] == "finished"]
     softmax = next(method for method in methods if method["method"] == "softmax")
     lines = [
-        "| method | training words a CPU-second | × softmax | perplexity | × softmax | of words ranked 10,000 on |",
+        "| method | training words per CPU-second | × softmax | perplexity | × softmax | of words ranked 10,000 on |",
         "|---|---|---|---|---|---|",
     ]
     for method in methods:
@@ -108,8 +109,8 @@ def wikilm(record: dict[str, Any]) -> str:
 
 
 def loop_overhead(record: dict[str, Any]) -> str:
-    """What the loop adds to each step."""
-    lines = ["| a step of 1024 words | CPU-ms | of the loop |", "|---|---|---|"]
+    """Return the overhead of the loop per step."""
+    lines = ["| one step of 1,024 words | CPU-ms | share of the loop |", "|---|---|---|"]
     for name, case in record["results"].items():
         low, high = case["share_of_loop"]["quartiles"]
         lines.append(
@@ -120,7 +121,7 @@ def loop_overhead(record: dict[str, Any]) -> str:
 
 
 def main_runs(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those that are no trials of learning rates."""
+    """Return the runs that are not trials of learning rates."""
     return [run for run in record["runs"] if "trial_of" not in run["facts"]]
 
 

@@ -1,4 +1,4 @@
-"""The table of docs/guides/language-models.md on learning rates and first biases, from its record."""
+"""Generate the table of learning rates and initial biases in docs/guides/language-models.md from its record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ALIKE = ("text", "epochs", "method", "start")
 
 
 def default_rates(record: dict[str, Any]) -> str:
-    """Perplexity of every run: a row for all that differ in the rate alone."""
+    """Return the perplexity of every run, with one row for runs that differ only in the learning rate."""
     rates = sorted({run["facts"]["rate"] for run in record["runs"]})
     rows: dict[tuple[Any, ...], dict[float, float]] = {}
     for run in record["runs"]:
@@ -17,7 +17,7 @@ def default_rates(record: dict[str, Any]) -> str:
         rows.setdefault(key, {})[run["facts"]["rate"]] = run["best_validation_perplexity"]
     methods = [key[2] for key in rows]
     lines = [
-        "| text | epochs | method | biases begin | " + " | ".join(f"{rate:g}" for rate in rates) + " |",
+        "| text | epochs | method | initial biases | " + " | ".join(f"{rate:g}" for rate in rates) + " |",
         "|---" * (4 + len(rates)) + "|",
     ]
     for key in sorted(rows, key=lambda key: (list(_TEXTS).index(key[0]), key[1], methods.index(key[2]), key[3])):

@@ -1,4 +1,4 @@
-"""Build the native part with address and undefined-behavior sanitizers, and run in it what runs the kernels.
+"""Build the native part with address and undefined-behavior sanitizers, and run the tests that use the kernels.
 
 Everything lies in build/sanitize: a virtual environment whose vastmax is that build, on the sources of the working
 tree, and which borrows all other packages from the interpreter that runs this. The first report ends the process that
@@ -24,7 +24,7 @@ REPORTS = FOLDER / "report"
 ALL_TARGETS = ("avx512", "avx2", "baseline")
 
 KERNEL_TESTS = ["tests/kernels"]
-"""They run on every instruction set by themselves."""
+"""Tests that run on every instruction set themselves."""
 
 OTHER_TESTS = [
     "tests/characters/test_native_fit.py",
@@ -38,7 +38,7 @@ OTHER_TESTS = [
 """They run kernels too, by what calls them: once for each instruction set."""
 
 NOT_HERE = "not slow"
-"""Of the tests: those that are long in an ordinary build."""
+"""Selects the tests that take long in an ordinary build."""
 
 
 def borrowed_paths() -> list[Path]:
@@ -75,7 +75,7 @@ def library(name: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return what a process needs in which the sanitizers work."""
+    """Return the environment of a process with sanitizers."""
     return {
         **os.environ,
         # Before everything else, and the C++ library with it, or exceptions find no handler.
@@ -89,7 +89,7 @@ def environment() -> dict[str, str]:
 
 
 def step(title: str, command: list[str], target: str | None = None) -> bool:
-    """Run a command in the build, and say how it went and how long it took."""
+    """Run a command in the build, and report its result and duration."""
     print(f"== {title}", flush=True)
     env = environment() if target is None else {**environment(), "VASTMAX_KERNEL": target}
     start = time.monotonic()

@@ -19,16 +19,16 @@ PICTURE = ROOT / "docs" / "img" / "sharing.svg"
 MODELS = {"skipgram": "skip-gram", "cbow": "CBOW"}
 DEFAULTS = {"skipgram": (32, 16), "cbow": (32, 16)}
 CURVES = {
-    "held_out_nats": ("brown", "Brown: held-out nats a prediction"),
+    "held_out_nats": ("brown", "Brown: held-out nats per prediction"),
     "cpu_seconds": ("brown", "Brown: CPU-seconds, 5 epochs"),
     "analogies_percent": ("wiki8", "wiki8: analogies, % right"),
 }
 COLOURS = {1: "#888888", 8: "#0072b2", 16: "#009e73", 32: "#d55e00", 64: "#cc79a7"}
-"""By block size; told apart by people of any colour vision (Okabe & Ito)."""
+"""By block size; distinguishable with any color vision (Okabe & Ito)."""
 
 
 def draw(axes: Axes, rows: list[dict[str, Any]], key: str, default: tuple[int, int]) -> None:
-    """A value against P, a line a block size, bars from the least to the most over seeds, a ring around the default."""
+    """Draw a value against P: one line per block size, bars for the range over seeds, a ring around the default."""
     ordered = sorted(rows, key=lambda row: (row["B"], row["P"]))
     for B, group in groupby(ordered, key=lambda row: int(row["B"])):
         points = list(group)
@@ -46,7 +46,7 @@ def draw(axes: Axes, rows: list[dict[str, Any]], key: str, default: tuple[int, i
 
 
 def drawing(record: dict[str, Any]) -> Figure:
-    """Return the figure: a column a model, a row a curve."""
+    """Return the figure: one column per model, one row per curve."""
     figure = Figure(figsize=(9, 9), layout="constrained")
     grid = figure.subplots(len(CURVES), len(MODELS), squeeze=False)
     for row, (key, (corpus, label)) in zip(grid, CURVES.items(), strict=True):
@@ -57,12 +57,12 @@ def drawing(record: dict[str, Any]) -> Figure:
         axes.set_title(name)
         axes.legend(frameon=False, fontsize="small")
     for axes in grid[-1]:
-        axes.set_xlabel("P, noise words that a block of B centres shares")
+        axes.set_xlabel("P, noise words shared by a block of B centers")
     return figure
 
 
 def main() -> None:
-    """Draw; with --png, a second time for looking at."""
+    """Draw the figure; with --png, also as a PNG for viewing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--png", type=Path, help="write a PNG here as well")
     arguments = parser.parse_args()

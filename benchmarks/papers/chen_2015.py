@@ -60,7 +60,7 @@ ALPHA, FRACTION = 0.1, 0.1
 
 
 def clusterings(texts: Texts, seed: int) -> dict[str, Callable[[], tree.Tree]]:
-    """The classes that the paper compares: √V of them."""
+    """Return the classes that the paper compares: √V of them."""
     vocabulary = texts.vocabulary
     vocab_size = len(vocabulary)
     num_classes = round(vocab_size**0.5)
@@ -93,7 +93,7 @@ def clusterings(texts: Texts, seed: int) -> dict[str, Callable[[], tree.Tree]]:
 
 
 def runs_of(texts: Texts, settings: LanguageModelSettings) -> list[Run]:
-    """The methods of the paper's table, and its clusterings."""
+    """Return the methods of the paper's table, and its clusterings."""
     counts = texts.vocabulary.counts
     vocab_size = len(counts)
 
@@ -165,7 +165,7 @@ def runs_of(texts: Texts, settings: LanguageModelSettings) -> list[Run]:
 
 
 def claims(test: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The paper's order of clusterings as a test of ours; `test` holds perplexities by run."""
+    """Return the paper's order of clusterings as a test of ours; `test` holds perplexities by run."""
     found = [test[f"hsm-{kind}"] for kind in ("random", "frequency", "k-means", "weighted-k-means")]
     return [
         {

@@ -52,7 +52,7 @@ DROPOUT = 0.2
 def model_of(
     texts: Texts, objective: Objective, *, dropout: float = DROPOUT, from_unigrams: bool = True
 ) -> LanguageModel:
-    """The paper's model; it begins by predicting the law of the counts, or each word alike."""
+    """Return the paper's model; it begins by predicting the law of the counts, or each word alike."""
     counts = texts.vocabulary.counts
     encoder = LogBilinear(len(counts), HIDDEN_SIZE, context_size=CONTEXT, dropout=dropout, padding_id=texts.first_id)
     head = Head(Dense(HIDDEN_SIZE, len(counts)), objective, counts=counts if from_unigrams else None)
@@ -143,7 +143,7 @@ def step_times(runs: Sequence[Run], texts: Texts, rounds: int) -> dict[str, Any]
 
 
 def quality_claims(test: Mapping[str, float]) -> list[dict[str, Any]]:
-    """What the paper's table says, as tests of ours; `test` holds perplexities by run."""
+    """Return the claims of the paper's table as tests of our results; `test` holds perplexities by run."""
     ratio = test[NCE_25] / test["ml"]
     claims = [{"claim": "NCE-25 / ML, unigram noise", "target": "<= 1.03", "found": ratio, "met": ratio <= 1.03}]
     for num_samples in SAMPLES:

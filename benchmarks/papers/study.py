@@ -1,4 +1,4 @@
-"""What the reproductions share: runs that are kept, go on where they were stopped, and end up in a record.
+"""Code shared by the reproductions: resumable runs that are kept and finally written to a record.
 
 A study is a list of runs. Each trains one model and is stored as RUNS/NAME.json when it is done, with a checkpoint
 beside it until then; `--runs` takes some of them, `--list` names them, and whatever is done already is not done again.
@@ -56,11 +56,11 @@ class Run:
     tried_rates: tuple[float, ...] = ()
 
     def trials(self) -> list[Run]:
-        """The run with each of the rates."""
+        """Return the run with each of the rates."""
         return [self.at_rate(rate) for rate in self.tried_rates]
 
     def at_rate(self, rate: float) -> Run:
-        """The same run with this `table_rate` alone."""
+        """Return the same run with this `table_rate` alone."""
         return replace(
             self,
             name=f"rate-{self.name}-{rate:g}",
@@ -84,7 +84,7 @@ class Store:
         return self.folder / f"{name}.pt"
 
     def result(self, run: Run) -> dict[str, Any] | None:
-        """What a run found, if it is done.
+        """Return the result of a run, if it is finished.
 
         Raises:
             InputError: it was done with other settings.
@@ -132,7 +132,7 @@ class Store:
 
 
 def _best(trials: Sequence[dict[str, Any]], run: Run) -> dict[str, Any]:
-    """The result of a run: that of its best rate, and what the others came to."""
+    """Return the result of a run: that of its best rate, and the results of the others."""
     best = min(trials, key=lambda result: float(result["best_validation_perplexity"]))
     rates = [
         {
@@ -200,7 +200,7 @@ class _Training:
             self.curve, self.best = state["curve"], state["best"]
 
     def result(self) -> dict[str, Any]:
-        """The model of the best epoch is measured on the test text."""
+        """Return the model of the best epoch is measured on the test text."""
         self.model.load_state_dict(self.best)
         test = perplexity(self.model, self.texts.test, self.texts.vocabulary, first_id=self.texts.first_id)
         progressed = self.trainer.progressed
@@ -220,7 +220,7 @@ class _Training:
 
 
 def chosen(runs: Sequence[Run], names: Sequence[str] | None) -> Sequence[Run]:
-    """The runs of these names, all if there are none.
+    """Return the runs of these names, all if there are none.
 
     Raises:
         InputError: a name of no run.
@@ -245,7 +245,7 @@ def stopped_by_signals() -> Iterator[Callable[[], bool]]:
 
 
 def study_parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """The options that every study has."""
+    """Return the options that every study has."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=SCRATCH.parent / "papers" / name, help="where runs are kept")
     parser.add_argument("--runs", nargs="*", metavar="NAME", help="only these (default: all)")
@@ -281,7 +281,7 @@ def run_study(runs: Sequence[Run], texts: Texts, options: argparse.Namespace) ->
 
 
 def kept(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `measure` found, now or before; it is kept at `path`."""
+    """Return the result of `measure`, new or stored at `path`."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as beside:
@@ -298,10 +298,10 @@ def trainer_step(run: Run, texts: Texts) -> Callable[[], object]:
 
 
 def main_runs(runs: Sequence[Run]) -> list[Run]:
-    """Those that are no trials."""
+    """Return the runs that are not trials."""
     return [run for run in runs if "trial_of" not in run.facts]
 
 
 def with_seed(settings: LanguageModelSettings, options: argparse.Namespace) -> LanguageModelSettings:
-    """The settings with the seed that was asked for."""
+    """Return the settings with the seed that was asked for."""
     return replace(settings, seed=options.seed)

@@ -35,7 +35,7 @@ class Texts:
 
     @property
     def first_id(self) -> int:
-        """What is read before a text begins."""
+        """The word at positions before the beginning of a text."""
         return self.vocabulary.id(SENTENCE_END)
 
     def facts(self) -> dict[str, int]:
@@ -49,6 +49,6 @@ class Texts:
 
 
 def penn_treebank() -> Texts:
-    """The text of both papers, as Mikolov prepared it."""
+    """Return the text of both papers, as Mikolov prepared it."""
     folder = corpora() / "ptb"
     return Texts.of(*(str(folder / f"ptb.{part}.txt") for part in ("train", "valid", "test")))

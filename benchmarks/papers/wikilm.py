@@ -63,7 +63,7 @@ def text_of_race() -> TrainingText:
 
 
 def claims(race: Race) -> list[dict[str, Any]]:
-    """What was promised of each method that has a promise, against the softmax."""
+    """Return the claims about methods, relative to the softmax."""
     by_name = {method.method: method for method in race.finished}
     softmax = by_name["softmax"]
     found = []

@@ -1,7 +1,7 @@
-"""Checks of arguments, and the bounds that several of them share: what comes through is a plain int or float in range.
+"""Checks of arguments, and bounds that several of them share: the result is a plain int or float in range.
 
-The command line and callers in Python meet the same checks, and so the same words: the name, the value, what was
-expected. (The command line prints the option that was typed in the place of the name: see `errors.argument`.)
+The command line and Python callers use the same checks and get the same messages: the name, the value, what was
+expected. (The command line shows the option that was typed instead of the name: see `errors.argument`.)
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from vastmax.errors import InputError, argument
 MOST_EPOCHS = 1_000_000
 MOST_THREADS = 4096
 MOST_SEED = 2**64 - 1
-"""What numpy's and PyTorch's generators take alike."""
+"""The largest seed that both NumPy's and PyTorch's generators accept."""
 MOST_MINUTES = 60.0 * 24 * 366
-"""A year: what is longer is a typing error, and adding it to a clock soon loses the fractions of a second."""
+"""A year. A larger value is a typing error, and adding it to a clock would lose fractions of a second."""
 MOST_RATE = 3.4e38
 """Learning rates are float32 in the kernels."""
 MOST_STEPS = 10**12
-"""Of a schedule: more than are made in any training."""
+"""Steps of a schedule: more than in any training."""
 MOST_WORDS = 2**31 - 1
 """Words, and ids of them, are int32 in the files and the kernels."""
 MOST_SIZE = 1 << 24
-"""Numbers in a hidden vector, predictions in a batch, noise words: beyond, it is memory that says no."""
+"""Size of a hidden vector, predictions in a batch, noise words: larger values do not fit in memory."""
 MOST_PASSES = 20
-"""Of joining words to phrases: each may double their length."""
+"""Passes of joining words to phrases: each can double their length."""
 MOST_COUNT = 2**63 - 1
 """Counts are int64."""
 
@@ -38,13 +38,13 @@ def whole(name: str, value: Any, least: int, most: int | None, why: str = "") ->
     """Return the value as an int.
 
     Args:
-        name: of the argument, for the message.
-        value: an int, or what Python takes for one, such as numpy's; no bool.
-        least, most: that are allowed; None: no upper bound but that of int64.
+        name: the name of the argument, for the message.
+        value: an int or an object with `__index__`, such as NumPy's integers; not a bool.
+        least, most: the bounds; None: no upper bound except that of int64.
         why: a reason, for the message.
 
     Raises:
-        InputError: it is no whole number, or out of range.
+        InputError: the value is not a whole number, or is out of range.
 
     Example:
         >>> whole("epochs", 5, 1, MOST_EPOCHS)
@@ -68,17 +68,17 @@ def whole(name: str, value: Any, least: int, most: int | None, why: str = "") ->
 def real(
     name: str, value: Any, least: float, most: float, *, above: bool = False, below: bool = False, why: str = ""
 ) -> float:
-    """Return the value as a float of Python's: a record in JSON takes no others.
+    """Return the value as a Python float, which can be stored in JSON.
 
     Args:
-        name: of the argument, for the message.
-        value: a number, Python's or numpy's; no bool.
-        least, most: that are allowed, infinities for none; NaN and the infinities themselves never are.
-        above, below: `least`, or `most`, itself is not allowed.
+        name: the name of the argument, for the message.
+        value: a Python or NumPy number; not a bool.
+        least, most: the bounds, infinite for none; NaN and infinities are never allowed.
+        above, below: exclude `least`, or `most`, itself.
         why: a reason, for the message.
 
     Raises:
-        InputError: it is no number, not finite, or out of range.
+        InputError: the value is not a number, not finite, or out of range.
 
     Example:
         >>> real("alpha", 1, 0.0, math.inf, above=True)
@@ -99,7 +99,7 @@ def real(
 
 @dataclass(frozen=True)
 class Whole:
-    """What a field may hold: a whole number in a range, or None where it is `optional`; see `whole`."""
+    """The bounds of a field: a whole number in a range, or None if `optional`; see `whole`."""
 
     least: int
     most: int | None = None
@@ -120,7 +120,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """What a field may hold: a finite number in a range, or None where it is `optional`; see `real`."""
+    """The bounds of a field: a finite number in a range, or None if `optional`; see `real`."""
 
     least: float
     most: float = math.inf
@@ -147,10 +147,10 @@ class Number:
 
 
 def check_fields(settings: Any, bounds: Mapping[str, Whole | Number]) -> None:
-    """Put fields of a frozen dataclass through their bounds, in its `__post_init__`; they become plain numbers.
+    """Check fields of a frozen dataclass against bounds, in its `__post_init__`, and convert them to plain numbers.
 
     Raises:
-        InputError: the first that is out of its bounds.
+        InputError: for the first field that is out of bounds.
     """
     for name, bound in bounds.items():
         value = getattr(settings, name)
@@ -165,7 +165,7 @@ def one_of(name: str, value: Any, choices: Collection[str], why: str = "") -> No
 
 
 def shown(value: Any) -> str:
-    """Return the value for a message: in one short line, whatever it is."""
+    """Return the value for a message, as one short line."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
         return f"a whole number of {value.bit_length():,} bits"  # Python refuses to write very long ones
     text = " ".join(repr(value).split())

@@ -1,4 +1,4 @@
-"""Files that are either the old one or the complete new one, never a half: written beside their place, then renamed."""
+"""Atomic file replacement: a file is written under a temporary name in the same folder, flushed, and then renamed."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from pathlib import Path
 
 from vastmax.errors import InputError
 
-# Errors of a write that concern the target and not some other file the block may be reading.
+# Errors that concern the file being written, not another file that the block reads.
 _TARGET_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give an empty temporary file beside `path`; when the block ends well, it takes `path`'s place.
+    """Yield an empty temporary file in the folder of `path`; when the block succeeds, it replaces `path`.
 
-    The block opens the yielded path and writes it. Then the file is flushed to the disk and renamed, and the folder is
-    flushed too, so that a crash leaves the old file or the new one. On any exception, KeyboardInterrupt included,
-    the temporary file is removed and whatever stood at `path` is untouched. A process that is killed leaves the
-    temporary file behind; the next one that takes the lock of the same place (`run_lock`) removes it.
+    The block opens the yielded path and writes it. Then the file is flushed to disk and renamed, and the folder is
+    flushed, too, so a crash leaves either the old file or the new one. On any exception, including KeyboardInterrupt,
+    the temporary file is removed, and the file at `path` is unchanged. A process that is killed leaves the temporary
+    file behind; the next process that takes the lock for the same path (`run_lock`) removes it.
 
-    A new file gets the permissions that the umask gives; a replaced one keeps its own. A symbolic link stays a link:
-    the file that it points to is replaced.
+    A new file gets permissions from the umask; a replaced file keeps its own. A symbolic link stays a link: the file
+    that it points to is replaced.
 
     Args:
-        path: where the file shall end up. Its folder must exist.
+        path: the final path. Its folder must exist.
 
     Raises:
         InputError: the folder is missing or not writable, or `path` is a folder, a device or a pipe.
-        OSError: the disk is full (or like trouble) while the block writes; it names `path` and not the temporary file.
+        OSError: the disk is full (or a similar error) while the block writes; it names `path`, not the temporary file.
 
     Example:
         >>> import tempfile
@@ -69,22 +69,22 @@ class _Undone(Exception):  # noqa: N818 - no error: it leaves a file unwritten
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Make sure that `replacing` can write `path`, or raise what it would raise, before any long work starts."""
+    """Check that `replacing` can write `path`, or raise its error, before any long work starts."""
     with suppress(_Undone), replacing(path):
         raise _Undone
 
 
 def process_token() -> str:
-    """Return what the names of this process's temporary files hold: 64 random bits, others after a fork."""
+    """Return the token in the names of this process's temporary files: 64 random bits, different after a fork."""
     if _tokens.get("pid") != os.getpid():
         _tokens.update(pid=os.getpid(), token=secrets.token_hex(8))
     return str(_tokens["token"])
 
 
 def remove_temporaries(folder: Path, token: str) -> None:
-    """Remove the temporary files that a process with this token, which has died, left in a folder.
+    """Remove the temporary files that a dead process with this token left in a folder.
 
-    They are its own: it made them under names that did not exist, with a token that nobody else drew.
+    No other process uses the token, so the files belong to the dead process.
     """
     for path in folder.glob(f".vastmax-{token}-*.tmp"):
         with suppress(OSError):
@@ -108,7 +108,7 @@ def _new_file_in(folder: Path, shown: str) -> Path:
 
 
 def _mode_to_keep(target: Path, shown: str) -> int | None:
-    """Permission bits of the file about to be replaced, None when there is none; refuses what cannot be replaced."""
+    """Return the permission bits of the file to be replaced, None if there is none; refuse what cannot be replaced."""
     try:
         status = target.stat()
     except FileNotFoundError:
@@ -122,7 +122,7 @@ def _mode_to_keep(target: Path, shown: str) -> int | None:
     if stat.S_ISDIR(status.st_mode):
         raise InputError(f"cannot write {shown}: it is a folder; give the name of a file")
     if not stat.S_ISREG(status.st_mode):
-        # A rename would put a plain file in the place of, say, /dev/null.
+        # A rename would replace, for example, /dev/null with a regular file.
         raise InputError(f"cannot write {shown}: it is a device or a pipe; give the name of a plain file")
     if not os.access(target, os.W_OK):
         raise InputError(f"cannot write {shown}: the file there is write-protected")

@@ -1,4 +1,4 @@
-"""The errors a user can cause. Each message names the value found, what was expected, and the fix."""
+"""Errors that a user can cause. Each message gives the value found, what was expected, and the fix."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class InputError(ValueError):
         self.argument = argument or (mentioned[1] if mentioned else None)
 
     def __str__(self) -> str:
-        """The message itself, also in subclasses that are a KeyError (which would quote it)."""
+        """Return the message itself, even in subclasses of KeyError (which would quote it)."""
         return str(self.args[0]) if self.args else ""
 
     @property
@@ -82,7 +82,7 @@ class InputError(ValueError):
 
 
 class UnknownWordError(InputError, KeyError):
-    """A word that the vocabulary does not hold."""
+    """A word that is not in the vocabulary."""
 
 
 def _as_python(name: str, value: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Packages that only some features need: which extra brings each, and the one line that says so when it is missing."""
+"""Optional packages: the extra that installs each, and the one-line error if it is missing."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _EXTRAS = {
 
 
 class MissingExtraError(InputError, ImportError):
-    """A feature was asked for that needs a package which is not installed."""
+    """A feature needs a package that is not installed."""
 
 
 def has(module: str) -> bool:
-    """Return whether an optional package is installed; it is not imported."""
-    if module in sys.modules:  # None there says that importing it is barred
+    """Return whether an optional package is installed, without importing it."""
+    if module in sys.modules:  # None there means that importing it is blocked
         return sys.modules[module] is not None
     return find_spec(module) is not None
 
 
 def missing(what: str, module: str) -> str:
-    """Return the line for `what` (a singular) that lacks an optional package, with the command that brings it."""
+    """Return the message that `what` (a singular) needs an optional package, with the command that installs it."""
     extra, package = _EXTRAS[module]
     command = f"pip install '.[{extra}]'"
     return f"{what} needs {package}, which is not installed; in the source tree of vastmax, type: {command}"
 
 
 def require(what: str, module: str) -> None:
-    """Raise MissingExtraError, which says what for and how to get it, unless an optional package is installed."""
+    """Raise MissingExtraError, which names the feature and the install command, unless the package is installed."""
     if not has(module):
         raise MissingExtraError(missing(what, module))

@@ -1,7 +1,7 @@
-"""Pages for a browser that are one file: a template and the parts that fill it, all of them inside the package.
+"""Single-file pages for a browser: a template and the parts that fill it, all from inside the package.
 
-What is filled in is escaped unless it is `Markup`, and `Markup` comes out of this module alone: of templates, and of
-files of the package. An f-string of it is a plain `str` again, and so is escaped once more: a slip is seen, not obeyed.
+Parts are escaped unless they are `Markup`, and only this module creates `Markup`: from templates and from files of the
+package. An f-string of `Markup` is a plain `str` and is escaped again, so a mistake is visible but harmless.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 
 from vastmax.strict_json import json_text
 
-# Letters that XML, of which SVG is, does not allow: most control characters, halves of characters, two that are none.
+# Characters that XML (and so SVG) does not allow: most control characters, lone surrogates, two noncharacters.
 _NO_LETTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _MARK = re.compile(r"<!-- fill in: (\w+) -->")
 
 
 class Markup(str):
-    """HTML or SVG as it is meant: a browser may obey it."""
+    """Trusted HTML or SVG, which is not escaped."""
 
     __slots__ = ()
 
 
 def escaped(value: object) -> Markup:
-    """Return the value as text that no browser obeys; `Markup` as it is.
+    """Return the value escaped for HTML; `Markup` is returned unchanged.
 
-    Letters that HTML or XML do not allow become U+FFFD.
+    Characters that HTML or XML do not allow become U+FFFD.
 
     Example:
         >>> escaped("<b>"), escaped(Markup("<b>"))
@@ -42,7 +42,7 @@ def escaped(value: object) -> Markup:
 
 
 def markup(template: str, /, **parts: object) -> Markup:
-    """Return the template, which the program's author wrote, with each `{name}` replaced by the part, escaped.
+    """Return the template, a literal in the source code, with each `{name}` replaced by the escaped part.
 
     Example:
         >>> markup('<th title="{hint}">{name}</th>', hint='"', name="a < b")
@@ -52,52 +52,52 @@ def markup(template: str, /, **parts: object) -> Markup:
 
 
 def joined(parts: Iterable[object], between: str = "") -> Markup:
-    """Return the parts, escaped, one after the other; `between` them stands what the program's author wrote."""
+    """Return the escaped parts, joined by `between`, a literal in the source code."""
     return Markup(between.join(map(escaped, parts)))
 
 
 def filled(package: str, template: str, **parts: object) -> Markup:
-    """Return the template with each mark `<!-- fill in: name -->` replaced by the part of that name, escaped.
+    """Return the template with each mark `<!-- fill in: name -->` replaced by the escaped part of that name.
 
     Args:
-        package: in whose folder `web` the template lies.
+        package: the package whose folder `web` contains the template.
         template: its file name.
-        parts: `Markup` stays as it is.
+        parts: the parts; `Markup` is not escaped.
     """
-    # One pass: what is filled in is never looked through for marks again.
+    # One pass: inserted parts are not searched for marks.
     return Markup(_MARK.sub(lambda mark: escaped(parts[mark[1]]), source(package, template)))
 
 
 def page_of(package: str, template: str, *, style: Markup, program: Markup, data: Any, **parts: object) -> Markup:
-    """Return a whole page: `filled`, with its style, its program and the data of that, and with its policy.
+    """Return a complete page: `filled`, with its style, its script, the script's data, and its policy.
 
-    The template's first marks are `policy`, a Content-Security-Policy: the browser runs the program and applies the
-    style by their hashes and nothing else, and connects to nowhere.
+    The template's first mark is `policy`, a Content-Security-Policy: the browser runs only this script and applies only
+    this style, identified by their hashes, and makes no connections.
 
     Args:
-        package, template: as `filled`.
-        style, program: what `source` gives.
-        data: what the program reads; JSON.
-        parts: as `filled`.
+        package, template: see `filled`.
+        style, program: results of `source`.
+        data: the script's data, as JSON.
+        parts: see `filled`.
     """
     program = Markup(f'"use strict";\n{program}')
     policy = (
         f"default-src 'none'; style-src {_hash_of(style)}; script-src {_hash_of(program)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    # The hashes hold quotes that must reach the browser as they are: the attribute is in double ones.
+    # The hashes contain single quotes that must not be escaped; the attribute uses double quotes.
     fixed = {"policy": Markup(policy), "style": style, "program": program, "data": json_in_html(data)}
     return filled(package, template, **parts, **fixed)
 
 
 def source(package: str, *names: str) -> Markup:
-    """Return the text of files in the folder `web` of a package, one after the other."""
+    """Return the text of files in the folder `web` of a package, joined by newlines."""
     folder = resources.files(package) / "web"
     return Markup("\n".join((folder / name).read_text(encoding="utf-8") for name in names))
 
 
 def json_in_html(value: Any) -> Markup:
-    """Return JSON in plain ASCII that no HTML parser sees an end tag or a comment in, whatever the words are."""
+    """Return ASCII JSON in which no HTML parser can find an end tag or a comment."""
     return Markup(json_text(value, ascii_only=True, compact=True).replace("<", "\\u003c"))
 
 

@@ -1,4 +1,4 @@
-"""How much memory this process can ever have, and the refusal of work that needs more, before it is begun."""
+"""The memory available to this process, and an early error for work that needs more."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from vastmax.errors import InputError
 
 _GROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Of a container: version 2 of Linux's control groups, and version 1."""
+"""The limit of a container: Linux control groups, version 2 and version 1."""
 
 
 def usable_bytes() -> int | None:
-    """Return the least of the machine's memory with its swap, the container's limit and `ulimit -v`; None: unknown."""
+    """Return the minimum of the machine's memory plus swap, the container's limit and `ulimit -v`; None if unknown."""
     limits = [_of_machine()]
     for path in _GROUP_LIMITS:
         with suppress(OSError, ValueError):  # no such group, or no limit ("max")
@@ -29,19 +29,21 @@ def usable_bytes() -> int | None:
 
 
 def require_memory(needed_bytes: int, what: str, fix: str) -> None:
-    """Raise InputError if something needs more memory than there can ever be.
+    """Raise InputError if something needs more memory than the process can get.
 
     Args:
-        needed_bytes: at the least: what is refused must be what could not have worked.
-        what: that needs it, which begins the message.
-        fix: what ends it.
+        needed_bytes: a lower bound: only work that cannot succeed may be refused.
+        what: what needs the memory; begins the message.
+        fix: ends the message.
 
     Example:
         >>> require_memory(1 << 10, "a small matrix", "take a smaller one")
     """
     usable = usable_bytes()
     if usable is not None and needed_bytes > usable:
-        raise InputError(f"{what} needs at least {_size(needed_bytes)} of memory, and there are {_size(usable)}; {fix}")
+        raise InputError(
+            f"{what} needs at least {_size(needed_bytes)} of memory, but only {_size(usable)} are available; {fix}"
+        )
 
 
 def _of_machine() -> int | None:
@@ -49,7 +51,7 @@ def _of_machine() -> int | None:
         lines = Path("/proc/meminfo").read_text().splitlines()
         kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
         return 1024 * (kilobytes["MemTotal"] + kilobytes["SwapTotal"])
-    with suppress(AttributeError, OSError, ValueError):  # macOS; Windows knows no sysconf
+    with suppress(AttributeError, OSError, ValueError):  # macOS; Windows has no sysconf
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return None
 

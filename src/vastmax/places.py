@@ -1,4 +1,4 @@
-"""One look at all the paths of a run before it starts: nothing that it reads may be what it writes."""
+"""Check all paths of a run before it starts: no output may also be an input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vastmax.errors import InputError
 from vastmax.run_lock import locked, locked_folder
 
 Given: TypeAlias = "str | os.PathLike[str] | int | Iterable[str | os.PathLike[str] | int] | None"
-"""A path, an open file's number such as 0 for standard input, several of them, or none."""
+"""A path, a file descriptor such as 0 for standard input, several of them, or None."""
 
 
 @contextmanager
@@ -25,14 +25,14 @@ def claimed(
     folder: tuple[str, str | os.PathLike[str]] | None = None,
     files: Iterable[str] = (),
 ) -> Iterator[None]:
-    """Check the paths of a run, see that what it writes can be written, and lock that while the block runs.
+    """Check the paths of a run and that its outputs are writable, and lock the outputs while the block runs.
 
     Args:
-        reads: what is read, by the name a person knows it by, such as "CORPUS" or "--vectors".
+        reads: the inputs, by the name a user knows, such as "CORPUS" or "--vectors".
         writes: the files written, by name.
-        folder: name and path of a folder that is made, or written into.
-        files: the names of what is written into that folder; none: the folder is the run's own as a whole, and
-            nothing that is read may lie in it.
+        folder: the name and path of a folder that is created or written into.
+        files: the names of the files written into that folder; empty: the whole folder belongs to the run, and no input
+            may be in it.
 
     Raises:
         InputError: see `require_apart`, `check_writable` and `locked`.
@@ -55,11 +55,11 @@ def require_apart(
     folder: tuple[str, str | os.PathLike[str]] | None = None,
     files: Iterable[str] = (),
 ) -> None:
-    """Raise InputError where something read is, or holds, something written, or two things written are one.
+    """Raise InputError if an input is, or contains, an output, or if two outputs are the same file.
 
-    Files are told apart by what the system knows of them, so that links, other spellings of a path and standard input
-    are seen through. Names that are not there yet are the same, too, if they differ in case only: many file systems
-    do not tell them apart. For the arguments see `claimed`.
+    Files are compared by device and inode, so links, other spellings of a path and standard input are recognized. Paths
+    that do not exist yet also count as equal if they differ only in case, because many file systems do not distinguish
+    them. For the arguments see `claimed`.
     """
     inputs = [_Place.of(name, path) for name, given in reads.items() for path in _each(given)]
     outputs = [_Place.of(name, path) for name, path in writes.items()]
@@ -72,19 +72,19 @@ def require_apart(
                 raise InputError(f"{read.name} and {name} are the same file {read.shown}; {_another(name)}")
             if not inside and whole.contains(read):
                 raise InputError(
-                    f"{read.name}: {read.shown} lies in {name} {path}, which the run makes; {_another(name)}"
+                    f"{read.name}: {read.shown} is in {name} {path}, which the run creates; {_another(name)}"
                 )
         outputs += inside
     for read in inputs:
         for written in outputs:
             if read.same_as(written):
                 raise InputError(
-                    f"{read.name} and {written.name} are the same file {written.shown}, which would be written over; "
+                    f"{read.name} and {written.name} are the same file {written.shown}, which would be overwritten; "
                     + _another(written.name)
                 )
             if written.identity is not None and read.contains(written):
                 raise InputError(
-                    f"{written.name} {written.shown} is a file of {read.name} {read.shown}, and would be written over; "
+                    f"{written.name} {written.shown} is a file of {read.name} {read.shown}, and would be overwritten; "
                     + _another(written.name)
                 )
     for number, one in enumerate(outputs):
@@ -106,7 +106,7 @@ def _each(given: Given) -> Iterator[str | os.PathLike[str] | int]:
 
 @dataclass(frozen=True)
 class _Place:
-    """A path, and what tells it from others."""
+    """A path and its identity."""
 
     name: str  # such as "--output"
     shown: str
@@ -128,7 +128,7 @@ class _Place:
         return self.key == other.key
 
     def contains(self, other: _Place) -> bool:
-        """Whether it is a folder in which the other one lies."""
+        """Return whether this is a folder that contains `other`."""
         return self.identity is not None and self.identity in other.above
 
 

@@ -1,4 +1,4 @@
-"""How long work tells a person where it is: a bar on a terminal, plain lines elsewhere, on stderr in both cases."""
+"""Progress of long work: a bar on a terminal, plain lines elsewhere, on stderr in both cases."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 5.0
-"""How often `Lines` speaks: often enough to see that work goes on, seldom enough for a log file."""
+"""The interval between lines of `Lines`: short enough to see that work continues, long enough for a log file."""
 
 BAR_REFRESHES_PER_SECOND = 4.0
-"""How often `Bar` is redrawn: each redraw takes time that training could have had."""
+"""How often `Bar` is redrawn; each redraw takes time away from training."""
 
 _LEAST_BAR = 15
-"""Columns that a narrow terminal leaves between a phase's name and its details: a short bar, the percentage, spaces."""
+"""The minimum number of columns between a phase's name and its details: bar, percentage, spaces."""
 
 
 class Progress(Protocol):
-    """What long work reports to. Phases follow each other; `done` and `total` are in `unit`s."""
+    """An object that long work reports to. Phases follow each other; `done` and `total` are in `unit`s."""
 
     def begin(self, phase: str, total: float | None, unit: str, done: float = 0.0) -> None:
-        """A phase starts; `total` is None when its length is not known. `done` of it was done at another time."""
+        """Begin a phase; `total` is None if its length is unknown. `done` units were completed in an earlier run."""
 
     def update(self, done: float, **readings: float | str) -> None:
-        """`done` units of the phase are behind us (not an increment); `readings` are shown beside it, by name."""
+        """Report that `done` units in total are complete; `readings` are shown next to it, by name."""
 
     def end(self) -> None:
-        """The phase is over."""
+        """End the phase."""
 
 
 class Silent:
@@ -53,7 +53,7 @@ class Silent:
 
 @dataclass
 class _Phase:
-    """One phase as both displays keep it: what is done, since when, and the words that say so."""
+    """The state of one phase for both displays, and its description."""
 
     name: str
     total: float | None
@@ -61,20 +61,20 @@ class _Phase:
     started: float = field(default_factory=lambda: time.monotonic())
     done: float = 0.0
     readings: Mapping[str, float | str] = field(default_factory=dict)
-    done_before: float = 0.0  # at another time: says nothing about the speed
+    done_before: float = 0.0  # in an earlier run: does not count for the speed
 
     @property
     def elapsed_seconds(self) -> float:
         return time.monotonic() - self.started
 
     def amount(self) -> str:
-        """`1,200,000 of 5,000,000 words, 24 %`, or `1,200,000 words` when the total is unknown or passed."""
+        """Return `1,200,000 of 5,000,000 words, 24 %`, or `1,200,000 words` if the total is unknown or exceeded."""
         if not self.total or self.done > self.total:
             return f"{self.done:,.0f} {self.unit}"
         return f"{self.done:,.0f} of {self.total:,.0f} {self.unit}, {100 * self.done / self.total:.0f} %"
 
     def details(self, *, over: bool = False) -> list[str]:
-        """Speed, readings, and the time left or, when the phase is over, the time it took: what is known of them."""
+        """Return speed, readings, and the time left or, if the phase is over, the time it took, as far as known."""
         elapsed, done = self.elapsed_seconds, self.done - self.done_before
         timed = self.unit.startswith("s ")  # as "s of training": they pass at no speed worth telling
         parts = [describe_speed(done / elapsed, self.unit)] if done > 0 and elapsed > 0 and not timed else []
@@ -89,7 +89,7 @@ class _Phase:
 class Lines:
     """Progress as plain lines, for logs and pipes: one at the start of a phase, one every few seconds, one at its end.
 
-    A phase that is over before its first line was due is told in one line.
+    A phase that ends before its first line is due is reported in one line.
     """
 
     def __init__(self, stream: TextIO | None = None, *, seconds_between: float = SECONDS_BETWEEN_LINES) -> None:
@@ -105,7 +105,7 @@ class Lines:
         self._phase = None
 
     def begin(self, phase: str, total: float | None, unit: str, done: float = 0.0) -> None:
-        """A phase starts; the one before it ends here if nobody said so."""
+        """Begin a phase; end the previous one if it is still open."""
         self.end()
         self._phase = _Phase(phase, total, unit, done=done, done_before=done)
         self._next_line = self._phase.started + self._seconds_between
@@ -123,7 +123,7 @@ class Lines:
             self._print(", ".join([self._phase.amount(), *self._phase.details()]))
 
     def end(self) -> None:
-        """Print the line that closes the phase."""
+        """Print the last line of the phase."""
         if self._phase is not None:
             self._print(", ".join([self._phase.amount(), *self._phase.details(over=True)]))
             self._phase = None
@@ -134,7 +134,7 @@ class Lines:
 
 
 class Bar:
-    """Progress as a bar that is redrawn in place, for a terminal. Use it in a `with`, which gives the cursor back."""
+    """Progress as a bar that is redrawn in place, for a terminal. Use it in a `with`, which restores the cursor."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
@@ -153,7 +153,7 @@ class Bar:
             self._display = None
 
     def begin(self, phase: str, total: float | None, unit: str, done: float = 0.0) -> None:
-        """A phase starts, on a line of its own; the one before it ends here if nobody said so."""
+        """Begin a phase on a new line; end the previous one if it is still open."""
         self.end()
         self._phase = _Phase(phase, total, unit, done=done, done_before=done)
         if self._display is None:
@@ -164,7 +164,7 @@ class Bar:
         self._display.update(self._task, completed=done)
 
     def update(self, done: float, **readings: float | str) -> None:
-        """Move the bar."""
+        """Update the bar."""
         if self._phase is None or self._display is None or self._task is None:
             return
         self._phase.done = done
@@ -172,7 +172,7 @@ class Bar:
         self._display.update(self._task, completed=done, details=self._details())
 
     def end(self) -> None:
-        """Leave the bar as it stands, the time it took behind it."""
+        """Freeze the bar and show the time it took."""
         if self._phase is None or self._display is None or self._task is None:
             return
         done = self._phase.done
@@ -193,7 +193,7 @@ class Bar:
 
 
 def console_progress(stream: TextIO | None = None) -> Bar | Lines:
-    """A `Bar` if `stream` (stderr if None) is a terminal that can move its cursor, else `Lines`; use it in a `with`."""
+    """Return a `Bar` if `stream` (default stderr) is a capable terminal, else `Lines`; use it in a `with`."""
     stream = sys.stderr if stream is None else stream
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         return Bar(stream)
@@ -201,7 +201,7 @@ def console_progress(stream: TextIO | None = None) -> Bar | Lines:
 
 
 def describe_speed(units_per_second: float, unit: str) -> str:
-    """`1.23 M words/s`: three digits and a thousand's letter."""
+    """Return a speed such as `1.23 M words/s`, with three digits and an SI prefix."""
     for threshold, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if units_per_second >= threshold:
             separator = "" if unit == "B" else " "  # MB/s, but M words/s
@@ -210,7 +210,7 @@ def describe_speed(units_per_second: float, unit: str) -> str:
 
 
 def describe_seconds(seconds: float) -> str:
-    """`0.4 s`, `45 s`, `3 min 20 s`, `2 h 05 min`."""
+    """Return a duration such as `0.4 s`, `45 s`, `3 min 20 s` or `2 h 05 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -222,7 +222,7 @@ def describe_seconds(seconds: float) -> str:
 
 
 def describe_reading(name: str, value: float | str) -> str:
-    """`learning rate 0.0231`: the name with its underscores as spaces, a number with four digits."""
+    """Return a reading such as `learning rate 0.0231`: underscores become spaces, numbers have four digits."""
     shown = f"{value:.4g}" if isinstance(value, float) else str(value)
     return f"{name.replace('_', ' ')} {shown}"
 

@@ -1,4 +1,4 @@
-"""Removing what vastmax has made from a folder, and nothing that somebody put beside it."""
+"""Remove files that vastmax created from a folder, and nothing else in it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def remove_files(folder: Path, names: Iterable[str]) -> None:
-    """Remove the plain files of these names from a folder, and then the folder if nothing else is in it.
+    """Remove regular files with these names from a folder, and then the folder if it is empty.
 
-    The caller knows that the folder is one of vastmax's, such as a run or an entry of the cache, and what it puts
-    there. A folder that is a link to another one is left alone.
+    The caller knows that the folder belongs to vastmax, such as a run or a cache entry, and which files it writes
+    there. A folder that is a symbolic link is left alone.
     """
     if folder.is_symlink():
         return
@@ -25,5 +25,5 @@ def remove_files(folder: Path, names: Iterable[str]) -> None:
 
 
 def strangers_in(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Return what is in a folder under other names than these, by name; nothing if there is no folder."""
+    """Return the paths in a folder with other names than these, sorted; empty if there is no such folder."""
     return sorted(path for path in folder.iterdir() if path.name not in set(names)) if folder.is_dir() else []

@@ -1,11 +1,11 @@
-"""Locks that keep two runs off one output, and end with the process that holds them, however it ends.
+"""Locks that prevent two runs from writing to one output, and that end with the process that holds them.
 
-A lock is a small file beside an output, or in an output folder, locked through the system (flock; on Windows a locked
-byte): the system lets go of it when the process dies, so that a file left by `kill -9` blocks nobody. The file says
-who holds it. It is removed when the lock is released.
+A lock is a small file next to an output, or in an output folder, locked by the operating system (flock; on Windows, a
+locked byte). The system releases it when the process dies, so a file left by `kill -9` blocks nobody. The file names
+the holder. It is removed when the lock is released.
 
-The package filelock would do the locking. It keeps its files in place for ever, says nothing of the holder, and does
-not tell that a holder has died, by which what it left behind is found.
+The package filelock could do the locking, but it never removes its files, does not name the holder, and does not report
+that a holder has died, which is needed to find the files that it left behind.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from vastmax.errors import InputError
 from vastmax.strict_json import json_text, parse_json
 
 IN_FOLDER = ".vastmax-lock"
-"""The name of the lock of a whole folder, in it."""
+"""The name of the lock file inside a locked folder."""
 
 _MAGIC = b"vastmax lock 1\n"
 _LONGEST = 1 << 16  # bytes of a lock file
@@ -42,7 +42,7 @@ _UNSUPPORTED = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EN
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock, or held it when it died."""
+    """The process that holds a lock, or held it when it died."""
 
     pid: int
     host: str
@@ -52,12 +52,12 @@ class Holder:
 
     @classmethod
     def this_process(cls) -> Holder:
-        """Return what is written into the locks of this process."""
+        """Return the holder that is written into locks of this process."""
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         return cls(os.getpid(), socket.gethostname(), since, _command(), process_token())
 
     def __str__(self) -> str:
-        """Return who it is, in words."""
+        """Return a description of the process."""
         return f"process {self.pid} on {self.host} since {self.since} ({self.command})"
 
 
@@ -66,8 +66,8 @@ class RunLock:
     """A lock that this process holds.
 
     Attributes:
-        path: of the lock file.
-        left_by: the process that died while it held the lock before; None: it was released, or never held.
+        path: the path of the lock file.
+        left_by: the previous holder, if it died while holding the lock; None: it was released, or never held.
     """
 
     path: Path
@@ -84,7 +84,7 @@ _guard = threading.Lock()
 
 @contextmanager
 def locked(path: str | os.PathLike[str], *, wait_seconds: float = 0.0) -> Iterator[RunLock]:
-    """Hold the lock of a file that is going to be written; see `locked_folder`."""
+    """Hold the lock of a file that will be written; see `locked_folder`."""
     target = Path(os.path.realpath(path))
     name = f".{target.name}.vastmax-lock"
     if len(os.fsencode(name)) > _LONGEST_NAME:
@@ -97,18 +97,18 @@ def locked(path: str | os.PathLike[str], *, wait_seconds: float = 0.0) -> Iterat
 def locked_folder(path: str | os.PathLike[str], *, wait_seconds: float = 0.0) -> Iterator[RunLock]:
     """Hold the lock of a folder that a run writes into.
 
-    A folder that is not there is made, and removed again if nothing is written into it.
+    A missing folder is created, and removed again if nothing is written into it.
 
-    Within a thread the lock may be taken again, as a command does that calls a function which locks, too. Temporary
-    files that a dead holder left beside the lock are removed.
+    The same thread can take the lock again, for example if a command calls a function that also locks. Temporary files
+    that a dead holder left next to the lock are removed.
 
     Args:
-        path: of the folder.
-        wait_seconds: how long another process may take to let go of it.
+        path: the path of the folder.
+        wait_seconds: how long to wait for another process to release the lock.
 
     Raises:
-        InputError: another process or thread holds it; it is named. Or the folder cannot be made or written, or a file
-            of somebody else's has the lock's name.
+        InputError: another process or thread holds the lock (the message names it), the folder cannot be created or
+            written, or a foreign file has the name of the lock.
     """
     folder = Path(os.path.realpath(path))
     made = not folder.is_dir()
@@ -134,7 +134,7 @@ def locked_folder(path: str | os.PathLike[str], *, wait_seconds: float = 0.0) ->
 
 
 def left_by(folder: str | os.PathLike[str]) -> Holder | None:
-    """Return who died while holding the lock of a folder that this process holds now; None: nobody."""
+    """Return the process that died while holding the lock of a folder that this process holds now, or None."""
     lock = _held.get(Path(os.path.realpath(folder)) / IN_FOLDER)
     return None if lock is None else lock.left_by
 
@@ -171,7 +171,7 @@ def _take(path: Path, shown: str, wait_seconds: float) -> RunLock:
 
 
 def _try(path: Path, shown: str) -> RunLock | Holder | None:
-    """Return the lock, or who holds it; None: somebody, who has not said yet who it is."""
+    """Return the lock or its holder; None: the holder has not written its name yet."""
     while True:
         file = _open(path, shown)
         try:
@@ -183,7 +183,7 @@ def _try(path: Path, shown: str) -> RunLock | Holder | None:
             if not gained:
                 file.close()
                 return before
-            if not _still_there(file, path):  # removed by its holder between our opening it and locking it
+            if not _still_there(file, path):  # removed by its holder after we opened it and before we locked it
                 file.close()
                 continue
             _write(file, path)
@@ -219,12 +219,12 @@ def _open(path: Path, shown: str) -> BinaryIO:
 
 
 def _lock(file: BinaryIO) -> bool:
-    """Lock the open file; whether that was possible."""
+    """Lock the open file, and return whether that was possible."""
     try:
         if sys.platform == "win32":
             import msvcrt
 
-            file.seek(_LONGEST)  # a byte that nobody reads: others may read who holds the lock
+            file.seek(_LONGEST)  # a byte that nobody reads, so that others can read who holds the lock
             try:
                 msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
             finally:
@@ -237,7 +237,8 @@ def _lock(file: BinaryIO) -> bool:
         if error.errno not in _UNSUPPORTED:
             return False
         warnings.warn(
-            f"the file system of {file.name} knows no locks: see to it that no other run writes there", stacklevel=2
+            f"the file system of {file.name} does not support locks: make sure that no other run writes there",
+            stacklevel=2,
         )
     return True
 

@@ -1,8 +1,8 @@
-"""JSON in and out, of users and our own: read within limits, and never written with what is no JSON.
+"""Read and write JSON, from users and our own, within limits and strictly by the standard.
 
-Reading refuses what Python's own reader accepts or breaks on: too many bytes, too deep a nesting, bytes that are not
-UTF-8, nothing at all, a name that stands twice in one object, NaN and Infinity, whole numbers that no 64 bits hold.
-Writing turns NaN and the infinities, for which JSON has no letters, into null.
+Reading refuses what Python's own reader accepts or fails on: too many bytes, too deep nesting, bytes that are not
+UTF-8, empty input, duplicate names in an object, NaN and Infinity, integers beyond 64 bits. Writing replaces NaN and
+infinities, which JSON does not have, with null.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from vastmax.errors import InputError
 _PIECE_BYTES = 1 << 20
 
 LONGEST_BYTES = 1 << 28
-"""Of a document: far more than the nested labels of the largest vocabulary take."""
+"""The longest document: far more than the nested labels of the largest vocabulary need."""
 
 DEEPEST = 200
-"""Lists and objects within each other. Python's reader needs its stack for each, and so does whoever walks the data."""
+"""The maximum nesting of lists and objects. Python's reader and code that walks the data recurse once per level."""
 
 _LEAST_WHOLE, _GREATEST_WHOLE = -(1 << 63), (1 << 64) - 1
-"""What an int64 or a uint64 holds; seeds are of the second kind."""
+"""The range of int64 and uint64; seeds are uint64."""
 
 # A string, closed or not, or one bracket; what stands between is skipped in one step.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]|[^"\[\]{}]++', re.DOTALL)
@@ -34,36 +34,36 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]|[^"\[\]{}]++', re.DOTALL)
 def read_json(
     path: str | os.PathLike[str], *, name: str | None = None, longest_bytes: int = LONGEST_BYTES, fix: str = ""
 ) -> Any:
-    """Return what the JSON file holds.
+    """Return the content of a JSON file.
 
     Args:
-        path: of the file.
-        name, longest_bytes, fix: as in `parse_json`; the name is the path unless told otherwise.
+        path: the path of the file.
+        name, longest_bytes, fix: see `parse_json`; the name is the path by default.
 
     Raises:
-        InputError: it holds no JSON, or goes beyond what the module says; the file and the place in it are named.
-        OSError: it cannot be read.
+        InputError: the file is not JSON, or exceeds the limits of this module; the message names the file and position.
+        OSError: the file cannot be read.
     """
     data = bytearray()
     with open(
         path, "rb"
-    ) as file:  # by pieces: to ask for all at once takes that much memory, however short the file is
+    ) as file:  # in pieces: reading all at once would allocate that much memory, however short the file is
         while len(data) <= longest_bytes and (piece := file.read(_PIECE_BYTES)):
             data += piece
     return parse_json(bytes(data), name or os.fspath(path), longest_bytes=longest_bytes, fix=fix)
 
 
 def parse_json(data: bytes | str, name: str, *, longest_bytes: int = LONGEST_BYTES, fix: str = "") -> Any:
-    """Return what a JSON document holds. A byte order mark before it is passed over.
+    """Return the content of a JSON document. A leading byte order mark is ignored.
 
     Args:
         data: the document; bytes are UTF-8.
-        name: of the document, which begins the messages.
-        longest_bytes: the most bytes, or characters of a string, that are read.
-        fix: what ends the messages, such as "; train anew".
+        name: the name of the document, which begins the messages.
+        longest_bytes: the maximum length in bytes, or in characters of a str.
+        fix: the end of the messages, such as "; train again".
 
     Raises:
-        InputError: as `read_json`.
+        InputError: see `read_json`.
 
     Example:
         >>> parse_json(b'{"a": [1, 2.5]}', "example.json")
@@ -83,18 +83,18 @@ def json_text(
     compact: bool = False,
     sort_keys: bool = False,
 ) -> str:
-    """Return the value as a JSON document, NaN and the infinities as null; halves of characters are escaped.
+    """Return the value as a JSON document, with NaN and infinities as null; lone surrogates are escaped.
 
     Args:
-        value: of what JSON knows, tuples as lists.
-        indent: spaces a level; None: one line.
-        ascii_only: everything beyond ASCII is escaped.
-        compact: without spaces between the parts.
-        sort_keys: members of objects in the order of their names.
+        value: JSON types; tuples become lists.
+        indent: spaces per level; None: one line.
+        ascii_only: escape all characters beyond ASCII.
+        compact: omit spaces between the parts.
+        sort_keys: sort the members of objects by name.
 
     Raises:
-        TypeError: something that JSON does not know.
-        ValueError: the value holds itself, or is nested deeper than Python's stack is.
+        TypeError: the value contains a type that JSON does not have.
+        ValueError: the value contains itself, or is nested too deeply for Python's stack.
 
     Example:
         >>> json_text({"loss": float("nan"), "word": "café"})
@@ -112,12 +112,12 @@ def json_text(
 
 
 def as_read_back(value: Any) -> Any:
-    """Return the value as it comes back from a file: tuples are lists, and names of objects text."""
+    """Return the value as it would be read back from a file: tuples become lists, and keys become strings."""
     return json.loads(json_text(value))
 
 
 class _RefusedError(Exception):
-    """Something that Python's reader would let pass."""
+    """Input that Python's reader would accept."""
 
 
 def _parsed(data: bytes | str, longest_bytes: int) -> Any:
@@ -191,7 +191,7 @@ def _shown(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """The value with null where a number is not finite."""
+    """Return the value with null where a number is not finite."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

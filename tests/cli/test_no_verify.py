@@ -55,5 +55,5 @@ def test_a_damaged_cache_is_told_and_made_anew(tmp_path: Path, vastmax_on_path: 
     again = run()
     assert again.stdout == first.stdout == text.read_text()
     assert "vastmax: warning: the encoded corpus of" in again.stderr
-    assert again.stderr.count("is made anew") == 1
-    assert "is made anew" not in run().stderr
+    assert again.stderr.count("is rebuilt") == 1
+    assert "is rebuilt" not in run().stderr

@@ -362,7 +362,7 @@ def test_one_flipped_bit_or_a_missing_end_is_noticed(stopped, share):
     stopped.write_bytes(data[:where])
     with pytest.raises(
         InputError,
-        match=r"run\.checkpoint.*(remove it and start anew|start anew with another|make it anew if it is damaged)",
+        match=r"run\.checkpoint.*(remove it and start anew|start anew with another|create it again if it is damaged)",
     ):
         train_embeddings("never read", checkpoint=stopped, resume=True, **SMALL)
     data[max(where, 8)] ^= 4

@@ -206,9 +206,7 @@ def test_a_damaged_entry_is_made_anew(path: Path, passes: list[str], name: str, 
         file.write_bytes(data)
     else:
         file.unlink()
-    with pytest.warns(
-        UserWarning, match=r"^the encoded corpus of .*t\.txt in the cache is damaged .* and is made anew$"
-    ):
+    with pytest.warns(UserWarning, match=r"^the encoded corpus of .*t\.txt in the cache is damaged .* and is rebuilt$"):
         assert words_of(Corpus(path)) == expected
     assert passes == ["encode", "encode"]
     Corpus(path)
@@ -235,7 +233,7 @@ def test_ids_are_checked_before_they_are_first_read_and_made_anew(path: Path, pa
     corpus = Corpus(path)  # says nothing: who only wants the counts need not wait
     assert corpus.vocabulary.word(0) == "the"
     assert passes == ["encode"]
-    with pytest.warns(UserWarning, match=r"bytes 0 to 24 do not agree with their checksum.* is made anew"):
+    with pytest.warns(UserWarning, match=r"bytes 0 to 24 do not agree with their checksum.* is rebuilt"):
         assert [corpus.vocabulary.word(i) for i in corpus.read_ids(0, 6)] == expected
     assert words_of(Corpus(path)) == expected
     assert passes == ["encode", "encode"]
@@ -246,7 +244,7 @@ def test_a_text_that_changed_cannot_be_made_anew(path: Path) -> None:
     (corpus.folder / encoded_folder.IDS).write_bytes(bytes(24))
     path.write_text("another text")
     with (
-        pytest.warns(UserWarning, match="is made anew"),
+        pytest.warns(UserWarning, match="is rebuilt"),
         pytest.raises(InputError, match="the text has changed since it was opened: open it again"),
     ):
         corpus.read_ids(0, 1)

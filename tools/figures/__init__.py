@@ -1,4 +1,4 @@
-"""The figures of the methods, one a recipe, each made by the library it shows."""
+"""The figures of the methods, one per recipe, each computed by the library itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from figures import characters, exact_layers, normalisers, sampling
 
 @dataclass(frozen=True)
 class MethodFigure:
-    """What a figure shows, and how.
+    """The numbers of a figure, and how to draw them.
 
     Attributes:
         numbers: computes them, as plain data; seeded.

@@ -1,4 +1,4 @@
-"""Figures of the layers that know words by their letters."""
+"""Figures of the character-based layers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LSTM_STEPS = 1_000
 
 
 def cnn_numbers() -> dict[str, Any]:
-    """Parameters by V, and where inflected words lie after a little training, without a correction and without CNN."""
+    """Return parameters by V, and the vectors of inflected words after some training, without correction and CNN."""
     data = text(VOCAB_SIZE)
     names = [word for family in FAMILIES for word in family]
     vectors = _vectors(data, names, spelled=True)
@@ -56,7 +56,7 @@ def cnn_numbers() -> dict[str, Any]:
 
 
 def _parameters(vocab_size: int, correction_size: int | None) -> int:
-    """Of a layer of so many words: what a word takes is the difference that one more makes."""
+    """Return the parameters of a layer with this many words, from the difference that one more word makes."""
     of_two, of_three = (
         sum(p.numel() for p in CharCNN(PARAMETERS_AT, list(words), correction_size).parameters())
         for words in ("ab", "abc")
@@ -128,7 +128,7 @@ Box = tuple[float, float, float, float]
 
 
 def _free_place(taken: list[Box], x: float, y: float, word: str) -> dict[str, Any]:
-    """Where a label overlaps none before it, roughly: a letter is taken to be a 60th of the plane's width."""
+    """Return a position where a label overlaps no previous one, assuming that a letter is 1/60 of the width."""
     width, height = 0.016 * len(word), 0.045
     for right, up in ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 3), (1, -3)):
         left = x + 0.015 if right > 0 else x - 0.015 - width
@@ -140,7 +140,7 @@ def _free_place(taken: list[Box], x: float, y: float, word: str) -> dict[str, An
 
 
 def lstm_numbers() -> dict[str, Any]:
-    """The mass on V, and what renormalising is worth, while a small model is trained."""
+    """Return the mass on V, and the effect of renormalizing, during the training of a small model."""
     data = text(LSTM_VOCAB_SIZE)
     words = list(data.vocabulary.words)
     window = data.valid[:: len(data.valid) // 48][:48]
@@ -177,7 +177,7 @@ def lstm_figure(numbers: dict[str, Any]) -> Figure:
     values = [100 * row["mass"] for row in numbers["rows"]]
     mass.plot(steps, values, "o-", color=METHOD, linewidth=2.6)
     mass.axhline(100, color=QUIET, linewidth=1.2, linestyle=(0, (4, 2)))
-    label(mass, steps[-1], 100, "any normalised layer, and renormalised: 100 %", QUIET, ha="right", xytext=(0, -11))
+    label(mass, steps[-1], 100, "any normalized layer, and renormalized: 100 %", QUIET, ha="right", xytext=(0, -11))
     label(mass, steps[-1], values[-1], f"{values[-1]:.0f} %", METHOD, xytext=(-4, -16), ha="right")
     mass.set(xlabel="training steps", ylim=(0, 106))
     mass.set_title(f"Probability on the {numbers['vocab_size']:,} words of V, %")
@@ -191,7 +191,7 @@ def lstm_figure(numbers: dict[str, Any]) -> Figure:
         loss,
         steps[-1],
         word[-1],
-        f"renormalised: {string[-1] - word[-1]:.2f} nats less",
+        f"renormalized: {string[-1] - word[-1]:.2f} nats less",
         METHOD,
         ha="right",
         xytext=(0, -16),
@@ -199,5 +199,5 @@ def lstm_figure(numbers: dict[str, Any]) -> Figure:
     label(loss, steps[1], numbers["softmax_nats"], "plain softmax after as many steps", QUIET, xytext=(0, -9))
     loss.set(xlabel="training steps")
     loss.margins(y=0.16)
-    loss.set_title("Held-out loss, nats a word")
+    loss.set_title("Held-out loss, nats per word")
     return figure

@@ -27,7 +27,7 @@ def zipf(vocab_size: int) -> NDArray[np.float64]:
 
 
 def softmax_numbers() -> dict[str, Any]:
-    """Multiply-adds a word to train on, forward, by V; and how little of the vocabulary most of a text is."""
+    """Return forward multiply-adds per training word by V, and the share of a text by number of words."""
     sizes = [1_000, 10_000, 100_000, 1_000_000]
     curves: dict[str, list[float]] = {name: [] for name in ("softmax", "adaptive", "two-level", "Huffman tree")}
     for V in sizes:
@@ -66,7 +66,7 @@ def softmax_figure(numbers: dict[str, Any]) -> Figure:
     cost.set(xscale="log", yscale="log", xlabel="V, words in the vocabulary", xlim=(700, 8e7))
     cost.set_xticks(numbers["sizes"])
     cost.tick_params(axis="x", which="minor", bottom=False)
-    cost.set_title(f"Multiply-adds a word to train on (D = {WIDTH})")
+    cost.set_title(f"Multiply-adds per training word (D = {WIDTH})")
     short_ticks(cost, "x", "y")
     x, y, V = np.array(numbers["rank"]), np.array(numbers["covered"]), numbers["vocab_size"]
     share.plot(x, 100 * y, color=METHOD, linewidth=2.6)
@@ -76,7 +76,7 @@ def softmax_figure(numbers: dict[str, Any]) -> Figure:
         share.plot([k], [100 * part], "o", color=METHOD, markersize=7)
         label(share, k, 100 * part, f"{100 * part:.0f} %: {k:,} words", INK, xytext=(-9, 7), ha="right")
     share.set(xscale="log", ylim=(0, 108), xlim=(1, V), xlabel=f"most frequent words, of {V:,}")
-    share.set_title("Share of a text that they make up, %")
+    share.set_title("Share of the text, %")
     share.set_xticks([1, 10, 100, 1_000, 10_000])
     short_ticks(share, "x")
     return figure
@@ -128,7 +128,7 @@ def hierarchical_figure(numbers: dict[str, Any]) -> Figure:
 
 
 def two_level_numbers() -> dict[str, Any]:
-    """Expected scores a word by the number of classes, V = 10,000."""
+    """Return expected scores per word by the number of classes, V = 10,000."""
     V = 10_000
     classes = np.unique(np.geomspace(4, 2_500, 40).astype(int)).tolist()
     classes = sorted({*classes, 100})
@@ -166,7 +166,7 @@ def two_level_figure(numbers: dict[str, Any]) -> Figure:
         label(axes, x[index], values[index], name, colour, xytext=offset, ha=side)
     label(axes, root, 60, f"√V = {root}", INK, xytext=(6, 0))
     axes.set(xscale="log", yscale="log", xlabel="C, number of classes", xlim=(1, 3_000), ylim=(50, 14_000))
-    axes.set_title(f"Scores computed for a word, by how V = {V:,} words are cut into classes")
+    axes.set_title(f"Scores per word, by division of V = {V:,} words into classes")
     short_ticks(axes, "x", "y")
     return figure
 
@@ -202,7 +202,7 @@ def differentiated_figure(numbers: dict[str, Any]) -> Figure:
             blocks, float(np.sqrt(left * right)), width, words, INK, ha="center", va="bottom", xytext=(0, 5), bbox=None
         )
     blocks.set(xscale="log", xlim=(1, edges[-1]), ylim=(0, WIDTH * 1.06), xlabel="rank of the word")
-    blocks.set_title("Numbers in a word's vector")
+    blocks.set_title("Vector size")
     short_ticks(blocks, "x")
     sizes = np.array(numbers["sizes"])
     rows = {
@@ -224,12 +224,12 @@ def differentiated_figure(numbers: dict[str, Any]) -> Figure:
     shares.invert_yaxis()
     shares.grid(axis="y", visible=False)
     shares.set(xlim=(0, 100), xlabel="%")
-    shares.set_title("How much of each is in which block")
+    shares.set_title("Shares of each block")
     return figure
 
 
 def adaptive_numbers() -> dict[str, Any]:
-    """Cut-offs on the counts, and what a step is expected to cost by the first one."""
+    """Return cutoffs for the counts, and the expected cost per step by the first cutoff."""
     V = 100_000
     counts = zipf(V)
     chosen = best_cutoffs(counts, batch_size=BATCH)
@@ -271,7 +271,7 @@ def adaptive_figure(numbers: dict[str, Any]) -> Figure:
     for c in numbers["cutoffs"]:
         cut.axvline(c, color=INK, linewidth=0.8, linestyle=(0, (3, 2)))
     cut.set(xscale="log", yscale="log", xlim=(1, V), ylim=(1e-7, 0.2), xlabel="rank of the word")
-    cut.set_title("Share of the text, cut at " + ", ".join(f"{c:,}" for c in numbers["cutoffs"]))
+    cut.set_title("Share of the text, with cutoffs " + ", ".join(f"{c:,}" for c in numbers["cutoffs"]))
     short_ticks(cut, "x")
     for name, colour, words in (("one", OTHER, "one cluster"), ("chosen", METHOD, "three, the others as chosen")):
         x, y = numbers[name]["cutoff"], 100 * np.array(numbers[name]["cost"])
@@ -280,6 +280,6 @@ def adaptive_figure(numbers: dict[str, Any]) -> Figure:
         cost.plot(x[best], y[best], "o", color=colour, markersize=7)
         label(cost, x[best], y[best], f"{words}: {y[best]:.1f} %", colour, xytext=(0, -14), ha="center")
     cost.set(xscale="log", yscale="log", xlabel="c₁, the first cut-off", ylim=(6, 110))
-    cost.set_title("Expected cost of a step, % of V words'")
+    cost.set_title("Expected cost per step, % of the full softmax")
     short_ticks(cost, "x", "y")
     return figure

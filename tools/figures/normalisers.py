@@ -1,4 +1,4 @@
-"""Figures of the objectives that are about log Z: noise-contrastive ones, and those that teach a layer to need none."""
+"""Figures of the objectives that control log Z: noise-contrastive ones, and self-normalization."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def nce_figure(numbers: dict[str, Any]) -> Figure:
         label(z, step[-1], mean[-1], f"{words}: {mean[-1]:.2f} ± {std[-1]:.2f}", colour, xytext=(0, 22), ha="right")
     z.set(xlabel="training steps")
     z.margins(y=0.2)
-    z.set_title("log Z on held-out text, mean ± spread")
+    z.set_title("log Z on held-out text, mean ± standard deviation")
     rows = numbers["nce"][1:]
     step = [row["step"] for row in rows]
     loss.plot(step, [row["nats"] for row in rows], "o-", color=METHOD, linewidth=2.6)
@@ -78,12 +78,12 @@ def nce_figure(numbers: dict[str, Any]) -> Figure:
     label(loss, step[-1], last, "sampled softmax, exact", OTHER, xytext=(0, 15), ha="right")
     loss.set(xlabel="training steps")
     loss.margins(y=0.15)
-    loss.set_title("Held-out loss, nats a word")
+    loss.set_title("Held-out loss, nats per word")
     return figure
 
 
 class Expected(Unigram):
-    """Every word once, as often as it is to be expected: the objective without the accidents of drawing."""
+    """Every word once with its expected count: the objective without sampling noise."""
 
     def draw(self, target: Any, num_samples: int, **more: Any) -> Noise:
         """See `Proposal.draw`."""
@@ -93,7 +93,7 @@ class Expected(Unigram):
 
 
 def negative_numbers(*, K: int = 5) -> dict[str, Any]:
-    """What negative sampling learns of a Zipf law without context, and the perplexities of its two readings."""
+    """Return what negative sampling learns of a Zipf distribution without context, and two perplexities of it."""
     torch.set_num_threads(1)
     V = 1_000
     law = torch.from_numpy(zipf(V) / zipf(V).sum())
@@ -204,7 +204,7 @@ def self_normalised_figure(numbers: dict[str, Any]) -> Figure:
     for i, value in enumerate(nats):
         label(loss, i, value, f"{value:.2f}", METHOD, xytext=(0, 12), ha="center", bbox=None)
     loss.set(xlabel="α", ylim=(min(nats) - 0.15, max(nats) + 0.25))
-    loss.set_title("Held-out loss, nats a word")
+    loss.set_title("Held-out loss, nats per word")
     for axes in (z, loss):
         axes.set_xticks(range(len(ticks)), ticks)
     return figure
@@ -247,6 +247,6 @@ def infrequent_figure(numbers: dict[str, Any]) -> Figure:
         axes.set(xscale="log", xlabel="γ, share of the examples that pay for log Z", xlim=(0.008, 4))
         axes.set_xticks(x, [f"{g:g}" for g in x])
         axes.tick_params(axis="x", which="minor", bottom=False)
-    z.set_title("log Z on held-out text, mean ± spread")
-    loss.set_title("Held-out loss, nats a word")
+    z.set_title("log Z on held-out text, mean ± standard deviation")
+    loss.set_title("Held-out loss, nats per word")
     return figure

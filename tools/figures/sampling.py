@@ -25,13 +25,13 @@ LIFTS = {"unigram": (4, -11), "bigram": (4, -11), "trigram": (4, -11), "adaptive
 
 
 def record(name: str) -> dict[str, Any]:
-    """What a benchmark has written down."""
+    """Return the record of a benchmark."""
     found: dict[str, Any] = json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 
 def importance_numbers() -> dict[str, Any]:
-    """The bias by K as recorded; ESS and what falls back while the small model is trained."""
+    """Return the bias by K as recorded; ESS and what falls back while the small model is trained."""
     data = text(VOCAB_SIZE)
     window = data.valid[:1_024]
     rows: list[dict[str, float]] = []
@@ -60,7 +60,7 @@ def importance_figure(numbers: dict[str, Any]) -> Figure:
     bias.set(xscale="log", yscale="log", xlabel="K, words drawn", xlim=(12, 9e3))
     bias.set_xticks([16, 64, 256, 1_024, 4_096], ["16", "64", "256", "1,024", "4,096"])
     bias.tick_params(axis="x", which="minor", bottom=False)
-    bias.set_title("Exact loss less the estimate, nats")
+    bias.set_title("Exact loss minus estimate, nats")
     steps = [row["step"] for row in numbers["training"]]
     size = [row["ess_mean"] for row in numbers["training"]]
     back = [100 * row["fallback_share"] for row in numbers["training"]]
@@ -69,12 +69,12 @@ def importance_figure(numbers: dict[str, Any]) -> Figure:
     label(ess, steps[4], size[4], "effective sample size, of K = 256", METHOD, xytext=(6, 12))
     label(ess, steps[-1], back[-1], "% of examples that fall back", OTHER, xytext=(0, 13), ha="right")
     ess.set(xlabel="training steps", ylim=(0, 180))
-    ess.set_title("As the model grows sharper than the unigrams")
+    ess.set_title("As the model gets sharper than the unigrams")
     return figure
 
 
 def adaptive_numbers() -> dict[str, Any]:
-    """What proposals are worth to one trained model by how many contexts share the draws; λ before and after."""
+    """Return effective sample sizes of proposals by the number of contexts that share the draws; λ before and after."""
     data = text(VOCAB_SIZE)
     counts, ids = data.counts, data.train[:, -1].numpy()
     pairs, triples = (NGrams.from_ids(ids, [0, ids.size], len(counts), order) for order in (2, 3))
@@ -101,7 +101,7 @@ def adaptive_numbers() -> dict[str, Any]:
 
 
 def _mean_size(model: Model, proposal: Proposal, window: torch.Tensor, num_contexts: int) -> float:
-    """The mean effective sample size of held-out examples, so many sharing the draws."""
+    """Return the mean effective sample size of held-out examples, so many sharing the draws."""
     head = model.head.with_objective(ImportanceSampling(proposal, 0, DRAWS, block_size=DRAWS)).eval()
     generator, found = torch.Generator().manual_seed(0), []
     for part in window.split(num_contexts):
@@ -131,12 +131,12 @@ def adaptive_figure(numbers: dict[str, Any]) -> Figure:
     weight.set(xlabel="times that the previous word occurs, at least", ylim=(0, 1))
     weight.set_xticks(bins[::2], [short(2**b) for b in bins[::2]])
     weight.grid(axis="x", visible=False)
-    weight.set_title("λ after training: trust in the bigrams")
+    weight.set_title("λ after training: weight of the bigrams")
     return figure
 
 
 def target_numbers() -> dict[str, Any]:
-    """Distinct targets as a text is walked, and how much of a model's probability each partition's words hold."""
+    """Return distinct targets along a text, and the probability mass of each partition's words."""
     data = text(5_000)
     batches = list(data.train[:, -1].split(256))[:400]
     limits = (500, 1_500)
@@ -178,7 +178,7 @@ def target_figure(numbers: dict[str, Any]) -> Figure:
         closed = curve["distinct"].count(0) - 1
         label(walk, 100, int(limit), f"limit {int(limit):,}: {closed} partitions", colour, ha="right", xytext=(0, 9))
     walk.set(xlabel="thousands of words walked", ylim=(0, 1_850), xlim=(0, 103))
-    walk.set_title("Different targets in the open partition")
+    walk.set_title("Distinct targets in the current partition")
     size = [row["size"] for row in numbers["shares"]]
     inside = [100 * row["inside"] for row in numbers["shares"]]
     share.plot(size, inside, "o-", color=METHOD, linewidth=2.6)
@@ -192,7 +192,7 @@ def target_figure(numbers: dict[str, Any]) -> Figure:
 
 
 class Uncorrected(Proposal):
-    """A proposal that hides how often its words were to be expected: the classic mistake."""
+    """A proposal that hides the expected counts of its words: the classic mistake."""
 
     def __init__(self, inner: Proposal) -> None:
         super().__init__()
@@ -216,7 +216,7 @@ class Uncorrected(Proposal):
 
 
 def sampled_numbers(*, repeats: int = 300) -> dict[str, Any]:
-    """How far the mean gradient of SampledSoftmax is from the exact one, relative, by K."""
+    """Return how far the mean gradient of SampledSoftmax is from the exact one, relative, by K."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     V, width, examples = 1_000, 16, 32

@@ -1,4 +1,4 @@
-"""One look for the figures of the methods: colours, type, and labels that stand at what they name."""
+"""A common style for the figures of the methods: colors, fonts, and labels next to what they name."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STYLE: dict[str, Any] = {
 
 
 def panels(number: int = 2, *, height: float = 3.9, widths: Sequence[float] | None = None) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels side by side."""
+    """Return a figure with so many panels side by side."""
     figure = Figure(figsize=(9.2 if number > 1 else 7.2, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.14, h_pad=0.1, wspace=0.05)
     axes = figure.subplots(1, number, squeeze=False, width_ratios=widths)
@@ -52,7 +52,7 @@ def panels(number: int = 2, *, height: float = 3.9, widths: Sequence[float] | No
 
 
 def label(axes: Axes, x: float, y: float, text: str, colour: str, **more: Any) -> None:
-    """Text at a place in data units, in the colour of what it names, on paper so that lines do not cross it."""
+    """Draw text at a position in data units, in the color of what it names, with a background that hides lines."""
     options: dict[str, Any] = {
         "color": colour,
         "textcoords": "offset points",

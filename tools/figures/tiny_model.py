@@ -51,7 +51,7 @@ def documentation_counts() -> NDArray[np.int64]:
 
 @cache
 def text(vocab_size: int) -> Text:
-    """The first paragraphs, a tenth of their words held out."""
+    """Return the first paragraphs, a tenth of their words held out."""
     paragraphs = list(islice(python_documentation(), NUM_PARAGRAPHS))
     parts = training_text(Corpus(paragraphs, cache=False), held_out=0.1, min_count=1, max_size=vocab_size)
     assert parts.validation is not None
@@ -77,14 +77,14 @@ class Model(nn.Module):
         return self.encoder.encode(self.encoder.embedding(window[:, None, :-1]))[:, 0]
 
     def forward(self, window: Tensor) -> Tensor:
-        """The mean loss in nats."""
+        """Return the mean loss in nats."""
         previous = {"previous_word_id": window[:, -2].contiguous()}
         loss: Tensor = self.head(self.hidden(window), window[:, -1], context=previous)
         return loss
 
     @torch.no_grad()
     def exact_nats(self, window: Tensor) -> float:
-        """The exact mean loss."""
+        """Return the exact mean loss."""
         self.eval()
         nats = float(self(window))
         self.train()

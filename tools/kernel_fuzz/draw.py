@@ -1,4 +1,4 @@
-"""What all configurations are drawn with: sizes that favour the small and the edges, arrays that begin anywhere."""
+"""Draw configurations: sizes that favor small values and edge cases, arrays that begin at any address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFUSALS = (InputError, ValueError, TypeError, IndexError, OverflowError)
 
 
 class NotRefusedError(Exception):
-    """A kernel took what its door must refuse."""
+    """A kernel accepted arguments that its wrapper must refuse."""
 
 
 class Draw:
@@ -32,7 +32,7 @@ class Draw:
         self.notes.update(values)
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number in low .. high; small ones and the ends are frequent."""
+        """Return a whole number in low .. high; small ones and the ends are frequent."""
         if self.chance(0.1):
             return low if self.chance(0.5) else high
         return min(high, low - 1 + int(np.exp(self.rng.uniform(0, np.log(high - low + 2)))))
@@ -69,7 +69,7 @@ class Draw:
         return self.anywhere(np.array([0, *cuts, total] if parts else [0], dtype=np.int64))
 
     def anywhere(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The same numbers, often where no cache line begins; nothing of the memory lies behind them."""
+        """Return the same numbers, often where no cache line begins; nothing of the memory lies behind them."""
         shift = int(self.rng.integers(0, 16)) if self.chance(0.7) else 0
         memory = np.empty(array.size + shift, dtype=array.dtype)
         memory[shift:] = array.ravel()
@@ -80,7 +80,7 @@ class Draw:
         return self.anywhere(np.zeros(shape, dtype=dtype))
 
     def wrong_ids(self, ids: NDArray[Any], below: int) -> NDArray[Any]:
-        """A copy in which one number is out of range."""
+        """Return a copy in which one number is out of range."""
         wrong = ids.copy()
         wrong.flat[self.rng.integers(wrong.size)] = self.choice(
             [-1, below, below + 1, np.iinfo(wrong.dtype).max, np.iinfo(wrong.dtype).min]
@@ -89,7 +89,7 @@ class Draw:
 
 
 def must_refuse(what: str, call: Callable[[], object]) -> None:
-    """Call a door with arguments that do not fit."""
+    """Check that a wrapper refuses invalid arguments."""
     try:
         call()
     except REFUSALS:

@@ -13,7 +13,7 @@ WORK = 5e5
 
 
 def draw_tree(draw: Draw) -> tree.Tree:
-    """A tree of one word to some thousands, binary or not, up to `DEEPEST` levels deep."""
+    """Return a tree of one word to some thousands, binary or not, up to `DEEPEST` levels deep."""
     V = draw.whole(1, draw.choice([3, 40, 400, 4000]))
     counts = np.maximum(1, (draw.rng.pareto(1.0, V) * 20).clip(0, 1e9).astype(np.int64))
     kinds = ["balanced", "random", "huffman", "classes"] if V > 1 else ["balanced"]
@@ -35,7 +35,7 @@ def draw_tree(draw: Draw) -> tree.Tree:
 
 
 def arrays_of(t: tree.Tree) -> dict[str, np.ndarray | bool]:
-    """What `TreeArrays` is made of."""
+    """Return the arrays of a `TreeArrays`."""
     names = ("path_offsets", "path_edges", "edge_nodes", "child_offsets", "children", "level_offsets")
     return {**{name: getattr(t, name) for name in names}, "binary": t.is_binary}
 

@@ -20,7 +20,7 @@ WORK = 3e6
 
 
 def chain(V: int) -> tree.Tree:
-    """The deepest tree of V words: word w hangs on node w."""
+    """Return the deepest tree of V words: word w hangs on node w."""
     edges = np.array([[~w, w + 1] for w in range(V - 1)])
     edges[-1, 1] = ~(V - 1)
     return tree.Tree.from_links(edges.reshape(-1), np.full(V - 1, 2))
@@ -51,7 +51,7 @@ def draw_text(draw: Draw, V: int, tokens: int) -> tuple[NDArray[np.int32], NDArr
 
 
 def draw_kernel(draw: Draw, *, cbow: bool) -> tuple[Any, int, int]:
-    """A kernel on random matrices, V and D."""
+    """Return a kernel on random matrices, V and D."""
     V = draw.whole(2, draw.choice([20, 60, 300, 3000, 300_000]))
     D = draw.whole(1, 300 if V < 3000 else 20)
     window = draw.whole(1, draw.choice([5, 10, 40, 1000]))
@@ -104,7 +104,7 @@ def train(draw: Draw, *, cbow: bool) -> None:
 
 
 def refuse(draw: Draw, kernel: Any, ids: NDArray[np.int32], offsets: NDArray[np.int64], V: int) -> None:
-    """What must not reach the loops."""
+    """Check that invalid arguments do not reach the loops."""
     rest = {"alpha_begin": 0.01, "alpha_end": 0.01, "seed": 1}
     short = np.array([0, len(ids) + 1])
     must_refuse("offsets beyond the ids", lambda: kernel.train(ids, short, **rest))

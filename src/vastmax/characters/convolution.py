@@ -18,41 +18,41 @@ from vastmax.kernels.pattern_fit import SpelledWords
 from vastmax.tensors.constants import Constants
 
 DEFAULT_FILTERS = {1: 32, 2: 48, 3: 56, 4: 56, 5: 64}
-"""How many patterns of each width are looked for. Wider ones are more varied (Kim et al. 2016 grow them alike)."""
+"""The number of filters of each width. Wider ones are more varied (Kim et al. 2016 choose them similarly)."""
 
 _CARRY = -2.0
-"""Where the bias of the highway's gate starts: what was found is passed on unchanged at first (Srivastava et al.)."""
+"""The initial bias of the highway gate: the input is initially passed on unchanged (Srivastava et al.)."""
 
 
 class CharacterCNN(Constants):
     """Vectors of words from their bytes: project(highway(relu(max over positions of conv(byte vectors)))).
 
-    A pattern of width k looks at k bytes in a row, beginning at each symbol of the word in turn; beyond the word's end
-    there is a symbol for nothing. Long words are not cut.
+    A filter of width k covers k consecutive bytes, starting at each symbol of the word; positions beyond the end of the
+    word contain a padding symbol. Long words are not truncated.
 
-    As an input encoder it takes the place of `nn.Embedding`: `module(word_ids)`. Each distinct word of a call is worked
-    out once.
+    As an input encoder it replaces `nn.Embedding`: `module(word_ids)`. Each distinct word in a call is computed once.
 
     Args:
         words: distinct words, in id order.
-        size: width of the vectors.
-        filters: how many patterns of each width; widths at least 1.
-        symbol_size: width of the vectors of bytes.
-        unknown: the word that has a symbol of its own in place of letters.
-        scale: what the last layer's first weights are multiplied by.
-        device: of the parameters.
-        dtype: of the parameters.
+        size: the size of the word vectors.
+        filters: the number of filters of each width; widths at least 1.
+        symbol_size: the size of the byte vectors.
+        unknown: the word that is spelled by a single symbol instead of letters.
+        scale: the factor of the initial weights of the last layer.
+        device: the device of the parameters.
+        dtype: the dtype of the parameters.
 
     Raises:
         InputError: sizes below 1, no filters, or words that cannot be spelled (see `Spelled.of`).
 
     Shape:
-        word_ids (…) int64 in [0, V) → (…, size). Parameters do not depend on V; the spellings are no part of
+        word_ids (…) int64 in [0, V) → (…, size). The parameters do not depend on V; the spellings are not part of the
         `state_dict`.
 
     Cost:
-        a word of n symbols: 2·F² + F·size multiply-adds, F the sum of `filters`, and n·(widest pattern)·symbol_size·F
-        before them. In float32 on a CPU that is n·Σ width·number additions instead, by a native kernel.
+        per word of n symbols: 2·F² + F·size multiply-adds, where F is the sum of `filters`, and n·(widest
+        filter)·symbol_size·F for the convolution. For float32 on a CPU, a native kernel replaces the latter with
+        n·Σ width·number additions.
 
     Example:
         >>> encoder = CharacterCNN(["cat", "cats", "dog"], 8)
@@ -102,7 +102,7 @@ class CharacterCNN(Constants):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw vectors of bytes from N(0, 1), patterns from ±1/√fan-in; the layers above them do so for themselves."""
+        """Draw byte vectors from N(0, 1) and filters from ±1/√fan-in; the other layers initialize themselves."""
         nn.init.normal_(self.symbol)
         for pattern in self.patterns.values():
             bound = 1 / math.sqrt(pattern.shape[1])
@@ -111,7 +111,7 @@ class CharacterCNN(Constants):
 
     @property
     def symbols(self) -> Tensor:
-        """The symbols of all words, one after the other, int16."""
+        """The symbols of all words, concatenated, int16."""
         return self.symbol_bytes.view(torch.int16)
 
     def extra_repr(self) -> str:
@@ -119,12 +119,12 @@ class CharacterCNN(Constants):
         return f"{len(self.offsets) - 1} words, {self.size}, filters={self.filters}, symbol_size={self.symbol_size}"
 
     def forward(self, word_ids: Tensor) -> Tensor:
-        """The vectors of words: (…) → (…, size)."""
+        """Return the vectors of words: (…) → (…, size)."""
         distinct, position = torch.unique(word_ids, return_inverse=True)
         return self.vectors(distinct)[position]
 
     def vectors(self, word_ids: Tensor) -> Tensor:
-        """The vectors of `word_ids` (U,), each worked out as often as it is listed: (U, size)."""
+        """Return the vectors of `word_ids` (U,), computed once per occurrence: (U, size)."""
         found = torch.relu(self._strongest(word_ids) + self.pattern_bias)
         gate = torch.sigmoid(self.gate(found))
         passed = torch.lerp(found.to(gate.dtype), torch.relu(self.transform(found)).to(gate.dtype), gate)
@@ -132,7 +132,7 @@ class CharacterCNN(Constants):
         return vectors
 
     def _strongest(self, word_ids: Tensor) -> Tensor:
-        """How well each pattern fits where it fits a word best: (U, F)."""
+        """Return the maximum response of each filter over the positions of each word: (U, F)."""
         patterns = self._pattern_matrix()
         if native_fit_takes(self.symbol, patterns):
             words = SpelledWords(self.symbols, self.offsets, NOTHING, word_ids.contiguous())
@@ -153,7 +153,7 @@ class CharacterCNN(Constants):
         return torch.cat(strongest)[torch.argsort(by_length)]
 
     def _windows(self, start: Tensor, length: Tensor) -> Tensor:
-        """The symbols seen from every position of words at `start`: (positions, widest pattern)."""
+        """Return the symbols in the window at every position of words at `start`: (positions, widest filter)."""
         total = int(length.sum())
         before = length.cumsum(0) - length
         word = torch.repeat_interleave(torch.arange(len(length), device=start.device), length, output_size=total)
@@ -164,13 +164,13 @@ class CharacterCNN(Constants):
         return torch.where(inside, symbol, NOTHING)
 
     def _pattern_matrix(self) -> Tensor:
-        """All patterns, zero beyond their width: (F, widest·symbol_size). One product is quicker than one a width."""
+        """Return all filters, zero-padded to the widest: (F, widest·symbol_size), for a single product."""
         widest = max(self.filters) * self.symbol_size
         return torch.cat([pad(pattern, (0, widest - pattern.shape[1])) for pattern in self.patterns.values()])
 
 
 class _Gate(nn.Linear):
-    """The gate of the highway, open at first to what comes in."""
+    """The gate of the highway layer, initially open to its input."""
 
     def reset_parameters(self) -> None:
         super().reset_parameters()
@@ -178,7 +178,7 @@ class _Gate(nn.Linear):
 
 
 class _Projection(nn.Linear):
-    """The last layer, without a bias, its first weights `scale` times as large as usual."""
+    """The last layer, without a bias, with initial weights `scale` times as large as usual."""
 
     def __init__(
         self, width: int, size: int, scale: float, *, device: torch.device | str | None, dtype: torch.dtype | None

@@ -1,4 +1,4 @@
-"""How well patterns fit words, by the native kernel: one symbol's part of a fit is worked out once for all places."""
+"""Filter responses of words by the native kernel: each symbol's contribution is computed once for all positions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _first_derivative_only = functools.partial(first_derivative_only, otherwise="con
 
 
 class _NativeFit(torch.autograd.Function):
-    """Forward keeps where each pattern fits best; that is all the gradient passes through."""
+    """Forward stores the position of each maximum; the gradient flows only through these positions."""
 
     @staticmethod
     def forward(
@@ -56,25 +56,25 @@ class _NativeFit(torch.autograd.Function):
 
 
 def native_fit_takes(symbol: Tensor, patterns: Tensor) -> bool:
-    """Whether the kernel takes these: float32 on a CPU, and no lower precision asked for by autocast.
+    """Return whether the kernel supports these tensors: float32 on a CPU, without a lower precision from autocast.
 
-    On any instruction set: it needs a fraction of the additions that the library's product takes.
+    On any instruction set, it needs a fraction of the additions of a library product.
     """
     return not torch.is_autocast_enabled("cpu") and in_plain_memory(symbol, patterns)
 
 
 @eager  # the kernel takes memory, which a traced tensor does not have
 def native_fit(symbol: Tensor, patterns: Tensor, words: SpelledWords, widths: Tensor) -> Tensor:
-    """max over p of Σ_o patterns[f, o]·symbol[word[p + o]], (U, F), differentiable by `symbol` and `patterns`.
+    """Return max over p of Σ_o patterns[f, o]·symbol[word[p + o]], (U, F), differentiable in `symbol` and `patterns`.
 
     Args:
         symbol: (symbols, S) float32 on the CPU.
-        patterns: (F, widest·S), 0 beyond a pattern's width.
-        words: which.
+        patterns: (F, widest·S), 0 beyond a filter's width.
+        words: the words and their symbols.
         widths: (F,) int32 on the CPU.
 
-    Cost: symbols·widest·S·F multiply-adds, whatever the number of words; then Σ widths additions for each symbol of
-    each word, and as many a word on the way back.
+    Cost: symbols·widest·S·F multiply-adds, independent of the number of words; then Σ widths additions for each symbol
+    of each word, and as many per word in the backward pass.
     """
     wants_gradient = torch.is_grad_enabled() and (symbol.requires_grad or patterns.requires_grad)
     fit: Tensor = _NativeFit.apply(symbol, patterns.contiguous(), words, widths, wants_gradient)  # type: ignore[no-untyped-call]

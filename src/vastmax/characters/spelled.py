@@ -1,4 +1,4 @@
-"""Words as sequences of symbols: the bytes of their UTF-8, and a few more."""
+"""Words as sequences of symbols: their UTF-8 bytes and a few special symbols."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ END = 256
 """After the last byte of every word."""
 
 UNKNOWN = 257
-"""In place of the bytes of the word that stands for all unknown ones: its letters mean nothing."""
+"""Replaces the bytes of the unknown word, whose letters mean nothing."""
 
 NUM_PREDICTED = 258
-"""Symbols that a model of spelling may predict: the 256 bytes, END and UNKNOWN."""
+"""The number of symbols that a spelling model can predict: the 256 bytes, END and UNKNOWN."""
 
 BEGIN = 258
-"""Before the first byte, where a window may look at it."""
+"""Precedes the first byte, where a window can see it."""
 
 NOTHING = 259
-"""Beyond the end of a word, where a window reaches past it."""
+"""Fills a window beyond the end of a word."""
 
 NUM_SYMBOLS = 260
 
@@ -33,8 +33,8 @@ NUM_SYMBOLS = 260
 class Spelled:
     """The symbols of all words, end to end: BEGIN, bytes (or UNKNOWN), END.
 
-    Bytes and not letters: 256 of them spell any word of any script, none is ever out of the alphabet, and what a model
-    learns of them can be used with another vocabulary.
+    Bytes instead of letters: 256 symbols spell any word in any script, no letter is ever unknown, and what a model
+    learns can be used with another vocabulary.
 
     Attributes:
         symbols: (sum of lengths,) int16.
@@ -52,11 +52,11 @@ class Spelled:
         """Spell words, in the order given.
 
         Args:
-            words: distinct, none empty; a `Vocabulary`'s `.words`, or any others.
-            unknown: the word that is spelled by one symbol of its own, if it is among them; None: there is none.
+            words: distinct and not empty, such as the `.words` of a `Vocabulary`.
+            unknown: the word that is spelled by a single symbol, if it is among them; None: no such word.
 
         Raises:
-            InputError: no words, a word that is no text or empty, or one that is there twice.
+            InputError: there are no words, or a word is empty, not a str, or a duplicate.
 
         Example:
             >>> spelled = Spelled.of(["cat", "<unk>"])

@@ -12,13 +12,13 @@ from vastmax.characters.spelled import Spelled
 
 @dataclass(frozen=True)
 class Trie:
-    """Words that begin alike share the nodes of what they share. Node 0 is the empty prefix; a leaf is a whole word.
+    """A prefix tree: words with a common prefix share its nodes. Node 0 is the empty prefix; a leaf is a complete word.
 
-    Nodes are numbered level by level, the children of a node side by side, in the order of their symbols.
+    Nodes are numbered level by level, with the children of a node adjacent, in the order of their symbols.
 
     Attributes:
-        symbol: (nodes,) int16, what leads to the node from its parent; END leads to every leaf. That of node 0 means
-            nothing.
+        symbol: (nodes,) int16, the symbol on the edge from the parent; END leads to every leaf. The symbol of node 0 is
+            meaningless.
         first_child: (nodes + 1,) int64; the children of a node are first_child[node] … first_child[node + 1] − 1.
         word_id: (nodes,) int64, the word at a leaf; −1 at inner nodes.
         depth: symbols of the longest word, END included.
@@ -34,7 +34,7 @@ class Trie:
 
     @classmethod
     def of(cls, spelled: Spelled) -> Trie:
-        """Build it: O(total symbols · log V).
+        """Build the tree in O(total symbols · log V).
 
         Example:
             >>> trie = Trie.of(Spelled.of(["to", "too", "a"]))

@@ -1,4 +1,4 @@
-"""What a file holds, told by its first bytes: compression, and the kinds of files that come to the wrong door."""
+"""Recognize the content of a file by its first bytes: compression, and kinds of files given by mistake."""
 
 from vastmax.content.decompress import CHUNK_BYTES, text_chunks
 from vastmax.content.kinds import HEAD_BYTES, Kind, kind_of_bytes

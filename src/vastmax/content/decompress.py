@@ -1,4 +1,4 @@
-"""Bytes of a file to bytes of its text: compression is known by its first bytes, never by the file's name."""
+"""Decompress files; the compression is recognized by the first bytes, never by the file name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_MEMORY = (
 
 
 class _Bounded:
-    """A decoder of one stream whose every step gives at most a chunk."""
+    """A decoder of one stream that returns at most one chunk per step."""
 
     def __init__(self, decoder: Any, *, keeps_input: bool) -> None:
         self._decoder = decoder
@@ -32,7 +32,7 @@ class _Bounded:
         self._rest = b""
 
     def step(self, data: bytes) -> tuple[bytes, bool]:
-        """Take `data`; give some text, and whether more is to be had without further data."""
+        """Feed `data`; return some text, and whether more is available without further data."""
         text: bytes = self._decoder.decompress(self._rest + data, CHUNK_BYTES)
         if self._keeps_input:
             return text, not self._decoder.eof and not self._decoder.needs_input
@@ -49,7 +49,7 @@ class _Bounded:
 
 
 class _Zstandard:
-    """The same for zstandard: input goes in by small pieces."""
+    """A bounded decoder for zstandard, which is fed in small pieces."""
 
     def __init__(self) -> None:
         import zstandard
@@ -118,10 +118,11 @@ def _xz() -> _Bounded:
 
 
 def text_chunks(raw: Iterable[bytes | memoryview], name: str) -> Iterator[bytes | memoryview]:
-    """The text within `raw`, by pieces of at most about a chunk, whatever the compression and its ratio.
+    """Yield the text in `raw`, in pieces of at most about a chunk, for any compression and ratio.
 
-    Streams may follow one another (``cat a.gz b.gz``). A stream cut short, damaged or followed by something else is an
-    InputError that calls the text `name`: nothing is left out in silence. A piece is good until the next is asked for.
+    Streams can be concatenated (``cat a.gz b.gz``). A stream that is truncated, damaged or followed by something else
+    raises an InputError that names the text as `name`: nothing is silently skipped. A piece is valid until the next is
+    requested.
     """
     pieces = iter(raw)
     head = b""

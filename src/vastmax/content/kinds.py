@@ -1,7 +1,7 @@
-"""Kinds of files by their first bytes: those of other programs, and our own where another one was expected.
+"""Kinds of files by their first bytes: those of other programs, and our own if another kind was expected.
 
-Nothing is opened here by the program that wrote it: a pickle can run any code when it is loaded, so that it is known by
-its first bytes alone. Our own files say what they are by `"format": "vastmax …"`.
+Files are never loaded with the library that wrote them: a pickle can run any code when it is loaded, so it is
+recognized by its first bytes alone. Our own files declare `"format": "vastmax …"`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HEAD_BYTES = 1 << 14
 FASTTEXT_MAGIC = 793_712_314
 """FASTTEXT_FILEFORMAT_MAGIC_INT32 of fastText's fasttext.cc, little-endian."""
 
-_UNPACK = "unpack it and give the file that is meant"
+_UNPACK = "unpack it and give the intended file"
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Kind:
     """A kind of file.
 
     Attributes:
-        described: what it is, with its article.
-        fix: what to do, where something else was expected.
-        vectors_fix: what to do where word vectors were expected; None: as `fix`.
-        may_be_ours: whether a file of ours looks like this when it is damaged.
-        is_text: whether a program that takes plain text could read it, although it hardly was meant to.
+        described: a description, with its article.
+        fix: what to do if something else was expected.
+        vectors_fix: what to do if word vectors were expected; None: the same as `fix`.
+        may_be_ours: whether a damaged file of ours can look like this.
+        is_text: whether it could be read as plain text, although that is hardly intended.
     """
 
     described: str
@@ -40,9 +40,9 @@ class Kind:
 
 
 def kind_of_bytes(head: bytes) -> Kind | None:
-    """Return what begins with these bytes (`HEAD_BYTES` are plenty), None for plain text and all that is not known.
+    """Return the kind of file that begins with these bytes (`HEAD_BYTES` suffice); None for text or unknown kinds.
 
-    Word vectors of other programs are not among the kinds: `vastmax.embedding.formats` knows them.
+    Word vectors of other programs are not among the kinds: see `vastmax.embedding.formats`.
 
     Example:
         >>> kind_of_bytes(b"%PDF-1.7 ...").described
@@ -60,7 +60,7 @@ def kind_of_bytes(head: bytes) -> Kind | None:
 
 
 def own_format(head: bytes) -> str | None:
-    """Return the name by which a file of ours calls itself ("vastmax tree 1"), or None for the files of others."""
+    """Return the format that a file of ours declares ("vastmax tree 1"), or None for other files."""
     start = head[8:] if _is_safetensors(head) else head.lstrip()
     if not start.startswith(b"{"):
         return None
@@ -89,7 +89,7 @@ _OWN = {
 }
 _RACE = Kind("the report of a race of vastmax", "give its folder to vastmax compare --resume")
 CHECKPOINT = Kind(
-    "the checkpoint of a training of word vectors", "go on from it with vastmax embed --resume, or load it as vectors"
+    "a checkpoint of word vectors in training", "resume from it with vastmax embed --resume, or load it as vectors"
 )
 
 
@@ -99,7 +99,7 @@ def _own(head: bytes) -> Kind:
         return CHECKPOINT
     return next(
         (kind for begins, kind in _OWN.items() if name.startswith(begins)),
-        Kind(f"a file of vastmax that calls itself {name!r}", "give the file that is meant"),
+        Kind(f"a file of vastmax that calls itself {name!r}", "give the intended file"),
     )
 
 
@@ -114,7 +114,7 @@ def _safetensors(head: bytes) -> Kind:
     listed = f" (it holds {', '.join(names)}, …)" if names else ""
     return Kind(
         f"a safetensors file of tensors without words{listed}",
-        "give the file that is meant, or make it anew if it is damaged",
+        "give the intended file, or create it again if it is damaged",
         "name its rows with WordVectors(words, tensor).save('vectors.safetensors')",
         may_be_ours=True,
     )
@@ -129,7 +129,7 @@ _PICKLE = Kind(
 )
 TORCH = Kind(
     "a PyTorch file (torch.save), such as a model or the checkpoint of a run",
-    "give the file that is meant; the checkpoint of a run is found by its folder",
+    "give the intended file; the checkpoint of a run is found by its folder",
     "take the matrix out with torch.load(FILE, weights_only=True), then WordVectors(words, matrix.numpy())"
     ".save('vectors.safetensors')",
 )
@@ -143,7 +143,7 @@ _NPZ = Kind(
     "write their content as text",
     "take words and matrix out with numpy.load(FILE), then WordVectors(words, matrix).save('vectors.safetensors')",
 )
-_ZIP = Kind("a zip archive", "unpack it (unzip) and give the file that is meant")
+_ZIP = Kind("a zip archive", "unpack it (unzip) and give the intended file")
 _OFFICE = Kind("an office document (a zip of XML)", "save it as plain text")
 _FASTTEXT = Kind(
     "a fastText model (.bin)",
@@ -165,11 +165,11 @@ _PARQUET = Kind(
     "write the vectors with WordVectors(words, matrix).save('vectors.safetensors')",
 )
 _ARROW = Kind("an Arrow file", _PARQUET.fix, _PARQUET.vectors_fix)
-_PROGRAM = Kind("a program or a library", "give the file that is meant")
-_IMAGE = Kind("an image", "give the file that is meant")
-_SOUND = Kind("a sound or a video", "give the file that is meant")
+_PROGRAM = Kind("a program or a library", "give the intended file")
+_IMAGE = Kind("an image", "give the intended file")
+_SOUND = Kind("a sound or a video", "give the intended file")
 _ARCHIVE = Kind("an archive", _UNPACK)
-_TAR = Kind("a tar archive", "unpack it (tar -xf) and give the file that is meant")
+_TAR = Kind("a tar archive", "unpack it (tar -xf) and give the intended file")
 _UTF16 = Kind("UTF-16 text", "convert it first: iconv -f UTF-16 -t UTF-8 IN > OUT")
 _BZIP2 = Kind("data compressed by bzip2", "unpack it first: bzip2 -d FILE")
 _PACKED = {
@@ -180,7 +180,7 @@ _PACKED = {
 
 
 def _is_plain(head: bytes) -> bool:
-    """Whether this could be a text that happens to begin with a few letters."""
+    """Return whether this could be a text that happens to begin with these letters."""
     try:
         head[:-4].decode("utf-8")  # the last character may be cut
     except UnicodeDecodeError:
@@ -189,7 +189,7 @@ def _is_plain(head: bytes) -> bool:
 
 
 def _zip(head: bytes) -> Kind:
-    """By the name of the first file in it, which its first bytes hold."""
+    """Return the kind of a zip archive by the name of its first file, which is in its first bytes."""
     if not head.startswith(b"PK\x03\x04") or len(head) < 30:
         return _ZIP
     length = int.from_bytes(head[26:28], "little")
@@ -251,7 +251,7 @@ _BY_MAGIC: list[tuple[bytes, Kind]] = [
     (b"FEA1", _ARROW),
     (b"\x89HDF\r\n\x1a\n", Kind("an HDF5 file, as Keras writes", "write its content as text")),
     (b"SQLite format 3\0", Kind("an SQLite database", "write its text into a file first")),
-    (b"GGUF", Kind("a GGUF model", "give the file that is meant")),
+    (b"GGUF", Kind("a GGUF model", "give the intended file")),
     (b"\x7fELF", _PROGRAM),
     *((magic, _PROGRAM) for magic in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\0asm")),
     *((magic, _IMAGE) for magic in (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")),

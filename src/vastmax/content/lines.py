@@ -1,4 +1,4 @@
-"""Lines of lists, tables and dictionaries: text files that must be known for what they are before they are held."""
+"""Lines of text files, such as lists, tables and dictionaries, which are checked before they are held in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _READ_BYTES = 1 << 16
 
 
 def lines_of(chunks: Iterable[bytes | memoryview], name: str) -> Iterator[bytes]:
-    """Yield the lines of a text that comes in pieces, without their ends; the last one needs none.
+    """Yield the lines of a text given in pieces, without line ends; the last line needs no line end.
 
     Raises:
         InputError: a line is longer than `LONGEST_LINE`; it is named.
@@ -36,7 +36,7 @@ def lines_of(chunks: Iterable[bytes | memoryview], name: str) -> Iterator[bytes]
 
 
 def text_lines(path: str | os.PathLike[str], expected: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a UTF-8 file with their numbers, from 1, without their ends and a byte order mark.
+    """Yield the lines of a UTF-8 file with their numbers, from 1, without line ends and byte order mark.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""Files and folders looked at where one was expected and something else is there."""
+"""Inspect files and folders that are not of the expected kind, for error messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORDNET = Kind("the dictionary of WordNet", "give it to vastmax tree --kind wor
 
 
 def first_bytes(pieces: Iterator[bytes | memoryview], size: int = HEAD_BYTES) -> bytes:
-    """Return the first `size` bytes of what comes in pieces, or all if there are fewer."""
+    """Return the first `size` bytes of a stream of pieces, or all if there are fewer."""
     head = b""
     for piece in pieces:
         head += bytes(piece[: size - len(head)])
@@ -27,7 +27,7 @@ def first_bytes(pieces: Iterator[bytes | memoryview], size: int = HEAD_BYTES) ->
 
 
 def kind_at(path: str | os.PathLike[str], *, unpacked: bool = False) -> Kind | None:
-    """Return what is at a path, None where it is not known, or cannot be read.
+    """Return the kind of file at a path; None if it is unknown or cannot be read.
 
     Args:
         path: a file or a folder.
@@ -47,7 +47,7 @@ def kind_at(path: str | os.PathLike[str], *, unpacked: bool = False) -> Kind | N
 def not_expected(
     path: str | os.PathLike[str], expected: str, otherwise: str, *, vectors: bool = False, unpacked: bool = False
 ) -> InputError:
-    """Return the error for what is at `path`: it says what that is, or `otherwise` where nobody knows.
+    """Return the error for an unexpected file at `path`: it names the kind of file, or says `otherwise` if unknown.
 
     Args:
         path: a file or a folder.
@@ -63,7 +63,7 @@ def not_expected(
 
 
 def require_own(path: str | os.PathLike[str], format: str, expected: str) -> None:
-    """Raise InputError unless the file calls itself by this format of ours; no more than its beginning is read.
+    """Raise InputError unless the file declares this vastmax format; only its beginning is read.
 
     Args:
         path: the file.
@@ -104,8 +104,8 @@ def _kind_of_folder(folder: Path) -> Kind | None:
 
 
 def _model_folder(config: Path) -> Kind | None:
-    """Many programs call the settings of a model config.json; ours says that it is ours."""
+    """Return whether a folder is one of our models: many programs have a config.json, but ours declares its format."""
     kind = kind_at(config)
     if kind is None or "vastmax" in kind.described:
         return kind
-    return Kind("the folder of a model", "give the file that is meant")
+    return Kind("the folder of a model", "give the intended file")

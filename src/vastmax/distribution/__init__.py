@@ -1,4 +1,4 @@
-"""Counts turned into tables: powers of the unigram law, alias tables, entropy, code lengths. No torch here."""
+"""Tables computed from counts: powers of the unigram distribution, alias tables, entropy, code lengths. No torch."""
 
 from vastmax.distribution.code_length import (
     HuffmanMerges,

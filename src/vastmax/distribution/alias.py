@@ -24,7 +24,7 @@ class AliasTable:
 
     @classmethod
     def from_weights(cls, weights: ArrayLike) -> AliasTable:
-        """Build the table of a law proportional to `weights` (V,): finite, not negative, not all zero."""
+        """Build the table of the distribution proportional to `weights` (V,): finite, not negative, not all zero."""
         w = np.asarray(weights, dtype=np.float64)
         if w.ndim != 1 or w.size == 0:
             raise InputError(f"weights have shape {w.shape}; expected one dimension with at least one entry")
@@ -37,13 +37,13 @@ class AliasTable:
         return cls(*_pair(w * (w.size / total)))
 
     def probabilities(self) -> NDArray[np.float64]:
-        """Return the law the table draws from (V,), recomputed from its slots."""
+        """Return the distribution (V,) that the table draws from, recomputed from its slots."""
         p = self.threshold.copy()
         np.add.at(p, self.alias, 1.0 - self.threshold)
         return p / p.size
 
     def thresholds_32_bits(self) -> NDArray[np.uint32]:
-        """Thresholds for a kernel that compares 32 random bits: the slot's own outcome when bits <= threshold."""
+        """Return thresholds for a kernel that compares 32 random bits: the slot's own outcome if bits <= threshold."""
         return np.clip(np.round(self.threshold * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
 
 

@@ -1,4 +1,4 @@
-"""Where to cut a vocabulary into blocks of wide and narrow vectors, for differentiated softmax."""
+"""Choose the blocks of wide and narrow vectors for differentiated softmax."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vastmax.distribution.counts import counts_array
 
 
 def default_blocks(counts: Any, hidden_size: int) -> tuple[list[int], list[int]]:
-    """(block_sizes, block_widths): three blocks of equal probability mass, of 8, 5 and 3 sixteenths of D.
+    """Return (block_sizes, block_widths): three blocks of equal probability mass, with 8, 5 and 3 sixteenths of D.
 
-    At D = 256 the widths are 128, 80 and 48. Under a Zipf law the first block then holds a few dozen words and the last
-    nearly all, so that the layer costs about 3/16 of `Dense`. Fewer blocks where V or D is below 3 or 16.
+    At D = 256 the widths are 128, 80 and 48. Under Zipf's law, the first block then holds a few dozen words and the
+    last nearly all, so the layer costs about 3/16 of `Dense`. There is one block if V < 3 or D < 16.
 
     Example:
         >>> default_blocks([1000 / (rank + 1) for rank in range(1000)], 256)

@@ -1,4 +1,4 @@
-"""How many binary decisions lead to a word: balanced (truncated binary) and Huffman codes, without building a tree."""
+"""Numbers of binary decisions per word for balanced (truncated binary) and Huffman codes, without building a tree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vastmax.distribution.counts import Counts, check_counts
 
 
 def balanced_depths(vocab_size: int) -> npt.NDArray[np.int64]:
-    """Depth of each word in the balanced tree, (V,): with d = ⌈log2 V⌉ the first 2^d − V words have d − 1, the rest d.
+    """Return the depth of each word in the balanced tree, (V,): d − 1 for the first 2^d − V words, else d = ⌈log2 V⌉.
 
     This is the truncated binary code: every inner node has two children.
 
@@ -28,7 +28,7 @@ def balanced_depths(vocab_size: int) -> npt.NDArray[np.int64]:
 
 
 def balanced_mean_depth(vocab_size: int) -> float:
-    """Mean depth over the words, each counted once: d − (2^d − V) / V.
+    """Return the mean depth over the words, each counted once: d − (2^d − V) / V.
 
     Example:
         >>> round(balanced_mean_depth(10_000), 2)
@@ -40,16 +40,16 @@ def balanced_mean_depth(vocab_size: int) -> float:
 
 
 def balanced_expected_bits(counts: Counts) -> float:
-    """Expected depth of a token in the balanced tree: Σ_w p(w) depth(w), words in the order of `counts`."""
+    """Return the expected depth of a token in the balanced tree: Σ_w p(w) depth(w), words in `counts` order."""
     array = check_counts(counts)
     return float(np.dot(array.astype(np.float64), balanced_depths(array.size)) / array.sum(dtype=np.float64))
 
 
 @dataclass(frozen=True)
 class HuffmanMerges:
-    """The V − 1 merges that build a Huffman tree, in the order they happen; the last one makes the root.
+    """The V − 1 merges that build a Huffman tree, in order; the last one creates the root.
 
-    Nodes 0 … V − 1 are the words; node V + m is made by merge m out of `children[m]`, branch 0 first.
+    Nodes 0 … V − 1 are the words; merge m creates node V + m from `children[m]`, branch 0 first.
     """
 
     children: npt.NDArray[np.int64]  # (V − 1, 2) nodes
@@ -61,9 +61,9 @@ class HuffmanMerges:
 def huffman_merges(counts: Counts) -> HuffmanMerges:
     """Merge the two lightest nodes until one is left: the code of minimum expected length (Huffman 1952).
 
-    Two queues suffice (van Leeuwen 1976): words from the rarest up, and merged nodes, which come into being in order of
-    weight. Ties follow word2vec: a word is taken only when its count is strictly less than the merged node's, and among
-    words of equal count the one with the higher id is taken first; the second of the two lightest gets branch 1.
+    Two queues suffice (van Leeuwen 1976): words from the rarest up, and merged nodes, which are created in order of
+    weight. Ties follow word2vec: a word is chosen only if its count is strictly less than the merged node's; among
+    words of equal count, the one with the higher id comes first; the second of the two lightest gets branch 1.
 
     Args:
         counts: (V,) numbers ≥ 0, not all 0, in any order.
@@ -105,10 +105,10 @@ def huffman_merges(counts: Counts) -> HuffmanMerges:
 
 
 def huffman_expected_bits(counts: Counts) -> float:
-    """Expected length of the Huffman code, in bits per token: the weights of all merged nodes over the total count.
+    """Return the expected length of the Huffman code in bits per token: the sum of merged weights over the total count.
 
-    (Each token passes once through every merged node above its word.) It lies in [H, H + 1), H the unigram entropy;
-    a word with count 0 can make it H + 1, and a vocabulary of one word needs no decision and gets 0.
+    (Each token passes once through every merged node above its word.) It is in [H, H + 1), where H is the unigram
+    entropy; a word with count 0 can make it H + 1, and a vocabulary of one word needs no decisions and gets 0.
 
     Example:
         >>> huffman_expected_bits([2, 1, 1])

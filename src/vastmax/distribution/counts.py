@@ -1,4 +1,4 @@
-"""Word counts as every part of the library takes them: checked once, as an array in id order. No torch."""
+"""Word counts for every part of the library: checked once, as an array in id order. No torch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Counts = Any
 
 
 def check_counts(counts: Counts, *, name: str = "counts") -> NDArray[Any]:
-    """`counts` as an array (V,) of int64, if they are whole numbers, or float64, in id order.
+    """Return `counts` as an array (V,) in id order, of int64 for integers, else of float64.
 
     Args:
-        counts: see `Counts`. Zeros are legal: special tokens and cold items have none.
-        name: what the caller names this argument, for the message.
+        counts: see `Counts`. Zeros are allowed: special tokens and cold items have no counts.
+        name: the caller's name for this argument, for the message.
 
     Raises:
-        InputError: not one-dimensional, empty, no numbers, negative, NaN, infinite, or zero everywhere.
+        InputError: not one-dimensional, empty, not numbers, negative, NaN, infinite, or all zero.
     """
     values: Any = getattr(counts, "counts", counts)
     if hasattr(values, "detach"):  # a torch tensor, without importing torch
@@ -46,14 +46,14 @@ def check_counts(counts: Counts, *, name: str = "counts") -> NDArray[Any]:
 
 
 def counts_array(counts: Counts, *, name: str = "counts") -> NDArray[np.float64]:
-    """As `check_counts`, as float64 whatever they were."""
+    """Return the result of `check_counts` as float64."""
     return check_counts(counts, name=name).astype(np.float64, copy=False)
 
 
 def floored_counts(counts: Counts, *, name: str = "counts") -> NDArray[np.float64]:
-    """As `counts_array`, zeros raised to the smallest positive count, so that every word keeps a chance.
+    """Return the result of `counts_array` with zeros raised to the smallest positive count, so every word can be drawn.
 
-    A word of probability zero could be a target and never noise: its weight would be infinite.
+    A word with probability zero could be a target but never noise, so its weight would be infinite.
     """
     array = counts_array(counts, name=name)
     floored: NDArray[np.float64] = np.maximum(array, array[array > 0].min())
@@ -61,7 +61,7 @@ def floored_counts(counts: Counts, *, name: str = "counts") -> NDArray[np.float6
 
 
 def log_unigram(counts: Counts, *, name: str = "counts") -> NDArray[np.float64]:
-    """(V,) logs of the words' shares of `floored_counts`."""
+    """Return the log of each word's share of `floored_counts`, (V,)."""
     floored = floored_counts(counts, name=name)
     logs: NDArray[np.float64] = np.log(floored) - np.log(floored.sum())
     return logs

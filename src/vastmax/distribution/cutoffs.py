@@ -1,4 +1,4 @@
-"""Where to cut a vocabulary into a head and tail clusters, so that an adaptive softmax step is cheapest."""
+"""Choose the cutoffs between the head and the tail clusters that make an adaptive softmax step cheapest."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from vastmax.distribution.counts import counts_array
 from vastmax.errors import InputError
 
 GRID_SIZE = 384
-"""Candidate cut-offs of the dynamic programme: every rank when there are no more, else spread evenly over log rank."""
+"""The number of candidate cutoffs of the dynamic program: all ranks if there are no more, else evenly in log rank."""
 
 MAX_CLUSTERS = 3
-"""Beside the head. Grave et al. (2017) found little gain beyond; with div_value 4 a fourth is 1/256 of the width."""
+"""Not counting the head. Grave et al. (2017) found little gain beyond 3; with div_value 4, a fourth has width D/256."""
 
 DIV_VALUE = 4.0
-"""By how much each cluster is narrower than the one before it (Grave et al. 2017)."""
+"""The ratio of the widths of consecutive clusters (Grave et al. 2017)."""
 
 
 @dataclass(frozen=True)
 class ProductCost:
-    """What a product of n hidden vectors with k word vectors costs, and all that follows: softmax and gradients.
+    """The cost of a product of n hidden vectors with k word vectors, including softmax and gradients.
 
     ::
 
         g(k, n) = max(c + lambda * k0 * n0, c + lambda * k * n)      (Grave et al. 2017, section 4)
 
-    Below k0 * n0 scores a product takes as long as one of that size. The price does not depend on the width: a narrow
-    cluster is priced like a wide one, though it is cheaper. That is the published model, and it errs to the good side:
-    priced by their widths the tails would swallow all but a few dozen words, which then lose their full width.
+    Below k0 * n0 scores, a product takes as long as one of that size. The cost does not depend on the width: a narrow
+    cluster counts like a wide one, though it is cheaper. This is the published model, and its error is harmless: with
+    costs by width, all but a few dozen words would be in the tails and lose their full width.
 
     Attributes:
         fixed: c, seconds of any product, >= 0.
         small_cells: k0 * n0, >= 0.
-        per_cell: lambda, seconds a score, > 0.
+        per_cell: lambda, seconds per score, > 0.
     """
 
     fixed: float
@@ -47,12 +47,12 @@ class ProductCost:
     per_cell: float
 
     def seconds(self, cells: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        """g for products of ``cells`` = k * n scores."""
+        """Return g for products of ``cells`` = k * n scores."""
         return self.fixed + self.per_cell * np.maximum(self.small_cells, np.asarray(cells, dtype=np.float64))
 
 
 DEFAULT_COST = ProductCost(fixed=4e-4, small_cells=16_384, per_cell=3e-8)
-"""CPU-seconds of an AVX-512 server core at a width of 256 (2026); only the ratios of the three decide."""
+"""CPU-seconds of an AVX-512 server core at a width of 256 (2026); only the ratios of the three matter."""
 
 
 def best_cutoffs(
@@ -62,21 +62,21 @@ def best_cutoffs(
     max_clusters: int = MAX_CLUSTERS,
     cost: ProductCost = DEFAULT_COST,
 ) -> list[int]:
-    r"""The cut-offs that minimise the cost of a training step under the counts.
+    r"""Return the cutoffs that minimize the cost of a training step under the counts.
 
-    The words in count order are cut at ``c_1 < c_2 < … < c_J``: a head of c_1 words, and J tail clusters
-    [c_1, c_2), …, [c_J, V). Minimised, over J and the cut-offs, is::
+    The words in count order are divided at ``c_1 < c_2 < … < c_J`` into a head of c_1 words and J tail clusters
+    [c_1, c_2), …, [c_J, V). The objective, minimized over J and the cutoffs, is::
 
         g(c_1 + J, n) + sum_i g(V_i, p_i * n)
 
-    with n the batch size, V_i the size and p_i the probability mass of cluster i (Grave et al. 2017, section 4; g: see
-    ``ProductCost``). By dynamic programming over candidate cut-offs: every rank of a small vocabulary, else
-    ``GRID_SIZE`` ranks evenly spread over their logarithm; then each cut-off in turn is moved to the best rank between
-    its neighbours on the grid, until none moves.
+    where n is the batch size, V_i the size and p_i the probability mass of cluster i (Grave et al. 2017, section 4; for
+    g see ``ProductCost``). The method is dynamic programming over candidate cutoffs: all ranks of a small vocabulary,
+    else ``GRID_SIZE`` ranks evenly spaced in their logarithm. Then each cutoff is moved to the best rank between its
+    neighbors on the grid, until none moves.
 
     Args:
-        counts: (V,) in any order, or what has such ``.counts``.
-        batch_size: n, examples a step, > 0.
+        counts: (V,) in any order, or an object with such ``.counts``.
+        batch_size: n, examples per step, > 0.
         max_clusters: the largest J tried, >= 0.
         cost: the device's constants; ``vastmax.output.measure_product_cost`` measures them.
 
@@ -86,7 +86,7 @@ def best_cutoffs(
     Raises:
         InputError: counts or an argument out of range.
 
-    Cost: O(J² · GRID_SIZE²), about 0.1 s whatever V, and a sort of the counts.
+    Cost: O(J² · GRID_SIZE²), about 0.1 s for any V, and a sort of the counts.
 
     Example:
         >>> zipf = [1e6 / (rank + 1) for rank in range(100_000)]
@@ -107,13 +107,13 @@ def best_cutoffs(
 def step_seconds(
     counts: Any, cutoffs: Sequence[int], *, batch_size: int = 1024, cost: ProductCost = DEFAULT_COST
 ) -> float:
-    """What a step with these cut-offs costs under the model that ``best_cutoffs`` minimises; arguments as there."""
+    """Return the cost of a step with these cutoffs in the model of ``best_cutoffs``; see there for the arguments."""
     problem = _Problem(counts, batch_size, cost)
     return problem.total(check_cutoffs(cutoffs, problem.vocab_size))
 
 
 def check_cutoffs(cutoffs: Sequence[int], vocab_size: int) -> list[int]:
-    """The cut-offs as a list of ints, after making sure that they cut.
+    """Check the cutoffs and return them as a list of ints.
 
     Raises:
         InputError: not strictly ascending integers in [1, V).
@@ -129,17 +129,17 @@ def check_cutoffs(cutoffs: Sequence[int], vocab_size: int) -> list[int]:
 
 
 def tail_width(hidden_size: int, i: int, *, div_value: float = DIV_VALUE) -> int:
-    """Width of the vectors of tail cluster i = 1, 2, …: D / div_value^i, rounded down."""
+    """Return the vector size in tail cluster i = 1, 2, …: D / div_value^i, rounded down."""
     return int(hidden_size // div_value**i)
 
 
 def most_clusters(hidden_size: int, *, div_value: float = DIV_VALUE) -> int:
-    """How many tail clusters may be tried: `MAX_CLUSTERS`, unless one of them would have no width."""
+    """Return the maximum number of tail clusters: `MAX_CLUSTERS`, unless one of them would have width 0."""
     return sum(tail_width(hidden_size, i, div_value=div_value) >= 1 for i in range(1, MAX_CLUSTERS + 1))
 
 
 class _Problem:
-    """The cost of any cut, from prefix sums of the sorted counts."""
+    """The cost of any cutoffs, from prefix sums of the sorted counts."""
 
     def __init__(self, counts: Any, batch_size: int, cost: ProductCost) -> None:
         ordered = np.sort(counts_array(counts))[::-1]
@@ -152,7 +152,7 @@ class _Problem:
         return self.cost.seconds((np.asarray(size) + num_clusters) * float(self.batch_size))
 
     def cluster(self, start: NDArray[np.int64] | int, stop: NDArray[np.int64] | int) -> NDArray[np.float64]:
-        """Cost of a cluster of the ranks [start, stop)."""
+        """Return the cost of a cluster of the ranks [start, stop)."""
         examples = self.batch_size * (self.mass[stop] - self.mass[start])
         return self.cost.seconds((np.asarray(stop) - start) * np.asarray(examples))
 
@@ -162,7 +162,7 @@ class _Problem:
         return float(self.head(edges[0], len(cutoffs)) + sum(parts))
 
     def best_of(self, num_clusters: int) -> list[int]:
-        """The best cut into exactly ``num_clusters`` clusters with cut-offs on the grid."""
+        """Return the best cutoffs on the grid for exactly ``num_clusters`` clusters."""
         if num_clusters == 0:
             return []
         start, stop = self.grid[:, None], self.grid[None, :]
@@ -181,7 +181,7 @@ class _Problem:
         return cutoffs
 
     def refine(self, cutoffs: list[int]) -> list[int]:
-        """Move each cut-off to the best rank between the grid points beside it, until none moves."""
+        """Move each cutoff to the best rank between the adjacent grid points, until none moves."""
         cutoffs, moved = list(cutoffs), True
         while moved:
             moved = False
@@ -195,14 +195,14 @@ class _Problem:
                 seconds = self.cluster(ranks, following)
                 seconds = seconds + (self.cluster(previous, ranks) if i else self.head(ranks, len(cutoffs)))
                 at = int(seconds.argmin())
-                # Only a real gain counts as a move, so that ties cannot go round in circles.
+                # Only a real gain counts as a move, so that ties cannot loop forever.
                 if seconds[at] < seconds[old - low] * (1 - 1e-12):
                     cutoffs[i], moved = int(ranks[at]), True
         return cutoffs
 
 
 def _grid(vocab_size: int) -> NDArray[np.int64]:
-    """Candidate cut-offs in [1, V)."""
+    """Return candidate cutoffs in [1, V)."""
     if vocab_size - 1 <= GRID_SIZE:
         return np.arange(1, vocab_size, dtype=np.int64)
     return np.unique(np.round(np.geomspace(1, vocab_size - 1, GRID_SIZE)).astype(np.int64))

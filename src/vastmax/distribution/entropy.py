@@ -1,4 +1,4 @@
-"""Entropy of a unigram law, and the conversions between bits, perplexity, words and characters."""
+"""Entropy of a unigram distribution, and conversions between bits, perplexity, words and characters."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LARGEST_EXPONENT = 700.0
 
 
 def entropy_bits(counts: Counts) -> float:
-    """Entropy of the unigram law in bits per word: H = −Σ_w p(w) log2 p(w), with p = counts / sum(counts).
+    """Return the entropy of the unigram distribution in bits per word: H = −Σ_w p(w) log2 p(w), p = counts / sum.
 
     Args:
-        counts: (V,) numbers ≥ 0, not all 0. Words with count 0 add nothing.
+        counts: (V,) numbers ≥ 0, not all 0. Words with count 0 contribute nothing.
 
     Returns:
-        H in [0, log2 V], computed as log2 T − (Σ c log2 c) / T so that no tiny p is ever formed.
+        H in [0, log2 V], computed as log2 T − (Σ c log2 c) / T to avoid tiny p.
 
     Example:
         >>> entropy_bits([2, 1, 1])
@@ -29,12 +29,12 @@ def entropy_bits(counts: Counts) -> float:
     array = check_counts(counts)
     seen = array[array > 0].astype(np.float64)
     total = float(seen.sum())
-    # Rounding can leave −1e-16 for a law with one word.
+    # Rounding can leave −1e-16 for a distribution over one word.
     return max(0.0, math.log2(total) - float(np.dot(seen, np.log2(seen))) / total)
 
 
 def information_bits(counts: Counts) -> npt.NDArray[np.float64]:
-    """Information content of each word, −log2 p(w), in bits: (V,) float64; infinite where the count is 0.
+    """Return the information content of each word, −log2 p(w), in bits: (V,) float64; infinite for a count of 0.
 
     Example:
         >>> information_bits([2, 1, 1]).tolist()
@@ -46,7 +46,7 @@ def information_bits(counts: Counts) -> npt.NDArray[np.float64]:
 
 
 def perplexity_from_bits(bits: float) -> float:
-    """Perplexity of a model that spends `bits` a word: 2^bits.
+    """Return the perplexity of a model with `bits` per word: 2^bits.
 
     Example:
         >>> round(perplexity_from_bits(9.16))
@@ -56,9 +56,9 @@ def perplexity_from_bits(bits: float) -> float:
 
 
 def perplexity_from_nats(nats: float) -> float:
-    """Perplexity of a model that spends `nats` a word: e^nats, or e^700 beyond it, near the largest float64.
+    """Return the perplexity of a model with `nats` per word: e^nats, but at most e^700, near the largest float64.
 
-    A model that has diverged so has a figure too, and no OverflowError; infinite nats included. NaN stays NaN.
+    So a diverged model, even with infinite nats, has a perplexity and raises no OverflowError. NaN stays NaN.
 
     Example:
         >>> round(perplexity_from_nats(4.0), 1)
@@ -68,7 +68,7 @@ def perplexity_from_nats(nats: float) -> float:
 
 
 def bits_from_perplexity(perplexity: float) -> float:
-    """Bits a word of a model with this perplexity: log2.
+    """Return the bits per word of a model with this perplexity: log2.
 
     Example:
         >>> round(bits_from_perplexity(24.2), 2)
@@ -80,9 +80,9 @@ def bits_from_perplexity(perplexity: float) -> float:
 
 
 def bits_per_word(bits_per_character: float, letters_per_word: float, *, count_space: bool = False) -> float:
-    """Bits a word when each character costs `bits_per_character`; with `count_space` a word has one character more.
+    """Return the bits per word given the bits per character; with `count_space`, a word has one more character.
 
-    Shannon's 0.6 to 1.3 bits per character, at 4.5 letters a word:
+    Shannon's 0.6 to 1.3 bits per character, at 4.5 letters per word:
 
     Example:
         >>> [round(bits_per_word(b, 4.5), 2) for b in (0.6, 1.3)]

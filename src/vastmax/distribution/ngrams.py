@@ -1,4 +1,4 @@
-"""How often each word follows each context: sparse rows of counts, only what was seen. No torch."""
+"""Counts of each word after each context, as sparse rows. No torch."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _LARGEST_KEY = 2**63 - 1
 class NGrams:
     """Counts of (context, word) for contexts of `order` − 1 words: a sparse matrix in rows, words ascending in each.
 
-    A context is one number: the previous word's id w₁, or for three words w₂·V + w₁, w₂ being the one before it. Counts
-    are kept as running sums, in which a word is drawn in proportion to its count by one search.
+    A context is one number: the id w₁ of the previous word or, for triples, w₂·V + w₁, where w₂ is the word before it.
+    Counts are stored as running sums, so one search draws a word in proportion to its count.
 
     Attributes:
         order: 2 for pairs, 3 for triples.
         vocab_size: V.
-        contexts: (R,) int64, ascending: the contexts that were seen.
+        contexts: (R,) int64, ascending: the observed contexts.
         offsets: (R + 1,) int64: row r is `word_ids[offsets[r]:offsets[r + 1]]`.
         word_ids: (E,) int32, ascending within a row.
         cumulative: (E + 1,) int64: the count of entry e is `cumulative[e + 1] − cumulative[e]`.
@@ -45,7 +45,7 @@ class NGrams:
     cumulative: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        """Check once what every reader of the arrays trusts."""
+        """Check the arrays once; readers trust them."""
         ends, words, sums = self.offsets, self.word_ids, self.cumulative
         if (
             ends.shape != (self.contexts.size + 1,)
@@ -73,14 +73,14 @@ class NGrams:
 
     @cached_property
     def small_counts(self) -> NDArray[np.uint8]:
-        """(E,) the count of each entry, 255 where it is that or more: what a kernel can read without waiting for it."""
+        """(E,) the count of each entry, at most 255, in a small array that stays in cache."""
         return np.minimum(self.counts, 255).astype(np.uint8)
 
     @classmethod
     def from_ids(cls, ids: ArrayLike, sentence_offsets: ArrayLike, vocab_size: int, order: int = 2) -> NGrams:
-        """Count the sentences `ids[sentence_offsets[s]:sentence_offsets[s + 1]]`, as a `Corpus` has them, in one go.
+        """Count the sentences `ids[sentence_offsets[s]:sentence_offsets[s + 1]]`, as in a `Corpus`, at once.
 
-        As `from_blocks` with one block: some 50 bytes a token are in use for a while.
+        Equals `from_blocks` with one block, and temporarily uses some 50 bytes per token.
         """
         return cls.from_blocks([(np.asarray(ids), np.asarray(sentence_offsets))], vocab_size, order)
 
@@ -88,18 +88,18 @@ class NGrams:
     def from_blocks(
         cls, blocks: Iterable[tuple[NDArray[Any], NDArray[Any]]], vocab_size: int, order: int = 2
     ) -> NGrams:
-        """Count block after block, such as `corpus.encode_with(vocabulary).blocks()`.
+        """Count blocks of sentences, such as `corpus.encode_with(vocabulary).blocks()`.
 
         Args:
             blocks: (ids, sentence_offsets): (T,) integers ≥ 0, of which those at or beyond `vocab_size` are unknown
-                words that no n-gram holds; (S + 1,) ascending from 0 to T. No n-gram reaches over a sentence's end.
+                words that are in no n-gram; (S + 1,) ascending from 0 to T. No n-gram crosses the end of a sentence.
             vocab_size: V.
             order: 2 or 3.
 
         Raises:
-            InputError: arguments of other kinds; V so large that V^order is no 64-bit number.
+            InputError: invalid arguments, or V so large that V^order exceeds 64 bits.
 
-        Cost: a sort of each block's n-grams, and a merge of what they hold.
+        Cost: a sort of each block's n-grams, and a merge of the results.
         """
         if order not in (2, 3):
             raise InputError(f"order is {order}; expected 2 (pairs) or 3 (triples)")
@@ -122,7 +122,7 @@ class NGrams:
 
 
 def _keys(tokens: NDArray[Any], offsets: NDArray[Any], vocab_size: int, order: int) -> NDArray[np.int64]:
-    """context·V + word of every n-gram."""
+    """Return context·V + word of every n-gram."""
     if tokens.ndim != 1 or (tokens.size and tokens.dtype.kind not in "iu"):
         raise InputError(f"ids have shape {tokens.shape} and type {tokens.dtype}; expected integers, shape (T,)")
     if offsets.ndim != 1 or offsets.size < 1 or offsets[0] != 0 or offsets[-1] != tokens.size:

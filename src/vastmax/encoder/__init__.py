@@ -1,4 +1,4 @@
-"""Text to hidden vectors: what comes before a head. Imported when first used; this room needs torch."""
+"""Encoders: modules that map text to hidden vectors for a head. Imported on first use; needs torch."""
 
 from __future__ import annotations
 

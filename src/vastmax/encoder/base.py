@@ -1,4 +1,4 @@
-"""What an encoder is: word ids in, the hidden vectors that predict the words after them out."""
+"""The interface of encoders: word ids in, hidden vectors that predict the following words out."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from torch import Tensor, nn
 from vastmax.arguments import MOST_WORDS, real, whole
 
 State = tuple[Tensor, ...]
-"""What an encoder carries from one stretch of text to the next: tensors whose first dimension is the stream, B."""
+"""The state that an encoder carries from one sequence to the next: tensors whose first dimension is the stream, B."""
 
 
 class Encoder(nn.Module, ABC):
-    """Reads B streams of text, T words at a time; the hidden vector at a word knows it and the words before.
+    """Reads B streams of text, T words at a time; the hidden vector at a word depends on it and the words before it.
 
-    `hidden, state = encoder(word_ids, state)`: texts cut into stretches give what the whole would give, for as many
-    words back as the encoder looks.
+    `hidden, state = encoder(word_ids, state)`: a text split into sequences gives the same result as the whole text,
+    within the encoder's context.
 
     Attributes:
-        vocab_size: V, of the words read.
-        hidden_size: D, of the hidden vectors.
-        embedding: the vectors of the words read, (V, embedding_size), with row-sparse gradients unless told otherwise:
-            dense ones would cost O(V) a step.
+        vocab_size: V, the number of input words.
+        hidden_size: D, the size of the hidden vectors.
+        embedding: the vectors of the input words, (V, embedding_size), with row-sparse gradients by default: dense ones
+            would cost O(V) per step.
     """
 
     vocab_size: int
@@ -32,17 +32,17 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def start(self, num_streams: int) -> State:
-        """The state before any word has been read."""
+        """Return the state before any word has been read."""
 
     @abstractmethod
     def forward(self, word_ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """(hidden (B, T, D), state) for word_ids (B, T); the state is cut off from the gradient."""
+        """Return (hidden (B, T, D), state) for word_ids (B, T); the state is detached."""
 
 
 class WindowEncoder(Encoder):
-    """An encoder that looks at the last `context_size` words and remembers nothing else.
+    """An encoder whose context is the last `context_size` words.
 
-    Before a text begins it sees `padding_id`.
+    Positions before the beginning of a text contain `padding_id`.
     """
 
     context_size: int
@@ -57,17 +57,17 @@ class WindowEncoder(Encoder):
         """See `Encoder.forward`."""
         (before,) = self.start(len(word_ids)) if state is None else state
         read = torch.cat([before, word_ids], dim=1)
-        vectors = self.embedding(read)  # each word once, however many windows it is in
+        vectors = self.embedding(read)  # each word once, even if it is in many windows
         windows = vectors.unfold(1, self.context_size, 1).transpose(2, 3)  # (B, T, context, embedding), a view
         return self.encode(windows), (read[:, read.shape[1] - self.context_size + 1 :],)
 
     @abstractmethod
     def encode(self, windows: Tensor) -> Tensor:
-        """Hidden vectors (B, T, D) of windows (B, T, context_size, embedding_size), the latest word last."""
+        """Return hidden vectors (B, T, D) of windows (B, T, context_size, embedding_size), latest word last."""
 
 
 def check_sizes(**sizes: int) -> None:
-    """Raise InputError for the first size that is no whole number in range."""
+    """Raise InputError for the first size that is not a whole number in range."""
     for name, size in sizes.items():
         whole(name, size, 1, MOST_WORDS)
 

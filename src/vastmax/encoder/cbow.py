@@ -1,4 +1,4 @@
-"""CBOW: the words around a place, in no order, predict the word there."""
+"""CBOW: the words around a position, regardless of their order, predict the word there."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from torch.nn import functional
 from vastmax.encoder.word_encoder import WordEncoder
 
 PADDING = -1
-"""Fills the places of a window that hold no word."""
+"""Fills the positions of a window without a word."""
 
 
 class CBOW(WordEncoder):
-    """h = (1/n) Σ_i v_{w_i}, the mean of the context words' vectors, from which a head predicts the word among them.
+    """h = (1/n) Σ_i v_{w_i}, the mean of the context words' vectors, from which a head predicts the center word.
 
-    Its gradient is exact: each of the n words moves by 1/n of that of the mean. (word2vec.c and gensim leave out the
+    The gradient is exact: each of the n words gets 1/n of the gradient of the mean. (word2vec.c and gensim omit the
     1/n; see `train_embeddings(cbow_gradient=…)`.)
 
     Args:
-        vocab_size: V, words that may be read.
-        hidden_size: D, of the word vectors.
-        sparse_gradients: as for `SkipGram`.
+        vocab_size: V, the number of input words.
+        hidden_size: D, the size of the word vectors.
+        sparse_gradients: see `SkipGram`.
 
     Raises:
         InputError: sizes below 1.
 
-    Cost: n·D additions a window; the (…, M, D) vectors of its words are never held.
+    Cost: n·D additions per window; the (…, M, D) vectors of its words are never stored.
 
     Example:
         >>> import torch
@@ -36,7 +36,7 @@ class CBOW(WordEncoder):
     """
 
     def forward(self, word_ids: Tensor) -> Tensor:
-        """Hidden vectors (…, D) of windows (…, M), padded with `PADDING`; 0 for a window without a word."""
+        """Return hidden vectors (…, D) of windows (…, M), padded with `PADDING`; 0 for a window without words."""
         is_word = word_ids != PADDING
         num_words = is_word.sum(-1)
         ends = num_words.flatten().cumsum(0)

@@ -11,19 +11,19 @@ class FeedForward(WindowEncoder):
     """h = tanh(A·[r_{w_1}; …; r_{w_n}] + a), and further such layers (Bengio et al. 2003; Chen et al. 2015).
 
     Args:
-        vocab_size: V, words that may be read.
-        hidden_size: D, of every layer.
-        embedding_size: of the word vectors; D if None.
-        context_size: how many words back it looks.
-        num_layers: of the network.
-        dropout: share of numbers dropped after each layer, in training.
-        padding_id: the word that stands before the text begins.
-        sparse_gradients: as for `LogBilinear`.
+        vocab_size: V, the number of input words.
+        hidden_size: D, the size of every layer.
+        embedding_size: the size of the word vectors; D if None.
+        context_size: the number of context words.
+        num_layers: the number of layers.
+        dropout: the dropout rate after each layer, in training.
+        padding_id: the word at positions before the beginning of the text.
+        sparse_gradients: see `LogBilinear`.
 
     Raises:
         InputError: sizes below 1, dropout not in [0, 1).
 
-    Cost: context_size·embedding_size·D + (num_layers − 1)·D² multiply-adds a word.
+    Cost: context_size·embedding_size·D + (num_layers − 1)·D² multiply-adds per word.
     """
 
     def __init__(

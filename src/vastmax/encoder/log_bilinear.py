@@ -1,4 +1,4 @@
-"""The log-bilinear model: the simplest encoder that looks at word order."""
+"""The log-bilinear model: the simplest encoder that uses word order."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from vastmax.encoder.base import WindowEncoder, check_share, check_sizes
 
 
 class LogBilinear(WindowEncoder):
-    """h = Σ_i c_i ⊙ r_{w_i}: each of the last words weighs, number by number, by its place (Mnih & Teh 2012).
+    """h = Σ_i c_i ⊙ r_{w_i}: the context words, weighted elementwise by position (Mnih & Teh 2012).
 
     Args:
-        vocab_size: V, words that may be read.
-        hidden_size: D, of word vectors and hidden vectors.
-        context_size: how many words back it looks.
-        dropout: share of the numbers of h dropped, in training.
-        padding_id: the word that stands before the text begins, such as the end of a sentence.
-        sparse_gradients: row-sparse gradients for the word vectors; False where they are tied to a layer that gives
-            dense ones.
+        vocab_size: V, the number of input words.
+        hidden_size: D, the size of word vectors and hidden vectors.
+        context_size: the number of context words.
+        dropout: the dropout rate of h, in training.
+        padding_id: the word at positions before the beginning of the text, such as the end of a sentence.
+        sparse_gradients: row-sparse gradients for the word vectors; False if they are tied to a layer with dense
+            gradients.
 
     Raises:
         InputError: sizes below 1, dropout not in [0, 1).
 
-    Cost: context_size·D multiply-adds a word.
+    Cost: context_size·D multiply-adds per word.
 
     Example:
         >>> encoder = LogBilinear(100, 8, context_size=2)

@@ -8,20 +8,20 @@ from vastmax.encoder.base import Encoder, State, check_share, check_sizes
 
 
 class LSTM(Encoder):
-    """Long short-term memory over contiguous streams of text; the state goes on from one stretch to the next.
+    """Long short-term memory over contiguous streams of text; the state is carried from one sequence to the next.
 
     Args:
-        vocab_size: V, words that may be read.
-        hidden_size: D, of every layer.
-        embedding_size: of the word vectors; D if None.
-        num_layers: of the network.
-        dropout: share of numbers dropped between layers and after the last, in training.
-        sparse_gradients: as for `LogBilinear`.
+        vocab_size: V, the number of input words.
+        hidden_size: D, the size of every layer.
+        embedding_size: the size of the word vectors; D if None.
+        num_layers: the number of layers.
+        dropout: the dropout rate between layers and after the last, in training.
+        sparse_gradients: see `LogBilinear`.
 
     Raises:
         InputError: sizes below 1, dropout not in [0, 1).
 
-    Cost: 8·D² multiply-adds a word and layer, one word after the other.
+    Cost: 8·D² multiply-adds per word and layer, sequential over words.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""The encoders of language models, by name: what the command line, the comparison, docs and tests iterate over."""
+"""The registry of encoders for language models, used by the command line, the comparison, docs and tests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _NOT_OPTIONS = frozenset({"padding_id", "sparse_gradients"})  # of the text, and
 
 @dataclass(frozen=True)
 class EncoderKind:
-    """One way to read text.
+    """A kind of encoder.
 
     Attributes:
-        name: as in `ENCODERS`.
-        summary: one line: what it looks at, and when to take it.
-        source: where it was published.
+        name: its name in `ENCODERS`.
+        summary: one line: what it reads, and when to use it.
+        source: the publication.
         build: the class, with the encoder's options as keyword arguments.
-        mixes: whether it has, at the least, a matrix from vectors of words to hidden vectors.
+        mixes: whether it has at least one matrix from word vectors to hidden vectors.
     """
 
     name: str
@@ -38,12 +38,12 @@ class EncoderKind:
 
     @property
     def options(self) -> frozenset[str]:
-        """The names of what may be chosen beside the sizes."""
+        """The names of the options besides the sizes."""
         parameters = inspect.signature(self.build).parameters.values()
         return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY) - _NOT_OPTIONS
 
     def require_memory(self, vocab_size: int, hidden_size: int, options: Mapping[str, Any] | None = None) -> None:
-        """Raise InputError if the encoder alone needs more memory than there is. Nothing is allocated for it."""
+        """Raise InputError if the encoder alone needs more memory than is available, without allocating it."""
         width = (options or {}).get("embedding_size") or hidden_size
         least_numbers = vocab_size * width + (width * hidden_size if self.mixes else 0)
         require_memory(
@@ -61,14 +61,14 @@ class EncoderKind:
         first_id: int = 0,
         sparse_gradients: bool = True,
     ) -> Encoder:
-        """The encoder.
+        """Return the encoder.
 
         Args:
             vocab_size: V.
             hidden_size: D.
-            options: of this kind, by name.
-            first_id: the word that stands before the text begins; only window encoders ask.
-            sparse_gradients: of the word vectors.
+            options: the options of this kind, by name.
+            first_id: the word at positions before the beginning of the text; used only by window encoders.
+            sparse_gradients: whether word vectors have row-sparse gradients.
         """
         fixed: dict[str, Any] = {"sparse_gradients": sparse_gradients}
         if "padding_id" in inspect.signature(self.build).parameters:
@@ -81,14 +81,14 @@ ENCODERS: dict[str, EncoderKind] = {
     for kind in (
         EncoderKind(
             "log-bilinear",
-            "a weighted sum of the last words' vectors: the cheapest, so that the output layer is all there is to see",
+            "a weighted sum of the last words' vectors: the cheapest, so the output layer dominates the cost",
             "Mnih & Teh 2012",
             LogBilinear,
             mixes=False,
         ),
         EncoderKind(
             "feed-forward",
-            "a network over a window of the last words: cheap, and all words of a text at once",
+            "a network over a window of the last words: cheap, and parallel over all words of a text",
             "Bengio et al. 2003; Chen et al. 2015",
             FeedForward,
         ),
@@ -100,7 +100,7 @@ ENCODERS: dict[str, EncoderKind] = {
         ),
         EncoderKind(
             "transformer",
-            "causal self-attention over the stretch: the best, given depth, data and a GPU",
+            "causal self-attention over the sequence: the best, given depth, data and a GPU",
             "Vaswani et al. 2017; Su et al. 2021",
             Transformer,
         ),

@@ -13,25 +13,25 @@ _ROTARY_BASE = 10_000.0  # Su et al. 2021
 
 
 class Transformer(Encoder):
-    """Causal self-attention over the words of a stretch and the `memory_size` words before it (Vaswani et al. 2017).
+    """Causal self-attention over the words of a sequence and the `memory_size` words before it (Vaswani et al. 2017).
 
-    Layers normalise what they read rather than what they write (Xiong et al. 2020); positions turn queries and keys
-    (Su et al. 2021), so that only distances matter.
+    Layers are pre-norm (Xiong et al. 2020). Queries and keys have rotary positions (Su et al. 2021), so only distances
+    matter.
 
     Args:
-        vocab_size: V, words that may be read.
+        vocab_size: V, the number of input words.
         hidden_size: D, a multiple of 2·num_heads.
-        num_layers: of the network.
-        num_heads: of the attention in each.
-        memory_size: how many words before the stretch are read again with it, so that its first words have a past
-            too. Each costs as much as a word of the stretch.
-        dropout: share of numbers dropped, in training.
-        sparse_gradients: as for `LogBilinear`.
+        num_layers: the number of layers.
+        num_heads: the number of attention heads per layer.
+        memory_size: the number of words before the sequence that are read again with it, so that its first words have
+            context, too. Each costs as much as a word of the sequence.
+        dropout: the dropout rate, in training.
+        sparse_gradients: see `LogBilinear`.
 
     Raises:
         InputError: sizes below 1, a width that does not divide, dropout not in [0, 1).
 
-    Cost: 12·D² + T·D multiply-adds a word and layer.
+    Cost: 12·D² + T·D multiply-adds per word and layer.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class _Layer(nn.Module):
 
 
 def _rotation(length: int, head_size: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """(cos, sin) of the angle of each place and pair of numbers: (T, head_size / 2)."""
+    """Return (cos, sin) of the angle of each position and pair of dimensions: (T, head_size / 2)."""
     pair = torch.arange(head_size // 2, device=like.device, dtype=torch.float32)
     speed = _ROTARY_BASE ** (-2 * pair / head_size)
     angle = torch.arange(length, device=like.device, dtype=torch.float32)[:, None] * speed

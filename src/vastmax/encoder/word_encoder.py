@@ -1,4 +1,4 @@
-"""What the encoders of word vectors have in common: a table of vectors, and neither order nor state."""
+"""The common base of the encoders for word vectors: a table of vectors, without word order or state."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What files of vastmax have in common: checksums, the safetensors container, sealed records in JSON."""
+"""Code shared by all file formats of vastmax: checksums, the safetensors container, JSON records with a checksum."""

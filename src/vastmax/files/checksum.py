@@ -1,4 +1,4 @@
-"""Checksums of what lies on disk: CRC-32 of blocks, worked out while they are written, checked at their first use.
+"""Checksums of files: CRC-32 of blocks, computed while they are written, checked on first use.
 
 CRC-32 finds every change of up to 32 bits in a row and all but one in four billion of the others. It is in Python's
 standard library and takes some gigabytes per second and core, more than most disks give; benchmarks/checksums.py
@@ -31,16 +31,16 @@ ReadBytes = Callable[[int, int], Buffer]
 
 
 class DamagedFileError(InputError):
-    """What a file holds is not what was written."""
+    """The content of a file has changed since it was written."""
 
 
 def is_wanted(verify: bool = True) -> bool:
-    """Whether checksums are to be checked: `verify`, unless VASTMAX_VERIFY=0 says that nobody wants to wait for it."""
+    """Return whether to check checksums: `verify`, unless VASTMAX_VERIFY=0."""
     return verify and os.environ.get(VERIFY, "") != "0"
 
 
 def hex_of(crc: int) -> str:
-    """Return a CRC-32 as files hold it: eight digits."""
+    """Return a CRC-32 as in files: eight digits."""
     return f"{crc:0{_DIGITS}x}"
 
 
@@ -53,7 +53,7 @@ class BlockSums:
         self._filled = 0
 
     def update(self, data: Buffer) -> None:
-        """Take the bytes that come next."""
+        """Add the next bytes."""
         rest = memoryview(data).cast("B") if len(data) else memoryview(b"")
         while rest:
             piece = rest[: BLOCK_BYTES - self._filled]
@@ -66,28 +66,28 @@ class BlockSums:
 
     @property
     def digits(self) -> str:
-        """The sum of each block, eight digits each."""
+        """Return the checksum of each block, eight digits each."""
         return "".join(self._done) + (hex_of(self._crc) if self._filled else "")
 
     def __str__(self) -> str:
-        """The block size, then the digits, as `Blocks` reads them."""
+        """Return the block size, then the digits, as `Blocks` reads them."""
         return f"{BLOCK_BYTES} {self.digits}"
 
 
 def sums_of(data: Buffer) -> str:
-    """Return the checksums of bytes that are all there."""
+    """Return the checksums of a complete buffer."""
     sums = BlockSums()
     sums.update(data)
     return str(sums)
 
 
 def most_digits(num_bytes: int) -> int:
-    """Return the number of digits for so many bytes, and of one comma."""
+    """Return the number of digits for this many bytes, including a comma."""
     return _DIGITS * -(-num_bytes // BLOCK_BYTES) + 1
 
 
 class Blocks:
-    """The blocks of a file, or of a part of it, each checked once: when something in it is first used.
+    """The blocks of a file, or of a part of it, each checked once, on first use.
 
     Args:
         path: of the file, for messages.
@@ -114,7 +114,7 @@ class Blocks:
         self._lock = threading.Lock()
 
     def require(self, start: int, stop: int) -> None:
-        """Check the blocks in which the bytes start … stop lie, those that were not checked before.
+        """Check the blocks that contain the bytes start … stop, unless they were checked before.
 
         Raises:
             DamagedFileError: one is not what was written.
@@ -126,7 +126,7 @@ class Blocks:
                 self._check(number)
 
     def require_all(self) -> None:
-        """Check every block, on several cores where there are many. Cost: reads them, some GB a second and core."""
+        """Check every block, on several cores if there are many. Cost: reads them, some GB per second and core."""
         with self._lock:
             if self._all:
                 return

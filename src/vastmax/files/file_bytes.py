@@ -1,4 +1,4 @@
-"""A file open for reading at any place, by several threads and forked processes at the same time."""
+"""A file open for reading at any position, by several threads and forked processes at the same time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SYSTEM_LIMIT_BYTES = 1 << 30  # Linux reads at most 2 GiB in one call
 
 
 class FileBytes:
-    """The bytes of a file. It stays that file when another one takes its name."""
+    """The bytes of a file. It remains the same file if another one is renamed over it."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -21,7 +21,7 @@ class FileBytes:
         self._lock = threading.Lock()
 
     def read_into(self, target: memoryview, offset: int) -> None:
-        """Fill `target`, which is of bytes, from `offset`.
+        """Fill `target`, a buffer of bytes, from `offset`.
 
         Raises:
             InputError: the file is no longer as long as it was.
@@ -34,7 +34,7 @@ class FileBytes:
             done += got
 
     def read(self, start: int, stop: int) -> bytearray:
-        """The bytes start … stop."""
+        """Return the bytes start … stop."""
         data = bytearray(stop - start)
         self.read_into(memoryview(data), start)
         return data

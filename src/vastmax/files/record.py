@@ -1,8 +1,7 @@
-"""Records in JSON that carry their checksum: a file that is one object, or a first line that is one and lines of text.
+"""JSON records with a checksum: a file with one object, or with an object in its first line, followed by lines of text.
 
-The checksum is that of the content and not of its bytes: the object without its member `checksum`, keys sorted, no
-white space, all of it in ASCII. So a file that a tool has laid out anew still holds; one with a changed figure does
-not.
+The checksum covers the content, not its bytes: the object without its member `checksum`, with sorted keys, no
+whitespace, in ASCII. So a file that a tool has reformatted is still valid; one with a changed value is not.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ _SCHEME = "crc32:"
 
 
 def record_crc(record: Mapping[str, Any]) -> int:
-    """Return the CRC-32 of a record's content, its member `checksum` left out."""
+    """Return the CRC-32 of a record's content without its member `checksum`."""
     content = {name: value for name, value in record.items() if name != CHECKSUM}
     return zlib.crc32(json_text(content, ascii_only=True, compact=True, sort_keys=True).encode())
 
 
 def sealed(record: Mapping[str, Any], *, crc: int | None = None) -> dict[str, Any]:
-    """Return `record` as JSON has it (tuples are lists), with its checksum as the last member; `crc` in its place."""
+    """Return `record` with JSON types (tuples become lists) and its checksum, or `crc`, as the last member."""
     plain: dict[str, Any] = as_read_back(record)
     plain.pop(CHECKSUM, None)
     return {**plain, CHECKSUM: _SCHEME + hex_of(record_crc(plain) if crc is None else crc)}
@@ -35,30 +34,30 @@ def sealed(record: Mapping[str, Any], *, crc: int | None = None) -> dict[str, An
 def unsealed(
     record: Mapping[str, Any], path: str | os.PathLike[str], *, required: bool, crc: int | None = None
 ) -> dict[str, Any]:
-    """Return what `sealed` was given, its checksum checked.
+    """Check the checksum and return the record that was passed to `sealed`.
 
     Args:
-        record: as it was read.
-        path: of the file, for messages.
-        required: a record without a checksum is damaged; otherwise an older vastmax wrote it.
-        crc: what was given to `sealed`, worked out anew.
+        record: the record as it was read.
+        path: the path of the file, for messages.
+        required: whether a record without a checksum is damaged; if not, an older vastmax wrote it.
+        crc: the checksum passed to `sealed`, recomputed.
 
     Raises:
-        DamagedFileError: the checksum is missing, or is not that of the content.
+        DamagedFileError: the checksum is missing, or does not match the content.
     """
     content = {name: value for name, value in record.items() if name != CHECKSUM}
     if not is_wanted() or (CHECKSUM not in record and not required):
         return content
     if record.get(CHECKSUM) != _SCHEME + hex_of(record_crc(content) if crc is None else crc):
         raise DamagedFileError(
-            f"{path} is damaged: its content does not agree with its checksum; restore the file, or make it anew (if "
-            "you changed it on purpose, VASTMAX_VERIFY=0 reads it all the same)"
+            f"{path} is damaged: its content does not agree with its checksum; restore the file, or create it again "
+            "(if you changed it on purpose, VASTMAX_VERIFY=0 reads it all the same)"
         )
     return content
 
 
 def write_lines(file: BinaryIO, head: Mapping[str, Any], blocks: Iterable[bytes]) -> None:
-    """Write a line of JSON, then `blocks`, which are whole lines; the checksum in the first line covers them, too."""
+    """Write a JSON line, then `blocks` of complete lines; the checksum in the first line covers them, too."""
 
     def first_line(crc: int) -> bytes:
         return json_text(sealed(head, crc=crc)).encode() + b"\n"
@@ -75,7 +74,7 @@ def write_lines(file: BinaryIO, head: Mapping[str, Any], blocks: Iterable[bytes]
 def checked_lines(
     head: Mapping[str, Any], body: bytes | memoryview, path: str | os.PathLike[str], *, required: bool
 ) -> dict[str, Any]:
-    """Return the first line that `write_lines` was given, its checksum checked against it and the lines behind it.
+    """Return the record of the first line written by `write_lines`, after checking the checksum of it and all lines.
 
     Raises:
         DamagedFileError: see `unsealed`.

@@ -1,11 +1,11 @@
 """The safetensors container: the length of a JSON header (8 bytes, little-endian), the header, the tensors.
 
-The safetensors library would want each tensor contiguous, so saving a matrix of padded rows would hold a second one;
-here tiles are streamed. Files are read by that library, and its files by this module; the tests hold both to it.
+The safetensors library needs contiguous tensors, so saving a matrix of padded rows would need a second copy; this
+module streams tiles instead. The library can read these files, and this module can read its files; tests check both.
 
-The metadata `checksum` holds the CRC-32 of the header's content, the size of blocks, and the CRC-32 of each block of
-each tensor, tensors by name and apart by commas. Where the tensors lie is no part of it, so that a program which reads
-a file and writes it anew, tensors in an order of its own, breaks nothing.
+The metadata `checksum` holds the CRC-32 of the header's content, the block size, and the CRC-32 of each block of each
+tensor, with tensors sorted by name and separated by commas. The positions of the tensors are not part of it, so a
+program can read a file and write it again with another order of tensors.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Sized(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Its bytes."""
+        """Its size in bytes."""
 
 
 def looks_like_safetensors(start: bytes) -> bool:
-    """Do a file's first bytes open a safetensors header?"""
+    """Return whether a file's first bytes look like a safetensors header."""
     return len(start) > 8 and start[8:9] == b"{" and struct.unpack("<Q", start[:8])[0] <= _LONGEST_HEADER
 
 
@@ -76,7 +76,7 @@ def write_tensors(stream: BinaryIO, tensors: Mapping[str, NDArray[Any]], metadat
 
 
 def room_for_checksum(tensors: Iterable[Sized]) -> str:
-    """Return what stands in the metadata of a file of these tensors, or of some of them, until `seal`."""
+    """Return the placeholder for the checksum in the metadata of a file of these tensors, until `seal`."""
     return " " * (_OF_HEADER + sum(most_digits(tensor.nbytes) for tensor in tensors))
 
 
@@ -98,7 +98,7 @@ def seal(path: str | os.PathLike[str]) -> None:
 
 
 def _encoded(header: Mapping[str, Any], length: int | None = None) -> bytes:
-    """The header in JSON, filled up with spaces to `length`, or to a multiple of 8 bytes."""
+    """Return the JSON header, padded with spaces to `length`, or to a multiple of 8 bytes."""
     encoded = json_text(header, compact=True).encode()
     if length is not None and len(encoded) > length:
         raise ValueError("the checksum takes more room than was left for it")
@@ -106,7 +106,7 @@ def _encoded(header: Mapping[str, Any], length: int | None = None) -> bytes:
 
 
 def _with_checksum(header: Mapping[str, Any], sums: Mapping[str, BlockSums]) -> dict[str, Any]:
-    """The header with its checksum in the room that was left for it."""
+    """Return the header with its checksum in place of the placeholder."""
     digits = f"{BLOCK_BYTES} {','.join(sums[name].digits for name in sorted(sums))}"
     room = len(header[_METADATA][CHECKSUM])
     checksum = f"{sealed(_content(header, digits))[CHECKSUM]} {digits}".ljust(room)
@@ -114,7 +114,7 @@ def _with_checksum(header: Mapping[str, Any], sums: Mapping[str, BlockSums]) -> 
 
 
 def _content(header: Mapping[str, Any], digits: str) -> dict[str, Any]:
-    """What the checksum of the header is of: all but the order in which the tensors lie in the file."""
+    """Return the content that the header's checksum covers: everything except the order of the tensors in the file."""
     tensors = {name: [entry["dtype"], entry["shape"]] for name, entry in header.items() if name != _METADATA}
     return {"metadata": {**header[_METADATA], CHECKSUM: digits}, "tensors": tensors}
 
@@ -127,7 +127,7 @@ def _tiles(tensor: NDArray[Any]) -> Iterator[slice]:
 
 
 def _write_tile(stream: BinaryIO, tile: NDArray[Any], sums: BlockSums) -> None:
-    """A function of its own, so that one tile is gone before the next is made."""
+    """Write one tile; a separate function, so that a tile is freed before the next is created."""
     if tile.size:
         stream.write(tile.data)
         sums.update(tile.data.cast("B"))
@@ -135,7 +135,7 @@ def _write_tile(stream: BinaryIO, tile: NDArray[Any], sums: BlockSums) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tensor lies in a file."""
+    """The location of a tensor in a file."""
 
     header: Header
     blocks: Blocks | None
@@ -144,7 +144,7 @@ class Place:
     begin: int  # behind the header
 
     def require(self, rows: slice | None = None) -> None:
-        """Check the bytes of the tensor, or of some of its rows, where the file has checksums.
+        """Check the bytes of the tensor, or of some of its rows, if the file has checksums.
 
         Raises:
             DamagedFileError: they are not what was written.
@@ -157,7 +157,7 @@ class Place:
             self.blocks.require(rows.start * self._row_bytes, rows.stop * self._row_bytes)
 
     def map(self) -> NDArray[Any]:
-        """The tensor, memory-mapped read-only; not checked."""
+        """Return the tensor, memory-mapped read-only; not checked."""
         if 0 in self.shape:
             return np.empty(self.shape, dtype=self.dtype)
         # A plain array over the map: the memmap class would cost time at each row that is taken.
@@ -166,11 +166,11 @@ class Place:
         )
 
     def read(self) -> NDArray[Any]:
-        """The tensor in memory, checked."""
+        """Return the tensor in memory, checked."""
         return self.read_rows(slice(0, self.shape[0]))
 
     def read_rows(self, rows: slice) -> NDArray[Any]:
-        """Rows start … stop of the tensor in memory, checked."""
+        """Return rows start … stop of the tensor in memory, checked."""
         self.require(rows)
         array = np.empty((rows.stop - rows.start, *self.shape[1:]), dtype=self.dtype)
         if array.size:
@@ -187,7 +187,7 @@ class Place:
 
 
 class Header:
-    """What a file's header says, checked: it is JSON, and its tensors fill the file without a gap.
+    """The checked header of a file: it is JSON, and its tensors fill the file without gaps.
 
     Args:
         path: the file.
@@ -209,7 +209,7 @@ class Header:
             self._blocks = self._checked_blocks()
 
     def _checked_blocks(self) -> dict[str, Blocks]:
-        """The blocks of each tensor, the header being what was written."""
+        """Return the blocks of each tensor, after checking the header."""
         crc, _, digits = str(self.metadata[CHECKSUM]).rstrip(" ").partition(" ")
         unsealed({**_content(self.entries, digits), CHECKSUM: crc}, self.path, required=True)
         block_bytes, _, sums = digits.partition(" ")
@@ -224,12 +224,12 @@ class Header:
         return blocks
 
     def require_checksum(self) -> None:
-        """Raise DamagedFileError if the file, of a version that always has a checksum, lacks it."""
+        """Raise DamagedFileError if a file of a version with checksums has none."""
         if not self.has_checksum and is_wanted():
             raise DamagedFileError(f"{self.path} is damaged: its checksum is missing; make or fetch the file again")
 
     def require_all(self) -> None:
-        """Check every byte, where the file has checksums. Cost: reads it all."""
+        """Check every byte, if the file has checksums. Cost: reads the whole file."""
         for blocks in self._blocks.values():
             blocks.require_all()
 
@@ -240,12 +240,12 @@ class Header:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the file says of itself; empty if nothing."""
+        """The metadata of the file; empty if there is none."""
         found = self.entries.get(_METADATA)
         return found if isinstance(found, dict) else {}
 
     def place(self, name: str, dtype: str, dimensions: int) -> Place:
-        """Check one tensor's entry against what the caller wants and what the file holds."""
+        """Check one tensor's entry against the caller's expectations and the size of the file."""
         path = self.path
         try:
             entry = self.entries[name]
@@ -264,7 +264,7 @@ class Header:
         return Place(self, self._blocks.get(name), _NUMPY[dtype], shape, begin)
 
     def _check_layout(self) -> None:
-        """The library's own rule: tensors follow each other without gaps, up to the end of the file."""
+        """Check the library's own rule: tensors follow each other without gaps, up to the end of the file."""
         placed = sorted((_entry(self.entries[name], name, self.path)[2:], name) for name in self.names)
         for (_, end), name in placed:
             if self.start + end > self.bytes.size:
@@ -288,7 +288,7 @@ class Header:
 
 
 def _entry(entry: Any, name: str, path: str) -> tuple[str, tuple[int, ...], int, int]:
-    """The type, shape and place that a header's entry gives."""
+    """Return the type, shape and location in a header's entry."""
     try:
         found, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         whole = isinstance(found, str) and all(type(number) is int and number >= 0 for number in (*shape, begin, end))
@@ -302,7 +302,7 @@ def _entry(entry: Any, name: str, path: str) -> tuple[str, tuple[int, ...], int,
 
 
 def _read_header(file: FileBytes, path: str) -> tuple[int, dict[str, Any]]:
-    """Where the tensors begin, and the header."""
+    """Return the offset of the tensors, and the header."""
     size = file.size
     length = struct.unpack("<Q", file.read(0, 8))[0] if size >= 8 else 0
     if not 2 <= length <= min(_LONGEST_HEADER, size - 8):

@@ -1,4 +1,4 @@
-"""Proposals: where noise words come from. Imported when first used; this room needs torch."""
+"""Proposals: distributions that noise words are drawn from. Imported on first use; needs torch."""
 
 from __future__ import annotations
 

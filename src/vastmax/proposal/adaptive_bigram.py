@@ -1,4 +1,4 @@
-"""A bigram proposal that learns, from the importance weights, how far to trust its counts."""
+"""A bigram proposal that learns the weight of its counts from the importance weights."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from vastmax.proposal.base import Context, Noise
 from vastmax.proposal.ngram import MixtureNoise, NGramProposal, frequency_bins
 
 _LARGEST_LOGIT = 7.0
-"""λ stays within 0.001 … 0.999: the unigram law keeps a share, whatever was learned."""
+"""λ stays within 0.001 … 0.999, so the unigram distribution always keeps a share."""
 
 
 class AdaptiveBigram(NGramProposal):
     """Q(w | prev) = λ_b·bigram(w | prev) + (1 − λ_b)·unigram(w), b the frequency bin of prev, λ_b learned.
 
-    λ_b = σ(a_b) is moved by gradient descent on KL(p ‖ Q) (Bengio & Senécal 2008): with the importance weights r_j/R
-    that a step has anyway, −∂KL/∂a_b = Σ_j (r_j/R)·λ_b·bigram(w_j | prev)/Q(w_j | prev) − λ_b, the mean over the
-    examples of bin b: how far the bigram is held responsible for the weight, beyond the share it has. So Q follows the
-    model as it learns, where a fixed bigram falls behind. λ is kept in the `state_dict`.
+    λ_b = σ(a_b) is learned by gradient descent on KL(p ‖ Q) (Bengio & Senécal 2008): with the importance weights r_j/R
+    that a step computes anyway, −∂KL/∂a_b = Σ_j (r_j/R)·λ_b·bigram(w_j | prev)/Q(w_j | prev) − λ_b, averaged over the
+    examples in bin b: the share of the weight that the bigram accounts for, minus its current share. So Q follows the
+    model during training, whereas a fixed bigram falls behind. λ is part of the `state_dict`.
 
     Noise is shared by the batch and drawn from Q̄, the mean of Q over its contexts.
 
     Args:
-        counts: (V,) in id order; a zero is raised to the smallest positive count. Words of equal ⌊log2 count⌋
-            are a bin.
-        bigrams: pairs seen in the training text: `NGrams.from_ids(corpus.ids, corpus.sentence_offsets, V)`.
-        weight: λ at the start, in [0.001, 0.999].
-        learning_rate: of the descent, ≥ 0. The gradient is between −1 and 1.
+        counts: (V,) in id order; zeros are raised to the smallest positive count. Words with equal ⌊log2 count⌋
+            form a bin.
+        bigrams: pairs in the training text: `NGrams.from_ids(corpus.ids, corpus.sentence_offsets, V)`.
+        weight: the initial λ, in [0.001, 0.999].
+        learning_rate: the learning rate for λ, ≥ 0. The gradient is between −1 and 1.
 
     Raises:
         InputError: values out of these ranges; a table of triples, or of another vocabulary.
@@ -66,7 +66,7 @@ class AdaptiveBigram(NGramProposal):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Set the weight of the bigrams in every bin to the one given."""
+        """Set the weight of the bigrams in every bin to the initial value."""
         self.table("logit").fill_(self._first_logit)
 
     bin_of_row: Tensor
@@ -77,7 +77,7 @@ class AdaptiveBigram(NGramProposal):
 
     @property
     def bin_weights(self) -> Tensor:
-        """λ of each bin, (B,): bin b holds the words whose count is 2^b to 2^(b+1) times the smallest."""
+        """λ of each bin, (B,): bin b contains the words whose count is 2^b to 2^(b+1) times the smallest."""
         return torch.sigmoid(self.table("logit"))
 
     def mixture_weights(self, rows: Sequence[Tensor], context: Context) -> list[Tensor]:
@@ -89,7 +89,7 @@ class AdaptiveBigram(NGramProposal):
         return [torch.where(row >= 0, weight, 0.0)]
 
     def log_prob(self, word_ids: Tensor) -> Tensor:
-        """log of the mean of Q over contexts as frequent as their counts say. O(pairs seen)."""
+        """Return the log of the mean of Q over contexts, weighted by their counts. O(number of pairs)."""
         (table,) = self._tables()
         unigram = self.unigram.log_prob(torch.arange(self.vocab_size, device=word_ids.device)).exp().to(torch.float64)
         of_row = unigram.index_select(0, table.contexts) * self.bin_weights.index_select(0, self.bin_of_row)
@@ -98,7 +98,7 @@ class AdaptiveBigram(NGramProposal):
 
     @torch.no_grad()
     def observe(self, noise: Noise, weight: Tensor) -> None:
-        """See `Proposal.observe`: one step of λ, with what `draw` returned and weights that add up to 1 by row."""
+        """Take one step of λ, with noise from `draw` and weights that sum to 1 per row; see `Proposal.observe`."""
         assert isinstance(noise, MixtureNoise)
         (table,) = noise.in_play
         if table.rows.shape[0] == 0:
@@ -122,6 +122,6 @@ class AdaptiveBigram(NGramProposal):
             0, bin_of_row, torch.bincount(known, minlength=table.rows.shape[0]).to(device, logit.dtype)
         )
         mean = logit.new_zeros(logit.shape).index_add_(0, bin_of_row, claimed.to(device, logit.dtype))
-        # What a NaN among the weights says is nothing, and would stay for good.
+        # A NaN among the weights carries no information and would persist.
         gradient = torch.where((examples > 0) & mean.isfinite(), self.bin_weights - mean / examples.clamp_min(1), 0.0)
         logit.sub_(gradient, alpha=self.learning_rate).clamp_(-_LARGEST_LOGIT, _LARGEST_LOGIT)

@@ -1,4 +1,4 @@
-"""Where noise words come from."""
+"""The interface of proposals, the distributions that noise words are drawn from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vastmax.tensors.constants import Constants
 from vastmax.tensors.random import Random
 
 Context = Mapping[str, Any] | None
-"""What a proposal may need to know beside the target, by name: previous word ids, a partition id, …"""
+"""Data that a proposal may need besides the target, by name: previous word ids, a partition, …"""
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,16 @@ class Noise:
 
     Attributes:
         word_ids: (U,) int64, sorted and distinct.
-        log_expected_count: log of how often a word was to be expected among the draws: log(K·Q(w)) when drawn with
-            replacement, log of the inclusion probability when each word comes at most once. (U,), or (N, K) beside
-            `position` where Q differs by example.
-        target_log_expected_count: the same of each target, (N,).
-        num_samples: K, the number of draws (an example).
-        unique: whether each word comes at most once *by construction*; decides how objectives treat a noise word that
-            is the target.
-        multiplicity: (U,) how often each word was drawn; None when once each.
-        position: None when all examples share the noise; else (N, K), what each example drew, counted in `word_ids`.
-            A word drawn twice stands there twice.
+        log_expected_count: log of the expected count of each word among the draws: log(K·Q(w)) for draws with
+            replacement, log of the inclusion probability if each word is drawn at most once. (U,), or (N, K) together
+            with `position` if Q differs by example.
+        target_log_expected_count: the same for each target, (N,).
+        num_samples: K, the number of draws (per example).
+        unique: whether each word is drawn at most once *by construction*; determines how objectives treat a noise word
+            that equals the target.
+        multiplicity: (U,) how often each word was drawn; None if once each.
+        position: None if all examples share the noise; else (N, K), the draws of each example as indices into
+            `word_ids`. A word drawn twice occurs twice.
     """
 
     word_ids: Tensor
@@ -56,14 +56,14 @@ class Proposal(Constants, ABC):
     """A distribution Q over words that noise is drawn from.
 
     Attributes:
-        vocab_size: V; None when Q has no fixed vocabulary.
-        needs: names that `context` must hold; checked once, at the head's door.
-        unique: whether a draw gives each word at most once.
-        shared_only: whether noise is drawn for the whole batch only, not for each example.
-        sizes_itself: whether the proposal decides how many words a step takes; `num_samples` is then not asked for.
-        holds_target: whether each example's own target is among the noise by construction. Few objectives can take
+        vocab_size: V; None if Q has no fixed vocabulary.
+        needs: names that `context` must contain; checked once, by the head.
+        unique: whether each word is drawn at most once.
+        shared_only: whether noise can be drawn only for the whole batch, not for each example.
+        sizes_itself: whether the proposal determines the number of words per step; `num_samples` is then not needed.
+        holds_target: whether each example's own target is among the noise by construction. Few objectives support
             such noise.
-        learns: whether `observe` is to be called.
+        learns: whether `observe` must be called.
     """
 
     vocab_size: int | None
@@ -84,17 +84,17 @@ class Proposal(Constants, ABC):
         context: Context = None,
         generator: Random = None,
     ) -> Noise:
-        """`num_samples` noise words, for the whole batch (`shared`) or for each example of `target` (N,).
+        """Draw `num_samples` noise words, for the whole batch (`shared`) or for each example of `target` (N,).
 
-        The same generator state gives the same words. `num_samples` says nothing where the proposal sizes itself.
-        Cost: O(K), or O(N·K) when not shared; never O(V).
+        The same generator state gives the same words. `num_samples` is ignored if the proposal sizes itself.
+        Cost: O(K), or O(N·K) if not shared; never O(V).
         """
 
     def log_prob(self, word_ids: Tensor) -> Tensor:
-        """log Q(w), the shape of `word_ids`; where Q depends on the context, of its average.
+        """Return log Q(w), in the shape of `word_ids`; if Q depends on the context, the log of its average.
 
         Raises:
-            InputError: the proposal knows Q in a step only: see `has_log_prob`.
+            InputError: Q is known only within a step: see `has_log_prob`.
         """
         raise InputError(
             f"{type(self).__name__} knows its probabilities in a step only, and they were asked for apart from one: "
@@ -103,21 +103,21 @@ class Proposal(Constants, ABC):
 
     @property
     def has_log_prob(self) -> bool:
-        """Whether `log_prob` can be asked."""
+        """Whether `log_prob` is available."""
         return type(self).log_prob is not Proposal.log_prob
 
     def log_expected_count(self, word_ids: Tensor, num_samples: int) -> Tensor:
-        """Log of how often a word is to be expected among `num_samples` draws, the shape of `word_ids`: log(K·Q(w))."""
+        """Return the log of the expected count among `num_samples` draws, log(K·Q(w)), in the shape of `word_ids`."""
         return self.log_prob(word_ids) + math.log(num_samples)
 
     def observe(self, noise: Noise, weight: Tensor) -> None:
-        """Learn from importance weights (N, U), where the proposal learns (AdaptiveBigram); a no-op elsewhere."""
+        """Learn from importance weights (N, U) if the proposal learns (AdaptiveBigram); otherwise do nothing."""
 
     def register_table(self, name: str, table: Tensor, *, persistent: bool = False) -> None:
-        """Keep a float32 `table` beside the module: it moves between devices, but `.half()` and the like spare it.
+        """Store a float32 `table` with the module: it moves between devices, but `.half()` does not change it.
 
-        A probability table rounded to bfloat16 would be another distribution. Hence the bits are kept as integers.
-        `persistent` ones, which are learned, go into the state_dict.
+        A probability table rounded to bfloat16 would be a different distribution, so its bits are stored as integers.
+        `persistent` tables, which are learned, are part of the state_dict.
         """
         bits = table.to(torch.float32).contiguous().view(torch.int32)
         if persistent:
@@ -126,6 +126,6 @@ class Proposal(Constants, ABC):
             self.register_constant(f"{name}_bits", bits)
 
     def table(self, name: str) -> Tensor:
-        """The float32 table registered under `name`."""
+        """Return the float32 table registered under `name`."""
         bits = self.get_buffer(f"{name}_bits")
         return bits.view(torch.float32)

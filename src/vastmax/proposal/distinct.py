@@ -1,4 +1,4 @@
-"""The distinct words of a batch, by whichever of two ways is the cheaper."""
+"""Find the distinct words of a batch, by the cheaper of two methods."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 
 _WORDS_A_DRAW = 4
-"""Up to so many words of the vocabulary for each id, a mark for each word is cheaper than sorting the ids."""
+"""Up to this many words of the vocabulary per id, a mask over the vocabulary is cheaper than sorting the ids."""
 
 
 def distinct(word_ids: Tensor, vocab_size: int) -> tuple[Tensor, Tensor]:
-    """`torch.unique(word_ids, sorted=True, return_inverse=True)` of ids in [0, V).
+    """Return `torch.unique(word_ids, sorted=True, return_inverse=True)` for ids in [0, V).
 
     Returns:
-        (U,) the ids that occur, ascending, and where among them each of `word_ids` stands, in its shape.
+        (U,) the ids that occur, ascending, and the position of each of `word_ids` among them, in its shape.
 
-    Cost: O(V) where V is of the order of the number of ids n, else a sort of them: never more than O(n·log n).
+    Cost: O(V) if V is of the order of the number of ids n, else a sort of them: never more than O(n·log n).
 
     Example:
         >>> distinct(torch.tensor([5, 2, 5]), 6)

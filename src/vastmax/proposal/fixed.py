@@ -1,4 +1,4 @@
-"""Draws from one distribution for every example: with replacement, or each word at most once."""
+"""Proposals with one distribution for all examples, with or without replacement."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from vastmax.proposal.base import Context, Noise, Proposal
 from vastmax.proposal.distinct import distinct
 from vastmax.tensors.random import Random
 
-# Draws until K distinct words are found come in rounds of 10 % more than are expected to be needed, so that a second
-# round is rare. Past so many rounds, or where drawing costs more than looking at all words, all words are ranked.
+# Words are drawn in rounds until K are distinct, with 10 % more draws per round than expected to be needed, so a second
+# round is rare. After _MAX_ROUNDS, or if drawing costs more than ranking all words, all words are ranked.
 _SURPLUS = 1.1
 _MAX_ROUNDS = 8
 _MAX_LOG_TRIES = 700.0
 
 
 class FixedProposal(Proposal):
-    """A proposal whose Q does not change with the example: subclasses give `draw_ids` and `log_prob`.
+    """A proposal whose Q is the same for all examples: subclasses define `draw_ids` and `log_prob`.
 
     Args:
         vocab_size: V.
-        unique: draw each word at most once: words one after the other, those seen before thrown away, until K are
-            found. `K ≥ V` gives all words, once each.
+        unique: draw each word at most once: draw words and discard repeated ones, until K are found. `K ≥ V` gives all
+            words, once each.
     """
 
     vocab_size: int
@@ -41,7 +41,7 @@ class FixedProposal(Proposal):
 
     @abstractmethod
     def draw_ids(self, num: int, *, device: torch.device, generator: Random) -> Tensor:
-        """`num` independent draws from Q, (num,) int64 on `device`. O(num)."""
+        """Return `num` independent draws from Q, (num,) int64 on `device`. O(num)."""
 
     @abstractmethod
     def log_prob(self, word_ids: Tensor) -> Tensor:
@@ -60,10 +60,10 @@ class FixedProposal(Proposal):
         context: Context = None,
         generator: Random = None,
     ) -> Noise:
-        """See `Proposal.draw`. Unique draws cannot be one set an example.
+        """Draw noise; see `Proposal.draw`. Unique draws cannot be separate for each example.
 
-        Cost: O(K) with replacement; O(T) unique, T being the tries that K distinct words take, O(V) if T > V. T is
-        solved for once a K, in O(V).
+        Cost: O(K) with replacement; for unique draws O(T), where T is the number of tries for K distinct words, or O(V)
+        if T > V. T is computed once per K, in O(V).
         """
         if self.unique:
             if not shared:
@@ -103,12 +103,12 @@ class FixedProposal(Proposal):
         )
 
     def _log_expected_counts(self, word_ids: Tensor, target: Tensor, num_samples: int) -> tuple[Tensor, Tensor]:
-        """Of noise and targets in one go: a step is so short that calls count."""
+        """Return the log expected counts of noise and targets, in one call because steps are short."""
         both = self.log_expected_count(torch.cat([word_ids, target]), num_samples)
         return both[: word_ids.shape[0]], both[word_ids.shape[0] :]
 
     def log_expected_count(self, word_ids: Tensor, num_samples: int) -> Tensor:
-        """See `Proposal.log_expected_count`; for unique draws log(1 − (1 − Q)^T), accurate where Q is tiny."""
+        """Return log expected counts; for unique draws log(1 − (1 − Q)^T); see `Proposal`."""
         if not self.unique:
             return super().log_expected_count(word_ids, num_samples)
         if num_samples >= self.vocab_size:
@@ -117,9 +117,9 @@ class FixedProposal(Proposal):
         return torch.log(-torch.expm1(log_missed)).to(torch.float32)
 
     def expected_tries(self, num_samples: int) -> float:
-        """T such that T independent draws are expected to hold `num_samples` < V distinct words.
+        """Return T such that T independent draws have an expected `num_samples` < V distinct words.
 
-        Σ_w 1 − (1 − Q(w))^T = K, solved once a K and kept: O(V), in float64.
+        Solves Σ_w 1 − (1 − Q(w))^T = K once per K and caches the result: O(V), in float64.
         """
         if num_samples not in self._tries:
             self._tries[num_samples] = self._solve_tries(num_samples)
@@ -134,8 +134,8 @@ class FixedProposal(Proposal):
         def excess(log_tries: float) -> float:
             return float(-torch.expm1(math.exp(log_tries) * log_miss).sum()) - num_samples
 
-        # K tries hold at most K distinct words, and surely fewer than K ones do; doubling finds the other end, where a
-        # double can still hold it.
+        # K tries give at most K distinct words, so the solution is above the lower end; doubling finds the upper end,
+        # as long as a double can represent it.
         low = high = math.log(num_samples) - 1e-3
         while excess(high) < 0 and high < _MAX_LOG_TRIES:
             high += math.log(2)
@@ -157,7 +157,7 @@ class FixedProposal(Proposal):
         return self._distinct_by_rank(num_samples, device=device, generator=generator)
 
     def _distinct_by_rank(self, num_samples: int, *, device: torch.device, generator: Random) -> Tensor:
-        """The same law by Gumbel top-K: the K best of log Q + noise are K successive draws without repetition."""
+        """Draw by Gumbel top-K: the K best of log Q + noise are K draws without replacement."""
         drawn_on = device if generator is None else generator.device
         uniform = torch.rand(self.vocab_size, dtype=torch.float64, generator=generator, device=drawn_on).to(device)
         log_q = self.log_prob(torch.arange(self.vocab_size, device=device)).to(torch.float64)
@@ -166,7 +166,7 @@ class FixedProposal(Proposal):
 
 
 def _first_distinct(drawn: Tensor, num: int) -> Tensor:
-    """The first `num` distinct entries of `drawn`, or all if there are fewer; sorted."""
+    """Return the first `num` distinct entries of `drawn`, or all if there are fewer; sorted."""
     ordered, position = drawn.sort(stable=True)
     is_first = torch.ones_like(ordered, dtype=torch.bool)
     is_first[1:] = ordered[1:] != ordered[:-1]

@@ -69,7 +69,7 @@ class InBatch(Proposal):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Forget what was counted: a word not seen yet counts as seen once, V examples ago, so that Q is uniform."""
+        """Reset the estimate: an unseen word counts as seen once, V examples ago, so Q is uniform."""
         if self.estimates:
             self.table("gap").fill_(float(self.vocab_size))
             self.get_buffer("times_seen").fill_(1)
@@ -89,7 +89,7 @@ class InBatch(Proposal):
         context: Context = None,
         generator: Random = None,
     ) -> Noise:
-        """See `Proposal.draw`; all targets, whatever `num_samples`. In training mode the estimate learns from them."""
+        """Return all targets as noise, ignoring `num_samples`; in training mode, the estimate learns."""
         word_ids, times = torch.unique(target, return_counts=True)
         if self.estimates and self.training and torch.is_grad_enabled():
             self._count(word_ids, times, target.shape[0])
@@ -104,19 +104,19 @@ class InBatch(Proposal):
         )
 
     def log_prob(self, word_ids: Tensor) -> Tensor:
-        """log Q(w), or what it is estimated at: not normalised while the estimate learns."""
+        """Return log Q(w) or its estimate, which is not normalized while it learns."""
         if not self.estimates:
             return self.table("log_q").index_select(0, word_ids.reshape(-1)).view(word_ids.shape)
         return -self.table("gap").index_select(0, word_ids.reshape(-1)).view(word_ids.shape).log()
 
     @torch.no_grad()
     def _count(self, word_ids: Tensor, times: Tensor, num_examples: int) -> None:
-        """Take in a batch. Time is counted in examples, so that words in every batch can be told apart."""
+        """Update the estimate with a batch. Time is counted in examples, to distinguish words in every batch."""
         gap, times_seen, last_seen = self.table("gap"), self.get_buffer("times_seen"), self.get_buffer("last_seen")
         now = self.get_buffer("num_examples").add_(num_examples)
         observed = (now - last_seen.index_select(0, word_ids)) / times
         before = times_seen.index_select(0, word_ids)
-        # `times` steps of a running mean, all towards the same observation; no step is shorter than `rate`.
+        # `times` steps of a running mean, all toward the same observation; no step is shorter than `rate`.
         kept = torch.minimum(before / (before + times), (1 - self.rate) ** times.to(torch.float32))
         old = gap.index_select(0, word_ids)
         gap.index_copy_(0, word_ids, (observed + kept * (old - observed)).clamp_min_(1.0))

@@ -20,11 +20,11 @@ class LogUniform(FixedProposal):
 
     Args:
         vocab_size: V ≥ 1.
-        counts: (V,) in id order, if ids are not in count order: ranks are then taken from them (ties by id).
+        counts: (V,) in id order, if ids are not in count order: they then determine the ranks (ties by id).
         unique: draw each word at most once.
 
     Raises:
-        InputError: counts of another length, or that are no counts.
+        InputError: the counts are invalid or have a different length.
 
     Example:
         >>> import torch
@@ -52,14 +52,14 @@ class LogUniform(FixedProposal):
     rank_of_word: Tensor | None
 
     def draw_ids(self, num: int, *, device: torch.device, generator: Random) -> Tensor:
-        """See `FixedProposal.draw_ids`; in float64, since float32 cannot tell ranks near 10 million apart."""
+        """See `FixedProposal.draw_ids`; in float64, because float32 cannot distinguish ranks near 10 million."""
         drawn_on = device if generator is None else generator.device
         uniform = torch.rand(num, dtype=torch.float64, generator=generator, device=drawn_on).to(device)
         rank = (torch.exp(uniform * math.log(self.vocab_size + 1)) - 1).to(torch.int64).clamp_(max=self.vocab_size - 1)
         return rank if self.word_of_rank is None else self.word_of_rank.index_select(0, rank)
 
     def log_prob(self, word_ids: Tensor) -> Tensor:
-        """log Q(w)."""
+        """Return log Q(w)."""
         rank = word_ids
         if self.rank_of_word is not None:
             rank = self.rank_of_word.index_select(0, word_ids.reshape(-1)).view(word_ids.shape)

@@ -14,23 +14,23 @@ from vastmax.tensors.random import Random
 
 
 class Mixture(Proposal):
-    """Each proposal draws its share of the K words; a word counts as expected by all of them together.
+    """Several proposals, each of which draws its share of the K words; expected counts are summed over them.
 
-    E[count of w] = Σ_c K_c·Q_c(w): the shares are fixed numbers rather than drawn, which is as right and varies less
-    (Veach & Guibas 1995, the balance heuristic). A little of `Uniform` beside `InBatch`, say, shows rare items to a
-    recommender that would otherwise never see them as negatives (Yang et al. 2020).
+    E[count of w] = Σ_c K_c·Q_c(w): the shares are fixed instead of random, which is equally correct and has lower
+    variance (Veach & Guibas 1995, the balance heuristic). Adding some `Uniform` to `InBatch`, for example, shows rare
+    items to a recommender that would otherwise never see them as negatives (Yang et al. 2020).
 
     Args:
         proposals: at least one; with replacement, and with a Q that needs no context.
-        weights: (C,) > 0: proposal c draws K·weight_c/Σ weights words, rounded so that they add up to K. One that sizes
-            itself (`InBatch`) brings what it brings, beside K words from the others; its weight is not looked at. Equal
-            if left out.
+        weights: (C,) > 0: proposal c draws K·weight_c/Σ weights words, rounded so that they sum to K. A proposal that
+            sizes itself (`InBatch`) adds its own words to K words from the others, and its weight is ignored. Equal by
+            default.
 
     Raises:
-        InputError: proposals of unique draws, of different vocabularies, that need a context or have no `log_prob`;
-            other numbers of weights, or weights that are not positive.
+        InputError: a proposal has unique draws, a different vocabulary, needs a context or has no `log_prob`; or the
+            number of weights is wrong, or a weight is not positive.
 
-    Cost: the sum of its parts.
+    Cost: the sum over the proposals.
 
     Example:
         >>> from vastmax.proposal import Uniform, Unigram

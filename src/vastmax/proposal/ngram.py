@@ -1,4 +1,4 @@
-"""Noise from what was seen to follow the previous words."""
+"""Noise from n-gram counts after the previous words."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ SECOND_PREVIOUS = "second_previous_word_id"
 
 @dataclass(frozen=True)
 class InPlay:
-    """What one table says of a step, on the CPU.
+    """The part of a table that is used in a step, on the CPU.
 
     Attributes:
-        rows: (P,) int64, the table's rows that the examples' contexts are.
-        example_row: (N,) int64, each example's place among `rows`; −1 where its context was never seen.
+        rows: (P,) int64, the table's rows for the contexts of the examples.
+        example_row: (N,) int64, the index of each example's row in `rows`; −1 for an unseen context.
         laws: the probabilities of the noise words after these contexts, for `row_responsibilities`.
     """
 
@@ -41,13 +41,13 @@ class InPlay:
 
 @dataclass(frozen=True)
 class MixtureNoise(Noise):
-    """Noise that remembers, for `Proposal.observe`, what each table said."""
+    """Noise that also stores the used part of each table, for `Proposal.observe`."""
 
     in_play: tuple[InPlay, ...] = ()
 
 
 class NGramTable(Constants):
-    """An `NGrams` as tensors: contexts looked up, words drawn, probabilities of words in play."""
+    """An `NGrams` as tensors: looks up contexts, draws words, returns probabilities of words."""
 
     def __init__(self, ngrams: NGrams) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class NGramTable(Constants):
         return f"order={self.order}, contexts={self.contexts.shape[0]}, entries={self.word_ids.shape[0]}"
 
     def rows(self, context: Mapping[str, Any]) -> Tensor:
-        """(N,) the row of each example's context, −1 where there is none."""
+        """Return the row of each example's context, (N,), −1 if there is none."""
         key, known = context[PREVIOUS], context[PREVIOUS] >= 0
         if self.order == 3:
             key = key + self.vocab_size * context[SECOND_PREVIOUS]
@@ -78,7 +78,7 @@ class NGramTable(Constants):
         return torch.where(known & (self.contexts.index_select(0, row) == key), row, -1)
 
     def draw_ids(self, row: Tensor, generator: Random) -> Tensor:
-        """One word after each of the contexts `row` (n,), in proportion to its count."""
+        """Draw one word after each of the contexts `row` (n,), in proportion to its count."""
         device = row.device if generator is None else generator.device
         uniform = torch.rand(row.shape[0], dtype=torch.float64, generator=generator, device=device).to(row.device)
         begin, end = self.offsets.index_select(0, row), self.offsets.index_select(0, row + 1)
@@ -224,19 +224,19 @@ class NGramProposal(Proposal):
 
 
 class NGram(NGramProposal):
-    """A fixed mixture of n-gram tables and the unigram law: the proposal that Bengio & Senécal began with.
+    """A fixed mixture of n-gram tables and the unigram distribution: the first proposal of Bengio & Senécal.
 
-    As training goes on the model moves away from it, its effective sample sizes fall, and it does worse than the plain
-    unigram law; `AdaptiveBigram` is the answer. It is here for that comparison, and for models near their n-grams.
+    During training the model moves away from it, its effective sample sizes fall, and it becomes worse than the plain
+    unigram distribution; `AdaptiveBigram` avoids this. It serves for comparison, and for models near their n-grams.
 
     Args:
-        counts: (V,) in id order; a zero is raised to the smallest positive count.
+        counts: (V,) in id order; zeros are raised to the smallest positive count.
         ngrams: tables from the training text: `NGrams.from_ids(corpus.ids, corpus.sentence_offsets, V, order)`.
-        weights: λ of each, ≥ 0, adding up to less than 1: what is left is the unigram's, so that no word is out of
-            reach.
+        weights: λ of each table, ≥ 0, with a sum below 1: the rest is the weight of the unigrams, so every word can be
+            drawn.
 
     Raises:
-        InputError: tables of another vocabulary; weights out of range or of another number.
+        InputError: a table has a different vocabulary, or the weights are out of range or their number is wrong.
 
     Example:
         >>> from vastmax.distribution.ngrams import NGrams
@@ -266,6 +266,6 @@ class NGram(NGramProposal):
 
 
 def frequency_bins(counts: Any) -> Tensor:
-    """(V,) ⌊log2 count⌋ by word, from 0 for the rarest: words of like frequency share a bin."""
+    """Return ⌊log2 count⌋ of each word, (V,), from 0 for the rarest: words of similar frequency share a bin."""
     floored = floored_counts(counts)
     return torch.from_numpy(np.floor(np.log2(floored / floored.min())).astype(np.int64))

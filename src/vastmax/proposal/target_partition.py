@@ -1,4 +1,4 @@
-"""Cross-entropy over a part of the vocabulary that is fixed for a part of the training set."""
+"""Cross-entropy over a subset of the vocabulary that is fixed for a part of the training set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Batch = TypeVar("_Batch")
 
 @dataclass(frozen=True)
 class Partition:
-    """The words that some consecutive batches have as targets: what `context["partition"]` holds.
+    """The target words of some consecutive batches, passed as `context["partition"]`.
 
     Attributes:
         word_ids: (|V′|,) int64, ascending and distinct.
@@ -32,24 +32,24 @@ class Partition:
 
     @classmethod
     def of(cls, word_ids: Tensor) -> Partition:
-        """The partition of these words, in any order, repeated or not."""
+        """Return the partition with these words, given in any order, with or without repetitions."""
         return cls(torch.unique(word_ids))
 
 
 def partitions(
     batches: Iterable[_Batch], limit: int, target_of: Callable[[_Batch], Tensor], *, ignore_index: int = -100
 ) -> Iterator[tuple[Partition, _Batch]]:
-    """Each batch, in order, with the partition that it belongs to.
+    """Yield each batch, in order, with the partition that it belongs to.
 
-    The training set is walked in the order of its batches; a partition is closed when the next batch would take the
-    number of its distinct targets beyond `limit` (Jean et al. 2015). A batch never straddles two partitions, so one
-    whose own targets are more than `limit` is a partition by itself.
+    The training set is read in the order of its batches; a partition ends if the next batch would raise the number of
+    its distinct targets above `limit` (Jean et al. 2015). A batch is never split, so a batch with more than `limit`
+    targets is a partition by itself.
 
     Args:
-        batches: in the order of training; the batches of one partition are held at a time.
-        limit: how many distinct targets a partition may hold, ≥ 1.
-        target_of: the target ids of a batch, of any shape.
-        ignore_index: targets of this value are no words.
+        batches: in training order; the batches of one partition are held in memory at a time.
+        limit: the maximum number of distinct targets per partition, ≥ 1.
+        target_of: returns the target ids of a batch, of any shape.
+        ignore_index: targets with this value are ignored.
 
     Raises:
         InputError: a limit below 1.
@@ -85,19 +85,19 @@ def _with_partition(word_ids: Tensor, batches: list[_Batch]) -> Iterator[tuple[P
 
 
 class TargetPartition(Proposal):
-    """Every word of the step's partition once: `SampledSoftmax` over them is the softmax over these words alone.
+    """Every word of the current partition once, so `SampledSoftmax` is the softmax over these words alone.
 
-    The partition comes with each step as `context={"partition": …}`, from `partitions`. It holds all targets of its
-    batches, so that each example's target stands among the words; over the whole vocabulary it would be the exact loss.
+    Each step passes its partition as `context={"partition": …}`, from `partitions`. It contains all targets of its
+    batches, so each example's target is among the words; over the whole vocabulary, this would be the exact loss.
 
-    The words of no partition nearby are not pushed down, and so get too much probability over the whole vocabulary.
-    With `num_others` some of them stand beside the partition in each step: as many uniform draws from all words, each
-    distinct one of the others once. Their scores are corrected for how likely it was that they were drawn, so that on
-    average Z is that of the whole vocabulary.
+    Words outside the partition are not pushed down, and so get too much probability over the whole vocabulary. With
+    `num_others`, each step adds some of them: that many uniform draws from all words, each distinct one outside the
+    partition once. Their scores are corrected by their probability of being drawn, so that on average Z is that of the
+    whole vocabulary.
 
     Args:
         vocab_size: V.
-        num_others: draws of other words a step; 0 for the method as published.
+        num_others: the number of additional draws per step; 0 for the method as published.
 
     Raises:
         InputError: numbers below 1, or below 0; in a step, a target that is not in the partition, or a partition with
@@ -141,8 +141,8 @@ class TargetPartition(Proposal):
         context: Context = None,
         generator: Random = None,
     ) -> Noise:
-        """See `Proposal.draw`; the words of `context["partition"]`, and the others, whatever `num_samples`."""
-        assert context is not None  # the head's door checked it
+        """Return the words of `context["partition"]` and the others, ignoring `num_samples`; see `Proposal.draw`."""
+        assert context is not None  # checked by the head
         partition = context[PARTITION]
         if not isinstance(partition, Partition):
             raise InputError(
@@ -166,7 +166,7 @@ class TargetPartition(Proposal):
         )
 
     def _others(self, word_ids: Tensor, generator: Random) -> Tensor:
-        """Distinct draws that are not in the partition, ascending."""
+        """Return the distinct draws that are not in the partition, ascending."""
         device = word_ids.device
         drawn = torch.unique(torch.randint(self.vocab_size, (self.num_others,), generator=generator, device=device))
         place = torch.searchsorted(word_ids, drawn).clamp_(max=word_ids.shape[0] - 1)
@@ -174,7 +174,7 @@ class TargetPartition(Proposal):
         return others
 
     def _log_drawn(self) -> float:
-        """Log of the probability 1 − (1 − 1/V)^K that a word is among K uniform draws."""
+        """Return the log of the probability 1 − (1 − 1/V)^K that a word is among K uniform draws."""
         if self.vocab_size == 1:
             return 0.0
         return math.log(-math.expm1(self.num_others * math.log1p(-1 / self.vocab_size)))

@@ -1,4 +1,4 @@
-"""Every word alike."""
+"""The uniform proposal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vastmax.tensors.random import Random
 class Uniform(FixedProposal):
     """Q(w) = 1/V.
 
-    The weakest proposal: frequent words, which carry most of log Z, are seldom drawn. It needs no counts.
+    The weakest proposal: frequent words, which contribute most of log Z, are rarely drawn. It needs no counts.
 
     Args:
         vocab_size: V ≥ 1.
@@ -33,5 +33,5 @@ class Uniform(FixedProposal):
         return torch.randint(self.vocab_size, (num,), generator=generator, device=drawn_on).to(device)
 
     def log_prob(self, word_ids: Tensor) -> Tensor:
-        """−log V."""
+        """Return −log V."""
         return torch.full(word_ids.shape, -math.log(self.vocab_size), device=word_ids.device)

@@ -1,4 +1,4 @@
-"""Words by how often they occur, raised to a power."""
+"""The unigram distribution, raised to a power."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Unigram(FixedProposal):
     """Q(w) ∝ count(w)^power.
 
     Args:
-        counts: (V,) in id order: list, array, tensor or `Vocabulary`; a zero is raised to the smallest positive count.
-        power: 1 (NCE, importance sampling: Q near the law of the targets), 0.75 (word2vec), 0 (uniform).
+        counts: (V,) in id order: list, array, tensor or `Vocabulary`; zeros are raised to the smallest positive count.
+        power: 1 (NCE, importance sampling: Q near the distribution of the targets), 0.75 (word2vec), 0 (uniform).
         unique: draw each word at most once.
 
     Raises:
         InputError: counts that are negative, NaN or all zero; a power that is not finite.
 
-    Cost: a draw is two random numbers and two look-ups in an alias table of V entries, whatever V.
+    Cost: a draw takes two random numbers and two lookups in an alias table of V entries, for any V.
 
     Example:
         >>> import torch
@@ -65,5 +65,5 @@ class Unigram(FixedProposal):
         return torch.where(own, slot, other)
 
     def log_prob(self, word_ids: Tensor) -> Tensor:
-        """log Q(w)."""
+        """Return log Q(w)."""
         return self.table("log_q").index_select(0, word_ids.reshape(-1)).view(word_ids.shape)

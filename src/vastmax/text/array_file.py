@@ -1,4 +1,4 @@
-"""A file of numbers, read by pieces: its pages are the system's cache, not this process's memory."""
+"""A file of numbers, read in pieces: its pages are in the system's cache, not in this process's memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ArrayFile:
         self.size = self.bytes.size // self.dtype.itemsize
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
-        """``array[start:stop]``, as a new array; 0 ≤ start ≤ stop ≤ size."""
+        """Return ``array[start:stop]`` as a new array; 0 ≤ start ≤ stop ≤ size."""
         if not 0 <= start <= stop <= self.size:
             raise InputError(f"{self.path.name}: [{start}, {stop}) does not lie within [0, {self.size})")
         self.require_open()
@@ -33,7 +33,7 @@ class ArrayFile:
         return array
 
     def map(self) -> npt.NDArray[Any]:
-        """The whole array, mapped read-only."""
+        """Return the whole array, mapped read-only."""
         if self._mapped is None:
             self.require_open()
             self._mapped = np.memmap(self.bytes.file, dtype=self.dtype, mode="r", shape=(self.size,))
@@ -45,10 +45,10 @@ class ArrayFile:
         return self.bytes.file.closed
 
     def require_open(self) -> None:
-        """Raise InputError once it is closed."""
+        """Raise InputError if it is closed."""
         if self.closed:
             raise InputError("the corpus was closed: open it again, or close it after its last use")
 
     def close(self) -> None:
-        """Close the file; arrays that `map` gave stay good."""
+        """Close the file; arrays returned by `map` stay valid."""
         self.bytes.close()

@@ -1,4 +1,4 @@
-"""Parquet and Arrow: which column holds the text, and its rows. pyarrow is imported only when there is such data."""
+"""Parquet and Arrow: find the column that holds the text, and read its rows. pyarrow is imported only if needed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ARROW = b"ARROW1"
 
 
 def is_arrow_object(source: object) -> bool:
-    """Whether `source` is a table in memory: of pyarrow, or of any library that exports Arrow streams."""
+    """Return whether `source` is a table in memory: of pyarrow, or of any library that exports Arrow streams."""
     return hasattr(source, "__arrow_c_stream__") or type(source).__module__.partition(".")[0] == "pyarrow"
 
 
 def is_arrow_file(file: IO[bytes]) -> bool:
-    """Whether this is a Parquet or Arrow file: both begin and end with their name."""
+    """Return whether this is a Parquet or Arrow file: both begin and end with a signature."""
     head = file.read(len(_ARROW))
     name = _ARROW if head == _ARROW else _PARQUET if head.startswith(_PARQUET) else None
     if name is None or file.seek(0, os.SEEK_END) < 2 * len(name):
@@ -37,7 +37,7 @@ def is_arrow_file(file: IO[bytes]) -> bool:
 
 
 def rows_of_file(path: Path, column: str | None) -> Iterator[list[Any]]:
-    """The rows of the text column, by lists; each row is a str, a list of str, or None."""
+    """Yield the rows of the text column, in lists; each row is a str, a list of str, or None."""
     _need_pyarrow(str(path))
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -59,7 +59,7 @@ def rows_of_file(path: Path, column: str | None) -> Iterator[list[Any]]:
 
 
 def rows_of_table(table: Any, column: str | None) -> Iterator[list[Any]]:
-    """The same for a table in memory."""
+    """Yield the rows of the text column of a table in memory; see `rows_of_file`."""
     name = f"the {type(table).__name__}"
     _need_pyarrow(name)
     import pyarrow as pa
@@ -94,7 +94,7 @@ def _reported(name: str) -> Iterator[None]:
 
 
 def _rows(array: Any) -> Iterator[list[Any]]:
-    """The rows by lists, which hold some megabytes of text unless one cell alone holds more."""
+    """Yield the rows in lists of some megabytes of text, or more if a single cell holds more."""
     array.validate(full=True)  # in a damaged file offsets may point anywhere, and pyarrow would follow them
     waiting = [array.slice(start, _ROWS) for start in reversed(range(0, len(array), _ROWS))]
     while waiting:
@@ -113,7 +113,7 @@ def _rows(array: Any) -> Iterator[list[Any]]:
 
 
 def _text_bytes(array: Any) -> int:
-    """How much text the rows hold, that of a dictionary as often as it is named."""
+    """Return the amount of text in the rows; dictionary entries count each time they are used."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -124,7 +124,7 @@ def _text_bytes(array: Any) -> int:
 
 
 def _rows_at_a_time(path: Path, metadata: Any, name: str) -> int:
-    """How many rows can be decoded together, whatever their sizes.
+    """Return how many rows can be decoded together, regardless of their sizes.
 
     Rows that name a word of a dictionary all get a copy of it, so that the largest word counts; a dictionary's first
     bytes say how long it is, and no word in it is longer.
@@ -142,14 +142,14 @@ def _rows_at_a_time(path: Path, metadata: Any, name: str) -> int:
                 if size > _LARGEST_CELL:
                     raise InputError(
                         f"{path}: the dictionary of column {name!r} takes {size:,} bytes, the limit is "
-                        f"{_LARGEST_CELL:,}: write the file anew without it (use_dictionary=False)"
+                        f"{_LARGEST_CELL:,}: write the file again without it (use_dictionary=False)"
                     )
                 rows = min(rows, max(1, _DECODED_BYTES // max(1, size)))
     return rows
 
 
 def _dictionary_bytes(path: Path, offset: int) -> int:
-    """The size of a dictionary once unpacked: the second field of Parquet's PageHeader, in Thrift's compact form."""
+    """Return the decompressed size of a dictionary: the second field of Parquet's PageHeader in compact Thrift."""
     with open(path, "rb") as file:
         file.seek(offset)
         head = file.read(16)

@@ -1,6 +1,6 @@
-"""A corpus that every Python carries: the language reference, and the docstrings and comments of the standard library.
+"""A corpus that ships with every Python: the language reference, and docstrings and comments of the standard library.
 
-It is English prose by many hands about one subject, some 0.7 million words, and it is there without a download.
+It is English prose by many authors about one subject, some 0.7 million words, and needs no download.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
 
 SKIPPED_FOLDERS = frozenset({"site-packages", "dist-packages", "encodings", "pydoc_data", "__pycache__"})
-"""Not the standard library, or no prose: `encodings` holds tables of character names, `pydoc_data` is read apart."""
+"""Folders outside the standard library or without prose (`encodings`: tables; `pydoc_data` is read separately)."""
 
 MIN_PARAGRAPH_WORDS = 3
-"""Shorter paragraphs are headings, markers and commented-out code: a window has nothing to learn from them."""
+"""Shorter paragraphs are headings, markers and commented-out code, from which nothing can be learned."""
 
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 _BLANK_LINES = re.compile(r"\n\s*\n")
@@ -37,18 +37,17 @@ _BEFORE_DOCSTRINGS = frozenset({"", "r", "R", "u", "U"})
 
 
 def python_documentation(library: Path | None = None, *, progress: Progress | None = None) -> Iterator[list[str]]:
-    """Yield the paragraphs of Python's own documentation as lists of lower-case words, punctuation dropped.
+    """Yield the paragraphs of Python's own documentation as lists of lowercase words without punctuation.
 
     The topics of `pydoc` come first, then the docstrings and comments of every source file under `library`, in the
-    order of their names. A paragraph that was met before (licences, above all) is left out, and so are the lines of
-    doctests, which are code.
+    order of their names. Repeated paragraphs (mostly licenses) are omitted, and so are doctests, which are code.
 
     Args:
-        library: the folder of the standard library; None takes the running Python's.
-        progress: told how many source files have been read.
+        library: the folder of the standard library; None: that of the running Python.
+        progress: reports the number of source files read.
 
     Raises:
-        InputError: neither the topics nor one source file could be found.
+        InputError: neither the topics nor any source file could be found.
 
     Example:
         >>> paragraphs = python_documentation()
@@ -78,10 +77,9 @@ def python_documentation(library: Path | None = None, *, progress: Progress | No
 
 
 def documentation_in(source: str) -> str:
-    """The docstrings and comments of a Python source text, a blank line between any two.
+    """Return the docstrings and comments of a Python source text, separated by blank lines.
 
-    A docstring is a triple-quoted string with nothing but its indentation before it; comments on lines that follow each
-    other are one.
+    A docstring is a triple-quoted string with only indentation before it. Comments on adjacent lines are one comment.
 
     Example:
         >>> documentation_in("x = '# no comment'  # a comment")

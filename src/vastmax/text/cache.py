@@ -1,10 +1,10 @@
-"""Encoded corpora kept from run to run, found by what the text says and how it was read.
+"""A cache of encoded corpora, indexed by the content of the text and the settings for reading it.
 
-A folder of three parts:
+The folder has three parts:
 
     corpora/KEY/      one encoded corpus; KEY is a digest of the bytes of the files and of the settings
-    files/DIGEST      what the file at a path held when it was last read, with its size and times
-    scratch/          encodings under way, renamed into corpora/ when whole
+    files/DIGEST      the digest of the file at a path when it was last read, with its size and times
+    scratch/          encodings in progress, renamed into corpora/ when complete
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from vastmax.text.encode import Settings
 from vastmax.text.encoded_folder import cannot_write, folder_bytes
 
 DEFAULT_LIMIT_BYTES = 20 * 2**30
-"""All encoded corpora together; VASTMAX_CACHE_LIMIT says otherwise. The least recently used go first."""
+"""The limit for all encoded corpora; VASTMAX_CACHE_LIMIT overrides it. The least recently used are deleted first."""
 
 UNSETTLED_NS = 2_000_000_000
-"""A file changed so shortly before it was read may have changed again within the same tick of its clock: file systems
-stamp times no finer than this (FAT: 2 s). What it holds is then found out by reading."""
+"""A file that changed this shortly before it was read may have changed again without a new time stamp, because file
+systems have coarse time stamps (FAT: 2 s). Such a file is read again to compute its digest."""
 
 STALE_SECONDS = 24 * 3600.0
-"""Scratch untouched for this long was left by a process that was killed."""
+"""Scratch folders untouched for this long were left by a process that was killed."""
 
 IN_USE: Counter[Path] = Counter()
-"""Entries that some Corpus of this process has open: never dropped."""
+"""Entries that are open in this process: never dropped."""
 
 _REPORT_BYTES = 1 << 28  # some tenth of a second
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -51,7 +51,7 @@ _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 @dataclass(frozen=True)
 class FileState:
-    """How a file looked from outside when it was read."""
+    """Size and times of a file when it was read."""
 
     size: int
     mtime_ns: int
@@ -59,18 +59,18 @@ class FileState:
 
     @classmethod
     def of(cls, path: Path) -> FileState:
-        """As it looks now."""
+        """Return the current state of a file."""
         status = path.stat()
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def digest() -> Any:
-    """The digest that tells contents apart (SHA-256: hardware computes it, and anyone can check it)."""
+    """Return a new digest object (SHA-256: hardware computes it, and anyone can check it)."""
     return hashlib.sha256()
 
 
 def digest_of(path: Path, progress: Progress) -> str:
-    """The digest of a file's bytes."""
+    """Return the digest of a file's bytes."""
     total = digest()
     buffer = memoryview(bytearray(CHUNK_BYTES))
     done = 0
@@ -87,7 +87,7 @@ def digest_of(path: Path, progress: Progress) -> str:
 
 
 def default_folder() -> Path:
-    """$VASTMAX_CACHE, else the platform's place for caches."""
+    """Return $VASTMAX_CACHE or, if it is not set, the platform's cache folder."""
     if named := os.environ.get("VASTMAX_CACHE"):
         return Path(named)
     import platformdirs
@@ -96,7 +96,7 @@ def default_folder() -> Path:
 
 
 def limit_bytes() -> int:
-    """$VASTMAX_CACHE_LIMIT, such as 500M or 20G, else the default."""
+    """Return $VASTMAX_CACHE_LIMIT, such as 500M or 20G, or the default."""
     text = os.environ.get("VASTMAX_CACHE_LIMIT")
     if not text:
         return DEFAULT_LIMIT_BYTES
@@ -107,7 +107,7 @@ def limit_bytes() -> int:
 
 
 class Cache:
-    """The cache in `folder`; made when first written to. Processes may share it."""
+    """The cache in `folder`, which is created on first write. Processes can share it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
@@ -116,7 +116,7 @@ class Cache:
         self._scratch = self.folder / "scratch"
 
     def scratch(self) -> Path:
-        """A new empty folder, on the same disk as the entries."""
+        """Return a new empty folder, on the same disk as the entries."""
         try:
             self._scratch.mkdir(parents=True, exist_ok=True)
             return Path(tempfile.mkdtemp(dir=self._scratch))
@@ -126,9 +126,9 @@ class Cache:
     # What files hold.
 
     def known_digest(self, path: Path, progress: Progress) -> str | None:
-        """The digest of the file at `path`, without reading it if that can be trusted; None when it was never read.
+        """Return the digest of the file at `path`, without reading it if possible; None if it was never read.
 
-        A file whose looks changed, or were too fresh to be trusted, is read for its digest alone: a copy or a touch
+        A file whose state changed, or was too recent to be trusted, is read only for its digest: copying or touching it
         must not cost a second encoding.
         """
         record = self._record(path)
@@ -147,7 +147,7 @@ class Cache:
         return found
 
     def remember(self, path: Path, state: FileState, read_ns: int, found: str) -> None:
-        """The file at `path`, which looked like `state` before and after it was read at `read_ns`, has this digest."""
+        """Store the digest of the file at `path`, whose state was `state` before and after it was read at `read_ns`."""
         record = {"path": os.path.abspath(path), "state": asdict(state), "read_ns": read_ns, "digest": found}
         try:
             self._files.mkdir(parents=True, exist_ok=True)
@@ -172,7 +172,7 @@ class Cache:
 
     @staticmethod
     def key(digests: list[str], settings: Settings) -> str:
-        """The name of the entry for files with these digests, in order, read with these settings."""
+        """Return the name of the entry for files with these digests, in order, read with these settings."""
         import unicodedata
 
         told = {
@@ -185,7 +185,7 @@ class Cache:
         return hashlib.sha256(json_text(told, ascii_only=True).encode()).hexdigest()
 
     def find(self, key: str) -> Path | None:
-        """The entry, if there is one and it is whole."""
+        """Return the entry if it exists and is complete."""
         entry = self._corpora / key
         if not is_whole(entry):
             return None
@@ -194,11 +194,11 @@ class Cache:
         return entry
 
     def holds(self, key: str) -> bool:
-        """Whether there is anything of that name, whole or not."""
+        """Return whether the entry exists, complete or not."""
         return (self._corpora / key).exists()
 
     def keep(self, scratch: Path, key: str) -> Path:
-        """Make the whole encoding in `scratch` the entry; another process may have been faster with the same one."""
+        """Make the complete encoding in `scratch` the entry, unless another process was faster with the same one."""
         entry = self._corpora / key
         try:
             self._corpora.mkdir(parents=True, exist_ok=True)
@@ -245,7 +245,7 @@ class Cache:
                 encoded_folder.remove(scratch)
 
     def drop(self, entry: Path) -> bool:
-        """Remove an entry if it is one; moved away first, so that nobody finds half of it. Whether it is gone."""
+        """Remove an entry, and return whether it is gone; it is moved away first, so nobody finds it partial."""
         if not encoded_folder.is_ours(entry):
             return not entry.exists()
         self._scratch.mkdir(parents=True, exist_ok=True)
@@ -269,7 +269,7 @@ def _last_used(entry: Path) -> float:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an encoded corpus says of itself."""
+    """The manifest of an encoded corpus."""
 
     tokens: int
     sentences: int
@@ -279,7 +279,7 @@ class Manifest:
 
 
 def read_manifest(entry: Path) -> Manifest | None:
-    """What an encoded corpus says of itself, or None when there is none that this version reads, or it is damaged."""
+    """Return the manifest of an encoded corpus; None if it is missing, damaged, or of another version."""
     path = entry / encoded_folder.MANIFEST
     try:
         told = unsealed(read_json(path), path, required=True)
@@ -297,7 +297,7 @@ def read_manifest(entry: Path) -> Manifest | None:
 
 
 def is_sound(entry: Path) -> bool:
-    """Whether every file of the encoded corpus is what was written. Cost: reads them all."""
+    """Return whether no file of the encoded corpus has changed since it was written. Cost: reads all files."""
     manifest = read_manifest(entry)
     if manifest is None or not is_whole(entry):
         return False
@@ -309,7 +309,7 @@ def is_sound(entry: Path) -> bool:
 
 
 def is_whole(entry: Path) -> bool:
-    """Whether every file of the encoded corpus is there in full length."""
+    """Return whether every file of the encoded corpus exists with its full length."""
     manifest = read_manifest(entry)
     if manifest is None:
         return False

@@ -1,4 +1,4 @@
-"""Text as ids on disk: read once, counted once, then only ever read as numbers."""
+"""Text as word ids on disk: read and counted once, then read only as numbers."""
 
 from __future__ import annotations
 
@@ -33,29 +33,30 @@ from vastmax.text.words import Words
 class Corpus:
     """A token stream on disk: the ids of all words, where sentences end, and the vocabulary of all types.
 
-    It is ``[[vocabulary.id(w) for w in line.split()] for line in text.split("\\n") if line.split()]``, end to end, with
-    memory that depends on the number of distinct words and not on the length of the text. Ids follow the count order of
-    the *whole* vocabulary, so that one encoding serves every min_count: with ``v = corpus.vocabulary.truncate(…)``
-    (no unknown word) an id ≥ len(v) is outside v, and the others are v's own.
+    It equals ``[[vocabulary.id(w) for w in line.split()] for line in text.split("\\n") if line.split()]``, end to end.
+    Memory depends on the number of distinct words, not on the length of the text. Ids are in the count order of the
+    *full* vocabulary, so one encoding serves every min_count: with ``v = corpus.vocabulary.truncate(…)`` (no unknown
+    word), an id ≥ len(v) is out of vocabulary, and all others are ids of v.
 
     Args:
-        source: a path, a glob, "-" for standard input, several paths in order, lists of words (anything that iterates),
-            or a Parquet/Arrow file or table. Files may be compressed (gzip, bzip2, xz, zstandard).
-        lowercase: the same as lower-casing the text.
-        tokenizer: from a line (without its newline) to its words; None: ``str.split``. Such corpora are not cached.
-        errors: "strict" refuses NUL bytes and invalid UTF-8, naming the byte; "replace" reads them as Python would.
-        column: the column of a table that holds text or lists of words; needed when there are several.
-        cache: True: in the user's cache folder ($VASTMAX_CACHE); a path: there; False: in a temporary folder that goes
-            with this object. Standard input, lists of words and tables in memory are never kept.
+        source: a path, a glob, "-" for standard input, several paths in order, lists of words (any iterable), or a
+            Parquet/Arrow file or table. Files can be compressed (gzip, bzip2, xz, zstandard).
+        lowercase: equivalent to lowercasing the text.
+        tokenizer: a function from a line (without its newline) to its words; None: ``str.split``. Corpora with a
+            tokenizer are not cached.
+        errors: "strict" refuses NUL bytes and invalid UTF-8 and names the byte; "replace" reads them as Python would.
+        column: the column of a table that holds text or lists of words; required if there are several.
+        cache: True: in the user's cache folder ($VASTMAX_CACHE); a path: there; False: in a temporary folder that is
+            deleted with this object. Standard input, lists of words and tables in memory are never cached.
         verify: check the checksums of an encoded corpus: of its words when it is opened, of ids and sentences before
-            they are first read. A damaged one in the cache is made anew, with a warning.
-        progress: told of the bytes read and the words a second.
+            they are first read. A damaged cache entry is rebuilt, with a warning.
+        progress: reports the bytes read and the words per second.
 
     Raises:
-        InputError: any of the above is not as expected, the text holds no words, the disk is full.
+        InputError: an argument is invalid, the text has no words, or the disk is full.
 
-    Cost: one pass over the text and one over the ids; a file that was read before costs nothing if its size and times
-    are the same, else one pass to see whether its bytes are. Checksums take about 2 ns a token, once.
+    Cost: one pass over the text and one over the ids. A file that was read before costs nothing if its size and times
+    are unchanged, else one pass to compare its content. Checksums take about 2 ns per token, once.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Corpus:
                 self._open(scratch, temporary=True)
 
     def derive(self, write: Callable[[Path], None]) -> Corpus:
-        """A corpus that `write` puts into a new folder, where this one's cache is; it goes with the object."""
+        """Return a corpus that `write` puts into a new folder in this one's cache; it is deleted with the object."""
         derived = Corpus._empty(self._store, verify=self._verify)
         scratch = _scratch_in(self._store)
         with _removed_on_failure(scratch):
@@ -107,7 +108,7 @@ class Corpus:
 
     @classmethod
     def _empty(cls, store: Cache | None, *, verify: bool) -> Corpus:
-        """A corpus that opens no folder yet, and whose text nobody can read again."""
+        """Return a corpus that has no folder yet, and whose text cannot be read again."""
         corpus = cls.__new__(cls)
         corpus._store, corpus._finalizer = store, None
         corpus._verify, corpus._origin, corpus._checking = verify, None, threading.Lock()
@@ -116,7 +117,7 @@ class Corpus:
     def _open_cached(
         self, found: sources.Files | sources.ArrowFiles, settings: Settings, store: Cache, progress: Progress
     ) -> bool:
-        """Open the entry for these files if it is there, and whole."""
+        """Open the entry for these files if it exists and is complete."""
         known = [store.known_digest(path, progress) for path in found.paths]
         digests = [digest for digest in known if digest is not None]
         if len(digests) < len(known):
@@ -178,7 +179,7 @@ class Corpus:
         self._finalizer = weakref.finalize(self, _release, folder, self._ids, self._offsets, temporary)
 
     def _check(self) -> None:
-        """Check ids and sentences before they are first read; make a damaged entry of the cache anew."""
+        """Check ids and sentences before they are first read; rebuild a damaged cache entry."""
         if not self._unchecked:
             return
         with self._checking:
@@ -210,7 +211,7 @@ class Corpus:
 
     @property
     def ids(self) -> npt.NDArray[np.int32]:
-        """All ids, (num_tokens,) int32, mapped read-only: touched pages count as this process's memory."""
+        """All ids, (num_tokens,) int32, mapped read-only; pages that are touched count as memory of this process."""
         self._check()
         return self._ids.map()
 
@@ -221,19 +222,19 @@ class Corpus:
         return self._offsets.map()
 
     def read_ids(self, start: int, stop: int) -> npt.NDArray[np.int32]:
-        """``ids[start:stop]`` as a new array, read from the file. Safe from several threads and after a fork."""
+        """Return ``ids[start:stop]`` as a new array, read from the file. Safe from several threads and after a fork."""
         self._check()
         return self._ids.read(start, stop)
 
     def read_offsets(self, start: int, stop: int) -> npt.NDArray[np.int64]:
-        """``sentence_offsets[start:stop]`` as a new array, read from the file."""
+        """Return ``sentence_offsets[start:stop]`` as a new array, read from the file."""
         self._check()
         return self._offsets.read(start, stop)
 
     def token_blocks(self) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]]:
-        """All ids by pieces of `BLOCK_TOKENS`, whatever the length of sentences.
+        """Yield all ids in pieces of `BLOCK_TOKENS`, regardless of sentence lengths.
 
-        Each with the places in it where a sentence ends; one may go on in the next piece.
+        Each piece comes with the positions in it at which a sentence ends; a sentence can continue in the next piece.
         """
         offsets = np.asarray(self.sentence_offsets)
         for start in range(0, self.num_tokens, BLOCK_TOKENS):
@@ -242,18 +243,18 @@ class Corpus:
             yield self.read_ids(start, stop), offsets[first:last] - start
 
     def sentences(self, vocabulary: Vocabulary | None = None) -> Iterator[npt.NDArray[np.int32]]:
-        """The ids of each sentence in turn; with a `vocabulary`, its ids, as in `encode_with`."""
+        """Return an iterator over the ids of each sentence, in the ids of `vocabulary` if given; see `encode_with`."""
         return self.encode_with(vocabulary or self.vocabulary).sentences()
 
     def encode_with(self, vocabulary: Vocabulary) -> EncodedView:
-        """This text in the ids of another vocabulary, mapped as it is read: nothing is written or held.
+        """Return this text in the ids of another vocabulary, mapped as it is read: nothing is written or stored.
 
-        Words outside it become its unknown word, or are dropped when it has none.
+        Words outside it become its unknown word, or are dropped if it has none.
         """
         return EncodedView(self, vocabulary)
 
     def close(self) -> None:
-        """Close the files, and remove them if they were not to be kept. Arrays stay good."""
+        """Close the files, and remove them if they are not cached. Arrays stay valid."""
         if self._finalizer is not None:
             self._finalizer()
 
@@ -266,9 +267,9 @@ class Corpus:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as the folder, which is opened again where the pickle is read: on the same machine, while it is there.
+        """Pickle the path of the folder, which is opened again on unpickling: on the same machine, while it exists.
 
-        That of a corpus which is not cached goes with the object it was made as, wherever else it is open.
+        The folder of a corpus that is not cached is deleted with the original object, wherever else it is open.
         """
         if self._ids.closed:
             raise InputError("the corpus was closed, and so cannot be pickled; pickle it while it is open")
@@ -279,7 +280,7 @@ class Corpus:
 
 
 def _reopened(folder: Path, store: Path | None, verify: bool) -> Corpus:
-    """A corpus that was pickled."""
+    """Return the corpus of a pickle."""
     corpus = Corpus._empty(None if store is None else Cache(store), verify=verify)
     try:
         corpus._open(folder, temporary=False)
@@ -294,7 +295,7 @@ def _reopened(folder: Path, store: Path | None, verify: bool) -> Corpus:
 def _tell_of_damage(found: sources.Files | sources.ArrowFiles, why: str) -> None:
     more = f" and {len(found.paths) - 1} more" if len(found.paths) > 1 else ""
     warnings.warn(
-        f"the encoded corpus of {found.paths[0]}{more} in the cache is damaged ({why}) and is made anew", stacklevel=2
+        f"the encoded corpus of {found.paths[0]}{more} in the cache is damaged ({why}) and is rebuilt", stacklevel=2
     )
 
 

@@ -16,7 +16,7 @@ from vastmax.text.vocabulary import Vocabulary
 STDIN = "-"
 
 _HEAD_BYTES = 4096
-"""What is looked at to tell a list of counts from text."""
+"""The number of bytes inspected to distinguish a list of counts from text."""
 
 _COUNT_LINE = re.compile(rb"[^\t\r\n]+\t[ ]*[-+]?\d+(\.\d*)?[ ]*\r?")
 _HEADING = re.compile(rb"[^\t\r\n]+\t[^\t\r\n]+\r?")
@@ -26,18 +26,17 @@ _VOCABULARY_LINE = re.compile(rb'\{"format": *"vastmax vocabulary"')
 
 
 def read_counts(source: str) -> Vocabulary | None:
-    """The vocabulary that `source` holds: saved by `Vocabulary.save`, or ``word TAB count`` lines; None: it is text.
+    """Return the vocabulary in `source`: written by `Vocabulary.save`, or ``word TAB count`` lines; None if it is text.
 
-    The first line decides; but counts under a heading, or before their words, are refused: as text, numbers would be
-    words. Lines of counts come in any order, and may be compressed like any text; a word's own tabs and line ends
-    cannot be told, so they must not be there.
+    The first line decides; but counts under a heading, or before their words, are refused: read as text, the numbers
+    would be words. Lines can be in any order, and compressed like any text. Words must not contain tabs or line ends.
 
     Args:
-        source: a path, or ``-`` for standard input, of which nothing is lost when the answer is None.
+        source: a path, or ``-`` for standard input, from which nothing is consumed if the result is None.
 
     Raises:
-        InputError: a file that begins as counts and goes on otherwise: the line, and what is wrong with it; a heading,
-            or counts before their words.
+        InputError: a file begins as counts and continues otherwise (the message names the line and the problem), has a
+            heading, or has counts before their words.
     """
     if source == STDIN:
         if sys.stdin is None:
@@ -87,7 +86,7 @@ def _chunks_of(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _head(chunks: Iterable[bytes], name: str) -> bytes:
-    """The beginning: as much as is needed to know whether it is counts."""
+    """Return the beginning of the text: as much as is needed to recognize counts."""
     try:
         head = b""
         for chunk in text_chunks(chunks, name):

@@ -1,4 +1,4 @@
-"""One pass from text to a folder of ids: words are numbered as they are first seen, then renumbered by count."""
+"""Encode text into a folder of ids in one pass: words are numbered as they are first seen, then renumbered by count."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from vastmax.text.encoded_folder import FolderWriter
 from vastmax.text.words import Words
 
 SPILL_IDS = 1 << 20
-"""Ids of lists of words that are held before they are written."""
+"""The number of ids from lists of words that are buffered before they are written."""
 
 _REPORT_SECONDS = 0.1
 
 LONGEST_LINE = 1 << 26
-"""Bytes of a line for a tokenizer, which has to see it whole. Without one, lines have no limit."""
+"""The longest line for a tokenizer, in bytes; it is held in memory. Without a tokenizer, lines have no limit."""
 
 Tokenizer = Callable[[str], Iterable[str]]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How text becomes words."""
+    """Settings for splitting text into words."""
 
     lowercase: bool
     errors: str
@@ -39,7 +39,7 @@ class Settings:
 
 
 class Meter:
-    """Reports how far reading is, not more often than a person can see."""
+    """Reports the progress of reading, no more often than a person can perceive."""
 
     def __init__(self, progress: Progress, total: float | None, unit: str) -> None:
         self._progress = progress
@@ -48,7 +48,7 @@ class Meter:
         progress.begin("Reading", total, unit)
 
     def advance(self, done: int, num_tokens: int) -> None:
-        """`done` more units are read, which makes `num_tokens` words in all."""
+        """Report that `done` more units were read, `num_tokens` words in total."""
         self._done += done
         now = time.monotonic()
         if now - self._reported >= _REPORT_SECONDS:
@@ -56,7 +56,7 @@ class Meter:
             self._progress.update(self._done, words_per_second=num_tokens / (now - self._started))
 
     def end(self) -> None:
-        """Everything is read."""
+        """Report that everything was read."""
         self._progress.update(self._done)
         self._progress.end()
 
@@ -72,11 +72,11 @@ class Encoding:
 
     @property
     def num_tokens(self) -> int:
-        """Words so far."""
+        """The number of words so far."""
         return self._encoder.num_tokens
 
     def add_text(self, name: str, chunks: Iterable[bytes | memoryview]) -> None:
-        """One text, decompressed; it ends a sentence."""
+        """Add one decompressed text; its end also ends a sentence."""
         if self._settings.tokenizer is not None:
             for number, (line, offset) in enumerate(_lines(chunks, name), start=1):
                 self._add_line(line, name, offset, f"{name}, line {number}")
@@ -89,15 +89,15 @@ class Encoding:
         self._spill()
 
     def add_sentence(self, words: Any, where: str) -> None:
-        """One list of words."""
+        """Add one list of words."""
         self._encoder.add_sentence(words, where=where)
         if self._encoder.num_tokens - self._folder.num_ids >= SPILL_IDS:
             self._spill()
 
     def add_rows(self, name: str, rows: list[Any], start: int) -> None:
-        """Rows of a table, the first with the number `start`: texts, of which each ends a sentence, or lists of words.
+        """Add rows of a table, numbered from `start`: texts, each of which ends a sentence, or lists of words.
 
-        A missing value is passed over.
+        Missing values are skipped.
         """
         texts: list[str] = []
         for number, row in enumerate(rows, start):
@@ -131,10 +131,10 @@ class Encoding:
         self._folder.append(*self._encoder.drain())
 
     def finish(self, name: str) -> None:
-        """Number the words by count, renumber the ids and write what makes the folder whole.
+        """Number the words by count, renumber the ids, and write the files that complete the folder.
 
         Raises:
-            InputError: there was not one word; the disk is full.
+            InputError: there were no words; the disk is full.
         """
         self._spill()
         if self._encoder.num_tokens == 0:
@@ -158,7 +158,7 @@ class Encoding:
 
 
 def _lines(chunks: Iterable[bytes | memoryview], name: str) -> Iterator[tuple[bytes, int]]:
-    """The lines of a text, each with the offset of its first byte; the last needs no newline."""
+    """Yield the lines of a text, each with the offset of its first byte; the last line needs no newline."""
     rest: list[bytes] = []  # of a line that is not over yet
     waiting = offset = 0
     head = True
@@ -187,10 +187,10 @@ def _lines(chunks: Iterable[bytes | memoryview], name: str) -> Iterator[tuple[by
 def _lowercased(
     words: Words, counts: npt.NDArray[np.int64]
 ) -> tuple[Words, npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """Lower-case the distinct words and join those that become one: (words, counts, old id → new id).
+    """Lowercase the distinct words and merge those that become equal: (words, counts, old id → new id).
 
-    Equal to lower-casing the text before it was split: str.lower() looks at neighbours only for the final sigma, and
-    white space ends such a neighbourhood, so no word's lower case depends on another word.
+    This equals lowercasing the text before splitting it: str.lower() depends on adjacent characters only for the final
+    sigma, and only up to whitespace, so the lowercase form of a word does not depend on other words.
     """
     encoder = TextEncoder()
     encoder.add_sentence([word.lower() for word in words], where="lower case")

@@ -1,6 +1,6 @@
-"""The files of an encoded corpus, and writing them: ids as they come, then what makes the folder whole.
+"""The files of an encoded corpus, and writing them: first the ids, then the files that complete the folder.
 
-The manifest holds the checksums of the other files, block by block, and its own.
+The manifest holds the checksums of the other files, one per block, and its own.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ MANIFEST, IDS, OFFSETS = "manifest.json", "ids.i32", "sentence_offsets.i64"
 WORDS, WORD_OFFSETS, COUNTS = "vocabulary.utf8", "vocabulary_offsets.i64", "vocabulary_counts.i64"
 
 FILES = (MANIFEST, IDS, OFFSETS, WORDS, WORD_OFFSETS, COUNTS)
-"""All that is in such a folder, whole or under way."""
+"""All files in such a folder, complete or in progress."""
 
 RENUMBER_IDS = 1 << 20
 """Ids renumbered at a time."""
 
 
 def blocks_of(path: Path, checksums: Mapping[str, str], file: FileBytes) -> Blocks:
-    """The blocks of a file of an encoded corpus, to be checked."""
+    """Return the blocks of a file of an encoded corpus, to be checked."""
     return Blocks(path, file.size, checksums.get(path.name), file.read)
 
 
 def read_checked(path: Path, checksums: Mapping[str, str], *, verify: bool) -> bytes:
-    """All of a file of an encoded corpus, its checksums checked."""
+    """Return all of a file of an encoded corpus, its checksums checked."""
     data = path.read_bytes()
     if is_wanted(verify):
         view = memoryview(data)
@@ -50,7 +50,7 @@ def read_checked(path: Path, checksums: Mapping[str, str], *, verify: bool) -> b
 
 
 def require_sound(folder: Path, checksums: Mapping[str, str]) -> None:
-    """Raise DamagedFileError if a file of an encoded corpus is not what was written. Cost: reads them all."""
+    """Raise DamagedFileError if a file of an encoded corpus has changed since it was written. Cost: reads all files."""
     for name in (IDS, OFFSETS, WORDS, WORD_OFFSETS, COUNTS):
         file = FileBytes(folder / name)
         try:
@@ -62,7 +62,7 @@ def require_sound(folder: Path, checksums: Mapping[str, str]) -> None:
 class FolderWriter:
     """Writes the encoded corpus into `folder`, which is the caller's to remove if this fails.
 
-    Ids may be any numbers at first; `finish` says which ids they become.
+    Ids can be arbitrary at first; `finish` maps them to the final ids.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -75,7 +75,7 @@ class FolderWriter:
             self._write_offsets(np.zeros(1, dtype=np.int64))
 
     def append(self, ids: npt.NDArray[np.int32], sentence_ends: npt.NDArray[np.int64]) -> None:
-        """More ids, and the ends of sentences among them as counts of all ids so far."""
+        """Append ids, and the ends of sentences among them as counts of all ids so far."""
         self.num_ids += len(ids)
         self.num_sentences += len(sentence_ends)
         with _writing(self._folder):
@@ -88,12 +88,12 @@ class FolderWriter:
             self._offset_sums.update(offsets.data)
 
     def finish(self, name: str, words: Words, counts: npt.NDArray[np.int64], new_ids: npt.NDArray[np.int32]) -> None:
-        """Renumber the ids, i to new_ids[i], and write what makes the folder whole.
+        """Renumber the ids, i to new_ids[i], and write the files that complete the folder.
 
         Args:
-            name: what the text is called.
-            words: in the order of the new ids, that of their counts.
-            counts: of `words`.
+            name: the name of the text.
+            words: in the order of the new ids, which is count order.
+            counts: the counts of `words`.
             new_ids: (number of provisional ids,).
 
         Raises:
@@ -168,7 +168,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def cannot_write(folder: Path, error: OSError) -> InputError:
-    """What to tell a person when `folder` cannot take the encoded corpus."""
+    """Return the error to raise if the encoded corpus cannot be written to `folder`."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     fix = "free some space, or" if full else "make it writable, or"
     return InputError(
@@ -178,9 +178,9 @@ def cannot_write(folder: Path, error: OSError) -> InputError:
 
 
 def is_ours(folder: Path) -> bool:
-    """Return whether a folder, damaged or under way perhaps, holds what an encoded corpus consists of and nothing else.
+    """Return whether a folder, possibly damaged or in progress, contains only files of an encoded corpus.
 
-    A manifest, if it is there and can be read, must be that of an encoded corpus.
+    A manifest, if present and readable, must be that of an encoded corpus.
     """
     try:
         if not {path.name for path in folder.iterdir()} <= set(FILES):
@@ -194,13 +194,13 @@ def is_ours(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove an encoded corpus; a file of somebody else's, and then the folder, stays."""
+    """Remove an encoded corpus; a file that is not ours stays, and so does the folder then."""
     with suppress(OSError):  # another process was faster, or may not
         remove_files(folder, FILES)
 
 
 def folder_bytes(folder: Path) -> int:
-    """The size of all files in `folder`; files that vanish meanwhile count nothing."""
+    """Return the size of all files in `folder`; files that vanish meanwhile count as 0."""
     total = 0
     for entry in os.scandir(folder):
         try:

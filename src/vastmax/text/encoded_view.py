@@ -1,4 +1,4 @@
-"""A corpus seen through another vocabulary: ids are mapped as they are read."""
+"""A view of a corpus in the ids of another vocabulary: ids are mapped as they are read."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ class TokenStream(Protocol):
 class EncodedView:
     """The sentences of `corpus` in the ids of `vocabulary`.
 
-    Words outside the vocabulary become its unknown word. When it has none they are dropped, and so is a sentence of
-    which nothing is left.
+    Words outside the vocabulary become its unknown word. If it has none, they are dropped, and so are sentences that
+    become empty.
     """
 
     def __init__(self, corpus: TokenStream, vocabulary: Vocabulary) -> None:
         self.corpus = corpus
         self.vocabulary = vocabulary
         self.id_map: npt.NDArray[np.int32] = vocabulary.map_words(corpus.vocabulary.words)
-        """(types of the corpus,) the id here of each id there, −1: dropped."""
+        """(types of the corpus,) the id in the vocabulary of each id in the corpus; −1: dropped."""
 
     @cached_property
     def num_tokens(self) -> int:
-        """Tokens that remain; known from the counts, without reading."""
+        """The number of tokens that remain, computed from the counts without reading."""
         return int(self.corpus.vocabulary.counts[self.id_map >= 0].sum())
 
     @cached_property
     def num_outside(self) -> int:
-        """Tokens of the corpus whose word the vocabulary does not hold, dropped or made unknown."""
+        """The number of tokens whose word is not in the vocabulary, dropped or made unknown."""
         outside = self.id_map < 0
         if self.vocabulary.unknown is not None:
             unknown = self.vocabulary.id(self.vocabulary.unknown)
@@ -64,7 +64,7 @@ class EncodedView:
         return int(self.corpus.vocabulary.counts[outside].sum())
 
     def blocks(self) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]]:
-        """Whole sentences, about `BLOCK_TOKENS` tokens at a time: their ids, and their offsets among these, from 0."""
+        """Yield whole sentences, about `BLOCK_TOKENS` tokens at a time: their ids, and their offsets, from 0."""
         num_sentences = self.corpus.num_sentences
         start = 0
         while start < num_sentences:
@@ -82,7 +82,7 @@ class EncodedView:
             yield ids, offsets
 
     def sentences(self) -> Iterator[npt.NDArray[np.int32]]:
-        """The ids of each sentence in turn, as arrays of their own block."""
+        """Yield the ids of each sentence, as views into the arrays of its block."""
         for ids, offsets in self.blocks():
             ends = offsets.tolist()
             for begin, end in pairwise(ends):

@@ -1,4 +1,4 @@
-"""What to know about a corpus before choosing a method: its entropy, and the length of the codes for its words."""
+"""Facts about a corpus that matter for choosing a method: its entropy, and the code lengths of its words."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from vastmax.distribution.entropy import entropy_bits, perplexity_from_bits
 
 @dataclass(frozen=True)
 class CorpusFacts:
-    """Figures that follow from the counts alone; bits are bits (or yes/no decisions) a token."""
+    """Figures computed from the counts alone; bits are bits (or binary decisions) per token."""
 
     tokens: int
     types: int
     entropy_bits: float
     unigram_perplexity: float
-    """2^entropy: what a model scores that knows only how frequent each word is."""
+    """2^entropy: the perplexity of a model that knows only the word frequencies."""
     log2_types: float
-    """Bits to name a word when all are equally likely."""
+    """Bits to encode a word if all are equally likely."""
     balanced_code_bits: float
     """Expected path length in the balanced tree under these counts."""
     huffman_code_bits: float
@@ -28,11 +28,11 @@ class CorpusFacts:
     ideal_saving: float
     """1 − entropy / log2_types: the share of the path that a perfect code would save."""
     huffman_saving: float
-    """1 − huffman_code_bits / balanced_code_bits: the share that the Huffman tree does save."""
+    """1 − huffman_code_bits / balanced_code_bits: the share that the Huffman tree saves."""
 
 
 def facts_of(counts: Counts) -> CorpusFacts:
-    """The facts of a vocabulary with these counts, (V,) in id order."""
+    """Return the facts of a vocabulary with these counts, (V,) in id order."""
     array = check_counts(counts)
     entropy = entropy_bits(array)
     balanced = balanced_expected_bits(array)

@@ -1,4 +1,4 @@
-"""A corpus in which chosen neighbours have become one word: a new corpus on disk, made from id to id."""
+"""Join chosen adjacent words of a corpus: the result is a new corpus on disk, mapped from id to id."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Joined(Protocol):
 
 
 def marks_of(words: Iterable[str], vocabulary: Vocabulary) -> npt.NDArray[np.bool_] | None:
-    """(V,), which words of the vocabulary are among `words`; None where not one is."""
+    """Return a mask (V,) of the vocabulary's words that are among `words`; None if there are none."""
     present = [vocabulary.id(word) for word in words if word in vocabulary]
     if not present:
         return None
@@ -40,10 +40,10 @@ def marks_of(words: Iterable[str], vocabulary: Vocabulary) -> npt.NDArray[np.boo
 
 
 def join_corpus(corpus: Corpus, phrases: Sequence[Joined], connectors: Sequence[str], progress: Progress) -> Corpus:
-    """The corpus that reading the joined text would give: the same ids, order of words and sentences.
+    """Return the corpus that reading the joined text would give: the same ids, order of words, and sentences.
 
-    A phrase that is spelled like a word of the text becomes that word. Phrases with words that the corpus does not hold
-    cannot occur and are passed over.
+    A phrase that is spelled like a word of the text becomes that word. Phrases with words that are not in the corpus
+    cannot occur and are skipped.
     """
     vocabulary = corpus.vocabulary
     num_words = len(vocabulary)

@@ -1,4 +1,4 @@
-"""How phrases are found, checked once, and the scores that pairs of words get."""
+"""Settings for finding phrases, checked once, and the scores of pairs of words."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PhraseSettings:
-    """What `find_phrases` is told, with nothing left open."""
+    """The settings of `find_phrases`, with all defaults filled in."""
 
     scoring: str
     thresholds: tuple[float, ...]  # one a pass
@@ -106,7 +106,7 @@ def pair_scores(
     num_tokens: int,
     num_distinct: int,
 ) -> Floats:
-    """The score of each pair; see `find_phrases`. The operations stand in gensim's order, so that they round alike.
+    """Return the score of each pair; see `find_phrases`. Operations are in gensim's order, so rounding is the same.
 
     Args:
         settings: the scoring, and the discount.

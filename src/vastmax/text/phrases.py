@@ -1,4 +1,4 @@
-"""Phrases: neighbours that occur together far more often than chance, joined into one word."""
+"""Phrases: adjacent words that occur together far more often than by chance, joined into one word."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OLDEST_VERSION = 1  # without a checksum
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words that are joined wherever they stand side by side."""
+    """Words that are joined wherever they are adjacent."""
 
     words: tuple[str, ...]  # as the pass found them: of the text, or phrases of earlier passes; connectors inside
     text: str  # what they become
@@ -45,7 +45,7 @@ class Phrases:
 
     Args:
         settings: how they were found.
-        passes: the phrases of each pass. A pass works on the text that the one before it has joined.
+        passes: the phrases of each pass. Each pass works on the text joined by the previous one.
     """
 
     def __init__(self, settings: PhraseSettings, passes: Sequence[Sequence[Phrase]]) -> None:
@@ -61,15 +61,15 @@ class Phrases:
         return sum(map(len, self.passes))
 
     def __iter__(self) -> Iterator[Phrase]:
-        """All phrases, pass by pass, the highest score of each pass first."""
+        """Yield all phrases, pass by pass, highest score first within each pass."""
         for found in self.passes:
             yield from found
 
     def apply(self, corpus: Corpus, *, progress: Progress | None = None) -> Corpus:
-        """The text with its phrases joined, as a corpus of its own, made from id to id.
+        """Return the text with its phrases joined, as a new corpus, mapped from id to id.
 
         It equals ``Corpus([phrases.join(sentence) for sentence in text])``: the same ids, vocabulary and sentences. Its
-        files lie where those of `corpus` do, and go when it is closed or forgotten.
+        files are next to those of `corpus` and are deleted when it is closed or garbage-collected.
 
         Cost: one pass over the ids for each pass of the search; memory for the words.
         """
@@ -84,10 +84,10 @@ class Phrases:
         return joined
 
     def join(self, words: Sequence[str]) -> list[str]:
-        """One sentence with its phrases joined.
+        """Return one sentence with its phrases joined.
 
-        From left to right, a word is joined to the one before it if the two are a phrase; a word that was joined
-        begins nothing in the same pass.
+        From left to right, a word is joined to the previous one if the two are a phrase; a joined word begins no
+        other phrase in the same pass.
         """
         if isinstance(words, (str, bytes)):
             raise InputError(f"{words!r} is one text: a list of words was expected; split it first")
@@ -113,7 +113,7 @@ class Phrases:
         return out + candidate
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write lines of JSON: the settings, then ``[pass, words, count, score]`` for each phrase."""
+        """Write JSON lines: the settings, then ``[pass, words, count, score]`` for each phrase."""
         head = {"format": _FORMAT, "version": _VERSION, **asdict(self.settings), "phrases": len(self)}
         with replacing(path) as beside, open(beside, "wb") as file:
             write_lines(file, head, self._lines())
@@ -175,7 +175,7 @@ def find_phrases(
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress | None = None,
 ) -> Phrases:
-    """Find pairs of neighbours whose score is above a threshold; with several passes, longer phrases out of these.
+    """Find pairs of adjacent words whose score is above a threshold; with several passes, also longer phrases.
 
     With δ = `discount` and T words in the text, the scores of a pair of words a, b that occurs count(ab) times are
 
@@ -183,36 +183,36 @@ def find_phrases(
         "gensim"   (count(ab) − δ) · M / (count(a) · count(b))
         "npmi"     log(p(ab) / (p(a) p(b))) / −log p(ab),  p = count / T        (Bouma 2009)
 
-    The first is how many times more often than by chance the two stand together; word2vec's phrase program has it so.
-    gensim multiplies by M, the number of distinct words *plus distinct pairs*, in place of T: a threshold of its
-    means something else on every text. "gensim" gives the phrases and scores of ``gensim.models.Phrases`` with the same
+    The first is how many times more often than by chance the two occur together, as in word2vec's phrase program.
+    gensim multiplies by M, the number of distinct words *plus distinct pairs*, instead of T, so its thresholds do not
+    transfer between texts. "gensim" gives the phrases and scores of ``gensim.models.Phrases`` with the same
     `min_count`, `threshold` and `connectors`, "npmi" those of its ``scoring="npmi"``, as long as the text itself does
-    not hold the delimiter: gensim counts a pair together with a word that is spelled like it, vastmax does not.
+    not contain the delimiter: gensim counts a pair together with a word that is spelled like it, vastmax does not.
 
     Args:
         corpus: the text.
-        passes: how often the search is repeated on the joined text. A pass joins two of its words at most, so n passes
-            find phrases of up to 2ⁿ words.
+        passes: the number of passes, each on the text joined by the previous one. A pass joins at most two of its
+            words, so n passes find phrases of up to 2ⁿ words.
         scoring: "counts", "gensim" or "npmi".
         threshold: a pair with a higher score is a phrase. One number for each pass, or one for the first, which is
-            halved from pass to pass (not with "npmi"). None: 100 for "counts", 10 for "gensim", 0.5 for "npmi".
-        min_count: pairs that occur less often are no phrases.
+            halved from pass to pass (except with "npmi"). None: 100 for "counts", 10 for "gensim", 0.5 for "npmi".
+        min_count: pairs that occur less often are not phrases.
         discount: δ, against pairs of rare words (None: `min_count`). NPMI has none.
-        delimiter: stands between the words of a phrase; no white space.
-        connectors: words that neither begin nor end a phrase, but may stand inside one, any number of them: with
-            ["of", "the"], "bank of america" is scored by how often the whole occurs, beside its first and last word.
-        memory_bytes: the most that the table of pairs may take, at least 4,096. A text with more pairs is read several
+        delimiter: separates the words of a phrase; no whitespace.
+        connectors: words that neither begin nor end a phrase, but can occur inside one, in any number: with
+            ["of", "the"], "bank of america" is scored by the count of the whole and of its first and last word.
+        memory_bytes: the maximum size of the table of pairs, at least 4,096. A text with more pairs is read several
             times; the result is the same.
-        progress: told of words counted and joined.
+        progress: reports the words counted and joined.
 
     Returns:
-        The phrases of each pass, with counts and scores, the highest score first.
+        The phrases of each pass, with counts and scores, highest score first.
 
     Raises:
         InputError: a setting cannot be used.
 
-    Cost: about two passes over the ids for each pass of the search. Memory: 16 bytes a slot of a table that is a third
-    to two thirds full, up to `memory_bytes`. "gensim" must count pairs of rare words too, the others pass over them.
+    Cost: about two passes over the ids for each pass of the search. Memory: 16 bytes per slot of a table that is one
+    to two thirds full, up to `memory_bytes`. "gensim" must also count pairs of rare words; the others skip them.
 
     Example:
         >>> corpus = Corpus([["new", "york", "is", "new"], ["in", "new", "york", "city"]] * 10)
@@ -249,7 +249,7 @@ def find_phrases(
 def _found_in(
     corpus: Corpus, settings: PhraseSettings, threshold: float, memory_bytes: int, progress: Progress
 ) -> list[Phrase]:
-    """The phrases of one pass."""
+    """Return the phrases of one pass."""
 
     def pieces() -> Iterator[Piece]:
         progress.begin("Counting pairs", corpus.num_tokens, "words")

@@ -1,4 +1,4 @@
-"""A corpus as text again."""
+"""Convert a corpus back to text."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vastmax.text.words import Words
 
 
 def plain_text(corpus: Corpus) -> Iterator[bytes]:
-    """The words of a corpus in UTF-8, a space between any two, one sentence per line; by pieces of some megabytes.
+    """Yield the text of a corpus in UTF-8, one sentence per line with words separated by spaces, in pieces of some MB.
 
-    Cost: some 20 ns a word. Memory: one piece, and the words once more.
+    Cost: some 20 ns per word. Memory: one piece, and a copy of the words.
     """
     spaced = Words.of(word + " " for word in corpus.vocabulary.words)
     for ids, ends in corpus.token_blocks():

@@ -1,4 +1,4 @@
-"""Reads a source from its beginning to its end into an encoding, and takes the digests of files on the way."""
+"""Read a source into an encoding, and compute the digests of its files on the way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vastmax.text.encode import Encoding, Meter, Settings
 
 
 def encode_source(found: sources.Source, folder: Path, settings: Settings, progress: Progress) -> list[str]:
-    """Encode into `folder`; gives the digests of the files, in order, where there are files."""
+    """Encode `source` into `folder`; return the digests of its files, if any, in order."""
     name, total, unit = _described(found)
     meter = Meter(progress, total, unit)
     encoding = Encoding(folder, settings, meter)
@@ -45,7 +45,7 @@ def encode_source(found: sources.Source, folder: Path, settings: Settings, progr
 
 
 def _described(found: sources.Source) -> tuple[str, int | None, str]:
-    """What to call the source, and how much of it there is to read, in which unit."""
+    """Return the name of the source, how much there is to read, and the unit."""
     match found:
         case sources.Files(paths):
             return _name_of(paths), sum(path.stat().st_size for path in paths), "B"
@@ -92,7 +92,7 @@ def _encode_rows(encoding: Encoding, batches: Iterator[list[Any]], name: str) ->
 
 
 def _text_of(raw: Iterator[memoryview], name: str) -> Iterator[bytes | memoryview]:
-    """The text in these bytes, unpacked; what begins as another kind of file is refused by what it is."""
+    """Yield the text in these bytes, decompressed; other kinds of files are refused by name."""
     chunks = text_chunks(raw, name)
     head = b""
     for chunk in chunks:
@@ -107,7 +107,7 @@ def _text_of(raw: Iterator[memoryview], name: str) -> Iterator[bytes | memoryvie
 
 
 def _raw_chunks(file: Any, encoding: Encoding, total: Any, name: str) -> Iterator[memoryview]:
-    """The bytes of a file as they are stored, through one buffer: a chunk is good until the next is asked for."""
+    """Yield the stored bytes of a file through one buffer: a chunk is valid until the next is requested."""
     buffer = memoryview(bytearray(CHUNK_BYTES))
     readinto = getattr(file, "readinto1", file.readinto)  # of a pipe: what is there
     while True:

@@ -1,4 +1,4 @@
-"""What a corpus may be made of, told apart before any long work: files, a stream, lists of words, Arrow tables."""
+"""Recognize the source of a corpus before any long work: files, a stream, lists of words, Arrow tables."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class ArrowFiles:
 
 @dataclass(frozen=True)
 class ArrowTable:
-    """A table in memory, or anything that hands out an Arrow stream."""
+    """A table in memory, or any object that exports an Arrow stream."""
 
     table: Any
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Bytes that come once: standard input, a pipe."""
+    """Bytes that can be read only once: standard input, a pipe."""
 
     name: str
     path: Path | None  # None: standard input
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
-        """The stream itself, closed afterwards if it was opened here."""
+        """Open the stream; close it after the block if it was opened here."""
         if self.path is None:
             if sys.stdin is None:  # the shell's <&-
                 raise InputError("standard input is closed: expected text on it")
@@ -73,7 +73,7 @@ Source = Files | ArrowFiles | ArrowTable | Stream | Sentences
 
 
 def resolve(source: object) -> Source:
-    """Tell what `source` is, and that its files are there and may be read.
+    """Return the kind of `source`, and check that its files exist and are readable.
 
     Raises:
         InputError: nothing is there, a glob matches nothing, a folder, texts where lists of words were expected, …
@@ -112,7 +112,7 @@ def resolve(source: object) -> Source:
 def files_of(source: object) -> list[Path | int]:
     """Return the files that a corpus of this source reads, 0 for standard input, without opening any.
 
-    What is no path, or names nothing that is there, is left out: `resolve` says so.
+    Arguments that are not paths, or name nothing that exists, are skipped: `resolve` reports them.
     """
     named = [source] if isinstance(source, (str, os.PathLike)) else source
     if not isinstance(named, (list, tuple, set, frozenset)):
@@ -168,7 +168,7 @@ def _from_paths(given: list[Any]) -> Source:
 
 
 def _expand(text: str) -> list[Path]:
-    """The files that one path or glob stands for."""
+    """Return the files that a path or glob matches."""
     if not text or "\0" in text:
         raise InputError(f"{text!r} is no path")
     path = Path(text)
@@ -189,7 +189,7 @@ def _expand(text: str) -> list[Path]:
 
 
 def _check_file(path: Path) -> bool:
-    """Whether the file is of an Arrow kind; an InputError when it cannot be read or is empty."""
+    """Return whether the file is a Parquet or Arrow file; raise InputError if it cannot be read or is empty."""
     if not path.is_file():
         raise InputError(f"{path} is not an ordinary file: a pipe can only be given alone")
     try:

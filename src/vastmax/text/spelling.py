@@ -1,4 +1,4 @@
-"""Known words that look like an unknown one, for the message that says a word is not there."""
+"""Known words that are spelled like an unknown one, for the error message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ALIKE = 0.6
 
 
 def nearest_spellings(word: str, known: Iterable[str], topn: int = 3) -> list[str]:
-    """The `topn` known words spelled most like `word`, best first; fewer, or none, when few look like it.
+    """Return the `topn` known words with the most similar spelling, best first; fewer, or none, if few are similar.
 
     Equals ranking all of `known` by `difflib.SequenceMatcher.ratio()`, but only words of about the same length that
     share many pairs of adjacent letters get there. Case does not count. Ties go to the word that comes first.
@@ -51,6 +51,6 @@ def nearest_spellings(word: str, known: Iterable[str], topn: int = 3) -> list[st
 
 
 def _letter_pairs(word: str) -> set[str]:
-    """Adjacent letters, the word's ends marked by spaces, so that a word of one letter has two."""
+    """Return pairs of adjacent letters, with spaces marking both ends, so a word of one letter has two pairs."""
     framed = f" {word} "
     return {framed[at : at + 2] for at in range(len(framed) - 1)}

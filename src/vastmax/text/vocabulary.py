@@ -27,15 +27,15 @@ _OLDEST_VERSION = 1  # without a checksum
 
 
 class Vocabulary:
-    """Words ↔ ids with counts. Ids run by count, the most frequent word is 0; words equally frequent keep their order.
+    """Words ↔ ids with counts, in count order: the most frequent word has id 0; equal counts keep their order.
 
-    Words are stored end to end in one bytes object, and the word → id table is built when first asked for, so that a
-    vocabulary of millions of words is cheap to hold and to load.
+    Words are stored end to end in one bytes object, and the word → id table is built on first use, so a vocabulary of
+    millions of words is cheap to hold and to load.
 
     Args:
         words: the words in id order, each once.
-        counts: (V,) whole numbers ≥ 0, never rising. `from_counts` sorts for you.
-        unknown: the word of `words` that stands for every word outside the vocabulary; None: such words are dropped.
+        counts: (V,) integers ≥ 0 in descending order. `from_counts` sorts for you.
+        unknown: the word among `words` that represents all out-of-vocabulary words; None: such words are dropped.
 
     Example:
         >>> v = Vocabulary.from_counts({"b": 3, "a": 7, "c": 1})
@@ -69,14 +69,14 @@ class Vocabulary:
 
     @classmethod
     def in_order(cls, words: Words, counts: npt.NDArray[np.int64], unknown: str | None = None) -> Vocabulary:
-        """Without checks: for words known to be distinct, in order of count."""
+        """Return a vocabulary without checks, for words known to be distinct and in count order."""
         vocabulary = cls.__new__(cls)
         vocabulary._set(words, counts, unknown)
         return vocabulary
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> Vocabulary:
-        """From word → count in any order; ties keep the order given. A word that comes twice is refused."""
+        """Return a vocabulary from word → count in any order; ties keep their order. Duplicates are refused."""
         pairs = list(counts.items() if isinstance(counts, Mapping) else counts)
         if not pairs:
             raise InputError("no words: a vocabulary needs at least one")
@@ -89,7 +89,7 @@ class Vocabulary:
 
     @property
     def words(self) -> Words:
-        """The words in id order, decoded as they are looked at."""
+        """The words in id order, decoded on access."""
         return self._words
 
     @property
@@ -114,10 +114,10 @@ class Vocabulary:
         return word in self._table()
 
     def id(self, word: str) -> int:
-        """The id of `word`; that of the unknown word when it is not here and there is one.
+        """Return the id of `word`, or that of the unknown word, if there is one, for a word out of vocabulary.
 
         Raises:
-            UnknownWordError: `word` is not in the vocabulary, which has no unknown word. Names the nearest spellings.
+            UnknownWordError: `word` is out of vocabulary, and there is no unknown word. Suggests similar spellings.
         """
         table = self._table()
         word_id = table.get(word)
@@ -132,20 +132,20 @@ class Vocabulary:
         raise UnknownWordError(f"{word!r} is not among the {len(self):,} words of the vocabulary{hint}")
 
     def ids(self, words: Iterable[str]) -> npt.NDArray[np.int32]:
-        """The ids of `words`, one for each, int32; unknown words as in `id`."""
+        """Return the ids of `words`, one for each, int32; unknown words as in `id`."""
         if isinstance(words, str):
             raise InputError(f"{words!r} is one str: a list of words was expected; split it, or use id() for one word")
         table = self._table()
         return np.array([table[word] if word in table else self.id(word) for word in words], dtype=np.int32)
 
     def word(self, word_id: int) -> str:
-        """The word with this id, in [0, V)."""
+        """Return the word with this id, in [0, V)."""
         if not 0 <= word_id < len(self):
             raise InputError(f"word id {word_id}: expected 0 to {len(self) - 1}")
         return self._words[int(word_id)]
 
     def map_words(self, words: Words) -> npt.NDArray[np.int32]:
-        """For each of `words` its id here, −1 where a word outside is to be dropped: what re-encodes a token stream."""
+        """Return the id of each of `words`, −1 for words to be dropped: the map that re-encodes a token stream."""
         if self.unknown is None and words.starts_with(self._words):
             # These are the first words of that list, as after truncate(): no look-up is needed.
             mapped = np.full(len(words), -1, dtype=np.int32)
@@ -156,12 +156,12 @@ class Vocabulary:
         return np.fromiter((table.get(word, outside) for word in words), dtype=np.int32, count=len(words))
 
     def truncate(self, *, min_count: int = 1, max_size: int | None = None, unknown: str | None = None) -> Vocabulary:
-        """The most frequent words only: those seen at least `min_count` times, `max_size` of them at most.
+        """Return the vocabulary of words that occur at least `min_count` times, at most `max_size` of them.
 
-        Without an unknown word the result is the first part of this vocabulary, so that an id stays valid and an id
-        ≥ its size is outside. With `unknown` (or when this vocabulary has one) that word stands for all others: it gets
-        their counts beside its own, if the text holds it, and the place that its count asks for, so that ids behind it
-        move by one. It counts towards `max_size` and is kept whatever its count, 0 included.
+        Without an unknown word, the result is a prefix of this vocabulary: ids stay valid, and an id ≥ its size is out
+        of vocabulary. With `unknown` (or if this vocabulary has one), that word represents all others: its count is the
+        sum of theirs and its own, if it occurs in the text, and it is placed by that count, which shifts later ids by
+        one. It counts toward `max_size` and is kept whatever its count, even 0.
         """
         whole("min_count", min_count, 0, None)
         if max_size is not None:
@@ -193,9 +193,9 @@ class Vocabulary:
         return self.in_order(words.take(order), np.insert(counts, at, total), unknown)
 
     def without(self, words: Iterable[str]) -> Vocabulary:
-        """This vocabulary less some words, as if the text did not have them; ids behind them move up.
+        """Return this vocabulary without some words, as if the text did not contain them; later ids move up.
 
-        Words that are not here change nothing.
+        Words that are not in the vocabulary are ignored.
         """
         table = self._table()
         gone = [table[word] for word in set(words) if word in table]
@@ -209,11 +209,11 @@ class Vocabulary:
         return self.in_order(self._words.take(kept), self.counts[kept], self.unknown)
 
     def facts(self) -> CorpusFacts:
-        """Entropy, perplexity and code lengths of these counts; about 1 s for a million words."""
+        """Return entropy, perplexity and code lengths for these counts; takes about 1 s for a million words."""
         return facts_of(self.counts)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one text file: a line of facts in JSON, then a line ``word TAB count`` for each word, in id order.
+        """Write a text file: a JSON header line, then one line ``word TAB count`` per word, in id order.
 
         Backslash, tab, newline and carriage return inside a word are written ``\\\\``, ``\\t``, ``\\n``, ``\\r``.
         """
@@ -228,7 +228,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
-        """Read what `save` wrote. A file cut short, or changed so that its checksum no longer agrees, is refused."""
+        """Read a file written by `save`. A truncated file, or one that does not match its checksum, is refused."""
         require_own(path, _FORMAT, "a vocabulary that vastmax saved")
         data = Path(path).read_bytes()
         head = _read_head(path, data)
@@ -283,7 +283,7 @@ def _read_head(path: str | os.PathLike[str], data: bytes) -> dict[str, Any]:
         raise InputError(f"{path}: not a vocabulary that vastmax saved (its first line would say so)")
     if version not in range(_OLDEST_VERSION, _VERSION + 1):
         raise InputError(
-            f"{path}: vocabulary of format version {version}, this vastmax reads up to {_VERSION}: save it anew"
+            f"{path}: vocabulary of format version {version}, this vastmax reads up to {_VERSION}: save it again"
         )
     head = checked_lines(head, memoryview(data)[end:], path, required=version > _OLDEST_VERSION)
     unknown = head.get("unknown")

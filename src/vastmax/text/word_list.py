@@ -9,10 +9,10 @@ from vastmax.errors import InputError
 
 
 def read_word_list(path: str | os.PathLike[str]) -> list[str]:
-    """The words of a text file in UTF-8 that holds one on each line; empty lines are passed over.
+    """Return the words of a UTF-8 text file with one word per line; empty lines are ignored.
 
     Raises:
-        InputError: there is no such file, it holds no word or is no text, or a line holds several words.
+        InputError: the file does not exist, has no words or is not text, or a line has several words.
     """
     words = []
     try:

@@ -1,4 +1,4 @@
-"""A list of words that takes the room of its letters: one bytes object and offsets, decoded when looked at."""
+"""A list of words stored compactly, as one bytes object and offsets; words are decoded on access."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Words(Sequence[str]):
 
     @classmethod
     def of(cls, words: Iterable[str]) -> Words:
-        """Copy `words` into one. Not one of them may be empty, anything but a str, or hold half a surrogate pair."""
+        """Copy `words`. Each must be a non-empty str without half a surrogate pair."""
         encoded: list[bytes] = []
         for position, word in enumerate(words):
             if not isinstance(word, str) or not word:
@@ -44,19 +44,19 @@ class Words(Sequence[str]):
         return cls(b"".join(encoded), offsets)
 
     def take(self, order: npt.NDArray[np.integer[Any]]) -> Words:
-        """The words at the positions `order`."""
+        """Return the words at the positions `order`."""
         return Words(*gather_words(self.blob, self.offsets, order))
 
     def first(self, size: int) -> Words:
-        """The first `size` words."""
+        """Return the first `size` words."""
         return Words(self.blob[: int(self.offsets[size])], self.offsets[: size + 1].copy())
 
     def followed_by(self, other: Words) -> Words:
-        """The words of this list, then those of `other`."""
+        """Return the words of this list, then those of `other`."""
         return Words(self.blob + other.blob, np.append(self.offsets, self.offsets[-1] + other.offsets[1:]))
 
     def starts_with(self, other: Words) -> bool:
-        """Whether the first words of this list are those of `other`."""
+        """Return whether the first words of this list are those of `other`."""
         size = len(other)
         return (
             size <= len(self)

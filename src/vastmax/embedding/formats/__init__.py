@@ -1,4 +1,4 @@
-"""Files of word vectors: which formats there are, how they are told apart, loading and saving."""
+"""Files of word vectors: the formats, how they are recognized, loading and saving."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read(
     on_bad_line: OnBadLine = "refuse",
     verify: bool = True,
 ) -> Table:
-    """Return what a file of any of the four formats holds; `WordVectors.load` documents the arguments and errors."""
+    """Return the content of a file in any of the four formats; `WordVectors.load` documents arguments and errors."""
     name = os.fspath(path)
     _check_option("errors", errors, get_args(DecodeErrors))
     _check_option("duplicates", duplicates, get_args(Duplicates))
@@ -55,7 +55,7 @@ def read(
 
 
 def _check_place(name: str) -> None:
-    """Refuse a pipe, and a folder that is known for what it is."""
+    """Refuse a pipe, or a folder of a known kind."""
     mode = os.stat(name).st_mode
     if stat.S_ISFIFO(mode):
         raise InputError(f"{name}: this is a pipe, and vectors are read in two passes; write it to a file first")
@@ -97,9 +97,9 @@ def _read(
 
 
 def save(v: WordTable, path: str | os.PathLike[str], format: Format | None = None) -> None:
-    """Write word vectors beside `path`, then rename, so that no half-written file is ever seen.
+    """Write word vectors under a temporary name, then rename the file to `path`, so it is never partial.
 
-    Only the native format keeps counts, output vectors and the facts about training, and holds every word (spaces, line
+    Only the native format keeps counts, output vectors and training metadata, and supports every word (spaces, line
     ends, the empty word). The other three keep words and vectors, bit for bit.
 
     Args:
@@ -126,7 +126,7 @@ def save(v: WordTable, path: str | os.PathLike[str], format: Format | None = Non
 
 
 def format_for(path: str | os.PathLike[str], format: str | None = None) -> Format:
-    """The format that `save` would write at `path`; raises what it would raise about the name, before any work.
+    """Return the format that `save` would write at `path`, or raise its error about the name, before any work.
 
     Example:
         >>> format_for("vectors.vec.gz")
@@ -156,7 +156,7 @@ def _by_ending(stem: str, name: str) -> Format:
 
 
 def _without_duplicates(table: Table, duplicates: Duplicates, path: str) -> Table:
-    """The table of a file that is mapped as a whole; other readers drop rows as they come."""
+    """Return the table without duplicate words, for a memory-mapped file; other readers drop rows while reading."""
     first: dict[str, int] = {}
     for word_id, word in enumerate(table.words):
         earlier = first.setdefault(word, word_id)

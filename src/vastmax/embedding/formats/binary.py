@@ -1,4 +1,4 @@
-"""Vectors in word2vec's binary form: a line `V D`, then V times a word, a space, D little-endian float32."""
+"""Vectors in word2vec's binary format: a line `V D`, then V times a word, a space, D little-endian float32."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LONGEST_HEADER = 64
 def read_binary(
     stream: BinaryIO, path: str, *, errors: DecodeErrors, duplicates: Duplicates = "refuse", size: int | None
 ) -> Table:
-    """Read the binary form; the newline that word2vec.c writes after each vector may be there or not.
+    """Read the binary format; the newline that word2vec.c writes after each vector is optional.
 
     Args:
         stream: the decompressed content.
@@ -88,7 +88,7 @@ def read_binary(
 def _first_trouble(
     raw: list[bytes], block: NDArray[np.float32], offsets: list[int], before: int, errors: DecodeErrors, path: str
 ) -> InputError:
-    """The error for the first entry of a block that has a word or a number that cannot be."""
+    """Return the error for the first entry of a block with an invalid word or number."""
     for row, (word, offset) in enumerate(zip(raw, offsets, strict=True)):
         trouble = trouble_of_word(word, offset) if errors == "strict" else None
         trouble = trouble or trouble_of_vector(block[row], word.decode("utf-8", "replace"))
@@ -98,7 +98,7 @@ def _first_trouble(
 
 
 def _entries(buffer: bytes, most: int, D: int) -> tuple[list[bytes], list[int], bytes, int]:
-    """The whole entries at the start of `buffer`: words, where they start, their vectors' bytes, bytes used."""
+    """Return the complete entries at the start of `buffer`: words, their offsets, their vectors' bytes, bytes used."""
     width = 4 * D
     words: list[bytes] = []
     starts: list[int] = []
@@ -118,7 +118,7 @@ def _entries(buffer: bytes, most: int, D: int) -> tuple[list[bytes], list[int], 
 
 
 def write_binary(stream: BinaryIO, v: WordTable, path: str) -> None:
-    """Write the binary form as word2vec.c does, with a newline after each vector."""
+    """Write the binary format as word2vec.c does, with a newline after each vector."""
     # word2vec.c drops every newline of a word, gensim those it starts with.
     raw = refuse_words(path, v.index_to_key, " \n", "word2vec binary")
     check_finite(path, v.vectors, lambda row: v.index_to_key[row])

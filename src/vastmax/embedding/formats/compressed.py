@@ -1,4 +1,4 @@
-"""Files that may be compressed: recognised by content when read, by the name's ending when written."""
+"""Files that may be compressed: recognized by content when read, by file extension when written."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def is_compressed(path: str) -> bool:
 
 @contextmanager
 def reading(path: str) -> Iterator[BinaryIO]:
-    """Yield the file's content as a stream, unpacked by pieces if it is compressed.
+    """Yield the file's content as a stream, decompressed in pieces if it is compressed.
 
-    Damage to the compression becomes an InputError that names the file, at the place where it is met.
+    Damage to the compression raises an InputError that names the file, when the damaged part is read.
     """
     with open(path, "rb", buffering=0) as stored:
         if is_compressed(path):
@@ -39,7 +39,7 @@ def reading(path: str) -> Iterator[BinaryIO]:
 
 
 class _Unpacked(io.RawIOBase):
-    """The pieces that `text_chunks` gives, as a stream."""
+    """The pieces from `text_chunks` as a stream."""
 
     def __init__(self, stored: io.FileIO, path: str) -> None:
         self._pieces = text_chunks(iter(lambda: stored.read(_READ_BYTES), b""), path)
@@ -61,7 +61,7 @@ class _Unpacked(io.RawIOBase):
 
 @contextmanager
 def writing(path: str | os.PathLike[str], compression: str | None) -> Iterator[BinaryIO]:
-    """A stream into a new file, compressed as `compression` says."""
+    """Open a stream into a new file, compressed according to `compression`."""
     with open(path, "wb") as plain:
         if compression is None:
             yield plain

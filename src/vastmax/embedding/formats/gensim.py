@@ -1,4 +1,4 @@
-"""To and from gensim's objects. gensim itself is wanted only to make one of its objects."""
+"""Convert to and from gensim's objects. gensim itself is needed only to create its objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vastmax.errors import InputError
 
 
 def to_gensim(v: WordTable) -> Any:
-    """A `gensim.models.KeyedVectors` with a copy of the vectors, and the counts as its attribute "count"."""
+    """Return a `gensim.models.KeyedVectors` with a copy of the vectors, and the counts as its attribute "count"."""
     extras.require("to_gensim", "gensim")
     from gensim.models import KeyedVectors
 
@@ -29,7 +29,7 @@ def to_gensim(v: WordTable) -> Any:
 
 
 def read_gensim(model: Any) -> Table:
-    """Return what a gensim model holds, copied; `WordVectors.from_gensim` says of which."""
+    """Return a copy of the data of a gensim model; see `WordVectors.from_gensim` for the supported ones."""
     keyed = getattr(model, "wv", model)
     if not (hasattr(keyed, "index_to_key") and hasattr(keyed, "vectors")):
         raise InputError(

@@ -1,4 +1,4 @@
-"""The library's own form: one safetensors file that holds all of a WordVectors and is memory-mapped when loaded.
+"""The native format: one safetensors file that holds all data of a WordVectors and is memory-mapped when loaded.
 
 Tensors: `vectors` F32 (V, D); `words` U8, the UTF-8 of all words end to end; `word_offsets` I64 (V + 1,), where each
 word begins and ends in it; and where known `counts` I64 (V,) and `output_vectors` F32 (any, D).
@@ -30,7 +30,7 @@ _DIMENSIONS = {"vectors": 2, "output_vectors": 2, "counts": 1, "word_offsets": 1
 
 
 def write_native(stream: BinaryIO, v: WordTable, path: str) -> None:
-    """Write all of `v`, tile by tile."""
+    """Write all data of `v`, tile by tile."""
     raw = [encode_word(path, word) for word in v.index_to_key]
     offsets = np.fromiter(accumulate(map(len, raw), initial=0), dtype=np.int64, count=len(raw) + 1)
     tensors: dict[str, NDArray[Any]] = {"word_offsets": offsets}
@@ -44,7 +44,7 @@ def write_native(stream: BinaryIO, v: WordTable, path: str) -> None:
 
 
 def native_metadata(training: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the header says of a file of vectors."""
+    """Return the header metadata of a file of vectors."""
     return {
         "format": FORMAT_NAME,
         "version": str(VERSION),
@@ -53,9 +53,9 @@ def native_metadata(training: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read_native(path: str, *, verify: bool = True) -> Table:
-    """Read the header, check every statement it makes, map the tensors read-only.
+    """Read and check the header, and map the tensors read-only.
 
-    The words are checked against their checksums; the matrices will be, at the first use of each block.
+    The words are checked against their checksums; each block of the matrices is checked on first use.
 
     Raises:
         InputError: cut off, damaged, another program's safetensors, or a later version's file.
@@ -87,7 +87,7 @@ def read_native(path: str, *, verify: bool = True) -> Table:
 
 
 def _metadata(header: Header) -> tuple[int, dict[str, Any]]:
-    """The format's version, and the dict about training."""
+    """Return the format version and the training metadata."""
     path, metadata = header.path, header.metadata
     if metadata.get("format") != FORMAT_NAME:
         names = ", ".join(sorted(header.names)[:4]) or "nothing"

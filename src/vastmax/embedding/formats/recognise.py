@@ -1,8 +1,8 @@
-"""Which format a file of vectors has, by its first bytes.
+"""Recognize the format of a file of vectors by its first bytes.
 
-Word2vec text and binary both open with a line `V D`, and any four bytes are a float32. So a file is taken for binary
-only if entries of D finite numbers follow each other through all that was looked at, if nothing is left over where the
-file ends, and if the numbers' bytes are those of no text. All other files are read as text, which names the line that
+Word2vec text and binary both start with a line `V D`, and any four bytes are a float32. So a file counts as binary only
+if entries of D finite numbers follow each other through the whole sample, if nothing is left over at the end of the
+file, and if the numbers' bytes are not text. All other files are read as text, which names the line that
 is wrong; what is left goes to the binary reader, which refuses it for the same reason as this module did.
 """
 
@@ -26,7 +26,7 @@ from vastmax.files.safetensors import looks_like_safetensors
 Format: TypeAlias = Literal["safetensors", "word2vec", "word2vec-binary", "glove"]
 
 SAMPLE_BYTES = 1 << 14
-"""Read to recognise a file; more than a row of 300 numbers as text."""
+"""The number of bytes read to recognize a file; more than a row of 300 numbers as text."""
 
 EXPECTED = "word vectors"
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
@@ -71,9 +71,9 @@ def recognise(sample: bytes, path: str) -> Format:
 
 
 def _is_text(rest: bytes, V: int, D: int, whole: bool, called_binary: bool) -> bool:
-    """Is what follows a header to be read as text, not as words and float32 numbers?
+    """Return whether the data after a header is text, not words and float32 numbers.
 
-    Only of one or two numbers can all bytes be letters and digits; then the name decides, unless these are good rows.
+    With one or two numbers, all bytes can be letters and digits; then the name decides, unless these are valid rows.
     """
     share = _share_of_no_text(rest, V, D, whole)
     if _is_plain(rest):
@@ -84,7 +84,7 @@ def _is_text(rest: bytes, V: int, D: int, whole: bool, called_binary: bool) -> b
 
 
 def _is_plain(rest: bytes) -> bool:
-    """UTF-8 without control characters; the sample may cut the last character."""
+    """Return whether this is UTF-8 without control characters; the last character may be truncated."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(rest)
     except UnicodeDecodeError:
@@ -93,7 +93,7 @@ def _is_plain(rest: bytes) -> bool:
 
 
 def _share_of_no_text(rest: bytes, V: int, D: int, whole: bool) -> float | None:
-    """The share of numbers with a byte that no number in text has, if the binary form fits; None if it does not."""
+    """Return the share of numbers with a byte that no textual number has; None if the binary format does not fit."""
     width, at, numbers = 4 * D, 0, []
     for _ in range(V):
         space = rest.find(b" ", at, at + LONGEST_WORD)
@@ -118,7 +118,7 @@ def _share_of_no_text(rest: bytes, V: int, D: int, whole: bool) -> float | None:
 
 
 def _lines(rest: bytes, whole: bool) -> list[bytes]:
-    """The first lines that are not blank; of a line that the sample cuts, what is there without its last field."""
+    """Return the first lines that are not blank; a line that the sample truncates loses its last field."""
     lines = rest.split(b"\n", NUM_LINES_LOOKED_AT)[:NUM_LINES_LOOKED_AT]
     if not whole and b"\n" not in rest:
         lines = [rest.rpartition(b" ")[0]]
@@ -128,6 +128,6 @@ def _lines(rest: bytes, whole: bool) -> list[bytes]:
 
 
 def _are_rows(lines: list[bytes], D: int | None = None) -> bool:
-    """Do most of these lines end in numbers: in two at least, if D of them are known to be there?"""
+    """Return whether most of these lines end in numbers: in at least two, if D is known."""
     least = 1 if D is None else min(D, 2)
     return 2 * sum(numbers_at_the_end(line) >= least for line in lines) > len(lines)

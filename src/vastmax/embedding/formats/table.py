@@ -1,4 +1,4 @@
-"""What every reader returns, and the checks that several formats share."""
+"""The result type of all readers, and checks that several formats share."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Table:
 
 
 class Rows:
-    """Words and vectors as they come, in blocks; memory follows the rows that are kept, never what a header claims.
+    """Words and vectors, collected in blocks; memory depends on the rows kept, never on the claims of a header.
 
     Args:
         path: named in messages.
@@ -56,7 +56,7 @@ class Rows:
         self.num_entries = 0  # that came, repeated ones among them
 
     def append(self, words: list[str], vectors: NDArray[np.float32]) -> None:
-        """Copy these rows, n words and (n, D), to the end."""
+        """Append a copy of these rows, n words and (n, D)."""
         fresh = dict.fromkeys(words)
         if len(fresh) < len(words) or not self._seen.isdisjoint(fresh):
             words, vectors = self._first_ones(words, vectors)
@@ -87,7 +87,7 @@ class Rows:
         return [words[row] for row in kept], vectors[kept]
 
     def finish(self) -> Table:
-        """Return exactly the rows that are kept."""
+        """Return the rows that were kept."""
         self._matrix.resize((len(self.words), self._matrix.shape[1]), refcheck=False)
         return Table(self.words, self._matrix)
 
@@ -104,7 +104,7 @@ def decode_words(raw: list[bytes], errors: DecodeErrors) -> list[str] | None:
 
 
 def trouble_of_word(raw: bytes, byte_offset: int) -> str | None:
-    """Return what is wrong with a word that begins at this byte of the file, None if it is UTF-8."""
+    """Return the problem with a word that begins at this byte of the file; None if it is valid UTF-8."""
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -116,7 +116,7 @@ def trouble_of_word(raw: bytes, byte_offset: int) -> str | None:
 
 
 def trouble_of_vector(vector: NDArray[np.float32], word: str) -> str | None:
-    """Return what is wrong with the numbers of a word, None if they are finite."""
+    """Return the problem with the numbers of a word; None if they are finite."""
     broken = np.flatnonzero(~np.isfinite(vector))
     if not len(broken):
         return None
@@ -127,7 +127,7 @@ def trouble_of_vector(vector: NDArray[np.float32], word: str) -> str | None:
 
 
 def parse_header(line: bytes) -> tuple[int, int] | None:
-    """(V, D) of a word2vec header line `V D`, None when the line is something else."""
+    """Return (V, D) of a word2vec header line `V D`; None if the line is something else."""
     fields = line.split()
     if len(fields) != 2 or not all(number.isdigit() and len(number) < 20 for number in fields):
         return None
@@ -135,7 +135,7 @@ def parse_header(line: bytes) -> tuple[int, int] | None:
 
 
 def check_claim(path: str, V: int, D: int, least_bytes: int, present_bytes: int | None) -> None:
-    """Refuse a header that claims nothing, or more than the file can hold, before any memory is taken for it.
+    """Refuse a header that claims nothing, or more than the file can contain, before memory is allocated.
 
     Args:
         path: named in the message.
@@ -167,7 +167,7 @@ def check_finite(path: str, vectors: NDArray[np.float32], word_of: Callable[[int
 
 
 def refuse_words(path: str, words: Sequence[str], forbidden: str, format_name: str) -> list[bytes]:
-    """The words in UTF-8; InputError for one that the format cannot hold.
+    """Return the words in UTF-8; InputError for one that the format cannot hold.
 
     Args:
         path: named in the message.
@@ -189,7 +189,7 @@ def refuse_words(path: str, words: Sequence[str], forbidden: str, format_name: s
 
 
 def encode_word(path: str, word: str) -> bytes:
-    """The word in UTF-8; InputError for half a surrogate pair, which UTF-8 cannot hold."""
+    """Return the word in UTF-8; InputError for half a surrogate pair, which UTF-8 cannot hold."""
     try:
         return word.encode("utf-8")
     except UnicodeEncodeError:
@@ -197,5 +197,5 @@ def encode_word(path: str, word: str) -> bytes:
 
 
 def shorten(raw: bytes, longest: int = 40) -> str:
-    """Bytes for a message, on one line."""
+    """Return bytes for a message, on one line."""
     return repr(raw if len(raw) <= longest else raw[:longest] + b"...")[1:]

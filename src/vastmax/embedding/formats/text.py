@@ -1,7 +1,7 @@
-"""Vectors as text: word2vec's form, which opens with a line `V D`, and GloVe's, which has no such line.
+"""Vectors as text: word2vec's format, which starts with a line `V D`, and GloVe's, which has no such line.
 
-A line is a word, a space, D numbers separated by spaces. Numbers are parsed by numpy a block of lines at a time. Where
-something in a block is wrong, it is gone through line by line: the first bad line is named, or all of them left out.
+A line is a word, a space, D numbers separated by spaces. NumPy parses the numbers one block of lines at a time. If
+something in a block is wrong, it is examined line by line: the first bad line is an error, or all are skipped.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def read_text(
     on_bad_line: OnBadLine = "refuse",
     size: int | None,
 ) -> Table:
-    """Read either text form.
+    """Read either text format.
 
     Args:
         stream: the decompressed content.
@@ -79,14 +79,14 @@ def read_text(
 
 
 def numbers_at_the_end(line: bytes) -> int:
-    """Return how many fields at the end of a line look like numbers; the first field is a word and no number."""
+    """Return how many fields at the end of a line look like numbers; the first field is always a word."""
     fields = line.split()[1:]
     return next((n for n, field in enumerate(reversed(fields)) if not _NUMBER.fullmatch(field)), len(fields))
 
 
 @dataclass
 class _Block:
-    """Rows of the lines read last: the parts of each, and its line's index among them."""
+    """Rows of the last lines read: the parts of each, and the index of its line."""
 
     raw: list[bytes]
     numbers: list[bytes]
@@ -94,11 +94,11 @@ class _Block:
 
 
 class _BadLineError(Exception):
-    """A line that is no word and D numbers: what is wrong with it."""
+    """A line that is not a word and D numbers, with the reason."""
 
 
 class _Reader:
-    """One pass over a file: where it is, and what has been read."""
+    """One pass over a file: its position, and the rows read."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class _Reader:
         return rows.finish()
 
     def _open(self, lines: list[bytes]) -> tuple[Rows, int]:
-        """Where the rows go, and how many lines of header there are, by the first lines."""
+        """Determine from the first lines where rows start, and how many header lines there are."""
         first = lines[0]
         if not self.header:
             self.D, self.promise = self._width_of(lines)
@@ -169,7 +169,7 @@ class _Reader:
         return Rows(self.path, self.D, self.V if sure else None, self.duplicates), 1
 
     def _width_of(self, lines: list[bytes]) -> tuple[int, str]:
-        """D of a file without a header, which most of its first lines agree on, and what to call that."""
+        """Return D of a file without a header, from the majority of its first lines, and describe the source."""
         widths = [numbers_at_the_end(line) for line in lines[:NUM_LINES_LOOKED_AT] if line.strip()]
         D = Counter(width for width in widths if width).most_common(1)[0][0] if any(widths) else 0
         if D < 1:
@@ -197,7 +197,7 @@ class _Reader:
         self.line_number += len(lines)
 
     def _split(self, lines: list[bytes]) -> _Block:
-        """The rows of these lines; all have D fields of numbers, whatever these are."""
+        """Return the rows of these lines; all have D number fields, which may be invalid."""
         raw: list[bytes] = []
         numbers: list[bytes] = []
         at: list[int] = []
@@ -220,7 +220,7 @@ class _Reader:
         return _Block(raw, numbers, at)
 
     def _split_oddly(self, line: bytes, line_number: int) -> tuple[bytes, bytes] | None:
-        """Word and numbers of a line that is not simply D numbers after the first space; None for a blank line."""
+        """Return word and numbers of a line with other than D numbers after the first space; None for a blank line."""
         fields = line.split()
         if not fields:
             self.blank_line = self.blank_line or line_number
@@ -252,7 +252,7 @@ class _Reader:
         )
 
     def _parsed(self, block: _Block) -> NDArray[np.float32] | None:
-        """The rows' numbers, (rows, D), None where one is no number or there are not D of them in a row."""
+        """Return the numbers, (rows, D); None if a field is not a number or a row does not have D of them."""
         text = b" ".join(block.numbers)
         # A row has D − 1 spaces, so D fields unless other whitespace is about.
         if any(mark in text for mark in _OTHER_WHITESPACE) and any(
@@ -267,7 +267,7 @@ class _Reader:
         return values.reshape(-1, self.D) if len(values) == len(block.numbers) * self.D else None
 
     def _good_rows(self, block: _Block, lines: list[bytes], offset: int) -> _Block:
-        """The rows in which nothing is wrong. The first other one is refused, or all of them are left out."""
+        """Return the valid rows; raise for the first invalid one, or skip all invalid ones."""
         good = _Block([], [], [])
         for word, numbers, index in zip(block.raw, block.numbers, block.at, strict=True):
             trouble = self._trouble(word, numbers)
@@ -324,7 +324,7 @@ class _Reader:
 
 
 def _blocks(stream: BinaryIO, path: str) -> Iterator[tuple[int, list[bytes]]]:
-    """(byte offset, whole lines without their ends), some megabytes at a time."""
+    """Yield (byte offset, complete lines without line ends), some megabytes at a time."""
     offset = num_lines = 0
     pieces: list[bytes] = []  # of a line whose end has not come
     pending = 0
@@ -349,7 +349,7 @@ def _blocks(stream: BinaryIO, path: str) -> Iterator[tuple[int, list[bytes]]]:
 
 
 def _is_number(field: bytes) -> bool:
-    """Is it a number as C's strtod reads one? (Python's float alone would also take 1_000.)"""
+    """Return whether C's strtod would accept this number. (Python's float also accepts 1_000.)"""
     try:
         float(field)
     except ValueError:
@@ -358,7 +358,7 @@ def _is_number(field: bytes) -> bool:
 
 
 def write_text(stream: BinaryIO, v: WordTable, path: str, *, header: bool) -> None:
-    """Write either text form; nine digits bring every float32 back bit for bit."""
+    """Write either text format; nine digits restore every float32 bit for bit."""
     raw = refuse_words(path, v.index_to_key, _ENDS_OF_A_WORD, "word2vec text" if header else "GloVe text")
     check_finite(path, v.vectors, lambda row: v.index_to_key[row])
     V, D = v.vectors.shape

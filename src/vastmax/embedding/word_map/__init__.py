@@ -1,4 +1,4 @@
-"""A flat map of the frequent words, words used alike near each other: a page to wander about in, or a picture."""
+"""A flat map of the frequent words, with similar words near each other: an interactive page or an image."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ def draw_map(
     title: str | None = None,
     progress: Progress | None = None,
 ) -> list[str]:
-    """Draw the frequent words on a plane, as a page for a browser or as a picture, and write the file.
+    """Draw the frequent words on a plane, as a page for a browser or as an image, and write the file.
 
-    Every word is a dot. Names are written from the most frequent word down, where there is room for them, so that none
-    covers another; on a page more names appear as one comes nearer. The page is one file that needs no network: it can
+    Every word is a dot. Names are written from the most frequent word down, if there is room, so that none covers
+    another; on a page, more names appear as you zoom in. The page is one file that needs no network: it can
     be searched, and shows each word's count and its nearest words among those on the map (by cosine of the vectors, not
-    by distance on the plane). Colour is a third direction: neighbours on the plane that differ in colour are not
-    neighbours in truth.
+    by distance on the plane). Color shows a third component: words that are near each other on the plane but differ
+    in color are not really neighbors.
 
     Args:
-        vectors: their words in the order of their counts, most frequent first.
-        path: the file to write, `.html` or `.png`; it is written beside its place and renamed.
-        num_words: how many words are shown, 1 or more; there are never more than there are.
-        skip: leave out so many of the most frequent words, which are mostly "the", "of" and their like.
+        vectors: the vectors, with words in count order, most frequent first.
+        path: the file to write, `.html` or `.png`; it is written under a temporary name and renamed.
+        num_words: the maximum number of words shown, 1 or more.
+        skip: omit this many of the most frequent words, which are mostly words such as "the" and "of".
         method: "pca", the plane along which the vectors differ most; or "tsne" (van der Maaten & Hinton 2008), which
-            keeps neighbourhoods and bends all else, and needs scikit-learn.
+            preserves neighborhoods but not distances, and needs scikit-learn.
         seed: for "tsne".
-        title: the heading; None: which words these are.
-        progress: told about the long parts of the work; None: nobody is.
+        title: the heading; None: a description of the words.
+        progress: reports the long parts of the work.
 
     Returns:
         The words that are on the map, in their order.
@@ -85,7 +85,7 @@ def draw_map(
 
 
 def map_suffix(path: str | os.PathLike[str]) -> str:
-    """`.html` or `.png`, what the name of a map ends in; InputError for another, or without matplotlib for .png."""
+    """Return the extension of a map, `.html` or `.png`; raise InputError for others, or for .png without matplotlib."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(
@@ -109,7 +109,7 @@ def _checked_writer(
 
 
 def _frequent(vectors: WordVectors, num_words: int, skip: int) -> WordVectors:
-    """The words on the map; their vectors are known to be finite from here on."""
+    """Return the words on the map, after checking that their vectors are finite."""
     from vastmax.embedding.word_vectors import WordVectors
 
     def part(first: int) -> WordVectors:

@@ -1,4 +1,4 @@
-"""Where words lie on a map: principal components, or t-SNE."""
+"""Positions of words on a map: principal components, or t-SNE."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Method: TypeAlias = Literal["pca", "tsne"]
 METHODS: tuple[str, ...] = get_args(Method)
 
 PERPLEXITY = 30.0
-"""About how many words t-SNE takes for a word's neighbours: the middle of the range its authors advise, 5 to 50."""
+"""The approximate number of neighbors of a word in t-SNE: the middle of the range its authors advise, 5 to 50."""
 _START_SIZE = 1e-4  # t-SNE starts from a small picture (Kobak & Berens 2019), with the components as its shape
 _START_NOISE = 1e-2  # of that size: equal vectors must not start at the same point, where no force could part them
 _WORTH_THREADS = 1_000  # with fewer words, threads spend their time waiting for each other
@@ -37,18 +37,18 @@ class Projection:
 
 @dataclass(frozen=True)
 class Layout:
-    """A place and a shade for each word, and sentences that say what they mean."""
+    """A position and a shade for each word, and sentences that explain them."""
 
     places: NDArray[np.float64]
     """(n, 2)"""
     shades: NDArray[np.float64]
-    """(n,) from 0 to 1: ranks rather than values, so that one far word does not leave all others the same colour."""
+    """(n,) from 0 to 1: ranks instead of values, so that one outlier does not give all others the same color."""
     meaning_of_places: str
     meaning_of_shades: str
 
 
 def lay_out(vectors: WordVectors, method: Method, *, seed: int, progress: Progress) -> Layout:
-    """Places by `method`, shades by the first principal component that the places do not show."""
+    """Return positions by `method`, and shades by the first principal component that the positions do not show."""
     units = np.asarray(vectors.vectors, dtype=np.float64) * vectors.inverse_norms[:, None]
     projection = principal_components(units, 3)
     shares = [f"{share:.1%}" for share in projection.explained]
@@ -57,7 +57,7 @@ def lay_out(vectors: WordVectors, method: Method, *, seed: int, progress: Progre
             projection.coordinates[:, :2],
             _ranks(projection.coordinates[:, 2]),
             f"Across and up: principal components 1 and 2 ({shares[0]} and {shares[1]} of the variance).",
-            f"Colour: component 3 ({shares[2]}).",
+            f"Color: component 3 ({shares[2]}).",
         )
     progress.begin("laying out by t-SNE", len(units), "words")
     places = tsne(units, start=projection.coordinates[:, :2], seed=seed)
@@ -66,13 +66,13 @@ def lay_out(vectors: WordVectors, method: Method, *, seed: int, progress: Progre
     return Layout(
         places,
         _ranks(projection.coordinates[:, 0]),
-        "Laid out by t-SNE: what lies near is alike; how far apart the rest lies means little.",
-        f"Colour: principal component 1 ({shares[0]} of the variance).",
+        "Laid out by t-SNE: words near each other are similar; larger distances mean little.",
+        f"Color: principal component 1 ({shares[0]} of the variance).",
     )
 
 
 def check_layout_method(method: str) -> None:
-    """InputError for a method that is none, or that needs what is not installed."""
+    """Raise InputError for an unknown method, or one that needs a missing package."""
     if method not in METHODS:
         raise InputError(f"method is {method!r}; expected {' or '.join(map(repr, METHODS))}")
     if method == "tsne":
@@ -80,10 +80,10 @@ def check_layout_method(method: str) -> None:
 
 
 def principal_components(vectors: NDArray[np.float64], num_components: int) -> Projection:
-    """Project rows on their main directions.
+    """Project rows onto their principal components.
 
-    Equals centring the rows and taking `U·S` of their singular value decomposition. The sign of a component is
-    arbitrary; here its largest coordinate is positive, so that the same vectors always give the same picture.
+    Equals centering the rows and taking `U·S` of their singular value decomposition. The sign of a component is
+    arbitrary; here its largest coordinate is positive, so the same vectors always give the same image.
 
     Args:
         vectors: (n, D), n ≥ 1.
@@ -110,9 +110,9 @@ def principal_components(vectors: NDArray[np.float64], num_components: int) -> P
 
 
 def tsne(vectors: NDArray[np.float64], *, start: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Places (n, 2) that keep neighbourhoods, by scikit-learn's Barnes–Hut t-SNE from `start` (n, 2).
+    """Return positions (n, 2) that preserve neighborhoods, by scikit-learn's Barnes–Hut t-SNE from `start` (n, 2).
 
-    Between vectors of norm 1 the squared distance that it uses is 2 − 2·cosine.
+    Between vectors of norm 1, its squared distance is 2 − 2·cosine.
 
     Cost: about a thousand steps of O(n·log n), on all cores from 1,000 words on.
     """

@@ -1,4 +1,4 @@
-"""The nearest words of every word at once: what the page of a map shows beside each of them."""
+"""Compute the nearest words of every word at once, for the page of a map."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GROUP = 64
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest words of each word, nearest first; `ABSENT`, with cosine 0, where there are too few."""
+    """The nearest words of each word, nearest first; `ABSENT`, with cosine 0, if there are too few."""
 
     word_ids: NDArray[np.int64]
     """(n, topn)"""
@@ -30,7 +30,7 @@ class Nearest:
 
 
 def nearest_words(vectors: WordVectors, topn: int, progress: Progress) -> Nearest:
-    """Equals `vectors.most_similar(word, topn=topn)` for every word, but in one go; zero vectors have no neighbours.
+    """Return `vectors.most_similar(word, topn=topn)` for every word, computed at once; zero vectors have no neighbors.
 
     Cost: 2·V²·D operations for the cosines and three passes over them, in tiles of 16 MB.
     """
@@ -39,7 +39,7 @@ def nearest_words(vectors: WordVectors, topn: int, progress: Progress) -> Neares
     if topn == 0:
         return found
     points_somewhere = vectors.inverse_norms > 0
-    progress.begin("finding neighbours", V, "words")
+    progress.begin("finding neighbors", V, "words")
     for part in tiles(V, V):
         asked = np.arange(part.start, part.stop)
         scores = cosines(vectors.unit_vectors(asked), vectors.vectors, vectors.inverse_norms)
@@ -60,10 +60,10 @@ def nearest_words(vectors: WordVectors, topn: int, progress: Progress) -> Neares
 
 
 def best_of_each_row(scores: Floats, topn: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of at least the `topn` greatest scores of each row, those equal to the least included.
+    """Return rows and columns of at least the `topn` greatest scores of each row, including ties with the smallest.
 
-    The topn-th greatest maximum of disjoint groups of scores is never above the topn-th greatest score, and little
-    below it when there are many groups. Scores of −inf are left out.
+    The topn-th greatest maximum of disjoint groups of scores is never above the topn-th greatest score, and only
+    slightly below it if there are many groups. Scores of −inf are excluded.
     """
     num_rows, num_columns = scores.shape
     grouped = num_columns // _GROUP * _GROUP

@@ -1,4 +1,4 @@
-"""A map as a page for a browser: one HTML file that holds words, style and program, and asks for nothing."""
+"""A map as a page for a browser: one HTML file with words, style and script, and no external requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROGRAM = ("data.js", "camera.js", "labels.js", "drawing.js", "gestures.js", "se
 
 
 def page(vectors: WordVectors, layout: Layout, title: str, *, skip: int, progress: Progress) -> str:
-    """The whole page; `skip` words are more frequent than the first one on the map."""
+    """Return the complete page; `skip` words are more frequent than the first one on the map."""
     return page_of(
         PACKAGE,
         "page.html",
@@ -52,7 +52,7 @@ def _data(vectors: WordVectors, layout: Layout, skip: int, progress: Progress) -
 
 
 def _fitted(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centred and scaled, alike in both directions, to lie in the square from −1 to 1; up is up, unlike on a screen."""
+    """Return positions centered and scaled, equally in both directions, to the square from −1 to 1; y points up."""
     low, high = places.min(axis=0), places.max(axis=0)
     reach = float((high - low).max()) / 2
     fitted: NDArray[np.float64] = (places - (low + high) / 2) / (reach if reach > 0 else 1.0)

@@ -1,4 +1,4 @@
-"""A map as a PNG, with as many names as have room."""
+"""A map as a PNG, with as many names as fit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PLACES = (
 
 
 def save_picture(path: str | os.PathLike[str], words: Sequence[str], layout: Layout, title: str) -> list[str]:
-    """Write the PNG; returns the words whose names are on it."""
+    """Write the PNG, and return the words whose names are on it."""
     with warnings.catch_warnings():
         # A letter that the font lacks becomes a box. matplotlib would say so once a letter and a place.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
@@ -50,7 +50,7 @@ def save_picture(path: str | os.PathLike[str], words: Sequence[str], layout: Lay
 
 
 def draw(words: Sequence[str], layout: Layout, title: str) -> tuple[Figure, list[str]]:
-    """The figure, and the words whose names are on it."""
+    """Return the figure, and the words whose names are on it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -69,7 +69,7 @@ def draw(words: Sequence[str], layout: Layout, title: str) -> tuple[Figure, list
 
 
 def _colours(shades: NDArray[np.float64]) -> NDArray[np.float64]:
-    """RGBA, (n, 4)."""
+    """Return RGBA colors, (n, 4)."""
     from matplotlib import colormaps
 
     return np.asarray(colormaps[COLOUR_MAP](DARKEST_SHARE + (LIGHTEST_SHARE - DARKEST_SHARE) * shades))
@@ -82,7 +82,7 @@ def _write_names(
     places: NDArray[np.float64],
     colours: NDArray[np.float64],
 ) -> list[str]:
-    """Write names in order of frequency at the first of four places beside their dot that is free."""
+    """Write names in order of frequency, each at the first free of four positions next to its dot."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.patheffects import withStroke
 
@@ -129,7 +129,7 @@ def _write_names(
 
 
 def _measure(renderer: RendererAgg, name: str, font: FontProperties) -> tuple[float, float, float]:
-    """Width, height and what of the height is below the line, in dots of the picture."""
+    """Return width, height and descent in pixels."""
     size: tuple[float, float, float] = renderer.get_text_width_height_descent(  # type: ignore[no-untyped-call]
         name, font, ismath=False
     )
@@ -139,7 +139,7 @@ def _measure(renderer: RendererAgg, name: str, font: FontProperties) -> tuple[fl
 def _box(
     dot: NDArray[np.float64], width: float, height: float, right: float, up: float, horizontal: str, vertical: str
 ) -> NDArray[np.float64]:
-    """Left, bottom, right, top of a name beside its dot, and of the room around it, in dots of the picture."""
+    """Return left, bottom, right, top of a name next to its dot, and of the space around it, in pixels."""
     per_point = DOTS_PER_INCH / 72
     left = dot[0] + right * per_point - {"left": 0.0, "center": 0.5, "right": 1.0}[horizontal] * width
     bottom = dot[1] + up * per_point - {"bottom": 0.0, "center": 0.5, "top": 1.0}[vertical] * height
