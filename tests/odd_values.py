@@ -38,6 +38,8 @@ LINES = {
     "tree wordnet": "tree corpus.txt --kind wordnet --no-cache",
     "map": "map vectors.safetensors -o out/map.html",
     "map tsne": "map vectors.safetensors -o out/map.html --method tsne",
+    "index": "index vectors.safetensors -o out/v.index",
+    "index clustered": "index vectors.safetensors -o out/v.index --kind clustered --recall 0.5",
     "advise": "advise corpus.txt --no-cache",
     "advise measure": "advise corpus.txt --no-cache --measure --seconds 1",
     "compare": "compare corpus.txt -o race --methods nce --epochs 1 --hidden-size 4 --encoder log-bilinear --no-cache",
@@ -57,6 +59,7 @@ ELSEWHERE = {
         **dict.fromkeys(("objective_option", "batch_size", "dense_rate", "partition_size", "device"), "embed nce"),
     },
     "evaluate": {"analogies": "evaluate analogies"},
+    "index": {"recall": "index clustered"},
     "phrases": {"model": "phrases model"},
     "tree": {
         "classes": "tree classes",

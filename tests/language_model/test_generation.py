@@ -43,7 +43,13 @@ def test_greedy_choice_is_the_best_word_after_all_that_was_read(model: LanguageM
 
 @pytest.mark.parametrize(
     ("sampling", "allowed"),
-    [(Sampling(top_k=2), 2), (Sampling(top_p=1e-6), 1), (Sampling(temperature=1e-3), 1), (Sampling(top_k=3), 3)],
+    [
+        (Sampling(top_k=2), 2),
+        (Sampling(top_k=3), 3),
+        (Sampling(top_p=1e-320), 1),
+        (Sampling(temperature=1e-3), 1),
+        (Sampling(temperature=1e-320, top_k=5), 1),
+    ],
 )
 def test_only_the_best_words_are_drawn(
     model: LanguageModel, vocabulary: Vocabulary, sampling: Sampling, allowed: int

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from vastmax import extras
 from vastmax.arguments import Number
 from vastmax.cli.output import print_json, say
 from vastmax.cli.shared_options import as_json, load_vectors
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 _QUERIES = 256
 
 
-Kind = Literal["certified", "clustered", "hashing", "faiss", "hnsw"]
-
-
 @dataclass(frozen=True, kw_only=True)
 class IndexOptions:
     """Of `vastmax index`."""
@@ -33,8 +29,9 @@ class IndexOptions:
         ..., "The folder of a language model, or a file of word vectors.", metavar="RUN|VECTORS", positional=True
     )
     output: Path = option(..., "Where the index goes.", flags=("--output", "-o"), metavar="FILE")
-    kind: Kind = option(
-        "certified", "certified: the same words as without an index, proved; the others find most of them."
+    kind: Literal["certified", "clustered", "hashing", "faiss", "hnsw"] = option(
+        "certified",
+        "certified: the same words as without an index, proved; the others find most of them.",
     )
     recall: float = option(
         0.99, "Share of the ten best words that the others are to find.", bound=Number(0.0, 1.0, above=True)
@@ -59,15 +56,14 @@ def index(options: IndexOptions, context: typer.Context) -> None:
       vastmax index run --kind clustered --recall 0.98 -o run.index
       vastmax index vectors.safetensors -o vectors.index
     """
-    extras.require("an index", "torch")
     from vastmax.places import claimed
 
     source, output = options.source, options.output
     with claimed(reads={"RUN|VECTORS": source}, writes={"--output": output}):
         target, queries = _run(source) if source.is_dir() else _vectors(source, options.on_bad_line)
-        built, facts = _build(target, options.kind, queries, options.recall, options.tolerance)
+        built, facts = _build(target, queries, options)
         built.save(output)
-    report = built.report(queries[1::2][:50])
+    report = built.report(queries[1::2][:50], min(10, built.vocab_size))
     facts |= {
         "kind": options.kind,
         "bytes": output.stat().st_size,
@@ -114,26 +110,24 @@ def _vectors(path: Path, on_bad_line: Literal["refuse", "skip"]) -> tuple[Any, A
     return vectors, torch.from_numpy(vectors.unit_vectors(word_ids))
 
 
-def _build(
-    source: Any, kind: Kind, queries: Any, recall: float, tolerance: float
-) -> tuple[Index, dict[str, float | int | str | bool]]:
+def _build(source: Any, queries: Any, options: IndexOptions) -> tuple[Index, dict[str, float | int | str | bool]]:
     from vastmax import search
     from vastmax.search.approximate import Approximate
 
-    builders: dict[Kind, Callable[[], Index]] = {
-        "certified": lambda: search.Certified(source, tolerance=tolerance),
+    builders: dict[str, Callable[[], Index]] = {
+        "certified": lambda: search.Certified(source, tolerance=options.tolerance),
         "clustered": lambda: search.Clustered(source),
         "hashing": lambda: search.Hashing(source),
         "faiss": lambda: search.Faiss(source),
         "hnsw": lambda: search.Hnsw(source),
     }
-    built = builders[kind]()
+    built = builders[options.kind]()
     if not isinstance(built, Approximate):
         return built, {}
-    found = built.calibrate(queries, recall, k=min(10, built.vocab_size))
+    found = built.calibrate(queries, options.recall, k=min(10, built.vocab_size))
     if not found.reached:
         raise InputError(
-            f"--recall is {recall}, and the most that --kind {kind} reached here is {found.recall:.3f}: ask for "
-            "less, or for another kind"
+            f"--recall is {options.recall}, and the most that --kind {options.kind} reached here is "
+            f"{found.recall:.3f}: ask for less, or for another kind"
         )
     return built, {"effort": found.effort, "recall_low": found.low, "recall_high": found.high}

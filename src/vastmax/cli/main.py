@@ -41,8 +41,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree, index, advise):
+for _command in (demo, embed, neighbours, analogy, evaluate, convert, vocab, phrases, tree, advise):
     add_command(app, _command.__name__, _command)
+add_command(app, "index", index, before=require_torch)
 add_command(app, "compare", compare, before=require_torch)
 add_command(app, "map", map_)  # a function of that name would hide Python's own
 app.add_typer(lm)

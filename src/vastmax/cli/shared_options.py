@@ -235,21 +235,21 @@ class ModelOptions(DeviceOptions):
         return folder, folder.load_model(self.usable())
 
 
-def search_file() -> Path | None:
-    """Return the field of a command that looks for the best words of a model."""
-    declared: Path | None = option(
-        None, "An index that vastmax index has made of RUN: best words sooner.", flags=("--search",), metavar="FILE"
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """The index by which a model's best words are found."""
+
+    search: Path | None = option(
+        None, "An index that vastmax index has made of RUN: the best words sooner.", metavar="FILE"
     )
-    return declared
 
+    def open(self, model: LanguageModel) -> Search | None:
+        """Return the index of the model's head, if there is one."""
+        if self.search is None:
+            return None
+        from vastmax.search import load
 
-def open_search(path: Path | None, model: LanguageModel) -> Search | None:
-    """Return the index of a model's head, from its file."""
-    if path is None:
-        return None
-    from vastmax.search import load
-
-    return load(path, model.head)
+        return load(self.search, model.head)
 
 
 def require_torch(what: str = "a language model") -> None:

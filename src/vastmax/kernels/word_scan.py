@@ -63,7 +63,7 @@ class CodedTable:
         norm: float32 (B,), the largest ‖w‖ of a block.
         first_spread: float32 (B,), log of the largest variance.
         second_spread: float32 (B,), log of the largest second error, squared.
-        energy: float32 (D,), mean square of each column.
+        energy: float32 (D,), mean square of each column, of the largest.
         balance: how much the errors of the leading columns weigh against the columns left out.
         slack: what the rotation may change of ‖w‖·‖h‖.
     """
@@ -93,8 +93,7 @@ class CodedTable:
             spread = squares[:, self.first_width :] @ rest / rest.sum()
         else:
             spread = squares.mean(axis=1)
-        found: npt.NDArray[np.float32] = np.maximum(spread, 1e-30).astype(np.float32)
-        return found
+        return _as_float32(np.maximum(spread, 1e-30))
 
     @property
     def num_bytes(self) -> int:
@@ -218,12 +217,13 @@ def code_table(
     left[:, :first_width] = lead
     rest = _norms(left[:, first_width:], len(first.scale))
     second = None if first_width == D and first_bits == 8 else code_rows(left, bits=8, threads=threads, target=target)
-    energy = np.einsum("vd,vd->d", turned, turned, dtype=np.float64) / V
+    energy = np.einsum("vd,vd->d", turned, turned, dtype=np.float64)
+    energy /= max(float(energy.max()), 1e-300)  # only ratios count
     padded_bias = np.full(len(first.scale), _LOWEST, dtype=np.float32)
     padded_bias[:V] = 0.0 if bias is None else bias
     balance = _balance(first.error, rest, energy, first_width)
     first_error = _rounded_up(np.hypot(rest, first.error / balance))
-    variance = (rest**2 + _lead_weight(energy, first_width) * first.error.astype(np.float64) ** 2).astype(np.float32)
+    variance = _as_float32(rest**2 + _lead_weight(energy, first_width) * first.error.astype(np.float64) ** 2)
     none = np.empty(0, dtype=np.float32)
     return CodedTable(
         first_bits=first_bits,
@@ -274,6 +274,12 @@ def _lead_weight(energy: npt.NDArray[np.float64], width: int) -> float:
 
 def _rounded_up(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     return (numbers * (1.0 + 1e-6)).astype(np.float32)
+
+
+def _as_float32(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Expected squared errors, as large as float32 has them."""
+    found: npt.NDArray[np.float32] = np.minimum(numbers, float(np.finfo(np.float32).max)).astype(np.float32)
+    return found
 
 
 def _log_of_largest(numbers: npt.NDArray[np.float32] | npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

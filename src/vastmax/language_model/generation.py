@@ -82,12 +82,14 @@ class Sampling:
         if self.repetition_penalty > 1.0:
             again = (word_ids[:, :, None] == said[:, None, :]).any(dim=2)
             log_prob = log_prob - math.log(self.repetition_penalty) * again
-        law = (log_prob / self.temperature).softmax(dim=1)
+        # From the best down, in float64: the smallest temperature leaves the best word then, and no NaN.
+        below = log_prob.double() - log_prob.amax(dim=1, keepdim=True).double()
+        law = (below / self.temperature).softmax(dim=1)
         if self.top_p < 1.0:
             law, order = law.sort(dim=1, descending=True)
             word_ids = word_ids.gather(1, order)
             before = law.cumsum(dim=1) - law
-            law = law.masked_fill(before >= self.top_p, 0.0)  # the best word stays in any case
+            law[:, 1:] = law[:, 1:].masked_fill(before[:, 1:] >= self.top_p, 0.0)  # the best word stays in any case
         chosen = torch.multinomial(law, 1, generator=generator)
         return word_ids.gather(1, chosen)[:, 0]
 

@@ -99,8 +99,11 @@ class Clustered(ListIndex):
         return torch.cat([torch.full((len(queries), 1), count), best], dim=1)
 
     def _certified(self, queries: Tensor, chosen: Tensor, last_score: Tensor) -> Tensor:
-        reach = queries.norm(dim=1, keepdim=True) * (self._radius * (1 + 1e-5) + 1e-6 * self._mean.norm(dim=1))
-        bound = queries @ self._mean.T + reach + self._most_bias + self._most_bias.abs() * 1e-6
+        # Products in float32, of the mean and of the word, are off by at most D units of rounding each.
+        rounding = 4.0 * queries.shape[1] * 2.0**-24
+        lengths = self._radius * (1.0 + rounding) + rounding * self._mean.norm(dim=1)
+        reach = queries.norm(dim=1, keepdim=True) * lengths
+        bound = queries @ self._mean.T + reach + self._most_bias + self._most_bias.abs() * rounding
         bound[:, :] = bound.scatter(1, chosen[:, 1:], -torch.inf)
         certified: Tensor = bound.amax(dim=1) < last_score
         return certified

@@ -57,7 +57,8 @@ def _draw(
 ) -> Tensor:
     N, K = score.shape
     V = table.vocab_size
-    score = score.double() / temperature
+    best_score = score[:, 0].double()
+    score = (score.double() - best_score[:, None]) / temperature
     noise = -(-_uniform(N, K, generator).log()).log()
     best, at = (score + noise).max(dim=1)
     chosen = word_id.gather(1, at[:, None])[:, 0]
@@ -74,7 +75,7 @@ def _draw(
         # Of noise above the threshold: its distribution function is drawn between that of the threshold and 1.
         below = torch.exp(-torch.exp(-threshold[n]))
         at_most = below + (1.0 - below) * _uniform(1, len(others), generator)[0]
-        total = scores.double() / temperature - (-at_most.log()).log()
+        total = (scores.double() - best_score[n]) / temperature - (-at_most.log()).log()
         if float(total.max()) > float(best[n]):
             chosen[n] = others[int(total.argmax())]
     return chosen

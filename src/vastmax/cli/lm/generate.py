@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import typer
 
 from vastmax.arguments import MOST_SEED, Number, Whole
 from vastmax.cli.output import print_json, say
-from vastmax.cli.shared_options import ModelOptions, as_json, open_search, search_file, words_of
+from vastmax.cli.shared_options import ModelOptions, SearchOptions, as_json, words_of
 from vastmax.options import option, part
 
 
@@ -25,22 +23,22 @@ class GenerateOptions:
     )
     max_words: int = option(50, "Words of a sentence at most.", bound=Whole(1, 1_000_000))
     temperature: float = option(
-        1.0,
-        "Below 1 likely words are drawn more often, above 1 less often.",
-        bound=Number(0.0, math.inf, above=True),
+        1.0, "Below 1 likely words are drawn more often, above 1 less often.", bound=Number(0.0, above=True)
     )
     top_k: int | None = option(None, "Draw among so many best words only.", bound=Whole(1, optional=True))
     top_p: float = option(
         1.0, "Draw among the best words that together have this share.", bound=Number(0.0, 1.0, above=True)
     )
     repetition_penalty: float = option(
-        1.0, "What the probability of words said before is divided by.", bound=Number(1.0, math.inf)
+        1.0, "What the probability of words said before is divided by.", bound=Number(1.0)
     )
     beams: int | None = option(
-        None, "Draw nothing: show the most probable sentences of beam search.", bound=Whole(1, 1_000, optional=True)
+        None,
+        "Draw nothing: show the most probable sentences of beam search.",
+        bound=Whole(1, 10_000, optional=True),
     )
     seed: int = option(0, "Start of the random numbers.", bound=Whole(0, MOST_SEED))
-    search: Path | None = search_file()
+    index: SearchOptions = part()
     as_json: bool = as_json()
 
 
@@ -61,9 +59,18 @@ def generate(options: GenerateOptions, context: typer.Context) -> None:
 
     sampling = Sampling(options.temperature, options.top_k, options.top_p, options.repetition_penalty)
     check_choice(sampling, options.beams)
-    begun = words_of(folder, options.context)
-    index = open_search(options.search, model)
-    if options.beams is None:
+    index, begun = options.index.open(model), words_of(folder, options.context)
+    if options.beams is not None:
+        found = beam_search(
+            model,
+            folder.vocabulary,
+            context=begun,
+            beams=options.beams,
+            max_words=options.max_words,
+            search=index,
+        )
+        drawn = [words for words, _ in found]
+    else:
         drawn = draw(
             model,
             folder.vocabulary,
@@ -74,11 +81,6 @@ def generate(options: GenerateOptions, context: typer.Context) -> None:
             sampling=sampling,
             search=index,
         )
-    else:
-        found = beam_search(
-            model, folder.vocabulary, context=begun, beams=options.beams, max_words=options.max_words, search=index
-        )
-        drawn = [words for words, _ in found]
     if options.as_json:
         print_json(drawn)
         return

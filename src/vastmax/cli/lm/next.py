@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import typer
 
 from vastmax.arguments import Whole, whole
 from vastmax.cli.output import print_json, print_table
-from vastmax.cli.shared_options import ModelOptions, as_json, open_search, search_file, words_of
+from vastmax.cli.shared_options import ModelOptions, SearchOptions, as_json, words_of
 from vastmax.options import option, part
 
 
@@ -20,7 +19,7 @@ class NextOptions:
     model: ModelOptions = part()
     context: str = option(..., 'The beginning of a sentence, quoted; or "".', metavar="CONTEXT", positional=True)
     topn: int = option(10, "How many words to show.", bound=Whole(1), flags=("--topn", "-n"))
-    search: Path | None = search_file()
+    index: SearchOptions = part()
     as_json: bool = as_json()
 
 
@@ -38,7 +37,7 @@ def next_word(options: NextOptions, context: typer.Context) -> None:
 
     from vastmax.language_model.prediction import next_words
 
-    index = open_search(options.search, model)
+    index = options.index.open(model)
     found = next_words(model, folder.vocabulary, words_of(folder, options.context), options.topn, search=index)
     if options.as_json:
         print_json([{"word": word, "probability": probability} for word, probability in found])

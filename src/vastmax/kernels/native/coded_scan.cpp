@@ -85,7 +85,8 @@ Example example_of(const WordTable &table, const CodedTable &coded, const WordQu
     e.second_error = rounded_up(std::sqrt(norm));
     // Rounding of the example; of the rotation, `slack`; of float32 products in any order and of rough scores.
     const double rounding = (4.0 * double(D) + 32.0) * double(unit) + double(coded.slack);
-    e.slack = rounded_up((std::sqrt(e.first.left) + std::sqrt(e.second.left)) * 1.2 + rounding * std::sqrt(norm));
+    // What the codes stand for is less than twice as long as the row: rounding moves it by less than its own length.
+    e.slack = rounded_up((std::sqrt(e.first.left) + std::sqrt(e.second.left)) * 2.0 + rounding * std::sqrt(norm));
     e.spread = aids.spread[n];
     e.first_spread = std::log(e.spread);
     e.second_spread = 2.0f * std::log(e.second_error) - std::log(float(D));

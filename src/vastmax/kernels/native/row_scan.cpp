@@ -15,7 +15,7 @@ namespace {
 
 // From so many examples on they stand side by side in the lanes of a vector, and the arithmetic sets the pace; fewer wait
 // for the memory.
-constexpr int64_t many_examples = lanes == 16 ? 8 : 4;
+constexpr int64_t many_examples = lanes;
 constexpr int64_t chunk_words = 256;
 
 struct Kept {

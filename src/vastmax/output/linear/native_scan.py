@@ -8,7 +8,7 @@ from torch import Tensor
 from vastmax.kernels.word_scan import scan_rows
 
 # Examples up to which the pass costs less than PyTorch's product and selection: benchmarks/search.py measures it.
-_MOST_EXAMPLES = 64
+_MOST_EXAMPLES = 256
 
 
 def scan_takes(hidden: Tensor) -> bool:
