@@ -105,6 +105,9 @@ def test_a_layer_is_no_embedding_and_alone_among_its_modules(tmp_path: Path) -> 
         assert [name for name, _ in head.named_parameters()] == names
         assert head.state_dict().keys() == {"output.weight", "output.bias"}
         assert "Embedding" not in repr(head)
+        before = head.output.weight.detach().clone()
+        head.reset_parameters()
+        assert head.output.weight.ne(before).any()
         exact = Head(Dense(D, V))
         assert not any(isinstance(module, nn.Embedding) for module in exact.modules())
     finally:

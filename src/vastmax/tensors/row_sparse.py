@@ -85,6 +85,9 @@ class _SparseTables(nn.Embedding):
         layer: RowSparse = self.__dict__["_layer"]
         return layer.named_parameters(prefix, recurse=False, remove_duplicate=remove_duplicate)
 
+    def reset_parameters(self) -> None:
+        """Leave the layer alone: it draws its parameters itself."""
+
     def extra_repr(self) -> str:
         return ""
 
