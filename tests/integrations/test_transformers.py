@@ -240,12 +240,20 @@ def test_saved_and_loaded_as_the_stock_class(tmp_path: Path) -> None:
 
 def test_a_class_of_ones_own_and_copies() -> None:
     class Mine(HeadMixin, transformers.LlamaForCausalLM):
+        calls = 0
+
+        def forward(self, input_ids: Tensor | None = None, **options: Any) -> Any:
+            self.calls += 1
+            return super().forward(input_ids, **options)
+
+    class Inherits(Mine):
         pass
 
-    model = Mine(llama().config)
+    model = Inherits(llama().config)
     inputs = batch(model)
     expected = model(**inputs).loss
     torch.testing.assert_close(use_head(model)(**inputs).loss, expected)
+    assert model.calls == 2
     twin = copy.deepcopy(model)
     with torch.no_grad():
         model.lm_head.weight.mul_(2)

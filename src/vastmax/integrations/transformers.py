@@ -38,15 +38,16 @@ class HeadMixin:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # Trainer reads from the signature which columns and options the model takes.
-        base = next(parent for parent in cls.__mro__[1:] if parent is not HeadMixin and "forward" in vars(parent))
+        own = next(vars(parent)["forward"] for parent in cls.__mro__ if "forward" in vars(parent))
+        if getattr(own, "_has_head", False):  # of a class that this one inherits
+            return
 
-        @functools.wraps(base.__dict__["forward"])
+        @functools.wraps(own)  # Trainer reads from the signature which columns and options the model takes
         def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return _forward(self, functools.partial(base.__dict__["forward"], self), args, kwargs)
+            return _forward(self, functools.partial(own, self), args, kwargs)
 
-        if not issubclass(base, HeadMixin):
-            cls.forward = forward  # type: ignore[attr-defined]
+        forward._has_head = True  # type: ignore[attr-defined]
+        cls.forward = forward  # type: ignore[attr-defined]
 
 
 def use_head(
