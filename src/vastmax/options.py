@@ -22,7 +22,7 @@ _Settings = TypeVar("_Settings")
 
 @dataclass(frozen=True)
 class Option:
-    """What is known of an option beside its name, type and default.
+    """The facts of an option beside its name, type and default.
 
     Attributes:
         help: a sentence or two.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vastmax.compare.memory import PeakMemory
+from vastmax.compare.facts import PeakMemory
 
 
 def test_what_was_needed_and_given_back_still_counts() -> None:

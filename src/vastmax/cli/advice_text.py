@@ -76,8 +76,8 @@ def _print_measurement(advice: Advice, measurement: Measurement) -> None:
         off = measurement.predicted_over_timed[timing.method]
         scaled = "" if timing.examples == advice.batch_size else f"from {timing.examples}"
         rows.append([timing.method, _duration(expected), _duration(timing.seconds), f"{off:.2f}", scaled])
-    title = f"steps timed on {measurement.machine.name}, beside what was foreseen"
-    print_table(title, ["method", "foreseen", "timed", "ratio", "words"], rows, key="timed")
+    title = f"steps timed on {measurement.machine.name}, beside the estimates"
+    print_table(title, ["method", "estimated", "timed", "ratio", "words"], rows, key="timed")
     print_text(measurement.verdict())
     if any(timing.seconds is not None and timing.examples < advice.batch_size for timing in measurement.timings):
         print_text("Where a number of words stands beside, so many were timed, and the time scaled up to the batch.")

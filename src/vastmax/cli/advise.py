@@ -23,7 +23,7 @@ DEFAULT_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class AdviseOptions:
-    """Of `vastmax advise`."""
+    """The options of `vastmax advise`."""
 
     corpus: tuple[str, ...] = option(
         ...,

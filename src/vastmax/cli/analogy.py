@@ -14,7 +14,7 @@ from vastmax.options import option, part
 
 @dataclass(frozen=True, kw_only=True)
 class AnalogyOptions:
-    """Of `vastmax analogy`."""
+    """The options of `vastmax analogy`."""
 
     source: VectorsOptions = part()
     a: str = option(..., "A word, …", metavar="A", positional=True)

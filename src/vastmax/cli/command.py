@@ -256,7 +256,7 @@ def _as_default(each: Declared, value: Any, where: str) -> Any:
 
 
 def _typed_value(words: Sequence[str], parameter: Any) -> str | None:
-    """What stands behind the option on the command line, the last time; None: an argument, or nothing."""
+    """Return the last value of the option on the command line; None: it is an argument, or has none."""
     found = None
     for typed in getattr(parameter, "opts", ()):
         for word, following in zip(words, [*words[1:], None], strict=True):

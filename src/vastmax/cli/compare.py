@@ -34,7 +34,7 @@ EXIT_METHOD_FAILED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions:
-    """Of `vastmax compare`."""
+    """The options of `vastmax compare`."""
 
     text: TextOptions = part(corpus=())  # for a command that can also do something without text
     output: Path = option(..., "The folder of the race.", flags=("--output", "-o"), metavar="DIR", group=OUTPUT)

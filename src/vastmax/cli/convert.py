@@ -15,7 +15,7 @@ from vastmax.options import DATA, option, part
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertOptions:
-    """Of `vastmax convert`."""
+    """The options of `vastmax convert`."""
 
     source: VectorsOptions = part()
     target: Path = option(..., "The file to write.", metavar="OUT", positional=True)

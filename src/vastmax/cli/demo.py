@@ -61,7 +61,7 @@ NO_PICTURE = extras.missing("the map as a picture is left out: it", "matplotlib"
 
 @dataclass(frozen=True, kw_only=True)
 class DemoOptions:
-    """Of `vastmax demo`."""
+    """The options of `vastmax demo`."""
 
     output: Path = option(
         Path("demo-output"),

@@ -19,7 +19,7 @@ METHODS = ("softmax", "hierarchical-softmax", "adaptive", "sampled-softmax", "nc
 """The yardstick, the two exact ways that are used most, and the two sampled ones."""
 
 SECONDS_EACH = 10.0
-"""Of training: five methods, with what it takes to start and to measure them, are over a minute."""
+"""Seconds of training of each method: five of them, with starting and measuring, take over a minute."""
 
 # The cheapest encoder, so that what differs between the methods is nearly all that takes time; small steps, so that the
 # softmax makes some hundred of them.
@@ -90,7 +90,7 @@ def race_on(corpus: Corpus, folder: Path, *, seconds_each: float, threads: int |
 
 
 def show_race(race: Race) -> None:
-    """What each method came to, and what follows from it."""
+    """Show what each method reached, and what follows from it."""
     from vastmax.compare.report.recommendation import recommend
 
     say(f"\noutput methods, each trained for {60 * race.settings['training']['minutes']:g} seconds")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedOptions:
-    """Of `vastmax embed`."""
+    """The options of `vastmax embed`."""
 
     text: TextOptions = part()
     output: Path = option(..., "Where the vectors go.", flags=("--output", "-o"), metavar="VECTORS", group=OUTPUT)

@@ -1,4 +1,4 @@
-"""Where the command begins: what the imports of all commands take, a tenth of a second, can be interrupted quietly."""
+"""The start of the command, where an interrupt during the imports, a tenth of a second, stays quiet."""
 
 from __future__ import annotations
 

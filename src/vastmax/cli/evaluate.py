@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """Of `vastmax evaluate`."""
+    """The options of `vastmax evaluate`."""
 
     source: VectorsOptions = part()
     pairs: tuple[Path, ...] = option(

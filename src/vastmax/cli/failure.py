@@ -1,4 +1,4 @@
-"""What the shell gets when a command fails: one line on stderr and an exit code."""
+"""The end of a command that fails: one line on stderr and an exit code."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from vastmax.options import OUTPUT, option, part
 
 @dataclass(frozen=True, kw_only=True)
 class MapOptions:
-    """Of `vastmax map`."""
+    """The options of `vastmax map`."""
 
     source: VectorsOptions = part()
     output: Path = option(

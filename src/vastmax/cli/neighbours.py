@@ -13,7 +13,7 @@ from vastmax.options import option, part
 
 @dataclass(frozen=True, kw_only=True)
 class NeighboursOptions:
-    """Of `vastmax neighbours`."""
+    """The options of `vastmax neighbours`."""
 
     source: VectorsOptions = part()
     words: tuple[str, ...] = option(..., "The words to look around.", metavar="WORD", positional=True)

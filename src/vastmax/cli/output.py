@@ -1,4 +1,4 @@
-"""What goes to standard output: tables, text and JSON."""
+"""Standard output: tables, text and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user types to start this vastmax again."""
+"""The command that starts this vastmax again."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PhrasesOptions:
-    """Of `vastmax phrases`."""
+    """The options of `vastmax phrases`."""
 
     text: TextOptions = part()
     output: Path | None = option(

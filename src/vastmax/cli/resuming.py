@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointOptions:
-    """Where training is saved, how often, and whether to go on from there."""
+    """The options about checkpoints: where, how often, and whether to go on from there."""
 
     checkpoint: Path | None = option(
         None,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptions:
-    """What text is read, and how."""
+    """The options of every command that reads text."""
 
     corpus: tuple[str, ...] = option(
         ...,
@@ -205,7 +205,7 @@ def vectors_format() -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
-    """Where PyTorch computes."""
+    """The option of every command that computes with PyTorch."""
 
     device: str | None = option(
         None,

@@ -1,4 +1,4 @@
-"""What the library says of its arguments, said of the options that were typed."""
+"""Messages of the library about its arguments, worded for the options that were typed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _given(context: Any) -> Iterator[tuple[str, str]]:
 
 
 def _paths(context: Any) -> Iterator[tuple[str, str]]:
-    """Those that name files."""
+    """Yield the texts that name files."""
     return ((name, os.fspath(value)) for name, value in _values(context) if isinstance(value, os.PathLike))
 
 

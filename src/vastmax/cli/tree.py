@@ -43,7 +43,7 @@ KINDS_OF = {
 
 @dataclass(frozen=True, kw_only=True)
 class TreeOptions:
-    """Of `vastmax tree`."""
+    """The options of `vastmax tree`."""
 
     text: TextOptions = part()
     kind: str = option(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class VocabOptions:
-    """Of `vastmax vocab`."""
+    """The options of `vastmax vocab`."""
 
     text: TextOptions = part()
     words: VocabularyOptions = part()

@@ -30,7 +30,7 @@ from vastmax.run_lock import locked_folder
 from vastmax.strict_json import json_text, parse_json
 
 SECONDS_BETWEEN_MESSAGES = 0.2
-"""Of progress: nobody reads faster."""
+"""Seconds between messages of progress: nobody reads faster."""
 
 
 class _Teller:

@@ -83,7 +83,7 @@ class Contestant:
 
     @property
     def _search_share(self) -> float:
-        """What the search for rates takes, in budgets."""
+        """The length of the search for rates, in budgets."""
         return self._settings.trials * self._settings.trial_share
 
     def _tell(self, budgets: float, readings: Mapping[str, float | str]) -> None:

@@ -1,4 +1,4 @@
-"""What has been found out about one method so far, and who is told of it."""
+"""The results of one method so far, and who is told of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from vastmax.compare.memory import PeakMemory
+from vastmax.compare.facts import PeakMemory
 from vastmax.compare.results import MethodResult
 
 

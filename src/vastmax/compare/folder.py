@@ -98,7 +98,7 @@ class RaceFolder:
             beside.write_text(json_text(sealed(race.to_json()), indent=1) + "\n", encoding="utf-8")
 
     def run_path(self, method: str) -> Path:
-        """Of the method's run folder."""
+        """Return the path of the method's run folder."""
         return self.path / RUNS / method
 
     def keep_errors(self, method: str, errors: str) -> None:
@@ -123,7 +123,7 @@ class RaceFolder:
         text.vocabulary.save(folder / _WORDS)
 
     def read_text(self) -> TrainingText:
-        """What `write_text` put there."""
+        """Read what `write_text` wrote."""
         folder = self.path / _TEXT
         header = Header(str(folder / _IDS))
         header.require_checksum()
@@ -195,7 +195,7 @@ def _described(text: Mapping[str, Any]) -> str:
 
 
 def _concerning(settings: Mapping[str, Any], methods: Collection[str]) -> dict[str, Any]:
-    """What settings, as JSON has them, say of these methods."""
+    """Return the part of the settings, as JSON has them, that concerns these methods."""
     options = {name: value for name, value in settings["method_options"].items() if value and name in methods}
     concerning = {**settings, "method_options": options}
     del concerning["methods"]

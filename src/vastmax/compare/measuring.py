@@ -1,4 +1,4 @@
-"""What every method is asked about the validation text; asking changes nothing that training goes on with."""
+"""The measurements of every method on the validation text; they change nothing that training goes on with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vastmax.progress import Silent
 from vastmax.proposal.target_partition import PARTITION, Partition
 
 SAMPLE_PIECES = 16
-"""Of which the sample for the curve is made, spread evenly over the validation text: its topics change on the way."""
+"""Pieces of the sample for the curve, spread evenly over the validation text: its topics change on the way."""
 
 STRETCHES_BEFORE = 4
 """Read before the one that the diagnosis looks at, so that a recurrent encoder is under way."""

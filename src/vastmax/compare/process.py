@@ -80,7 +80,7 @@ class ContestantProcess:
                     stream.close()
 
     def messages(self, stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-        """What the process says until it ends; it is asked to stop as soon as `stop` says yes."""
+        """Yield the messages of the process until it ends; it is asked to stop as soon as `stop` says yes."""
         while True:
             try:
                 line = self._lines.get(timeout=SECONDS_BETWEEN_QUESTIONS)
@@ -117,7 +117,7 @@ class ContestantProcess:
         self._lines.put(None)
 
     def errors(self) -> str:
-        """What it wrote to standard error."""
+        """Return what it wrote to standard error."""
         self._errors.seek(0)
         return self._errors.read()
 

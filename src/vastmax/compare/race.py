@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from vastmax import tree as trees
+from vastmax.compare.facts import machine_facts, text_facts
 from vastmax.compare.folder import RaceFolder, resumed
-from vastmax.compare.machine import machine_facts
 from vastmax.compare.process import ContestantProcess
 from vastmax.compare.results import MethodResult, Race
 from vastmax.compare.settings import RaceSettings
 from vastmax.compare.standing import Standing
-from vastmax.compare.text_facts import text_facts
 from vastmax.compare.tree_top import tree_top
 from vastmax.errors import InputError, argument
 from vastmax.language_model.text import TrainingText
@@ -177,7 +176,7 @@ class _Running:
 
 
 def _last_readings(method: MethodResult) -> dict[str, float | str]:
-    """What is worth showing beside its name."""
+    """Return the readings that are shown beside the name of a method."""
     if method.status == "failed":
         return {"status": "failed"}
     if not method.curve:

@@ -1,4 +1,4 @@
-"""What a race has found: what its report, its recommendation and programs read."""
+"""The results of a race: what its report, its recommendation and programs read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.errors import InputError
 
 FORMAT = 2
-"""Of `Race.to_json`: another number, another meaning. Files of format 2 carry a checksum, those of 1 do not."""
+"""The format of `Race.to_json`: another number, another meaning. Files of format 2 carry a checksum, those of 1 "
+"none."""
 
 WITHOUT_CHECKSUM = 1
 
@@ -22,7 +23,7 @@ Status = Literal["waiting", "running", "finished", "failed"]
 
 @dataclass(frozen=True)
 class Point:
-    """Where a method stood at one moment of its training.
+    """The state of a method at one moment of its training.
 
     Attributes:
         training_seconds: of training, measuring not counted; wall-clock seconds, or the processor's in a race of
@@ -109,7 +110,7 @@ class MethodResult:
     normalised: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data, the figures worked out from others beside them."""
+        """Return it as plain data, with the figures that follow from others."""
         derived = {
             "perplexity": self.perplexity,
             "training_words_per_second": self.training_words_per_second,
@@ -119,7 +120,7 @@ class MethodResult:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MethodResult:
-        """What `to_json` gave.
+        """Make it of what `to_json` returned.
 
         Raises:
             KeyError, TypeError: a field is missing, or is of another kind.
@@ -137,12 +138,12 @@ class MethodResult:
 
     @property
     def training_words_per_second(self) -> float | None:
-        """Of training time."""
+        """Training words per second of training time."""
         return self.training_words / self.training_seconds if self.training_seconds > 0 else None
 
     @property
     def evaluation_words_per_second(self) -> float | None:
-        """Of wall-clock time, exactly and normalised."""
+        """Words evaluated per second of wall-clock time, exactly and normalised."""
         return self.evaluation_words / self.evaluation_seconds if self.evaluation_seconds > 0 else None
 
     def seconds_to(self, perplexity: float) -> float | None:
@@ -199,7 +200,7 @@ class Race:
         return all(method.status in ("finished", "failed") for method in self.methods)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data, the figures worked out from others beside them."""
+        """Return it as plain data, with the figures that follow from others."""
         return {
             "format": FORMAT,
             "text": dict(self.text),
@@ -211,7 +212,7 @@ class Race:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Race:
-        """What `to_json` gave.
+        """Make it of what `to_json` returned.
 
         Raises:
             InputError: data of another format.
@@ -239,7 +240,7 @@ def _checked(read: _Read) -> _Read:
 
 
 def _kinds(hint: Any) -> tuple[type, ...]:
-    """What a value of this type is in JSON, or was made of it."""
+    """Return the types that a value of this kind may have when it comes from JSON."""
     origin = get_origin(hint)
     if origin is types.UnionType:
         return tuple(kind for part in get_args(hint) for kind in _kinds(part))

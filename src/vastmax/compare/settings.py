@@ -44,7 +44,7 @@ class RaceKnobs:
 
 @dataclass(frozen=True)
 class RaceSettings(RaceKnobs):
-    """Of `run_race`: alike for all methods, but for the options that only one of them has.
+    """The settings of a race: alike for all methods, except for options that only one of them has.
 
     Attributes:
         methods: of `RECIPES`, in the order in which they run.
@@ -109,7 +109,7 @@ class RaceSettings(RaceKnobs):
 
     @property
     def budget(self) -> str:
-        """Of each method, in words."""
+        """The budget of each method, in words."""
         if self.training.minutes is not None:
             unit = "processor minute" if self.processor_time else "minute"
             return f"{self.training.minutes:g} {unit}{'s' if self.training.minutes != 1 else ''}"
@@ -122,13 +122,13 @@ class RaceSettings(RaceKnobs):
 
     @property
     def expected_seconds(self) -> float | None:
-        """Of training in the whole race, trials included; None where the budget is in epochs."""
+        """Seconds of training in the whole race, trials included; None where the budget is in epochs."""
         if self.training.minutes is None:
             return None
         return 60 * self.training.minutes * len(self.methods) * (1 + self.trials * self.trial_share)
 
     def model(self, method: str) -> ModelConfig:
-        """What the method trains: the same encoder, started alike, under each."""
+        """Return the model of a method: the same encoder, started alike, under each."""
         return ModelConfig(
             self.encoder,
             method,
@@ -143,10 +143,10 @@ class RaceSettings(RaceKnobs):
         return LanguageModelSettings(**{**self.training.as_dict(), **rates})
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return it as plain data."""
         return {**asdict(self), "methods": list(self.methods)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RaceSettings:
-        """What `as_dict` gave."""
+        """Make settings of what `as_dict` returned."""
         return cls(**{**data, "training": LanguageModelSettings(**data["training"])})

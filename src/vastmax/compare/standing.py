@@ -1,4 +1,4 @@
-"""Where a race stands, for those who watch: the method under way, and the time left of all."""
+"""The progress of a race: the method under way, and the time left in all."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Standing:
         return (self._clock() - began) * (1 - done) / (done - done_before) if done > done_before else None
 
     def _whole(self, done: float, left: float) -> float:
-        """What a whole method takes, judged by this one."""
+        """Return the seconds that a whole method takes, judged by this one."""
         if self._expected is not None:
             return self._expected
         return left / (1 - done) if done < 1 else self._clock() - self._began

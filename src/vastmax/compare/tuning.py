@@ -22,7 +22,7 @@ _NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 def start_rates(settings: RaceSettings) -> dict[str, float]:
-    """Where the search begins."""
+    """Return the rates from which the search begins."""
     return {"table_rate": settings.training.table_rate, "dense_rate": settings.training.dense_rate}
 
 
@@ -51,7 +51,7 @@ def next_rates(tried: Sequence[Mapping[str, Any]], start: Rates) -> dict[str, fl
 
 
 def best_rates(tried: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Those of the lowest nats.
+    """Return the rates with the lowest nats.
 
     Raises:
         TrainingFailedError: every trial diverged.
@@ -64,7 +64,7 @@ def best_rates(tried: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _place(nats: Sequence[float | None]) -> tuple[int, int] | None:
-    """Where on the grid the trial after these is: the search is gone through again from its beginning."""
+    """Return where on the grid the next trial is: the search is gone through again from its beginning."""
     seen: dict[tuple[int, int], float] = {}
     place: tuple[int, int] | None = (0, 0)
     for found in nats:

@@ -27,7 +27,7 @@ LONG_LINE = 10_000
 
 
 def advice(corpus: Corpus, vocabulary: Vocabulary, settings: CheckedCommonSettings) -> list[Message]:
-    """What a person should know before training on `corpus` with these settings; empty where all is well.
+    """Return what a person should know before training on `corpus` with these settings; empty where all is well.
 
     Args:
         corpus: the text.

@@ -8,6 +8,7 @@ streams are made anew for each piece of each epoch, so there is none to be kept.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,10 @@ from vastmax.content.kinds import CHECKPOINT
 from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.embedding.cosine import tiles
 from vastmax.embedding.formats.native import native_metadata
-from vastmax.embedding.old_checksum import require_old_checksum
 from vastmax.embedding.run_state import RunState
 from vastmax.embedding.settings import CheckedSettings
 from vastmax.errors import InputError
-from vastmax.files.checksum import DamagedFileError
+from vastmax.files.checksum import DamagedFileError, is_wanted
 from vastmax.files.safetensors import Header, write_tensors
 from vastmax.kernels.embedding_kernel import Floats
 from vastmax.strict_json import json_text, parse_json
@@ -34,12 +34,15 @@ from vastmax.training.checkpoints import CheckpointsOf, require_same_settings, r
 
 VERSION = 2
 _OLDER = frozenset({1})
-"""Versions that are gone on from all the same."""
+"""Versions that are gone on from all the same; the last tensor of version 1, `crc32`, is of all bytes before it."""
+
+_CHECKSUM_BYTES = 4
+_READ_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is written: a run at the boundary of two pieces. The matrices are the live ones, views without padding."""
+    """A run at the boundary of two pieces, as it is written. The matrices are the live ones, views without padding."""
 
     matrices: Mapping[str, Floats]  # by the kernel's names, (any, D)
     vocabulary: Vocabulary
@@ -170,6 +173,19 @@ def is_checkpoint(path: Path) -> bool:
         return False
 
 
+def require_old_checksum(header: Header) -> None:
+    """Raise DamagedFileError unless the file ends with the checksum of its other bytes. Cost: reads it all."""
+    if not is_wanted():
+        return
+    file = header.bytes
+    end = file.size - _CHECKSUM_BYTES
+    total = 0
+    for start in range(0, end, _READ_BYTES):
+        total = zlib.crc32(file.read(start, min(start + _READ_BYTES, end)), total)
+    if "crc32" not in header.names or file.read(end, file.size) != total.to_bytes(_CHECKSUM_BYTES, "little"):
+        raise DamagedFileError(f"{header.path} is damaged: its bytes do not agree with its checksum")
+
+
 class Checkpoints(CheckpointsOf[CheckpointFile]):
     """When a run of the native kernels is saved, and what it goes on from."""
 
@@ -184,5 +200,5 @@ class Checkpoints(CheckpointsOf[CheckpointFile]):
 
 
 def _tensor_name(matrix_name: str) -> str:
-    """What files of vectors call a matrix of the kernel."""
+    """Return the name of a matrix of the kernel in files of vectors."""
     return "vectors" if matrix_name == "word_vectors" else matrix_name

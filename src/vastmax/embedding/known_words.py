@@ -1,4 +1,4 @@
-"""What the two evaluations share: which words of the vectors take part, reading a file of questions, JSON.
+"""The common part of the two evaluations: which words take part, reading a file of questions, JSON.
 
 The case policy is gensim's, so that figures can be compared: with `case_insensitive`, words meet in upper case, and of
 several spellings of a word in the vocabulary the first (most frequent) one stands for it. Only the first
@@ -24,7 +24,7 @@ class KnownWords:
 
     Attributes:
         searched: how many words take part.
-        group: (searched,) for each word the first one with the same spelling but for case; itself when case counts.
+        group: (searched,) for each word the first one with the same spelling except for case; itself when case counts.
     """
 
     def __init__(self, v: WordTable, restrict_vocab: int | None, case_insensitive: bool) -> None:
@@ -49,7 +49,7 @@ class KnownWords:
         return found if len(found) == len(words) else None
 
     def missing(self, words: tuple[str, ...]) -> list[str]:
-        """Those of these words that do not take part."""
+        """Return the words that do not take part."""
         return [word for word in words if self._fold(word) not in self._first]
 
     def spellings(self, word_id: int) -> list[int]:

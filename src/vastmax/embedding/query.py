@@ -1,4 +1,4 @@
-"""What a search may be given: words, raw vectors, either with a weight, one or several."""
+"""Queries: words or raw vectors, each with a weight or without, one or several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training run tells its caller on the way: an epoch is over, or training ran away."""
+"""Reports of a training run to its caller: an epoch is over, or training ran away."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class DivergenceError(InputError):
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What a callback gets after each epoch. `word_vectors` are the live matrices: copy what must not change."""
+    """The state after an epoch, for callbacks. `word_vectors` are the live matrices: copy what must not change."""
 
     epoch: int  # 1 … epochs
     epochs: int

@@ -27,7 +27,7 @@ from vastmax.errors import argument
 from vastmax.kernels.embedding_kernel import Floats
 from vastmax.progress import Progress
 from vastmax.text import Corpus, Vocabulary
-from vastmax.training.fingerprint import fingerprint
+from vastmax.training.checkpoints import fingerprint
 from vastmax.training.loop import Phase, run_training
 
 DIVERGED_FACTOR = 4.0
@@ -134,7 +134,7 @@ class TrainingRun:
         return fingerprint(self._corpus)
 
     def _record(self) -> dict[str, Any]:
-        """What finished vectors say of this run."""
+        """Return the facts of this run that finished vectors carry."""
         state, tally = self._state, self._state.tally
         return {
             **self._settings.as_dict(),

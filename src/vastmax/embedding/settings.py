@@ -28,7 +28,7 @@ from vastmax.training.schedule import linear
 
 MODELS = ("skipgram", "cbow")
 OBJECTIVES = ("negative-sampling", "hierarchical-softmax", "negative-sampling+hierarchical-softmax")
-"""What there are kernels for: every model with every objective."""
+"""The objectives that have kernels, with every model."""
 
 CBOW_GRADIENTS = ("exact", "word2vec")
 """The gradient of the mean of the contexts, or as word2vec has it, that of their sum."""
@@ -186,7 +186,7 @@ def walks_paths(settings: TrainingSettings | CheckedSettings) -> bool:
 
 @dataclass(frozen=True)
 class CheckedCommonSettings:
-    """What both ways of training take, with nothing left open: every number is there and can be used."""
+    """The settings of both ways of training, with nothing left open: every number is there and can be used."""
 
     model: str
     vector_size: int
@@ -239,7 +239,7 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
 
 
 def checked_common(settings: TrainingSettings, usual_alpha: float) -> CheckedCommonSettings:
-    """Do so for what both ways of training take; `usual_alpha` is the rate unless it was given."""
+    """Fill in the settings of both ways of training; `usual_alpha` is the rate unless it was given."""
     alpha = usual_alpha if settings.alpha is None else settings.alpha
     min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else settings.min_alpha
     return CheckedCommonSettings(

@@ -111,7 +111,7 @@ def train_embeddings(
         checkpoint: a file to save the run in, every `checkpoint_minutes`, at the ends of epochs, and on Ctrl-C before
             KeyboardInterrupt is raised. It stays when training is done, until you remove it. (None: nothing is saved.)
         checkpoint_minutes: between checkpoints within an epoch.
-        resume: go on from the file `checkpoint`. Corpus, settings and `start` must be the same, but for the threads;
+        resume: go on from the file `checkpoint`. Corpus, settings and `start` must be the same, except for the threads;
             with 1 thread the result is to the bit what it would have been without a stop.
         callbacks: each is called with an `EpochReport` after every epoch.
         advise: called, before training, with one line for each setting that wastes time or hurts on this text: what it

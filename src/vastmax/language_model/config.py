@@ -1,4 +1,4 @@
-"""What a language model is made of, by name, and the model that is built from it."""
+"""The parts of a language model by name, and the model that is built from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vastmax.text import Vocabulary
 
 PREVIOUS_WORD = "context:previous_word_id"
-"""What the training of a language model can tell an objective with each step, beside the part of the text."""
+"""A need of an objective that the training of a language model meets with each step, beside the part of the text."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class ModelConfig:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return it as plain data."""
         return asdict(self)
 
     def build(self, vocabulary: Vocabulary, text: NDArray[np.int32] | None = None) -> LanguageModel:

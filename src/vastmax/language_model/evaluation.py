@@ -21,7 +21,7 @@ from vastmax.text import Vocabulary
 
 @dataclass(frozen=True)
 class Perplexity:
-    """Of one text.
+    """How well a model predicts one text.
 
     Attributes:
         words: predicted, ends of sentences included.
@@ -56,7 +56,7 @@ class Perplexity:
         return self.bits_per_word * self.words / self.letters
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return it as plain data."""
         bands = [{"first_rank": rank, "words": words, "nats": nats} for rank, words, nats in self.bands]
         return {
             **asdict(self),

@@ -19,7 +19,7 @@ IGNORED = -100
 
 
 class Stretch(NamedTuple):
-    """What a model reads in one step: (B, T) each."""
+    """The words that a model reads in one step: (B, T) each."""
 
     word_ids: Tensor
     target: Tensor  # the word after each; IGNORED beyond the end of the last stream, the only one that may be short

@@ -96,7 +96,7 @@ class EncodedText:
     vocabulary: Vocabulary
 
     def blocks(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
-        """As `EncodedView.blocks`."""
+        """Yield the text as `EncodedView.blocks` does."""
         yield self.ids, np.array([0, self.ids.size], dtype=np.int64)
 
 
@@ -138,7 +138,7 @@ def known_text_of(corpus: Corpus, vocabulary: Vocabulary) -> NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class TrainingText:
-    """What a model is trained on, and what it is tested on meanwhile.
+    """The text that a model is trained on, and the one it is tested on meanwhile.
 
     Attributes:
         vocabulary: of the training text alone.
@@ -151,7 +151,7 @@ class TrainingText:
     validation: NDArray[np.int32] | None
 
     def digests(self) -> dict[str, str | None]:
-        """What tells these texts from others."""
+        """Return the digests of these texts."""
         validation = None if self.validation is None else hashlib.sha256(self.validation.data).hexdigest()
         return {"sha256": hashlib.sha256(self.training.data).hexdigest(), "validation_sha256": validation}
 

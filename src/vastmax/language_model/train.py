@@ -163,7 +163,7 @@ class Trainer:
         return "it was stopped at once"
 
     def _stretches(self) -> Iterator[_Told]:
-        """What is left of the epoch under way, with what the objective is told beside it."""
+        """Yield the rest of the epoch under way, with what the objective is told beside it."""
         first = self.progressed.stretch
         if PARTITION not in self.model.head.objective.needs:
             return ((stretch, None) for stretch in self.streams.stretches(first))

@@ -26,7 +26,7 @@ class Progressed:
 
 
 class Phase(NamedTuple):
-    """What `Progress.begin` is told."""
+    """The arguments of `Progress.begin`."""
 
     name: str
     total: float
@@ -35,7 +35,8 @@ class Phase(NamedTuple):
 
 
 class Trainee(Protocol[Report_co]):
-    """What a trainer supplies to `run_training`: one step after the other. All else about a run is the loop's."""
+    """The part of a run that a trainer supplies: one step after the other. Everything else is done by "
+    "`run_training`."""
 
     one_phase: bool
     """Whether progress is shown as one phase from start to end; else as one per epoch."""

@@ -11,8 +11,7 @@ from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.embedding.settings import CheckedCommonSettings
 from vastmax.errors import InputError
 from vastmax.text import Corpus, Vocabulary
-from vastmax.training.checkpoints import CheckpointsOf, require_same_settings, require_same_text
-from vastmax.training.fingerprint import fingerprint
+from vastmax.training.checkpoints import CheckpointsOf, fingerprint, require_same_settings, require_same_text
 from vastmax.training.pytorch.state_file import DamagedStateError, read_state, says_of_itself, write_state
 
 VERSION = 1
@@ -77,7 +76,7 @@ class WordModelCheckpoints(CheckpointsOf[WordModelCheckpoint]):
 
 
 def text_facts(corpus: Corpus, vocabulary: Vocabulary) -> dict[str, Any]:
-    """What tells one text, and the words of it that are trained, from another. Cost: one pass over the ids."""
+    """Return what tells one text, and the words of it that are trained, from another. Cost: one pass over the ids."""
     words = hashlib.sha256(vocabulary.words.blob)
     words.update(vocabulary.words.offsets.tobytes())
     words.update(vocabulary.counts.tobytes())

@@ -276,7 +276,7 @@ class WordModelRun:
         return self._tokens_done / (self._corpus.num_tokens * self._settings.epochs)
 
     def _record(self) -> dict[str, Any]:
-        """What finished vectors say of this run."""
+        """Return the facts of this run that finished vectors carry."""
         progressed = self.progressed
         return {
             **self._settings.as_dict(),

@@ -16,7 +16,7 @@ from vastmax.options import check_options
 from vastmax.proposal.target_partition import PARTITION
 
 DEFAULT_ALPHA = 0.1
-"""Of row-wise Adagrad, for every recipe: it brings steps of any size to this one."""
+"""Learning rate of row-wise Adagrad, for every recipe: it brings steps of any size to this one."""
 
 _NOT_FOR_WORDS = "context:previous_word_id"
 
@@ -45,7 +45,7 @@ class CheckedWordModelSettings(CheckedCommonSettings):
     device: str
 
     weight_decay = 0.0
-    """What `optimizers_for` asks settings for, and vectors have never had."""
+    """Read by `optimizers_for`; vectors are trained without weight decay."""
 
     @property
     def table_rate(self) -> float:

@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Windows:
-    """Each position of a piece of text with what lies around it: positions first … stop, but for itself."""
+    """Each position of a piece of text with what lies around it: positions first … stop, except itself."""
 
     word_ids: Ids  # (n,)
     first: Ids

@@ -26,7 +26,7 @@ def test_the_lowest_perplexity_wins_and_the_reasons_say_by_how_much() -> None:
     assert found.method == "nce"
     assert found.headline == "Take nce"
     assert (
-        found.text == "It came to perplexity 200 in 1 min 00 s of training, the plain softmax to 300 in the same time."
+        found.text == "It reached perplexity 200 in 1 min 00 s of training, the plain softmax to 300 in the same time."
     )
     assert found.reasons[0] == "It got furthest in equal time: perplexity 200, the next best being softmax with 300."
     assert found.reasons[1] == "It read 10,000 words/s in training, 10.0× the softmax's."

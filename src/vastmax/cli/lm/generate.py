@@ -14,7 +14,7 @@ from vastmax.options import option, part
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateOptions:
-    """Of `vastmax lm generate`."""
+    """The options of `vastmax lm generate`."""
 
     model: ModelOptions = part()
     context: str = option("", "How each sentence begins.")

@@ -14,7 +14,7 @@ from vastmax.options import option, part
 
 @dataclass(frozen=True, kw_only=True)
 class NextOptions:
-    """Of `vastmax lm next`."""
+    """The options of `vastmax lm next`."""
 
     model: ModelOptions = part()
     context: str = option(..., 'The beginning of a sentence, quoted; or "".', metavar="CONTEXT", positional=True)

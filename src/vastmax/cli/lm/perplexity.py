@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PerplexityOptions:
-    """Of `vastmax lm perplexity`."""
+    """The options of `vastmax lm perplexity`."""
 
     model: ModelOptions = part()
     text: TextOptions = part(without=("lowercase",))

@@ -20,7 +20,7 @@ _SENTENCES_AT_A_TIME = 64
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """Of `vastmax lm score`."""
+    """The options of `vastmax lm score`."""
 
     model: ModelOptions = part()
     totals: bool = option(False, "Print one line per sentence: its log-probability.", group=OUTPUT)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LmTrainOptions:
-    """Of `vastmax lm train`."""
+    """The options of `vastmax lm train`."""
 
     text: TextOptions = part()
     output: Path = option(..., "The folder of the run.", flags=("--output", "-o"), metavar="RUN", group=OUTPUT)

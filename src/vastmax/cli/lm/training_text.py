@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOutOptions:
-    """What is held out of the text, and which of its words are known."""
+    """How much of the text is held out, and which of its words are known."""
 
     valid: tuple[str, ...] = option((), "Validation text; may be given several times.", metavar="FILE", group=DATA)
     held_out: float = option(

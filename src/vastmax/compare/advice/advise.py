@@ -25,7 +25,7 @@ DEFAULT_MEASURE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Advice:
-    """What the counts say, what each method is expected to cost, and which to take.
+    """The facts of the counts, the expected cost of each method, and which one is recommended.
 
     Attributes:
         hidden_size: D.
@@ -58,11 +58,11 @@ class Advice:
     measurement: Measurement | None = None
 
     def cost(self, method: str) -> MethodCost:
-        """Of one method, by name."""
+        """Return the costs of one method, by name."""
         return next(cost for cost in self.costs if cost.method == method)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data, with what has been published of each method beside its cost."""
+        """Return it as plain data, with what has been published about each method beside its cost."""
         plain: dict[str, Any] = asdict(self)
         for cost in plain["costs"]:
             published = RECIPES[cost["method"]].published

@@ -36,14 +36,14 @@ SETTINGS = ((5_000, 64, 128), (20_000, 256, 256), (60_000, 128, 64))
 SECONDS_PER_SETTING = 1.2
 
 _FIRMNESS = 0.02
-"""Of the constants of the development machine, in the fit: they decide what the steps here say nothing of."""
+"""Weight of the development machine's constants in the fit: they decide what the steps here say nothing about."""
 
 _FORMAT = "vastmax machine 1"
 
 
 @dataclass(frozen=True)
 class _Here:
-    """What the constants depend on."""
+    """The facts that the constants depend on."""
 
     processor: str
     instruction_set: str

@@ -22,7 +22,7 @@ class Reasoned:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is advised.
+    """The advice.
 
     Attributes:
         size: "small", "medium" or "large": how much an approximation can save here.

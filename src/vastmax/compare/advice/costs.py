@@ -1,4 +1,4 @@
-"""What each method is expected to cost in one setting: seconds, memory, and how that compares with the softmax."""
+"""The expected cost of each method in one setting: seconds, memory, and how that compares with the softmax."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Machine:
     operation: float
 
     def seconds(self, work: Work) -> float:
-        """Of a batch with this work."""
+        """Return the seconds of a batch with this work."""
         return float(self.as_vector() @ work.as_vector())
 
     def constants(self) -> dict[str, float]:

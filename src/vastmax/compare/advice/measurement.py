@@ -1,4 +1,4 @@
-"""What timing the steps has shown: how fast this machine is, and how well the model of costs had foreseen it."""
+"""The result of timing the steps: how fast this machine is, and how well the model of costs had estimated it."""
 
 from __future__ import annotations
 

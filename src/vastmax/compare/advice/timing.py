@@ -27,7 +27,7 @@ from vastmax.proposal.target_partition import Partition
 from vastmax.training.pytorch.optimizers import optimizers_for
 
 MOST_STEPS = 15
-"""Of one method: the median of as many is steady enough."""
+"""Steps of one method: the median of as many is steady enough."""
 
 _STEADY_STEPS = 3
 _LONG_STEP_SECONDS = 0.1
@@ -42,7 +42,7 @@ _MOST_PAIRS = 2_000_000
 """Tokens whose pairs of words are counted for a proposal that wants them; more change the draws, not their cost."""
 
 _SHARE_OF_MEMORY = 0.8
-"""Of the memory that is free: what a method may take before it is left out."""
+"""Share of the free memory that a method may take before it is left out."""
 
 
 def time_methods(
@@ -64,7 +64,7 @@ def time_methods(
         words: the same, checked.
         hidden_size: D.
         batch_size: N; a method whose step would take too long is timed with fewer examples.
-        machine: the constants by which that is foreseen.
+        machine: the constants of the estimates.
         methods: their names.
         budget_seconds: roughly kept.
         progress: told of each method.
@@ -117,7 +117,7 @@ def _train_seconds(bench: _Bench, name: str, examples: int, machine: Machine) ->
 
 
 def _step_seconds(bench: _Bench, head: Head, name: str, examples: int, *, until: float) -> list[float]:
-    """Of each step after the first, as many as there is time for and one at least."""
+    """Return the seconds of each step after the first, as many as there is time for and one at least."""
     # Rates so small that the layer stays as it was made: what is learned from these data is of no use to the next.
     settings = LanguageModelSettings(table_rate=_TINY_RATE, dense_rate=_TINY_RATE)
     optimizers = [optimizer for optimizer, _ in optimizers_for(head, settings)]
@@ -140,7 +140,7 @@ def _step_seconds(bench: _Bench, head: Head, name: str, examples: int, *, until:
 
 
 class _Bench:
-    """What the timings of one case share: the data, and one table of vectors for all methods that have such a table."""
+    """The common part of the timings of one case: the data, and one table of vectors for all methods that have one."""
 
     def __init__(self, source: Any, words: Words, hidden_size: int) -> None:
         self.source, self.words, self.hidden_size = source, words, hidden_size
@@ -149,7 +149,7 @@ class _Bench:
         self._dense: Dense | None = None
 
     def lacks(self, name: str) -> str | None:
-        """What the recipe needs and the source has not."""
+        """Return what the recipe needs and the source lacks."""
         needs = RECIPES[name].needs
         if "corpus" in needs and not hasattr(self.source, "encode_with") and not hasattr(self.source, "blocks"):
             return "it counts pairs of words, for which the text itself is needed"
@@ -198,7 +198,7 @@ class _Bench:
         return torch.from_numpy(np.searchsorted(self._cumulative, uniform, side="right").astype(np.int64))
 
     def _partition(self, target: torch.Tensor) -> Partition:
-        """As many different words as a partition holds when it is closed, the batch's targets among them."""
+        """Return as many different words as a partition holds when it is closed, the batch's targets among them."""
         size = min(DEFAULT_PARTITION_WORDS, self.words.vocab_size)
         others = torch.from_numpy(self._generator.permutation(self.words.vocab_size))
         distinct = torch.unique(target)

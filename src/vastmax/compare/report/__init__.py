@@ -1,4 +1,4 @@
-"""What a race has found as a page to look at, as pictures, and in words."""
+"""The results of a race as a page to look at, as pictures, and in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the methods of a race stand towards each other: figures that words, tables and charts share."""
+"""The comparison of the methods of a race: figures that words, tables and charts share."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.methods.case import YARDSTICK
 
 DEVIATION_NATS = 2.5
-"""Of −log p between the words of a text, for how far a perplexity may be off: 1.9 to 2.5 in four models of one text."""
+"""Standard deviation of −log p between the words of a text: 1.9 to 2.5 in four models of one text. It tells how far a
+perplexity may be off."""
 PAIRED_DEVIATION_NATS = 1.0
-"""Of the difference in −log p of a word between two methods, 0.5 to 0.8 there: what is hard for one is hard for all."""
+"""Standard deviation of the difference in −log p of a word between two methods, 0.5 to 0.8 there: what is hard for one
+is hard for all."""
 TIE_RATIO = 1.02
 """Perplexities nearer than this are alike: another seed moves them as far."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Of all methods that can be compared: they finished, their probabilities sum to 1, their figures are numbers.
+    """Compare all methods that can be compared: they finished, their probabilities sum to 1, their figures are numbers.
 
     Attributes:
         race: as it was run.
@@ -33,7 +35,7 @@ class Comparison:
 
     @classmethod
     def of(cls, race: Race) -> Comparison:
-        """Of a race, finished or not."""
+        """Return the comparison of a race, finished or not."""
         contenders = tuple(
             method
             for method in race.finished
@@ -65,7 +67,7 @@ class Comparison:
         return deviation / math.sqrt(self.validation_words) if self.validation_words else 0.0
 
     def nats(self, method: MethodResult) -> float:
-        """Of a contender, after the training time that all had, on the whole validation text.
+        """Return the nats of a contender after the training time that all had, on the whole validation text.
 
         The curve may be of a sample of that text, so what it is taken for is the difference to its own end.
         """
@@ -75,7 +77,7 @@ class Comparison:
         return method.nats if found is None else method.nats + found - method.curve[-1].nats
 
     def perplexity(self, method: MethodResult) -> float:
-        """Of a contender, after the training time that all had."""
+        """Return the perplexity of a contender after the training time that all had."""
         return perplexity_from_nats(self.nats(method))
 
     def speed_up(self, method: MethodResult) -> float | None:

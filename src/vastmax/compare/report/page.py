@@ -69,7 +69,7 @@ def page(race: Race) -> str:
 
 
 def _colours() -> Markup:
-    """Of the families of methods, in both lights."""
+    """Colors of the families of methods, for light and dark pages."""
 
     def rules(attribute: str) -> str:
         pairs = enumerate((*INKS, OTHER))
@@ -267,7 +267,7 @@ def _end(method: MethodResult) -> tuple[bool, float]:
 
 
 def _shares(methods: list[MethodResult], ranks: list[int]) -> list[float]:
-    """Of the validation text that the bands hold; all methods read the same words of it."""
+    """Return the shares of the validation text that the bands hold; all methods read the same words of it."""
     words = {band.first_rank: band.words for method in methods for band in method.bands}
     whole = sum(words.values())
     return [words[rank] / whole if whole else 0.0 for rank in ranks]

@@ -46,7 +46,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to take, and how far to trust it.
+    """The recommended method, and how far to trust the recommendation.
 
     Attributes:
         method: None: the race allows no choice.
@@ -126,7 +126,7 @@ def _nobody(race: Race) -> str:
 
 def _text(comparison: Comparison, chosen: MethodResult) -> str:
     perplexity, time = digits(comparison.perplexity(chosen)), seconds(comparison.equal_seconds)
-    text = f"It came to perplexity {perplexity} in {time} of training"
+    text = f"It reached perplexity {perplexity} in {time} of training"
     softmax = comparison.yardstick
     if softmax is None or len(comparison.contenders) == 1:
         return f"{text}."
@@ -149,7 +149,7 @@ _MOST_COMPLEX = 1_000
 
 
 def _published(method: MethodResult) -> Published:
-    """What the literature says; nothing of methods of one's own."""
+    """Return what the literature says; nothing for methods of one's own."""
     return RECIPES[method.method].published if method.method in RECIPES else Published()
 
 
@@ -196,7 +196,7 @@ def _speed(comparison: Comparison, chosen: MethodResult) -> list[str]:
 
 
 def _prices(comparison: Comparison, chosen: MethodResult) -> list[str]:
-    """What the choice costs, so that nobody finds out later."""
+    """Return what the choice costs, so that nobody finds out later."""
     told = []
     softmax, published = comparison.yardstick, _published(chosen)
     if published.cheaper_scoring == "no" and chosen is not softmax:

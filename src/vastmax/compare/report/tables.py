@@ -18,7 +18,7 @@ NICE_LEADS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 """First digits of the perplexities that a table asks the time to."""
 GOALS = 5
 DIGEST_LETTERS = 64
-"""Of a SHA-256, the first of which are enough to tell two texts apart."""
+"""Letters of a SHA-256; the first ones are enough to tell two texts apart."""
 
 
 @dataclass(frozen=True)
@@ -305,7 +305,7 @@ def times_table(comparison: Comparison, chosen: str | None) -> Markup:
 
 
 def trials_table(methods: Sequence[MethodResult]) -> Markup:
-    """What the search for the learning rates tried; nothing where there was none."""
+    """Return the table of the rates that were tried; nothing where there was no search."""
     names = list(
         dict.fromkeys(name for method in methods for trial in method.trials for name in trial if name != "nats")
     )

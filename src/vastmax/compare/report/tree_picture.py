@@ -11,7 +11,7 @@ from vastmax.html_page import Markup, joined, markup
 
 MAX_ROWS = 36
 MAX_CHILDREN = 10
-"""Of a node that are drawn; the others share a row."""
+"""Children of a node that are drawn; the others share a row."""
 WORDS_NAMED = 4
 LONGEST_WORD = 24  # letters
 

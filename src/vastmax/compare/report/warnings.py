@@ -1,4 +1,4 @@
-"""What speaks against trusting the figures of a race."""
+"""Reasons against trusting the figures of a race."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def size(num_bytes: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """As elsewhere, but with milliseconds where there are no more."""
+    """Describe seconds as elsewhere, with milliseconds below a second."""
     return f"{1000 * value:.0f} ms" if 0 < value < 0.0995 else describe_seconds(value)
 
 
@@ -55,7 +55,7 @@ def listed(names: Sequence[str], conjunction: str = "and") -> str:
 
 
 def band_names(first_ranks: Sequence[int]) -> list[str]:
-    """Of bands that follow each other."""
+    """Return the names of bands that follow each other."""
     return [band_name(*pair) for pair in zip(first_ranks, [*first_ranks[1:], None], strict=False)]
 
 

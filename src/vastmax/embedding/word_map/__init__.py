@@ -20,10 +20,10 @@ __all__ = ["Method", "check_layout_method", "draw_map", "map_suffix"]
 
 SUFFIXES = (".html", ".png")
 NUM_WORDS = 5_000
-"""As many as a page shows without a moment's wait and a reader may want to find; t-SNE lays them out in a minute."""
+"""Words on a map: a page shows as many without a moment's wait; t-SNE lays them out in a minute."""
 
 _MOST_SEED = 2**32 - 1
-"""What scikit-learn takes."""
+"""The largest seed that scikit-learn takes."""
 
 
 def draw_map(

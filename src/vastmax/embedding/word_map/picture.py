@@ -35,7 +35,7 @@ PLACES = (
     (0.0, _GAP, "center", "bottom"),
     (0.0, -_GAP, "center", "top"),
 )
-"""Where a name may stand beside its dot, in order of preference: offset in points, alignment."""
+"""Places of a name beside its dot, in order of preference: offset in points, alignment."""
 
 
 def save_picture(path: str | os.PathLike[str], words: Sequence[str], layout: Layout, title: str) -> list[str]:

@@ -25,7 +25,7 @@ class Rates(Protocol):
 
     @property
     def weight_decay(self) -> float:
-        """Of all else."""
+        """Weight decay of all other parameters."""
 
 
 Optimizers = list[tuple[torch.optim.Optimizer, float]]

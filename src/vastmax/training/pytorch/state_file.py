@@ -11,11 +11,11 @@ import torch
 from vastmax.atomic import replacing
 
 _START_BYTES = 1 << 16
-"""Of the plain data of a state: its format is what it begins with."""
+"""Bytes read from the plain data of a state, which begins with its format."""
 
 
 class DamagedStateError(Exception):
-    """What is there was not written by `write_state`, or is no longer what was written."""
+    """The file was not written by `write_state`, or is no longer what was written."""
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:
@@ -36,7 +36,7 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """What `write_state` wrote, on the CPU. Cost: two passes over the file, one for its checksums.
+    """Read what `write_state` wrote, onto the CPU. Cost: two passes over the file, one for its checksums.
 
     Raises:
         OSError: it cannot be opened.
