@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from chain_race import Chain, settings_of
-from vastmax.compare.measuring import SAMPLE_PIECES, Measuring, StoppedError, sample_of
+from vastmax.compare.measuring import SAMPLE_PIECES, Measuring, StopAskedError, sample_of
 from vastmax.language_model.train import TrainingFailedError
 
 
@@ -45,9 +45,9 @@ def test_measuring_draws_no_random_numbers_and_stops_when_told(chain: Chain) -> 
     assert torch.equal(torch.get_rng_state(), before)
     assert figures["evaluation_words"] == 500
     stop = True
-    with pytest.raises(StoppedError):
+    with pytest.raises(StopAskedError):
         measuring.curve_nats(model)
-    with pytest.raises(StoppedError):
+    with pytest.raises(StopAskedError):
         measuring.at_the_end(model)
 
 

@@ -10,7 +10,7 @@ import torch
 
 from vastmax.compare.findings import Findings
 from vastmax.compare.measured_run import MeasuredRun, TellProgress
-from vastmax.compare.measuring import Measuring, StoppedError
+from vastmax.compare.measuring import Measuring, StopAskedError
 from vastmax.compare.results import MethodResult
 from vastmax.compare.settings import RaceSettings
 from vastmax.compare.tuning import best_rates, next_rates, start_rates, trial_settings
@@ -75,7 +75,7 @@ class Contestant:
                 stop=self._stop,
                 save_minutes=self._save_minutes,
             ).run()
-        except StoppedError:
+        except StopAskedError:
             return self._findings.result
         self._findings.add(status="finished")
         (self._path / CHECKPOINT).unlink(missing_ok=True)  # nobody goes on from here
@@ -126,7 +126,7 @@ class Contestant:
         try:
             trainer.run()
             if not trainer.finished:
-                raise StoppedError
+                raise StopAskedError
             return self._measuring.curve_nats(model)
         except TrainingFailedError:
             return None

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from vastmax.compare.findings import Findings
-from vastmax.compare.measuring import Measuring, StoppedError
+from vastmax.compare.measuring import Measuring, StopAskedError
 from vastmax.compare.results import MethodResult, Point
 from vastmax.language_model.run_folder import CHECKPOINT, FILES, LOG, RunFolder
 from vastmax.language_model.text import SENTENCE_END, TrainingText
@@ -87,7 +87,7 @@ class MeasuredRun:
         """To the end; what is found goes into the findings.
 
         Raises:
-            StoppedError: told to stop; the state is saved.
+            StopAskedError: told to stop; the state is saved.
             TrainingFailedError: a loss, gradient, parameter or perplexity that is no number.
         """
         head = self._model.head
@@ -99,9 +99,9 @@ class MeasuredRun:
             self._cpu_mark = time.process_time()
             self._trainer.run(self._saving, self._write)
             if not self._trainer.finished:
-                raise StoppedError
+                raise StopAskedError
             self._end()
-        except StoppedError:
+        except StopAskedError:
             self._saving.save(self._write)
             raise
         finally:

@@ -29,7 +29,7 @@ STRETCHES_BEFORE = 4
 """Read before the one that the diagnosis looks at, so that a recurrent encoder is under way."""
 
 
-class StoppedError(Exception):
+class StopAskedError(Exception):
     """Somebody asked to stop, in the middle of something that can be done again."""
 
 
@@ -63,7 +63,7 @@ class Measuring:
         """Exact mean nats per word of the sample.
 
         Raises:
-            StoppedError: before the end.
+            StopAskedError: before the end.
             TrainingFailedError: they are no number.
         """
         with torch.random.fork_rng(devices=[]):
@@ -81,7 +81,7 @@ class Measuring:
         """Fields of a `MethodResult`: every word of the text measured, and one batch looked into.
 
         Raises:
-            StoppedError: before the end.
+            StopAskedError: before the end.
             TrainingFailedError: the perplexity is no number.
         """
         with torch.random.fork_rng(devices=[]):
@@ -140,7 +140,7 @@ class _Heed(Silent):
     def update(self, done: float, **readings: float | str) -> None:
         """Stop if told."""
         if self._stop():
-            raise StoppedError
+            raise StopAskedError
 
 
 def _finite(nats: float) -> float:

@@ -58,7 +58,7 @@ class WordModelCheckpoint:
         require_same_settings(self.path, self._settings, settings.as_dict())
 
     def require_text(self, text: dict[str, Any]) -> None:
-        """Raise InputError if `text_facts` are not those that training began with."""
+        """Raise InputError if `text_digests` are not those that training began with."""
         require_same_text(self.path, self._text, text)
 
 
@@ -75,7 +75,7 @@ class WordModelCheckpoints(CheckpointsOf[WordModelCheckpoint]):
         return WordModelCheckpoint(path)
 
 
-def text_facts(corpus: Corpus, vocabulary: Vocabulary) -> dict[str, Any]:
+def text_digests(corpus: Corpus, vocabulary: Vocabulary) -> dict[str, Any]:
     """Return what tells one text, and the words of it that are trained, from another. Cost: one pass over the ids."""
     words = hashlib.sha256(vocabulary.words.blob)
     words.update(vocabulary.words.offsets.tobytes())

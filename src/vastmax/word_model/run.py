@@ -24,10 +24,9 @@ from vastmax.kernels.embedding_kernel import keep_thresholds
 from vastmax.progress import Progress
 from vastmax.proposal.target_partition import PARTITION, partitions
 from vastmax.text import Corpus, Vocabulary
-from vastmax.training import loop
-from vastmax.training.loop import Phase, run_training
+from vastmax.training.loop import Phase, Progressed, run_training
 from vastmax.training.pytorch.optimizers import load_states, optimizers_for, set_rates
-from vastmax.word_model.checkpoint import WordModelCheckpoints, text_facts, write_checkpoint
+from vastmax.word_model.checkpoint import WordModelCheckpoints, text_digests, write_checkpoint
 from vastmax.word_model.model import WordModel
 from vastmax.word_model.settings import CheckedWordModelSettings
 from vastmax.word_model.windows import Batch, Windows, batches, num_predictions, subsampled
@@ -37,7 +36,7 @@ _Told = tuple[Batch, dict[str, Any] | None]
 
 
 @dataclass
-class Progressed(loop.Progressed):
+class WordModelProgressed(Progressed):
     """How far a run has come. Words are counted when the piece that they are in is complete."""
 
     piece: int = 0  # of the epoch under way, complete ones
@@ -78,7 +77,7 @@ class WordModelRun:
         self.model = WordModel.build(settings, vocabulary)
         self.optimizers = optimizers_for(self.model, settings)
         self._generator = torch.Generator(device=settings.device)
-        self.progressed = Progressed()
+        self.progressed = WordModelProgressed()
         self._seconds_before = self._cpu_seconds_before = 0.0
         self._share_of_piece = 0.0  # that is done, of the piece under way
         self._checkpoints = checkpoints
@@ -127,7 +126,7 @@ class WordModelRun:
 
     @cached_property
     def _text_facts(self) -> dict[str, Any]:
-        return text_facts(self._corpus, self._vocabulary)
+        return text_digests(self._corpus, self._vocabulary)
 
     def _write(self, path: Path) -> None:
         write_checkpoint(path, self._settings, self._text_facts, self._state())
@@ -143,7 +142,7 @@ class WordModelRun:
         }
 
     def _load(self, state: dict[str, Any]) -> None:
-        self.progressed = Progressed(**state["progressed"])
+        self.progressed = WordModelProgressed(**state["progressed"])
         self.model.load_state_dict(state["model"])
         load_states(self.optimizers, state["optimizers"])
         self._generator.set_state(state["random_state"])
