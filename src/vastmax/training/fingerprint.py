@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from vastmax.text import Corpus
+from vastmax.text.encoded_view import TokenStream
 
 _READ_NUMBERS = 1 << 20
 
 
-def fingerprint(corpus: Corpus) -> dict[str, Any]:
+def fingerprint(corpus: TokenStream) -> dict[str, Any]:
     """Return the size of a text and a digest of its word ids and sentence ends, as JSON values.
 
     With the words behind the ids, that is the text as training sees it, wherever it came from and whether or not it was
