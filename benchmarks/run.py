@@ -22,6 +22,7 @@ MEASUREMENTS = {
     "checksums": "what checking costs beside loading and using vectors (a minute)",
     "tree_nesting": "what a sensible tree saves against a shuffled one (a minute)",
     "tree_clustering": "trees from the vectors of 349,435 words: seconds and memory (about five minutes)",
+    "tree_methods --runs visits64 sampled-softmax huffman-visits64 --record": "clustered trees (ten minutes)",
     "tree_kinds": "how good a language model each kind of tree makes (about ten minutes)",
     "search": "the best words by every index: speed, recall, log Z (about a quarter of an hour)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",

@@ -23,6 +23,7 @@ from vastmax.methods import Method
 from vastmax.methods.parts import softmax_work
 from vastmax.proposal import Partition
 from vastmax.proposal.fixed import FixedProposal
+from vastmax.text import Vocabulary
 
 D = 8
 V = 37
@@ -37,9 +38,9 @@ class Words:
     counts: np.ndarray
 
     @property
-    def vocabulary(self) -> Words:
+    def vocabulary(self) -> Vocabulary:
         """And enough of a corpus, each word once."""
-        return self
+        return Vocabulary(self.words, self.counts)
 
     def blocks(self) -> list[tuple[np.ndarray, np.ndarray]]:
         return [(np.arange(len(self.counts)), np.array([0, len(self.counts)]))]

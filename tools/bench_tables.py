@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from method_tables import REGISTRY_TABLES, fixed_ngrams, measured
+from method_tables import REGISTRY_TABLES, fixed_ngrams, measured, tree_methods
 from paper_tables import TABLES as PAPER_TABLES
 from rate_tables import TABLES as RATE_TABLES
 
@@ -211,6 +211,7 @@ TABLES = {
     "fixed_ngrams": fixed_ngrams,
     "output_layers": measured,
     "phrases": phrases,
+    "tree_methods": tree_methods,
     "two_towers": two_towers,
     **PAPER_TABLES,
     **RATE_TABLES,

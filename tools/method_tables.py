@@ -198,3 +198,28 @@ def fixed_ngrams(record: dict[str, Any]) -> str:
         f"and {settings['trigram'][1]:g} of trigrams; late: from the middle of training on.",
     ]
     return "\n".join(lines)
+
+
+def tree_methods(record: dict[str, Any]) -> str:
+    """Perplexity and words read of trees and samplers, by budget; means over the seeds there are."""
+    lines = ["| | processor minutes | perplexity | words read | seeds |", "|---|---|---|---|---|"]
+    budgets = sorted({(run["minutes"], run["building_counted"]) for run in record["runs"]}, reverse=True)
+    for minutes, counted in budgets:
+        runs = [run for run in record["runs"] if (run["minutes"], run["building_counted"]) == (minutes, counted)]
+        found: dict[str, list[dict[str, Any]]] = {}
+        for run in runs:
+            found.setdefault(run["title"], []).append(run)
+        means = {title: sum(run["perplexity"] for run in of) / len(of) for title, of in found.items()}
+        for title in sorted(found, key=means.__getitem__):
+            words = sum(run["words"] for run in found[title]) / len(found[title])
+            budget = f"{minutes:g}" if counted else f"{minutes:g}, the tree made before"
+            lines.append(f"| {title} | {budget} | {means[title]:.1f} | {words / 1e6:.2f} M | {len(found[title])} |")
+    machine = record["machine"]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"English Wikipedia, all {record['vocabulary_size']:,} words, LSTM with D = {record['hidden_size']}, one "
+            f"thread of {machine['processor']}; perplexity of {record['validation_words']:,} held-out words.",
+        ]
+    )

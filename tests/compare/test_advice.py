@@ -95,7 +95,8 @@ def test_parameters_state_and_gradient_are_counted_as_they_are(method: str, corp
         if isinstance(tensor, torch.Tensor) and tensor.numel() > 1
     ]
     assert work.state == pytest.approx(sum(tensor.numel() for tensor in state), rel=0.01)
-    assert work.gradient == pytest.approx(np.mean(gradients), rel=0.06)
+    # Which words share a node of a clustered tree is not known before.
+    assert work.gradient == pytest.approx(np.mean(gradients), rel=0.25 if method.startswith("clustered") else 0.06)
 
 
 def _numbers(gradient: torch.Tensor | None) -> int:
@@ -165,7 +166,7 @@ def test_the_constants_are_those_of_the_record_and_foresee_it_well() -> None:
     assert record["share_within_1_5"] >= 0.9
     assert record["factor_off"]["median"] <= 1.25
     timed = {method for case in record["cases"].values() for method in (step["method"] for step in case["steps"])}
-    assert timed == set(RECIPES)
+    assert timed == {name for name in RECIPES if not name.startswith("clustered")}, "whose steps are those of trees"
 
 
 def test_the_record_is_foreseen_by_the_work_that_is_counted_now(data_folder: Path) -> None:
@@ -231,7 +232,8 @@ def test_size_decides_what_to_train() -> None:
     assert small.cost("sampled-softmax").gain < SMALL_GAIN
     assert large.cost("sampled-softmax").gain > LARGE_GAIN
     assert (small.choice.size, small.choice.take[0].method) == ("small", "softmax")
-    assert (large.choice.size, large.choice.take[0].method) == ("large", "sampled-softmax")
+    assert large.choice.size == "large"
+    assert [reasoned.method for reasoned in large.choice.take[:2]] == ["clustered-hierarchical", "sampled-softmax"]
     assert "hierarchical-softmax" in {reasoned.method for reasoned in small.choice.avoid}
     assert "softmax" in {reasoned.method for reasoned in large.choice.avoid}
 
@@ -259,7 +261,8 @@ def test_what_takes_too_much_memory_is_not_advised() -> None:
 
 def test_reasons_state_the_figures_of_the_table() -> None:
     advice = advise(zipf(200_000), hidden_size=128)
-    assert f"{advice.cost('sampled-softmax').gain:.0f} times cheaper" in advice.choice.take[0].why
+    taken = advice.choice.take[0]
+    assert f"{advice.cost(taken.method).gain:.0f} times cheaper" in taken.why
 
 
 @pytest.mark.parametrize(
@@ -355,11 +358,13 @@ def test_what_the_source_lacks_is_left_out_and_said() -> None:
     counts = zipf(200)
     by_counts = _measured(advise(counts, hidden_size=16, batch_size=32, measure=True, measure_seconds=1))
     left_out = {timing.method: timing.left_out for timing in by_counts.timings if timing.left_out}
-    assert left_out.keys() == {"cnn-softmax", "char-lstm", "adaptive-importance-sampling"}
+    assert left_out.keys() == {name for name, method in RECIPES.items() if method.needs & {"words", "corpus"}}
     assert "the text itself" in str(left_out["adaptive-importance-sampling"])
     vocabulary = Vocabulary([f"w{i}" for i in range(200)], counts)
     by_words = _measured(advise(vocabulary, hidden_size=16, batch_size=32, measure=True, measure_seconds=1))
-    assert [timing.method for timing in by_words.timings if timing.left_out] == ["adaptive-importance-sampling"]
+    assert {timing.method for timing in by_words.timings if timing.left_out} == {
+        name for name, method in RECIPES.items() if "corpus" in method.needs
+    }
 
 
 def test_long_steps_are_timed_in_part_and_large_layers_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,10 +28,11 @@ from vastmax.language_model import (
     perplexity,
     train_run,
 )
-from vastmax.language_model.run_folder import CHECKPOINT, CONFIG, FILES, LOG, MODEL, VOCABULARY
+from vastmax.language_model.run_folder import CHECKPOINT, CONFIG, FILES, LOG, MODEL, TREE, VOCABULARY
 from vastmax.run_lock import IN_FOLDER, locked_folder
 from vastmax.training import log
 
+WITHOUT_TREE = set(FILES) - {TREE}
 MODEL_CONFIG = ModelConfig("lstm", "nce", 8, {"dropout": 0.2}, {"num_samples": 16})
 
 
@@ -78,7 +79,7 @@ def test_two_runs_do_not_write_one_folder(tmp_path: Path, small_text: TrainingTe
     assert len(refused) == 2
     assert f"run is being written by process {os.getpid()} on " in refused[0]
     run(folder, small_text)
-    assert {path.name for path in folder.path.iterdir()} == set(FILES)
+    assert {path.name for path in folder.path.iterdir()} == WITHOUT_TREE
 
 
 @pytest.mark.parametrize("left", [[VOCABULARY], [VOCABULARY, CONFIG], [VOCABULARY, CONFIG, LOG]])
@@ -97,7 +98,7 @@ def test_a_run_that_was_killed_before_it_had_anything_to_save_begins_again(
     os.waitpid(killed, 0)
     assert {path.name for path in folder.path.iterdir()} == {*left, IN_FOLDER}
     run(folder, small_text, resume=CONFIG in left)
-    assert {path.name for path in folder.path.iterdir()} == set(FILES)
+    assert {path.name for path in folder.path.iterdir()} == WITHOUT_TREE
 
 
 @pytest.mark.parametrize("name", [VOCABULARY, MODEL, CHECKPOINT, LOG])

@@ -97,7 +97,9 @@ def test_words_are_asked_for() -> None:
 
 
 def test_a_corpus_is_asked_for() -> None:
-    with pytest.raises(InputError, match="recipe 'adaptive-importance-sampling' counts pairs of words: pass a Corpus"):
+    with pytest.raises(
+        InputError, match="recipe 'adaptive-importance-sampling' learns from the text itself: pass a Corpus"
+    ):
         RECIPES["adaptive-importance-sampling"](4, [1, 2, 3])
     corpus = Corpus([["a", "b", "a", "b", "c"], ["a", "b"]], cache=False)
     cut = corpus.encode_with(corpus.vocabulary.truncate(max_size=2))

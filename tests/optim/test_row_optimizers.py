@@ -421,3 +421,41 @@ def test_adagrad_piece_by_piece_is_adagrad(
     monkeypatch.setattr("vastmax.optim.row_adagrad._NUMBERS_AT_ONCE", 7)
     for found, expected in zip(trained(), whole, strict=True):
         assert torch.equal(found, expected)
+
+
+def test_rows_begin_with_visits_of_average_size() -> None:
+    """Two steps by hand: n times the mean square of all gradients so far stands beside each row's own squares."""
+    table = torch.nn.Parameter(torch.zeros(4, 3, dtype=torch.float64))
+    optimizer = RowAdagrad([table], lr=0.5, prior_visits=10.0)
+    expected, sums, squares = torch.zeros(4, 3, dtype=torch.float64), torch.zeros(4, dtype=torch.float64), []
+    for rows, scale in (([0, 2], 1.0), ([2, 3], 0.1)):
+        gradient = scale * torch.arange(1.0, 7.0, dtype=torch.float64).view(2, 3)
+        table.grad = torch.sparse_coo_tensor(torch.tensor([rows]), gradient, table.shape, check_invariants=True)
+        optimizer.step()
+        squares += gradient.square().mean(1).tolist()
+        sums[rows] += gradient.square().mean(1)
+        root = (sums[rows] + 10 * sum(squares) / len(squares)).sqrt()
+        expected[rows] -= 0.5 * gradient / root[:, None]
+    torch.testing.assert_close(table.detach(), expected)
+
+
+def test_visits_go_by_the_size_of_the_gradients_and_are_saved() -> None:
+    """A loss ten times as large changes no step, unlike an initial accumulator."""
+    moved = []
+    for scale in (1.0, 10.0):
+        table = torch.nn.Parameter(torch.zeros(3, 2))
+        optimizer = RowAdagrad([table], lr=0.1, prior_visits=64.0)
+        table.grad = scale * torch.tensor([[1.0, 2.0], [0.5, 0.1], [3.0, 0.0]])
+        optimizer.step()
+        again = RowAdagrad([table], lr=0.1, prior_visits=64.0)
+        again.load_state_dict(optimizer.state_dict())
+        table.grad = scale * torch.tensor([[2.0, 1.0], [0.0, 0.1], [1.0, 1.0]])
+        again.step()
+        moved.append(table.detach().clone())
+        assert float(again.state[table]["squares"][1]) == 6
+    torch.testing.assert_close(moved[0], moved[1])
+
+
+def test_negative_visits_are_refused() -> None:
+    with pytest.raises(InputError, match="prior_visits is -1"):
+        RowAdagrad([torch.nn.Parameter(torch.zeros(1))], prior_visits=-1)

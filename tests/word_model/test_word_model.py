@@ -65,9 +65,7 @@ def test_every_recipe_tells_the_kinds_apart(corpus: Corpus, recipe: str) -> None
     assert contrast(vectors) > (0.25 if slow else 0.4)
     losses = vectors.training["losses"]
     assert losses[-1] < losses[0]
-    has_word_rows = recipe not in ("hierarchical-softmax", "two-level", "differentiated", "adaptive")
-    has_word_rows &= recipe not in ("cnn-softmax", "char-lstm")
-    assert (vectors.output_vectors is not None) == has_word_rows
+    assert (vectors.output_vectors is not None) == RECIPES[recipe].dense
     assert vectors.training["predictions"] > 0
 
 

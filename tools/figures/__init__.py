@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from figures import characters, exact_layers, normalisers, sampling
+from figures import characters, clustered, exact_layers, normalisers, sampling
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class MethodFigure:
 FIGURES: dict[str, MethodFigure] = {
     "softmax": MethodFigure(exact_layers.softmax_numbers, exact_layers.softmax_figure),
     "hierarchical-softmax": MethodFigure(exact_layers.hierarchical_numbers, exact_layers.hierarchical_figure),
+    "clustered-hierarchical": MethodFigure(clustered.fan_out_numbers, clustered.fan_out_figure),
+    "clustered-classes": MethodFigure(clustered.class_numbers, clustered.class_figure),
     "two-level": MethodFigure(exact_layers.two_level_numbers, exact_layers.two_level_figure),
     "differentiated": MethodFigure(exact_layers.differentiated_numbers, exact_layers.differentiated_figure),
     "adaptive": MethodFigure(exact_layers.adaptive_numbers, exact_layers.adaptive_figure),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from vastmax.compare.measuring import Measuring, StopAskedError
 from vastmax.compare.results import MethodResult
 from vastmax.compare.settings import RaceSettings
 from vastmax.compare.tuning import best_rates, next_rates, start_rates, trial_settings
-from vastmax.language_model.run_folder import CHECKPOINT, RunFolder
+from vastmax.language_model.run_folder import CHECKPOINT, TREE, RunFolder
 from vastmax.language_model.text import SENTENCE_END, TrainingText
 from vastmax.language_model.train import Progressed, Trainer, TrainingFailedError
+from vastmax.progress import Silent
+from vastmax.tree import Tree
 
 
 class Contestant:
@@ -51,6 +54,7 @@ class Contestant:
         _wake_up(settings.device)
         self._model = settings.model(before.method)
         self._settings, self._text, self._path, self._facts = settings, text, path, facts
+        self._tree: Tree | None = None
         self._save_minutes, self._tell_progress, self._stop = save_minutes, tell_progress, stop
         self._findings = Findings(before, settings.device, tell_result)
         self._measuring = Measuring(text, curve_words=settings.curve_words, training=settings.training, stop=stop)
@@ -63,11 +67,13 @@ class Contestant:
             TrainingFailedError: it cannot be trained at these rates.
         """
         try:
+            self._make_tree()
             MeasuredRun(
                 self._folder(),
                 self._text,
                 self._measuring,
                 self._findings,
+                tree=self._tree,
                 points=self._settings.points,
                 device=self._settings.device,
                 clock=self._settings.clock,
@@ -80,6 +86,27 @@ class Contestant:
         self._findings.add(status="finished")
         (self._path / CHECKPOINT).unlink(missing_ok=True)  # nobody goes on from here
         return self._findings.result
+
+    def _make_tree(self) -> None:
+        """Make the tree of the method, if it is over one, or take up the one that was made before.
+
+        Raises:
+            StopAskedError: told to stop before it was done.
+        """
+        path = self._path / TREE
+        if path.exists():
+            self._tree = Tree.load(path)
+            return
+        clock = self._settings.clock
+        began, cpu_began = clock(), time.process_time()
+        shown = _Shown(lambda readings: self._tell(0.0, readings), self._stop)
+        self._tree = self._model.tree_from(self._text.vocabulary, self._text.training, progress=shown)
+        if self._tree is not None:
+            spent = {"prepared_seconds": clock() - began, "prepared_cpu_seconds": time.process_time() - cpu_began}
+            self._findings.add(**spent)
+            self._settings.training.require_time_after(spent["prepared_seconds"])
+            self._path.mkdir(parents=True, exist_ok=True)
+            self._tree.save(path)
 
     @property
     def _search_share(self) -> float:
@@ -108,7 +135,7 @@ class Contestant:
     def _trial(self, rates: dict[str, float], number: int) -> float | None:
         """The nats that a short training ends with; None: it diverged."""
         training, num_words = trial_settings(self._settings, rates, self._text.training.size)
-        model = self._model.build(self._text.vocabulary, self._text.training).to(self._settings.device)
+        model = self._model.build(self._text.vocabulary, self._text.training, tree=self._tree).to(self._settings.device)
 
         def after_step(progressed: Progressed, loss: float) -> None:
             trial = f"{number + 1} of {self._settings.trials}"
@@ -130,6 +157,25 @@ class Contestant:
             return self._measuring.curve_nats(model)
         except TrainingFailedError:
             return None
+
+
+class _Shown(Silent):
+    """What a tree is made under: its progress is told beside the method's, and stops the work when told."""
+
+    def __init__(self, tell: Callable[[Mapping[str, float | str]], None], stop: Callable[[], bool]) -> None:
+        self._tell, self._stop = tell, stop
+        self._phase, self._total = "", 0.0
+
+    def begin(self, phase: str, total: float | None, unit: str, done: float = 0.0) -> None:
+        """See `Progress.begin`."""
+        self._phase, self._total = phase, total or 0.0
+
+    def update(self, done: float, **readings: float | str) -> None:
+        """Tell; stop if told."""
+        if self._stop():
+            raise StopAskedError
+        share = f", {100 * done / self._total:.0f} %" if self._total else ""
+        self._tell({"preparing": f"{self._phase}{share}"})
 
 
 def _wake_up(device: str) -> None:

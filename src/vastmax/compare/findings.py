@@ -27,7 +27,14 @@ class Findings:
     def forget_training(self) -> None:
         """The training begins anew, at the rates that were found."""
         before = self.result
-        self.result = MethodResult(before.method, before.status, rates=before.rates, trials=before.trials)
+        self.result = MethodResult(
+            before.method,
+            before.status,
+            rates=before.rates,
+            trials=before.trials,
+            prepared_seconds=before.prepared_seconds,
+            prepared_cpu_seconds=before.prepared_cpu_seconds,
+        )
 
     def add(self, **changed: Any) -> None:
         """Change fields of the result, see how much memory was needed, and tell."""

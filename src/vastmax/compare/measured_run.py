@@ -18,6 +18,7 @@ from vastmax.removing import remove_files
 from vastmax.training.checkpoints import FolderCheckpoints
 from vastmax.training.log import Log
 from vastmax.training.pytorch.state_file import write_state
+from vastmax.tree import Tree
 
 TellProgress = Callable[[float, Mapping[str, float | str]], None]
 """Told the share of the work that is done, and readings by name."""
@@ -33,6 +34,7 @@ class MeasuredRun:
         text: to train on.
         measuring: of the validation text.
         findings: of the method so far.
+        tree: of the method's output layer, if it is over one: the folder keeps it.
         points: how many measurements there are after the start, the one at the end included.
         device: to train on.
         clock: seconds; for the budget.
@@ -48,6 +50,7 @@ class MeasuredRun:
         measuring: Measuring,
         findings: Findings,
         *,
+        tree: Tree | None,
         points: int,
         device: str,
         clock: Callable[[], float],
@@ -60,10 +63,12 @@ class MeasuredRun:
         # Perplexity falls fast at first: the measurements are closer together there. The one at the end comes beside.
         self._due = [(number / points) ** 2 for number in range(points)]
         saved = folder.load_checkpoint() if (folder.path / CHECKPOINT).exists() else None
-        self._model = folder.model.build(text.vocabulary, text.training).to(device)
+        self._model = folder.model.build(text.vocabulary, text.training, tree=tree).to(device)
         if saved is None:
             remove_files(folder.path, FILES)  # left by a process that was killed before it had anything to save
             folder.create()
+            if tree is not None:
+                folder.save_tree(tree)
             findings.forget_training()  # that process may have told of measurements
         self._log = Log(folder.path / LOG, resume=None if saved is None else saved["log"])
         self._trainer = Trainer(
@@ -81,6 +86,9 @@ class MeasuredRun:
             self._trainer.load_state_dict(saved["trainer"])
             self._cpu_seconds, self._measured_at = saved["cpu_seconds"], saved["measured_at"]
             findings.result = MethodResult.from_json(saved["result"])
+        else:
+            self._trainer.prepared(findings.result.prepared_seconds)
+            self._cpu_seconds = findings.result.prepared_cpu_seconds
         self._saving = FolderCheckpoints(folder.path / CHECKPOINT, minutes=save_minutes, at_epoch_ends=False)
 
     def run(self) -> None:

@@ -75,6 +75,8 @@ class MethodResult:
         training_words: read in all.
         training_seconds: of training, measuring and the search for rates not counted; as in `Point`.
         training_cpu_seconds: of the processor.
+        prepared_seconds: of training_seconds, what was spent before the first step, on a tree.
+        prepared_cpu_seconds: of training_cpu_seconds, likewise.
         evaluation_words: of the validation text.
         evaluation_seconds: wall-clock seconds of one exact evaluation of them at the end.
         peak_bytes: by how much the memory of the process grew at most while the method was built, trained, measured;
@@ -98,6 +100,8 @@ class MethodResult:
     training_words: int = 0
     training_seconds: float = 0.0
     training_cpu_seconds: float = 0.0
+    prepared_seconds: float = 0.0
+    prepared_cpu_seconds: float = 0.0
     evaluation_words: int = 0
     evaluation_seconds: float = 0.0
     peak_bytes: int | None = None
@@ -125,6 +129,8 @@ class MethodResult:
         Raises:
             KeyError, TypeError: a field is missing, or is of another kind.
         """
+        # Races of before there were trees to prepare have nothing of it.
+        data = {"prepared_seconds": 0.0, "prepared_cpu_seconds": 0.0, **data}
         fields = {name: data[name] for name in cls.__dataclass_fields__}
         fields["curve"] = tuple(_checked(Point(**point)) for point in data["curve"])
         fields["bands"] = tuple(_checked(Band(**band)) for band in data["bands"])

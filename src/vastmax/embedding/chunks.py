@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from vastmax.text import Corpus
+from vastmax.text.encoded_view import TokenStream
 
 CHUNK_TOKENS = 65_536
 """Tokens a piece, about: long enough that calls cost nothing, short enough to stop quickly."""
@@ -41,7 +41,7 @@ class ChunkSpan:
     first_sentence: int
     last_sentence: int  # one past the last; equal to first_sentence for a part of one sentence
 
-    def read(self, corpus: Corpus) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def read(self, corpus: TokenStream) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the token ids and the sentence offsets (the first of which counts as the ids' origin)."""
         if self.first_sentence == self.last_sentence:
             offsets = np.array([self.start, self.stop], dtype=np.int64)

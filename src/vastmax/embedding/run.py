@@ -26,7 +26,8 @@ from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import argument
 from vastmax.kernels.embedding_kernel import Floats
 from vastmax.progress import Progress
-from vastmax.text import Corpus, Vocabulary
+from vastmax.text import Vocabulary
+from vastmax.text.encoded_view import TokenStream
 from vastmax.training.checkpoints import fingerprint
 from vastmax.training.loop import Phase, run_training
 
@@ -56,7 +57,7 @@ class TrainingRun:
 
     def __init__(
         self,
-        corpus: Corpus,
+        corpus: TokenStream,
         vocabulary: Vocabulary,
         settings: CheckedSettings,
         *,

@@ -18,6 +18,7 @@ from vastmax.errors import InputError, argument
 from vastmax.options import from_arguments
 from vastmax.progress import Progress, Silent
 from vastmax.text import Corpus, Vocabulary
+from vastmax.text.encoded_view import TokenStream
 from vastmax.training.checkpoints import SavedAs
 from vastmax.training.loop import DEFAULT_MINUTES
 
@@ -175,6 +176,22 @@ def train(
     text, vocabulary = text_and_words(corpus, settings, start=start, advise=advise, progress=progress)
     run = TrainingRun(text, vocabulary, settings, checkpoints=checkpoints, start=start)
     run.train(callbacks, progress)
+    return run.word_vectors()
+
+
+def train_ids(
+    text: TokenStream, vocabulary: Vocabulary, settings: CheckedSettings, *, progress: Progress | None = None
+) -> WordVectors:
+    """Train vectors of every word of a vocabulary on a text that is ids already; words it lacks stay as they start.
+
+    The settings by which words are left out count for nothing here.
+
+    Raises:
+        InputError: no word had another in its window.
+        DivergenceError: as in `train_embeddings`.
+    """
+    run = TrainingRun(text, vocabulary, settings)
+    run.train((), progress or Silent())
     return run.word_vectors()
 
 

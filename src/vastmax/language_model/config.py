@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vastmax.language_model.model import LanguageModel
+    from vastmax.progress import Progress
     from vastmax.text import Vocabulary
+    from vastmax.tree import Tree
 
 PREVIOUS_WORD = "context:previous_word_id"
 """A need of an objective that the training of a language model meets with each step, beside the part of the text."""
@@ -83,13 +85,43 @@ class ModelConfig:
         """Return it as plain data."""
         return asdict(self)
 
-    def build(self, vocabulary: Vocabulary, text: NDArray[np.int32] | None = None) -> LanguageModel:
+    def tree_from(
+        self, vocabulary: Vocabulary, text: NDArray[np.int32] | None = None, *, progress: Progress | None = None
+    ) -> Tree | None:
+        """Return the tree that the method makes of a text, for `build`; None where it makes none.
+
+        Raises:
+            InputError: options that the method refuses, or no text where it needs one.
+        """
+        from vastmax.methods import RECIPES
+        from vastmax.progress import Silent
+
+        make = RECIPES[self.method].tree_from
+        if make is None:
+            return None
+        return make(self._source(vocabulary, text), self.method_options, progress or Silent())
+
+    def _source(self, vocabulary: Vocabulary, text: NDArray[np.int32] | None) -> Any:
+        """Return what the method is built from: the words, with the text where there is one or it has to be one."""
+        import numpy as np
+
+        from vastmax.language_model.text import EncodedText
+        from vastmax.methods import RECIPES
+
+        if text is None and "corpus" not in RECIPES[self.method].needs:
+            return vocabulary
+        return EncodedText(np.zeros(0, dtype=np.int32) if text is None else text, vocabulary)
+
+    def build(
+        self, vocabulary: Vocabulary, text: NDArray[np.int32] | None = None, *, tree: Tree | None = None
+    ) -> LanguageModel:
         """The model, its parameters drawn from `seed`; the random state elsewhere is left as it was.
 
         Args:
             vocabulary: of the words; see `language_vocabulary`.
             text: what it is to be trained on, for methods that count pairs of words; without it those predict as they
                 do with it, but cannot be trained.
+            tree: what `tree_from` gave, for methods over a tree; without it they make one.
 
         Raises:
             InputError: options that the encoder or the method refuses, or words that cannot be tied.
@@ -99,20 +131,19 @@ class ModelConfig:
 
         from vastmax.encoder.registry import ENCODERS
         from vastmax.language_model.model import LanguageModel
-        from vastmax.language_model.text import SENTENCE_END, EncodedText
+        from vastmax.language_model.text import SENTENCE_END
         from vastmax.methods import RECIPES
         from vastmax.output.dense import Dense
 
         recipe = RECIPES[self.method]
         ENCODERS[self.encoder].require_memory(len(vocabulary), self.hidden_size, self.encoder_options)
-        source: Any = vocabulary
-        if "corpus" in recipe.needs:
-            source = EncodedText(np.zeros(0, dtype=np.int32) if text is None else text, vocabulary)
+        source = self._source(vocabulary, text) if "corpus" in recipe.needs else vocabulary
+        options = self.method_options if tree is None else {**self.method_options, "tree": tree}
         # How many numbers a head draws differs from method to method; all encoders are to start alike.
         head_seed, encoder_seed = np.random.SeedSequence(self.seed).generate_state(2, np.uint64)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(head_seed))
-            head = recipe.build(self.hidden_size, source, **self.method_options)
+            head = recipe.build(self.hidden_size, source, **options)
             if self.tied and not isinstance(head.output, Dense):
                 raise InputError(
                     f"tied words need an output layer with one vector of {argument('hidden_size')} per word; "

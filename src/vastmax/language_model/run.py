@@ -22,6 +22,7 @@ from vastmax.training.checkpoints import FolderCheckpoints
 from vastmax.training.log import Log
 from vastmax.training.pytorch.process_group import ProcessGroup
 from vastmax.training.pytorch.state_file import write_state
+from vastmax.tree import Tree
 
 
 def train_run(
@@ -81,13 +82,16 @@ class _Run:
         self._folder, self._text, self._validation = folder, text, validation
         self._saved = folder.load_checkpoint() if resume and not folder.is_untrained else None
         self._group = ProcessGroup()
-        self._model = folder.model.build(folder.vocabulary, text).to(device)
-        self._first_id = folder.vocabulary.id(SENTENCE_END)
         self._progress = (progress if self._group.is_main else None) or Silent()
+        tree, self._tree_seconds = self._tree()
+        self._model = folder.model.build(folder.vocabulary, text, tree=tree).to(device)
+        self._first_id = folder.vocabulary.id(SENTENCE_END)
         self._log: Log | None = None
         if self._group.is_main:
             if not resume:
                 folder.create()  # now that nothing is wrong with the options
+            if tree is not None and self._saved is None:
+                folder.save_tree(tree)
             events = folder.path / "tensorboard" if tensorboard else None
             logged = None if self._saved is None else self._saved["log"]
             self._log = Log(folder.path / LOG, resume=logged, events=events)
@@ -113,6 +117,7 @@ class _Run:
         if self._saved is not None:
             trainer.load_state_dict(self._saved["trainer"])
         else:
+            trainer.prepared(self._tree_seconds)
             saving.save(self._write)
         try:
             trainer.run(saving, self._write)
@@ -121,6 +126,26 @@ class _Run:
                 self._log.close()
         self._group.barrier(next(self._model.parameters()).device)
         return trainer
+
+    def _tree(self) -> tuple[Tree | None, float]:
+        """Return the tree of the run's method, and the seconds that making it took: 0 where the folder has it.
+
+        One process makes it, for all: trained on several threads, no two sets of vectors are the same. A run that was
+        begun before there were such files goes on with the tree that counts alone give.
+
+        Raises:
+            InputError: options that the method refuses, or no time is left to train.
+        """
+        folder, tree = self._folder, self._folder.load_tree()
+        if tree is not None:
+            return tree, 0.0
+        began = time.perf_counter()
+        if self._group.is_main:
+            text = None if self._saved is not None else self._text
+            tree = folder.model.tree_from(folder.vocabulary, text, progress=self._progress)
+        tree, seconds = self._group.gather(tree)[0], time.perf_counter() - began
+        folder.settings.require_time_after(seconds)
+        return tree, seconds
 
     def _validate(self) -> float:
         assert self._validation is not None

@@ -25,6 +25,7 @@ from vastmax.run_lock import left_by
 from vastmax.strict_json import json_text, read_json
 from vastmax.text import Vocabulary
 from vastmax.training.pytorch.state_file import DamagedStateError, read_state
+from vastmax.tree import Tree
 
 _FORMAT = "vastmax language model"
 _VERSION = 2
@@ -35,7 +36,8 @@ VOCABULARY = "vocabulary.txt"
 CHECKPOINT = "checkpoint.pt"
 MODEL = "model.safetensors"
 LOG = "log.csv"
-FILES = (CONFIG, VOCABULARY, CHECKPOINT, MODEL, LOG)
+TREE = "tree.safetensors"
+FILES = (CONFIG, VOCABULARY, CHECKPOINT, MODEL, LOG, TREE)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class RunFolder:
     `checkpoint.pt`           what resuming needs
     `model.safetensors`       the parameters of the best model so far
     `log.csv`                 a line every so many steps, and one an epoch
+    `tree.safetensors`        the tree of the output layer, for methods over one
     ========================  =========================================================================================
 
     Attributes:
@@ -170,6 +173,18 @@ class RunFolder:
         except DamagedStateError as error:
             raise InputError(f"{path} is damaged ({error}); start anew in another folder") from None
 
+    def save_tree(self, tree: Tree) -> None:
+        """Keep the tree of the output layer: whoever goes on with the run, or loads its model, makes no other."""
+        tree.save(self.path / TREE)
+
+    def load_tree(self) -> Tree | None:
+        """Return the tree that `save_tree` kept, or None where there is none.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        return Tree.load(self.path / TREE) if (self.path / TREE).exists() else None
+
     def save_model(self, model: nn.Module) -> None:
         """Keep the parameters."""
         from safetensors.torch import save_model
@@ -198,7 +213,7 @@ class RunFolder:
             if self.version > _OLDEST_VERSION:
                 header.require_checksum()
             header.require_all()
-            model = self.model.build(self.vocabulary)
+            model = self.model.build(self.vocabulary, tree=self.load_tree())
             load_model(model, str(path))
         except DamagedFileError:
             raise

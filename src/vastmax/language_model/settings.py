@@ -18,6 +18,7 @@ from vastmax.arguments import (
 )
 from vastmax.errors import InputError, argument
 from vastmax.options import TRAINING, check_options, option
+from vastmax.progress import describe_seconds
 from vastmax.training.schedule import linear, warmup
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -120,6 +121,14 @@ class LanguageModelSettings:
         ]
         if changed:
             raise InputError(f"cannot resume with other settings: {'; '.join(changed)}")
+
+    def require_time_after(self, seconds: float) -> None:
+        """Raise InputError where making the tree of the output layer took all the time there is."""
+        if self.minutes is not None and seconds >= 60 * self.minutes:
+            raise InputError(
+                f"{argument('minutes')} is {self.minutes:g}, and making the tree of the output layer took "
+                f"{describe_seconds(seconds)}: no time is left to train; give more, or a tree that was made before"
+            )
 
     def rate_share(self, step: int, done: float) -> float:
         """The share of the learning rates at a step (from 0), `done` of the training being over."""

@@ -46,6 +46,7 @@ class Progressed(loop.Progressed):
     stretch: int = 0  # of the epoch under way, complete ones
     step: int = 0  # of the optimizers
     training_seconds: float = 0.0  # without validation
+    prepared_seconds: float = 0.0  # of them, before the first step: for a tree
     best_nats: float = math.inf
     epochs_since_best: int = 0
     validation_nats: list[float] = field(default_factory=list)
@@ -102,7 +103,7 @@ class Trainer:
         self._clock = clock
         self._device = next(model.parameters()).device
         self._wrapped = self.group.wrap(model)
-        self.optimizers = optimizers_for(model, settings)
+        self.optimizers = optimizers_for(model, settings, steady_trees=True)
         self._state: State | None = None
         self._loss_sum, self._loss_words = 0.0, 0
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=settings.precision == "float16")
@@ -125,6 +126,11 @@ class Trainer:
         return (self.progressed.epoch + of_epoch) / self.settings.epochs
 
     one_phase = False
+
+    def prepared(self, seconds: float) -> None:
+        """Count what the model took to prepare, such as a tree clustered from the text, as time of the training."""
+        self.progressed.prepared_seconds = seconds
+        self.progressed.training_seconds += seconds
 
     def run(self, saving: Saving | None = None, write: Callable[[Path], None] = lambda path: None) -> Progressed:
         """Train to the end, or until told to stop; see `run_training` for the arguments."""
@@ -261,8 +267,10 @@ class Trainer:
         return progressed
 
     def _seconds_left(self) -> float:
-        done = min(max(self.done, 1e-9), 1.0)
-        return self.progressed.training_seconds * (1 - done) / done
+        done, progressed = min(max(self.done, 1e-9), 1.0), self.progressed
+        if self.settings.minutes is not None:
+            return progressed.training_seconds * (1 - done) / done
+        return (progressed.training_seconds - progressed.prepared_seconds) * (1 - done) / done
 
     def _out_of_time(self) -> bool:
         minutes = self.settings.minutes
@@ -312,6 +320,10 @@ class Trainer:
             raise InputError(f"trained by {len(of_process)} processes, now {self.group.size}; start as many again")
         self.progressed = Progressed(**copy.deepcopy(state["progressed"]))
         self.model.load_state_dict(state["model"])
+        groups = [len(optimizer["param_groups"]) for optimizer in state["optimizers"]]
+        if groups != [len(optimizer.param_groups) for optimizer, _ in self.optimizers]:
+            # Begun before the decisions of trees had a group of their own: it goes on by the rule of then.
+            self.optimizers = optimizers_for(self.model, self.settings)
         load_states(self.optimizers, state["optimizers"])
         self._scaler.load_state_dict(state["scaler"])
         self._loss_sum, self._loss_words = state["loss"]

@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vastmax import tree as trees
 from vastmax.distribution.counts import counts_array
 from vastmax.methods.case import Case, capital
 from vastmax.methods.method import Method, Published, WhenToTake
-from vastmax.methods.parts import rows_in_play
-from vastmax.methods.words import expected_distinct
-from vastmax.methods.work import FLOAT_BYTES, MethodWork, Setting, Work
+from vastmax.methods.text_tree import GivenTree, given_tree, tree_head
+from vastmax.methods.tree_work import binary_tree_work
+from vastmax.methods.work import MethodWork, Setting
 
 if TYPE_CHECKING:
     from vastmax.head import Head
+    from vastmax.progress import Progress
 
 
-def hierarchical_softmax(hidden_size: int, vocabulary: Any, *, tree: trees.Tree | None = None) -> Head:
+def hierarchical_softmax(hidden_size: int, vocabulary: Any, *, tree: GivenTree = None) -> Head:
     """Build Hierarchical over a tree, a Huffman tree unless another is given, × CrossEntropy."""
-    from vastmax.head import Head
-    from vastmax.objective.cross_entropy import CrossEntropy
-    from vastmax.output.hierarchical import Hierarchical
+    over = tree if isinstance(tree, trees.Tree) else _tree(vocabulary, {"tree": tree})
+    return tree_head(hidden_size, vocabulary, over)
 
-    counts = counts_array(vocabulary)
-    over = trees.huffman(counts) if tree is None else tree
-    return Head(Hierarchical(hidden_size, over, counts=counts), CrossEntropy())
+
+def _tree(source: Any, options: Mapping[str, Any], progress: Progress | None = None) -> trees.Tree:
+    vocabulary = getattr(source, "vocabulary", source)
+    given = options.get("tree")
+    return trees.huffman(counts_array(vocabulary)) if given is None else given_tree(given, vocabulary)
 
 
 def _work(setting: Setting) -> MethodWork:
-    V, D, N = setting.V, setting.hidden_size, setting.batch_size
-    masses = setting.words.node_masses
-    decisions = N * float(masses.sum())  # each example passes a node with the node's mass
-    touched = float(expected_distinct(masses, N).sum())
-    forward = Work(decisions * D, decisions, scattered_bytes=FLOAT_BYTES * decisions * D, operations=15.0)
-    step = Work(3 * decisions * D, decisions, FLOAT_BYTES * decisions * D, operations=60.0)
-    # A node is unfolded only if all below it together are likelier than the best word.
-    unfolded = N * float((masses >= setting.words.law.max()).sum())
-    search = Work(unfolded * D, unfolded, scattered_bytes=FLOAT_BYTES * unfolded * D, operations=15.0)
-    return MethodWork(
-        step + rows_in_play(touched, D),
-        forward,
-        search,
-        parameters=(V - 1) * (D + 1.0),
-        state=2.0 * (V - 1),
-        gradient=touched * (D + 1.0),
-        best_of_unigrams=True,
-    )
+    return binary_tree_work(setting, setting.words.node_masses)
 
 
 def _avoid(case: Case) -> str | None:
@@ -67,6 +53,7 @@ METHOD = Method(
     family_rank=1,
     build=hierarchical_softmax,
     work=_work,
+    tree_from=_tree,
     complexity=12,
     in_default_race=True,
     published=Published(
@@ -84,7 +71,7 @@ METHOD = Method(
         perplexities=(138.2, 57.1, 85.2),
     ),
     take=WhenToTake(
-        rank={"train": (None, None, 3), "score": (None, 1, 1), "best-word": (None, None, 2), "vectors": (2, 2, 2)},
+        rank={"train": (None, None, 4), "score": (None, 2, 2), "best-word": (None, None, 3), "vectors": (2, 2, 2)},
         why=lambda case: (
             f"{capital(case.faster('hierarchical-softmax'))}, exact, and {case.score_against('hierarchical-softmax')}. "
             "It is another model, as good as its tree: `vastmax tree --kind clustered` makes better ones than by "

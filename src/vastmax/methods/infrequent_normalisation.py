@@ -65,7 +65,7 @@ METHOD = Method(
         perplexities=(124.4, 56.9, 98.7),
     ),
     take=WhenToTake(
-        rank={"train": (None, None, 4), "score": (3, 2, None)},
+        rank={"train": (None, None, 5), "score": (3, 3, None)},
         why=lambda case: (
             f"{capital(case.faster('infrequent-normalisation'))}, and the raw score of a word comes near its log p"
         ),

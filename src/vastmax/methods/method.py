@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from vastmax.head import Head
+    from vastmax.progress import Progress
+    from vastmax.tree import Tree
 
 Family = Literal[
     "all words",
@@ -132,6 +134,8 @@ class Method:
         complexity: of two methods alike in perplexity the one with the lower figure is taken: 0 the softmax, 10 to 19
             exact methods with nothing to tune, 20 to 29 exact up to a penalty, 30 to 39 approximations, by how much
             there is to choose, 40 to 49 networks inside the output layer.
+        tree_from: for methods over a tree: makes it, from what `build` is given and its options by name, telling the
+            progress; `build` takes it as its option `tree`. So a run makes it once, counts the time, and keeps it.
         needs: what it needs beyond counts: "words" (a `Vocabulary`), "corpus" (a `Corpus`, or one in the ids of a
             vocabulary, `corpus.encode_with(vocabulary)`), or "context:NAME" (an entry of `context` in every training
             call).
@@ -151,6 +155,7 @@ class Method:
     complexity: int
     published: Published = Published()
     take: WhenToTake = WhenToTake()
+    tree_from: Callable[[Any, Mapping[str, Any], Progress], Tree] | None = None
     needs: frozenset[str] = frozenset()
     dense: bool = False
     self_normalising: bool = False
@@ -186,7 +191,7 @@ class Method:
         """
         if "corpus" in self.needs and not hasattr(vocabulary, "vocabulary"):
             raise InputError(
-                f"recipe {self.name!r} counts pairs of words: pass a Corpus, or corpus.encode_with(vocabulary)"
+                f"recipe {self.name!r} learns from the text itself: pass a Corpus, or corpus.encode_with(vocabulary)"
             )
         if "words" in self.needs and not hasattr(vocabulary, "words"):
             raise InputError(f"recipe {self.name!r} spells words out: pass a Vocabulary, not counts alone")

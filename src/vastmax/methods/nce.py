@@ -70,7 +70,7 @@ METHOD = Method(
         perplexities=(143.1, 78.4, 104.7),
     ),
     take=WhenToTake(
-        rank={"score": (None, 4, 2)},
+        rank={"score": (None, 5, 3)},
         why=lambda case: (
             f"{capital(case.faster('nce'))}, and the raw score of a word comes near its log p: one row of the table "
             "per word"

@@ -29,10 +29,17 @@ class RowAdagrad(RowOptimizer):
     gradient 0 and dense row-wise Adagrad would leave it alone as well. For a (V,) bias it is ``torch.optim.Adagrad``.
     Rare rows keep a large step, frequent ones a small one, which is what a Zipf law asks for.
 
+    A first step of root mean square lr, however small the gradient, is too large where a row's score is a decision of
+    its own, such as a node of a tree far from its root: one word seen there makes the model sure of the next. With
+    ``prior_visits`` n every row begins as if it had been met n times before, with the gradients that rows of this
+    parameter have on average: n·m is added to a_r under the root, m being the mean of mean(g_r ** 2) over all rows in
+    all gradients so far.
+
     Args:
         params: parameters or groups, as for every torch optimiser.
         lr: learning rate, >= 0. A row's first step has root mean square lr.
         initial_accumulator: a_r before the first step, >= 0; above 0 it damps the first steps of each row.
+        prior_visits: n above, >= 0; unlike an initial accumulator it goes by the size that gradients happen to have.
         eps: added to the root, > 0.
         weight_decay: taken off the touched rows, decoupled from the gradient; see `RowOptimizer`.
         maximize: go up the gradient.
@@ -61,16 +68,18 @@ class RowAdagrad(RowOptimizer):
         lr: float | Tensor = 0.1,
         *,
         initial_accumulator: float = 0.0,
+        prior_visits: float = 0.0,
         eps: float = 1e-10,
         weight_decay: float = 0.0,
         maximize: bool = False,
     ) -> None:
-        own = {"lr": lr, "initial_accumulator": initial_accumulator, "eps": eps}
+        own = {"lr": lr, "initial_accumulator": initial_accumulator, "prior_visits": prior_visits, "eps": eps}
         super().__init__(params, {**own, "weight_decay": weight_decay, "maximize": maximize})
 
     def check_group(self, group: dict[str, Any]) -> None:
-        """Check: initial_accumulator finite and >= 0, eps > 0."""
+        """Check: initial_accumulator and prior_visits finite and >= 0, eps > 0."""
         check_option("initial_accumulator", group["initial_accumulator"], low=0.0)
+        check_option("prior_visits", group["prior_visits"], low=0.0)
         check_option("eps", group["eps"], low=0.0, low_open=True)
 
     def update_rows(
@@ -94,8 +103,20 @@ class RowAdagrad(RowOptimizer):
                 square = square.flatten(1).mean(1)
             total = read_rows(sums, ids).add_(square)
             write_rows_(sums, ids, total)
+            if group.get("prior_visits"):  # optimisers that were saved before it was there have none
+                total = total + group["prior_visits"] * _mean_square(square, state)
             scale = total.sqrt().add_(group["eps"]).reciprocal_()
             add_rows_(table, ids, part * one_per_row(scale, part), alpha=-float(group["lr"]))
+
+
+def _mean_square(square: Tensor, state: dict[str, Any]) -> Tensor:
+    """Return the mean of `square` (U,) and all that came before."""
+    if "squares" not in state:
+        state["squares"] = torch.zeros(2, dtype=torch.float64, device=square.device)  # their sum, and how many
+    state["squares"][0] += square.sum(dtype=torch.float64)
+    state["squares"][1] += len(square)
+    mean: Tensor = (state["squares"][0] / state["squares"][1]).to(square.dtype)
+    return mean
 
 
 def _pieces(gradient: Tensor) -> list[Any]:

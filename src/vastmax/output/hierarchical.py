@@ -29,6 +29,14 @@ from vastmax.tree import Tree
 # Numbers of an (edges, examples) tile when all words are looked at.
 _TILE_NUMEL = 2**24
 
+STEADY_WIDTH = 32
+"""Width of the hidden vectors at which the first step of a decision in a tree is taken in full.
+
+The first step of Adagrad moves a score by lr·D·rms(h), whatever the gradient: in a wide layer one word makes the
+decision, and most nodes of a large tree are met a few times. With (D / 32)² prior visits (see `RowAdagrad`) it moves as
+in a layer of that width. Measured in benchmarks/records/tree_methods.json.
+"""
+
 
 class Hierarchical(RowSparse, Constants, Output):
     """p(w | h) as the product of the decisions on the way from the root to w (Morin & Bengio 2005).
@@ -101,6 +109,7 @@ class Hierarchical(RowSparse, Constants, Output):
         if counts is not None and not bias:
             raise InputError("counts set the biases, and bias=False leaves them out: give one or the other")
         self.hidden_size = hidden_size
+        self.prior_visits = (hidden_size / STEADY_WIDTH) ** 2
         self.vocab_size = tree.vocab_size
         self.tree = tree
         self.sparse_gradients = sparse_gradients

@@ -32,6 +32,8 @@ class RowSparse(nn.Module):
     """
 
     sparse_gradients: bool
+    prior_visits: float = 0.0
+    """With how many visits its rows begin when a language model is trained; see `vastmax.optim.RowAdagrad`."""
 
     @property
     def sparse(self) -> bool:

@@ -22,7 +22,18 @@ class TokenStream(Protocol):
     """Sentences of ids that can be read in pieces: a `Corpus`, or a text in memory."""
 
     vocabulary: Vocabulary
-    num_sentences: int
+
+    @property
+    def num_sentences(self) -> int:
+        """Return how many there are."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Return how many words they have."""
+
+    @property
+    def sentence_offsets(self) -> npt.NDArray[np.int64]:
+        """Return (sentences + 1,) where each begins, and the end."""
 
     def read_ids(self, start: int, stop: int) -> npt.NDArray[np.int32]:
         """Return the ids of tokens start … stop."""

@@ -19,7 +19,7 @@ from vastmax.arguments import MOST_MINUTES, real
 from vastmax.errors import InputError, argument
 from vastmax.places import claimed
 from vastmax.strict_json import as_read_back
-from vastmax.text import Corpus
+from vastmax.text.encoded_view import TokenStream
 from vastmax.text.sources import files_of
 from vastmax.training.loop import DEFAULT_MINUTES, Saving
 
@@ -251,7 +251,7 @@ def require_same_settings(path: Path, then: Mapping[str, Any], given: Mapping[st
         )
 
 
-def fingerprint(corpus: Corpus) -> dict[str, Any]:
+def fingerprint(corpus: TokenStream) -> dict[str, Any]:
     """Return the size of a text and a digest of its word ids and sentence ends, as JSON values.
 
     With the words behind the ids, that is the text as training sees it, wherever it came from and whether or not it was

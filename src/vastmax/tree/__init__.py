@@ -7,6 +7,7 @@ from vastmax.tree.balanced_tree import balanced
 from vastmax.tree.binary_tree import binarised
 from vastmax.tree.clustered_tree import clustered
 from vastmax.tree.description import Description
+from vastmax.tree.fitted_tree import fitted
 from vastmax.tree.frequency_class_tree import frequency_classes
 from vastmax.tree.huffman_tree import huffman
 from vastmax.tree.joined_tree import joined
@@ -15,6 +16,7 @@ from vastmax.tree.nested_tree import nested
 from vastmax.tree.paths import Path, Paths
 from vastmax.tree.random_tree import random
 from vastmax.tree.tree import Tree
+from vastmax.tree.wide_tree import in_classes, widened
 from vastmax.tree.wordnet_tree import wordnet
 
 __all__ = [
@@ -25,11 +27,14 @@ __all__ = [
     "balanced",
     "binarised",
     "clustered",
+    "fitted",
     "frequency_classes",
     "huffman",
+    "in_classes",
     "joined",
     "kmeans_classes",
     "nested",
     "random",
+    "widened",
     "wordnet",
 ]

@@ -87,7 +87,11 @@ def clustered(
         >>> [t.path(word).code[0] for word in range(4)] in (["0", "1", "0", "1"], ["1", "0", "1", "0"])
         True
     """
-    _check_options(split, overlap, copies, max_mean_leaves, seed, threads)
+    check_splits(split, overlap, copies)
+    real("max_mean_leaves", max_mean_leaves, 1.0, 1e6, why="every word has a leaf")
+    whole("seed", seed, 0, MOST_SEED)
+    if threads is not None:
+        whole("threads", threads, 1, MOST_THREADS)
     rows = word_rows(vectors, words, counts)
     progress = progress or Silent()
     n = len(rows.vectors)
@@ -220,16 +224,11 @@ def _equal_mass(weights: npt.NDArray[np.float32], first: Int64, stop: Int64) -> 
     return cut
 
 
-def _check_options(
-    split: str, overlap: float, copies: int, max_mean_leaves: float, seed: int, threads: int | None
-) -> None:
+def check_splits(split: str, overlap: float, copies: int) -> None:
+    """Raise InputError for options of `clustered` that it cannot use: for callers who have long work to do before."""
     if split not in ("adaptive", "balanced"):
         raise InputError(f'split is {split!r}; choose "adaptive" or "balanced"')
     real("overlap", overlap, 0.0, 0.5, below=True)
     if overlap and split != "adaptive":
         raise InputError(f'overlap is {overlap} with split="balanced"; only adaptive splits overlap')
     whole("copies", copies, 1, 1_000)
-    real("max_mean_leaves", max_mean_leaves, 1.0, 1e6, why="every word has a leaf")
-    whole("seed", seed, 0, MOST_SEED)
-    if threads is not None:
-        whole("threads", threads, 1, MOST_THREADS)

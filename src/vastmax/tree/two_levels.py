@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vastmax.tree.links import Int64
 from vastmax.tree.tree import Tree
 
 
-def two_levels(words: Int64, sizes: Int64) -> Tree:
-    """The tree over `words` (V,), class after class, whose classes have these sizes (C,), each at least 1.
+def two_levels(words: Int64, sizes: Int64, *, names: Sequence[str] | None = None) -> Tree:
+    """Return the tree over `words` (V,), class after class, whose classes have these sizes (C,), each at least 1.
 
     A class of one word is a leaf of the root, which is the same model with one decision less.
     """
     V, C = words.size, sizes.size
     if V == 1:
-        return Tree([], [])
+        return Tree([], [], words=names)
     if C == 1:
-        return Tree.from_links(~words, np.array([V]))
+        return Tree.from_links(~words, np.array([V]), words=names)
     is_class = sizes > 1
     root_edges = np.where(is_class, np.cumsum(is_class), ~words[np.cumsum(sizes) - sizes])
     class_words = words[np.repeat(is_class, sizes)]
-    return Tree.from_links(np.concatenate([root_edges, ~class_words]), np.concatenate([[C], sizes[is_class]]))
+    children, child_counts = np.concatenate([root_edges, ~class_words]), np.concatenate([[C], sizes[is_class]])
+    return Tree.from_links(children, child_counts, words=names)

@@ -14,6 +14,7 @@ from vastmax.head import Head
 from vastmax.methods import RECIPES
 from vastmax.output.dense import Dense
 from vastmax.text import Vocabulary
+from vastmax.tree import Tree
 from vastmax.word_model.settings import CheckedWordModelSettings
 
 _ENCODERS: dict[str, type[SkipGram | CBOW]] = {"skipgram": SkipGram, "cbow": CBOW}
@@ -39,11 +40,20 @@ class WordModel(nn.Module):
         self.head = head
 
     @classmethod
-    def build(cls, settings: CheckedWordModelSettings, vocabulary: Vocabulary) -> WordModel:
-        """The model of some settings, drawn from their seed; the random state elsewhere is left as it was."""
+    def build(
+        cls, settings: CheckedWordModelSettings, vocabulary: Vocabulary, *, tree: Tree | None = None
+    ) -> WordModel:
+        """Return the model of some settings, drawn from their seed; the random state elsewhere is left as it was.
+
+        Args:
+            settings: of the run.
+            vocabulary: of the words.
+            tree: that the recipe makes of the text, where it is over one.
+        """
+        options = settings.objective_options if tree is None else {**settings.objective_options, "tree": tree}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            head = RECIPES[settings.objective].build(settings.vector_size, vocabulary, **settings.objective_options)
+            head = RECIPES[settings.objective].build(settings.vector_size, vocabulary, **options)
             encoder = _ENCODERS[settings.model](len(vocabulary), settings.vector_size)
         return cls(encoder, head).to(settings.device)
 

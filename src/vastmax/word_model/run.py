@@ -21,11 +21,13 @@ from vastmax.embedding.report import EpochCallback, nothing_learned
 from vastmax.embedding.settings import require_memory_for_vectors
 from vastmax.errors import argument
 from vastmax.kernels.embedding_kernel import keep_thresholds
-from vastmax.progress import Progress
+from vastmax.methods import RECIPES
+from vastmax.progress import Progress, Silent
 from vastmax.proposal.target_partition import PARTITION, partitions
 from vastmax.text import Corpus, Vocabulary
 from vastmax.training.loop import Phase, Progressed, run_training
 from vastmax.training.pytorch.optimizers import load_states, optimizers_for, set_rates
+from vastmax.tree import Tree
 from vastmax.word_model.checkpoint import WordModelCheckpoints, text_digests, write_checkpoint
 from vastmax.word_model.model import WordModel
 from vastmax.word_model.settings import CheckedWordModelSettings
@@ -57,6 +59,7 @@ class WordModelRun:
         vocabulary: the words that get vectors.
         settings: of the run.
         checkpoints: where the run is saved, and what it goes on from; None: nowhere, nothing.
+        progress: told how far a tree is that the recipe makes of the text.
     """
 
     def __init__(
@@ -66,7 +69,9 @@ class WordModelRun:
         settings: CheckedWordModelSettings,
         *,
         checkpoints: WordModelCheckpoints | None = None,
+        progress: Progress | None = None,
     ) -> None:
+        self._began, self._cpu_began = time.perf_counter(), time.process_time()
         self._corpus = corpus
         self._vocabulary = vocabulary
         self._settings = settings
@@ -74,17 +79,19 @@ class WordModelRun:
         self._keep = (keep_thresholds(vocabulary.counts, settings.sample) + 1.0) / 2.0**32
         self._spans: Sequence[ChunkSpan] = chunk_spans(corpus.sentence_offsets, window=settings.window)
         require_memory_for_vectors(len(vocabulary), settings.vector_size)
-        self.model = WordModel.build(settings, vocabulary)
+        resumed = None if checkpoints is None else checkpoints.resumed
+        if resumed is not None:
+            resumed.require_text(self._text_facts)
+        self._tree = self._made_tree(progress or Silent()) if resumed is None else _unpacked(resumed.state.get("tree"))
+        self.model = WordModel.build(settings, vocabulary, tree=self._tree)
         self.optimizers = optimizers_for(self.model, settings)
         self._generator = torch.Generator(device=settings.device)
         self.progressed = WordModelProgressed()
         self._seconds_before = self._cpu_seconds_before = 0.0
         self._share_of_piece = 0.0  # that is done, of the piece under way
         self._checkpoints = checkpoints
-        if checkpoints is not None and checkpoints.resumed is not None:
-            checkpoints.resumed.require_text(self._text_facts)
-            self._load(checkpoints.resumed.state)
-        self._began, self._cpu_began = time.perf_counter(), time.process_time()
+        if resumed is not None:
+            self._load(resumed.state)
 
     @property
     def finished(self) -> bool:
@@ -134,6 +141,7 @@ class WordModelRun:
     def _state(self) -> dict[str, Any]:
         return {
             "progressed": vars(self.progressed),
+            "tree": None if self._tree is None else _packed(self._tree),
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
             "random_state": self._generator.get_state(),
@@ -147,6 +155,16 @@ class WordModelRun:
         load_states(self.optimizers, state["optimizers"])
         self._generator.set_state(state["random_state"])
         self._seconds_before, self._cpu_seconds_before = state["elapsed_seconds"], state["cpu_seconds"]
+
+    def _made_tree(self, progress: Progress) -> Tree | None:
+        """Return the tree that the recipe makes of the text, if it is over one."""
+        settings = self._settings
+        make = RECIPES[settings.objective].tree_from
+        if make is None or isinstance(settings.objective_options.get("tree"), Tree):
+            return None
+        source = self._corpus.encode_with(self._vocabulary)
+        with _threads(settings.threads):
+            return make(source, settings.objective_options, progress)
 
     # --- the work -----------------------------------------------------------------------------------------------------
 
@@ -311,3 +329,15 @@ def _threads(number: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _packed(tree: Tree) -> dict[str, torch.Tensor]:
+    """Return a tree as a checkpoint holds it."""
+    arrays = {"children": tree.children, "child_counts": tree.child_counts, "leaf_words": tree.leaf_words}
+    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+
+def _unpacked(saved: dict[str, torch.Tensor] | None) -> Tree | None:
+    if saved is None:
+        return None
+    return Tree(*(saved[name].numpy() for name in ("children", "child_counts", "leaf_words")))

@@ -128,6 +128,6 @@ def train(
     progress = progress or Silent()
     called = checked_callbacks(callbacks)
     text, vocabulary = text_and_words(corpus, settings, advise=advise, progress=progress)
-    run = WordModelRun(text, vocabulary, settings, checkpoints=checkpoints)
+    run = WordModelRun(text, vocabulary, settings, checkpoints=checkpoints, progress=progress)
     run.train(called, progress, stop or (lambda: False))
     return run

@@ -175,6 +175,7 @@ def _print(folder: RunFolder, trainer: Trainer, *, as_json: bool) -> None:
                 "steps": progressed.step,
                 "trained_words": progressed.words,
                 "training_seconds": progressed.training_seconds,
+                "prepared_seconds": progressed.prepared_seconds,
                 "losses": progressed.losses,
                 "validation_nats": progressed.validation_nats,
                 "best_perplexity": best,

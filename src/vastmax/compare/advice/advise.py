@@ -122,7 +122,7 @@ def advise(
         >>> zipf = [100_000 // rank for rank in range(1, 50_001)]
         >>> advice = advise(zipf, hidden_size=256)
         >>> [reasoned.method for reasoned in advice.choice.take]
-        ['sampled-softmax', 'adaptive', 'hierarchical-softmax']
+        ['clustered-hierarchical', 'sampled-softmax', 'adaptive']
         >>> advice.cost("sampled-softmax").gain > 10  # times cheaper than the softmax
         True
     """

@@ -152,7 +152,7 @@ class _Bench:
         """Return what the recipe needs and the source lacks."""
         needs = RECIPES[name].needs
         if "corpus" in needs and not hasattr(self.source, "encode_with") and not hasattr(self.source, "blocks"):
-            return "it counts pairs of words, for which the text itself is needed"
+            return "it learns from the text itself, and only counts or words were given"
         if "words" in needs and not hasattr(self.source, "words"):
             if hasattr(self.source, "vocabulary"):
                 return None

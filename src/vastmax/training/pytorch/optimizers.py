@@ -45,11 +45,16 @@ def load_states(optimizers: Optimizers, states: Sequence[dict[str, Any]]) -> Non
         optimizer.load_state_dict(state)
 
 
-def optimizers_for(model: nn.Module, settings: Rates) -> Optimizers:
+def optimizers_for(model: nn.Module, settings: Rates, *, steady_trees: bool = False) -> Optimizers:
     """Return the optimizers, each with its learning rate: row-wise Adagrad for tables, AdamW for all else.
 
     A table is what an embedding or an output layer with a row a word holds itself, whether the objective gives it
     sparse gradients or dense ones: so every method is trained by the same rule.
+
+    Args:
+        model: whose parameters they move.
+        settings: the rates.
+        steady_trees: the rows of layers that ask for prior visits, those of trees, begin with them; see `RowAdagrad`.
     """
     table_ids = {
         id(parameter)
@@ -57,12 +62,22 @@ def optimizers_for(model: nn.Module, settings: Rates) -> Optimizers:
         if isinstance(module, nn.Embedding | RowSparse)
         for parameter in module.parameters(recurse=False)
     }
+    visits = {
+        id(parameter): module.prior_visits
+        for module in model.modules()
+        if steady_trees and isinstance(module, RowSparse)
+        for parameter in module.parameters(recurse=False)
+    }
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     tables = [parameter for parameter in trainable if id(parameter) in table_ids]
     others = [parameter for parameter in trainable if id(parameter) not in table_ids]
     optimizers: Optimizers = []
     if tables:
-        optimizers.append((RowAdagrad(tables, lr=settings.table_rate), settings.table_rate))
+        groups = [
+            {"params": [p for p in tables if visits.get(id(p), 0.0) == number], "prior_visits": number}
+            for number in sorted({visits.get(id(p), 0.0) for p in tables})
+        ]
+        optimizers.append((RowAdagrad(groups, lr=settings.table_rate), settings.table_rate))
     if others:
         adam = torch.optim.AdamW(others, lr=settings.dense_rate, weight_decay=settings.weight_decay)
         optimizers.append((adam, settings.dense_rate))
