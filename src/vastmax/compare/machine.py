@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from vastmax import __version__
-from vastmax.kernels.cores import usable_cores
+from vastmax.kernels.machine import usable_cores
 
 
 def machine_facts(threads: int | None, device: str) -> dict[str, Any]:
