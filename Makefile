@@ -19,7 +19,7 @@ help:
 	@echo "make test      run the tests on all cores, but not the long ones (JOBS=1: one at a time)"
 	@echo "make test-all  run every test"
 	@echo "make sanitize  native tests and random configurations in a build that stops at the first wrong byte (SECONDS=60 SEED=0)"
-	@echo "make check     formatting, lint, types"
+	@echo "make check     formatting, lint, types, of Python and C++"
 	@echo "make bench     the measurements behind every claim (see benchmarks/README.md for the data they want)"
 	@echo "make docs      build the documentation site into site/"
 	@echo "make clean     remove what make built"
@@ -63,10 +63,14 @@ check: $(VENV)/.developer
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(wildcard src/vastmax/kernels/native/*.?pp)
+	$(BIN)/python tools/native_stub.py --check
+	$(BIN)/python tools/native_tidy.py
 
 format: $(VENV)/.developer
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(wildcard src/vastmax/kernels/native/*.?pp)
 
 bench: $(VENV)/.developer
 	$(BIN)/python benchmarks/run.py

@@ -55,16 +55,16 @@ def multiply_adds_per_second(binary: str) -> float:
 
 def operations(model: str, run: dict[str, Any]) -> tuple[float, float]:
     """Return the multiply-adds of one epoch, and the bytes per center without caches."""
-    from vastmax.kernels import cbow, skipgram
+    from vastmax.kernels import embedding_kernel
 
     window, negative, D = 5, 5, 112  # 100 padded
     crowding = 1e-3  # no word crowds a large vocabulary
     if model == "cbow":
-        B = cbow.centres_for(crowding, negative)
-        P = cbow.pool_size_for(negative, B)
+        B = embedding_kernel.cbow_centres(crowding, negative)
+        P = embedding_kernel.cbow_pool(negative, B)
         return run["kept"] * D * (3 * P + 3 + 3 + 4 + 2 * (B + window) / B), 2 * 4 * D * (2 + P / B)
-    B = skipgram.centres_for(crowding, window, negative)
-    P = int(skipgram.pool_sizes_for(window, negative, B)[0])
+    B = embedding_kernel.skipgram_centres(crowding, window, negative)
+    P = int(embedding_kernel.skipgram_pools(window, negative, B)[0])
     return 3 * D * (P * run["kept"] + run["predictions"]), 2 * 4 * D * (2 + P / B)
 
 

@@ -25,8 +25,8 @@ CACHES = ("--I1=32768,8,64", "--D1=32768,8,64", "--LL=1048576,8,64")
 RUN = """
 import sys
 import numpy as np
-from vastmax.kernels.cbow import CbowKernel
-from vastmax.kernels.skipgram import SkipgramKernel
+from vastmax.kernels.embedding_kernel import CbowKernel
+from vastmax.kernels.embedding_kernel import SkipgramKernel
 data, model, sentences = sys.argv[1], sys.argv[2], int(sys.argv[3])
 with np.load(data) as arrays:
     ids, offsets, counts = arrays["ids"], arrays["offsets"], arrays["counts"]

@@ -25,9 +25,7 @@ from harness import SCRATCH, corpora, spread, unpacked, write_record
 from vastmax import Corpus, WordVectors
 from vastmax.embedding.settings import CheckedSettings, TrainingSettings, checked
 from vastmax.embedding.train import train
-from vastmax.kernels.cbow import CbowKernel
-from vastmax.kernels.embedding_kernel import EmbeddingKernel
-from vastmax.kernels.skipgram import SkipgramKernel
+from vastmax.kernels.embedding_kernel import CbowKernel, EmbeddingKernel, SkipgramKernel
 
 NEGATIVE = 5
 HELD_OUT_WIDTH = 3

@@ -15,7 +15,7 @@ import json
 from typing import Any
 
 from harness import SCRATCH, run_python, spread, unpacked, write_record
-from vastmax.kernels.targets import available_targets
+from vastmax.kernels.machine import available_targets
 
 WORDS = 3_000_000
 

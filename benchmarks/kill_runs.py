@@ -28,7 +28,7 @@ from typing import NoReturn, Self
 from harness import RECORDS, machine
 from kill_cases import CASES, Case
 from vastmax.cli.main import run
-from vastmax.kernels.targets import choose_target
+from vastmax.kernels.machine import choose_target
 
 QUESTION = "Does kill -9 at random instants lose or spoil anything, and do resumed runs end with the same bits?"
 

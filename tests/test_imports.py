@@ -57,7 +57,7 @@ _NO_TORCH = {
 }
 _BELOW_HEAD = {"text", "tree", "distribution", "kernels", "tensors", *_EVERYWHERE}
 _WITH_TORCH = {
-    "tensors": _EVERYWHERE,
+    "tensors": {"kernels", *_EVERYWHERE},
     "proposal": _BELOW_HEAD,
     "characters": {"eager", *_BELOW_HEAD},
     "output": {"characters", "eager", *_BELOW_HEAD},

@@ -22,7 +22,16 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # Where the name of a distribution is not that of what is imported.
 DISTRIBUTION = {"faiss": "faiss-cpu", "sklearn": "scikit-learn", "griffe": "mkdocstrings", "mkdocs": "mkdocs-material"}
 # Run as programs, or loaded by one.
-PROGRAMS = {"mkdocs-material", "mypy", "pytest-timeout", "pytest-xdist", "ruff", "pre-commit"}
+PROGRAMS = {
+    "clang-format",
+    "clang-tidy",
+    "mkdocs-material",
+    "mypy",
+    "pytest-timeout",
+    "pytest-xdist",
+    "ruff",
+    "pre-commit",
+}
 OUR_FOLDERS = ("tests", "tools", "benchmarks", "examples")
 
 

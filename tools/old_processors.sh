@@ -14,7 +14,7 @@ for wanted in Nehalem:baseline Haswell,-pcid,-x2apic,-tsc-deadline,-hle,-rtm,-in
 import sys
 import numpy as np
 from vastmax import train_embeddings
-from vastmax.kernels.targets import available_targets
+from vastmax.kernels.machine import available_targets
 
 wanted = sys.argv[1]
 targets = available_targets()

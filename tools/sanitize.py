@@ -104,7 +104,7 @@ def step(title: str, command: list[str], target: str | None = None) -> bool:
 
 def targets_here() -> list[str]:
     """Return the instruction sets that are tried; prints those that this machine cannot run."""
-    ask = "from vastmax.kernels.targets import available_targets; print(*available_targets())"
+    ask = "from vastmax.kernels.machine import available_targets; print(*available_targets())"
     found = subprocess.run([str(PYTHON), "-c", ask], env=environment(), capture_output=True, text=True, check=False)
     if found.returncode:
         sys.exit(f"the build with sanitizers cannot be imported:\n{found.stderr}")

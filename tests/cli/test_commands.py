@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import vastmax
-from vastmax.kernels.targets import available_targets, choose_target
+from vastmax.kernels.machine import available_targets, choose_target
 
 Invoke = Callable[..., Any]  # the fixtures of conftest.py
 

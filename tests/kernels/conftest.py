@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vastmax.kernels.targets import available_targets
+from vastmax.kernels.machine import available_targets
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,11 +12,9 @@ from hypothesis import strategies as st
 from reference import SkipgramReference, expected_pairs, numerical_gradient
 from reference_paths import CbowPathsReference, PathsReference, SkipgramPathsReference
 from vastmax import tree
-from vastmax.kernels.cbow import CbowKernel
-from vastmax.kernels.embedding_kernel import kept_counts
-from vastmax.kernels.skipgram import SkipgramKernel
-from vastmax.kernels.targets import choose_target
-from vastmax.kernels.tree_paths import TreePaths, visits_an_exchange
+from vastmax.kernels.embedding_kernel import CbowKernel, SkipgramKernel
+from vastmax.kernels.embedding_tables import TreePaths, kept_counts, visits_per_exchange
+from vastmax.kernels.machine import choose_target
 
 
 def make_text(V, num_sentences, longest, seed=0):
@@ -62,7 +59,7 @@ def make_pair(counts, D, target, a_tree, *, window=3, sample=1e-2):
     )
     randomise(kernel, D)
     paths = PathsReference(kernel.nodes[:, :D].astype(np.float64), path_lists(a_tree), largest_group(target))
-    return kernel, SkipgramPathsReference(kernel.centre[:, :D].astype(np.float64), paths, kernel._keep, window)
+    return kernel, SkipgramPathsReference(kernel.words[:, :D].astype(np.float64), paths, kernel.tables.keep, window)
 
 
 def run(kernel, sentences, alpha_begin=0.05, alpha_end=0.01, seed=7):
@@ -77,9 +74,9 @@ def check_equal(kernel, twin, sentences, *, alpha=(0.05, 0.01), atol=5e-5):
     D = twin.words_matrix.shape[1]
     assert (result.words, result.kept, result.predictions) == (twin.words, twin.kept, twin.predictions)
     assert result.loss == pytest.approx(twin.paths.loss, rel=1e-5)
-    np.testing.assert_allclose(kernel.centre[:, :D], twin.words_matrix, atol=atol)
+    np.testing.assert_allclose(kernel.words[:, :D], twin.words_matrix, atol=atol)
     np.testing.assert_allclose(kernel.nodes[:, :D], twin.paths.nodes, atol=atol)
-    assert not kernel.centre[:, D:].any()
+    assert not kernel.words[:, D:].any()
     assert not kernel.nodes[:, D:].any()
     return result
 
@@ -152,25 +149,25 @@ def test_both_objectives_together_equal_their_twins_in_turn(target):
     )
     randomise(kernel, D)
     sampled = SkipgramReference(
-        kernel.centre[:, :D].astype(np.float64),
-        kernel.context[:, :D].astype(np.float64),
-        kernel._keep,
-        kernel._noise.thresholds,
-        kernel._noise.words,
+        kernel.words[:, :D].astype(np.float64),
+        kernel.outputs[:, :D].astype(np.float64),
+        kernel.tables.keep,
+        kernel.tables.noise.thresholds,
+        kernel.tables.noise.words,
         window,
         negative,
         [16],
-        kernel._centres,
+        kernel.centres,
     )
     nodes = PathsReference(kernel.nodes[:, :D].astype(np.float64), path_lists(a_tree), largest_group(target))
-    walked = SkipgramPathsReference(sampled.centre, nodes, kernel._keep, window)  # one matrix of word vectors
+    walked = SkipgramPathsReference(sampled.centre, nodes, kernel.tables.keep, window)  # one matrix of word vectors
     sampled.after_span = walked.span
     result = run(kernel, sentences, 0.02, 0.01)
     sampled.train([s.tolist() for s in sentences], 0.02, 0.01, seed=7)
     assert result.predictions == sampled.predictions == walked.predictions
     assert result.loss == pytest.approx(sampled.loss + nodes.loss, rel=1e-5)
-    np.testing.assert_allclose(kernel.centre[:, :D], sampled.centre, atol=1e-4)
-    np.testing.assert_allclose(kernel.context[:, :D], sampled.context, atol=1e-4)
+    np.testing.assert_allclose(kernel.words[:, :D], sampled.centre, atol=1e-4)
+    np.testing.assert_allclose(kernel.outputs[:, :D], sampled.context, atol=1e-4)
     np.testing.assert_allclose(kernel.nodes[:, :D], nodes.nodes, atol=1e-4)
     expected = (1 + negative) * math.log(2) + math.log(2) * (counts @ a_tree.leaf_depths) / counts.sum()
     assert kernel.untrained_loss == pytest.approx(expected)
@@ -194,11 +191,11 @@ def make_cbow(counts, D, target, a_tree, *, negative=0, gradient="exact", centre
     )
     randomise(kernel, D)
     twin = CbowPathsReference(
-        kernel.input[:, :D].astype(np.float64),
-        kernel.output[:, :D].astype(np.float64),
-        kernel._keep,
-        kernel._noise.thresholds,
-        kernel._noise.words,
+        kernel.words[:, :D].astype(np.float64),
+        kernel.outputs[:, :D].astype(np.float64),
+        kernel.tables.keep,
+        kernel.tables.noise.thresholds,
+        kernel.tables.noise.words,
         window,
         negative,
         pool_size,
@@ -215,8 +212,8 @@ def check_cbow_equal(kernel, twin, sentences, *, alpha=(0.05, 0.01), atol=5e-5):
     D = twin.input.shape[1]
     assert (result.words, result.kept, result.predictions) == (twin.words, twin.kept, twin.predictions)
     assert result.loss == pytest.approx(twin.loss + twin.paths.loss, rel=1e-5)
-    np.testing.assert_allclose(kernel.input[:, :D], twin.input, atol=atol)
-    np.testing.assert_allclose(kernel.output[:, :D], twin.output, atol=atol)
+    np.testing.assert_allclose(kernel.words[:, :D], twin.input, atol=atol)
+    np.testing.assert_allclose(kernel.outputs[:, :D], twin.output, atol=atol)
     np.testing.assert_allclose(kernel.nodes[:, :D], twin.paths.nodes, atol=atol)
     return result
 
@@ -255,7 +252,7 @@ def test_a_small_step_moves_against_the_numerical_gradient_of_the_documented_los
 
     gradients = [numerical_gradient(loss, matrix) for matrix in (words, nodes)]
     run(kernel, sentences, alpha, alpha, seed=3)
-    for matrix, start, gradient in zip((kernel.centre, kernel.nodes), (words, nodes), gradients, strict=True):
+    for matrix, start, gradient in zip((kernel.words, kernel.nodes), (words, nodes), gradients, strict=True):
         np.testing.assert_allclose((matrix[:, :D] - start) / alpha, -gradient, atol=3e-2)
         assert np.abs(gradient).max() > 0.5
 
@@ -263,7 +260,7 @@ def test_a_small_step_moves_against_the_numerical_gradient_of_the_documented_los
 def test_branch_one_is_the_likelier_the_larger_the_score():
     """The convention of `vastmax.output.Hierarchical`; word2vec's is the opposite."""
     kernel, _ = make_pair(np.array([5, 3]), 4, choose_target(), tree.balanced(2), window=1, sample=0)
-    kernel.centre[:, :4], kernel.nodes[:, :4] = [[1, 0, 0, 0], [2, 0, 0, 0]], [[1, 0, 0, 0]]
+    kernel.words[:, :4], kernel.nodes[:, :4] = [[1, 0, 0, 0], [2, 0, 0, 0]], [[1, 0, 0, 0]]
     # Word 0 is predicted from 1 (score 2) and hangs on branch 0; word 1 from 0 (score 1) on branch 1.
     loss = run(kernel, [np.array([0, 1], np.int32)], 1e-9, 1e-9).loss
     assert loss == pytest.approx(math.log(1 + math.exp(2)) + math.log(1 + math.exp(-1)), rel=1e-6)
@@ -272,13 +269,13 @@ def test_branch_one_is_the_likelier_the_larger_the_score():
 def test_loss_and_gradient_hold_where_float_exponentials_overflow(target):
     """Scores of ±1000: no table, no clipping, no NaN; saturated decisions are still corrected."""
     kernel, twin = make_pair(np.array([5, 5]), 4, target, tree.balanced(2), window=1, sample=0)
-    kernel.centre[:, :4] = twin.words_matrix[:] = [[30, 10, 0, 0], [-30, 0, 10, 5]]
+    kernel.words[:, :4] = twin.words_matrix[:] = [[30, 10, 0, 0], [-30, 0, 10, 5]]
     kernel.nodes[:, :4] = twin.paths.nodes[:] = [[40, 0, 0, 0]]
     result = run(kernel, [np.array([0, 1, 1, 0], np.int32)], 1e-4, 1e-4)
     twin.train([[0, 1, 1, 0]], 1e-4, 1e-4, seed=7)
     assert twin.paths.loss > 1000
     assert result.loss == pytest.approx(twin.paths.loss, rel=1e-6)
-    np.testing.assert_allclose(kernel.centre[:, :4], twin.words_matrix, rtol=1e-6)
+    np.testing.assert_allclose(kernel.words[:, :4], twin.words_matrix, rtol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
@@ -287,7 +284,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
     for seed in (1, 1, 2):
         kernel, _ = make_pair(counts, 32, choose_target(), tree.huffman(counts))
         run(kernel, sentences, seed=seed)
-        results.append(kernel.centre.tobytes() + kernel.nodes.tobytes())
+        results.append(kernel.words.tobytes() + kernel.nodes.tobytes())
     assert results[0] == results[1] != results[2]
 
 
@@ -310,7 +307,7 @@ def test_how_often_threads_exchange_the_top_of_the_tree_is_no_matter_to_one_thre
         matrices.append(kernel.nodes.copy())
     for with_exchange in matrices[1:]:
         np.testing.assert_allclose(with_exchange, matrices[0], atol=1e-5)
-    assert [visits_an_exchange(threads) for threads in (1, 2, 4, 64, 1000)] == [0, 32, 16, 1, 1]
+    assert [visits_per_exchange(threads) for threads in (1, 2, 4, 64, 1000)] == [0, 32, 16, 1, 1]
 
 
 def test_pairs_are_as_many_as_windows_promise_and_the_untrained_loss_is_the_mean_path():
@@ -334,25 +331,21 @@ def test_kept_counts_are_what_subsampling_leaves():
     assert kept_counts(counts, keep).tolist() == [4500, 900, 100]
 
 
-def test_a_path_that_is_longer_than_the_kernel_was_told_is_refused():
-    kernel, _ = make_pair(np.array([5, 3, 2]), 4, choose_target(), tree.huffman([5, 3, 2]))
-    nodes, offsets, edges, longest, visits = kernel._tree.arguments
-    for wrong, message in (
-        ((nodes, offsets, edges, longest - 1, visits), "longer than longest_path"),
-        ((nodes, np.append(offsets[:-1], 2**40), edges, longest, visits), "must cover the edges"),
-        ((nodes, offsets[:-1], edges, longest, visits), "every word must have a path"),
-    ):
-        kernel._tree = SimpleNamespace(arguments=wrong)
-        with pytest.raises(ValueError, match=message):
-            run(kernel, [np.array([0, 1], np.int32)])
+@pytest.mark.parametrize(
+    ("offsets", "edges", "num_nodes", "message"),
+    [
+        ([0, 0, 2], [0, 1], 1, "a path has no edge"),
+        ([0, 1, 3], [0, 1], 1, "must cover the edges"),
+        ([0, 1, 2**40], [0, 1], 1, "must cover the edges"),
+        ([0, 2], [0, 1], 1, r"path_offsets has the shape \(2,\), expected \(3,\)"),
+        ([0, 1, 2], [1, 2], 1, "an edge is not in the tree"),
+        ([0, 1, 2], [-1, 0], 1, "an edge is not in the tree"),
+    ],
+)
+def test_paths_that_lead_out_of_the_arrays_are_refused(offsets, edges, num_nodes, message):
+    def kernel(paths):
+        return SkipgramKernel(np.array([2, 1]), 4, window=1, negative=0, sample=0, ns_exponent=1, paths=paths)
 
-
-def test_paths_that_lead_out_of_the_arrays_are_refused():
-    offsets, edges = np.array([0, 1, 2]), np.array([0, 1], np.int32)
-    TreePaths(offsets, edges, 1)
-    with pytest.raises(ValueError, match="one after the other"):
-        TreePaths(np.array([0, 0, 2]), edges, 1)
-    with pytest.raises(ValueError, match="one after the other"):
-        TreePaths(np.array([0, 1, 3]), edges, 1)
-    with pytest.raises(ValueError, match="those of 1 nodes"):
-        TreePaths(offsets, edges + np.int32(1), 1)
+    kernel(TreePaths(np.array([0, 1, 2]), np.array([0, 1], np.int32), 1))
+    with pytest.raises(ValueError, match=message):
+        kernel(TreePaths(np.array(offsets), np.array(edges, np.int32), num_nodes))

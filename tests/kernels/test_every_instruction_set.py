@@ -11,8 +11,8 @@ import pytest
 from vastmax.embedding import train_embeddings
 from vastmax.errors import InputError
 from vastmax.kernels import noise_loss
-from vastmax.kernels.skipgram import SkipgramKernel
-from vastmax.kernels.targets import available_targets, choose_target
+from vastmax.kernels.embedding_kernel import SkipgramKernel
+from vastmax.kernels.machine import available_targets, choose_target
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from vastmax.kernels import _native, targets
+from vastmax.kernels import _native, machine
 
 PLAIN, AVX2, AVX512 = range(3)
 # From x86-64-v2 and v3, and encoded otherwise than AVX. (tzcnt is left out: `rep bsf` reads so.)
@@ -96,6 +96,6 @@ def test_a_function_merged_from_a_newer_set_is_noticed() -> None:
 
 
 def test_the_sets_are_in_the_order_of_their_speed() -> None:
-    names = targets.available_targets()
+    names = machine.available_targets()
     assert names == [name for name in ("avx512", "avx2", "baseline") if name in names]
     assert names[-1] == "baseline"

@@ -159,12 +159,21 @@ def test_what_does_not_fit_is_refused() -> None:
         (lambda: forward(widths=np.array([1, 3], np.int32)), "a pattern's width is out of range"),
         (lambda: forward(widths=np.array([0, 2], np.int32)), "a pattern's width is out of range"),
         (lambda: forward(widths=np.zeros(0, np.int32)), "there are no patterns"),
-        (lambda: forward(table=np.zeros((NUM_SYMBOLS, 2, 3), np.float32)), "a column of the table for each pattern"),
-        (lambda: forward(fit=np.zeros((3, 2), np.float32)), "room for each pattern in each word"),
+        (
+            lambda: forward(table=np.zeros((NUM_SYMBOLS, 2, 3), np.float32)),
+            r"table has the shape \(\d+, 2, 3\), expected",
+        ),
+        (lambda: forward(fit=np.zeros((3, 2), np.float32)), r"fit has the shape \(3, 2\), expected \(2, 2\)"),
         (lambda: backward(place=np.array([[0, 0], [0, 2]], np.int32)), "a place is out of its word"),
         (lambda: backward(place=np.array([[0, 0], [-1, 0]], np.int32)), "a place is out of its word"),
-        (lambda: backward(upstream=np.zeros((2, 3), np.float32)), "a number for each pattern in each word"),
-        (lambda: backward(gradient=np.zeros((3, 2, NUM_SYMBOLS), np.float32)), "a gradient for each pattern"),
+        (
+            lambda: backward(upstream=np.zeros((2, 3), np.float32)),
+            r"upstream has the shape \(2, 3\), expected \(2, 2\)",
+        ),
+        (
+            lambda: backward(gradient=np.zeros((3, 2, NUM_SYMBOLS), np.float32)),
+            r"table_gradient has the shape \(3, 2, \d+\), expected",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             call()

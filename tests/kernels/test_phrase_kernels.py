@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from vastmax.errors import InputError
 from vastmax.kernels.phrases import PairCounts, PhraseJoiner, Piece, count_pairs
 
 pytestmark = pytest.mark.compiled_once
@@ -68,10 +69,10 @@ def test_each_reading_starts_anew() -> None:
     ],
 )
 def test_ids_and_ends_that_would_reach_outside_are_refused(ids: list[int], ends: list[int], message: str) -> None:
-    with pytest.raises(IndexError, match=message):
+    with pytest.raises(InputError, match=message):
         counted([piece(ids, ends)])
     joiner = PhraseJoiner(50, 50, connectors=None, longer=[], phrases=[])
-    with pytest.raises(IndexError, match=message):
+    with pytest.raises(InputError, match=message):
         joiner.feed(piece(ids, ends))
 
 
@@ -91,12 +92,12 @@ def test_ids_that_lead_out_of_the_tables_are_refused() -> None:
 
     joiner(phrases=[(0, 1, 3)], longer=[(0, 1, 3)], connectors=np.zeros(3, bool))
     for phrase in ((-1, 1, 3), (0, 3, 3), (0, -1, 3), (0, 1, 4), (0, 1, -1)):
-        with pytest.raises(IndexError, match="outside the vocabulary"):
+        with pytest.raises(InputError, match="outside the vocabulary"):
             joiner(phrases=[phrase])
     for prefix in ((-1, 1, 3), (0, 3, 3), (0, 1, 2), (0, 1, -1)):
-        with pytest.raises(IndexError, match="outside the vocabulary"):
+        with pytest.raises(InputError, match="outside the vocabulary"):
             joiner(longer=[prefix])
-    with pytest.raises(ValueError, match="a mark for each word"):
+    with pytest.raises(ValueError, match=r"connectors has the shape \(2,\), expected \(3,\)"):
         joiner(connectors=np.zeros(2, bool))
     with pytest.raises(ValueError, match="num_ids is less"):
         joiner(num_ids=2)

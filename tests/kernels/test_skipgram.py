@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import SkipgramReference, expected_pairs, numerical_gradient
-from vastmax.kernels.embedding_kernel import keep_thresholds, padded_rows
-from vastmax.kernels.skipgram import SkipgramKernel, pool_sizes_for
-from vastmax.kernels.targets import choose_target
+from vastmax.kernels import _native
+from vastmax.kernels.embedding_kernel import SkipgramKernel, skipgram_pools
+from vastmax.kernels.embedding_tables import keep_thresholds, padded_rows
+from vastmax.kernels.machine import choose_target
 
 
 def make_text(V, num_sentences, longest, seed=0):
@@ -40,18 +39,18 @@ def make_pair(
         target=target,
     )
     random = np.random.default_rng(seed)
-    for matrix in (kernel.centre, kernel.context):
+    for matrix in (kernel.words, kernel.outputs):
         matrix[:, :D] = random.normal(0, 0.3, (counts.size, D))
     twin = SkipgramReference(
-        kernel.centre[:, :D].astype(np.float64),
-        kernel.context[:, :D].astype(np.float64),
-        kernel._keep,
-        kernel._noise.thresholds,
-        kernel._noise.words,
+        kernel.words[:, :D].astype(np.float64),
+        kernel.outputs[:, :D].astype(np.float64),
+        kernel.tables.keep,
+        kernel.tables.noise.thresholds,
+        kernel.tables.noise.words,
         window,
         negative,
         list(pools),
-        kernel._centres,
+        kernel.centres,
         exclude,
     )
     return kernel, twin
@@ -73,10 +72,10 @@ def test_kernel_equals_the_float64_twin_including_every_update(target, D):
     assert (result.words, result.kept, result.predictions) == (twin.words, twin.kept, twin.predictions)
     assert result.predictions > 500
     assert result.loss == pytest.approx(twin.loss, rel=2e-6)
-    np.testing.assert_allclose(kernel.centre[:, :D], twin.centre, atol=2e-5)
-    np.testing.assert_allclose(kernel.context[:, :D], twin.context, atol=2e-5)
-    assert not kernel.centre[:, D:].any()
-    assert not kernel.context[:, D:].any()
+    np.testing.assert_allclose(kernel.words[:, :D], twin.centre, atol=2e-5)
+    np.testing.assert_allclose(kernel.outputs[:, :D], twin.context, atol=2e-5)
+    assert not kernel.words[:, D:].any()
+    assert not kernel.outputs[:, D:].any()
 
 
 @pytest.mark.parametrize(
@@ -90,8 +89,8 @@ def test_windows_and_pools_of_every_size_equal_the_twin(target, window, pools, n
     twin.train([s.tolist() for s in sentences], 0.002, 0.001, seed=7)
     assert result.predictions == twin.predictions
     assert result.loss == pytest.approx(twin.loss, rel=1e-5)
-    np.testing.assert_allclose(kernel.centre[:, :20], twin.centre, atol=1e-4)
-    np.testing.assert_allclose(kernel.context[:, :20], twin.context, atol=1e-4)
+    np.testing.assert_allclose(kernel.words[:, :20], twin.centre, atol=1e-4)
+    np.testing.assert_allclose(kernel.outputs[:, :20], twin.context, atol=1e-4)
 
 
 @settings(max_examples=30, deadline=None)
@@ -109,7 +108,7 @@ def test_any_shape_of_text_equals_the_twin(lengths, V, D, seed):
     twin.train([s.tolist() for s in sentences], 0.05, 0.01, seed=seed)
     assert (result.words, result.kept, result.predictions) == (twin.words, twin.kept, twin.predictions)
     assert result.loss == pytest.approx(twin.loss, rel=1e-5, abs=1e-5)
-    np.testing.assert_allclose(kernel.centre[:, :D], twin.centre, atol=5e-5)
+    np.testing.assert_allclose(kernel.words[:, :D], twin.centre, atol=5e-5)
 
 
 @pytest.mark.parametrize("exclude", ["none", "window"])
@@ -120,8 +119,8 @@ def test_every_rule_for_noise_words_equals_the_twin(target, exclude, window, poo
     result = run(kernel, sentences, 0.005, 0.001)
     twin.train([s.tolist() for s in sentences], 0.005, 0.001, seed=7)
     assert result.loss == pytest.approx(twin.loss, rel=1e-5)
-    np.testing.assert_allclose(kernel.centre[:, :20], twin.centre, atol=1e-4)
-    np.testing.assert_allclose(kernel.context[:, :20], twin.context, atol=1e-4)
+    np.testing.assert_allclose(kernel.words[:, :20], twin.centre, atol=1e-4)
+    np.testing.assert_allclose(kernel.outputs[:, :20], twin.context, atol=1e-4)
     weights = {
         rule: sum(
             b.noise_weight(i, j, 5, rule) for b in twin.seen for i in range(len(b.centres)) for j in range(len(b.pool))
@@ -137,13 +136,13 @@ def test_a_small_step_moves_against_the_numerical_gradient_of_the_documented_los
     # Words and contexts are all different, so that no row moves twice within the block and order does not matter.
     sentences = [np.arange(12, dtype=np.int32)]
     kernel, twin = make_pair(sentences, np.full(V, 10), D, choose_target(), window=2, sample=0, pools=(8,))
-    before = [kernel.centre[:, :D].astype(np.float64), kernel.context[:, :D].astype(np.float64)]
+    before = [kernel.words[:, :D].astype(np.float64), kernel.outputs[:, :D].astype(np.float64)]
     twin.train([sentences[0].tolist()], alpha, alpha, seed=3)
     (block,) = twin.seen
     matrices = [m.copy() for m in before]
     gradients = [numerical_gradient(lambda: block.loss(*matrices, negative=5), m) for m in matrices]
     run(kernel, sentences, alpha, alpha, seed=3)
-    for matrix, start, gradient in zip((kernel.centre, kernel.context), before, gradients, strict=True):
+    for matrix, start, gradient in zip((kernel.words, kernel.outputs), before, gradients, strict=True):
         np.testing.assert_allclose((matrix[:, :D] - start) / alpha, -gradient, atol=5e-3)
         assert np.abs(gradient).max() > 0.5
 
@@ -152,14 +151,14 @@ def test_loss_and_gradient_hold_where_float_exponentials_overflow(target):
     """Scores of ±1000: no table, no clipping, no NaN; saturated pairs are still corrected."""
     sentences = [np.array([0, 1], np.int32)]
     kernel, twin = make_pair(sentences, np.array([5, 5]), 4, target, window=1, sample=0, pools=(8,))
-    for matrix, same in ((kernel.centre, twin.centre), (kernel.context, twin.context)):
+    for matrix, same in ((kernel.words, twin.centre), (kernel.outputs, twin.context)):
         matrix[:, :4] = [[30, 10, 0, 0], [-30, 0, 10, 5]]
         same[:] = matrix[:, :4]
     result = run(kernel, sentences, 1e-4, 1e-4)
     twin.train([[0, 1]], 1e-4, 1e-4, seed=7)
     assert twin.loss > 1500
     assert result.loss == pytest.approx(twin.loss, rel=1e-6)
-    np.testing.assert_allclose(kernel.centre[:, :4], twin.centre, rtol=1e-6)
+    np.testing.assert_allclose(kernel.words[:, :4], twin.centre, rtol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
@@ -168,7 +167,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
     for seed in (1, 1, 2):
         kernel, _ = make_pair(sentences, counts, 32, choose_target())
         run(kernel, sentences, seed=seed)
-        results.append(kernel.centre.tobytes() + kernel.context.tobytes())
+        results.append(kernel.words.tobytes() + kernel.outputs.tobytes())
     assert results[0] == results[1] != results[2]
 
 
@@ -208,17 +207,17 @@ def test_noise_words_follow_the_power_law_of_the_counts():
 @pytest.mark.parametrize("exponent", [-2.0, -0.5, 0.0, 1.0, 40.0])
 def test_any_noise_exponent_gives_a_law(exponent):
     kernel = SkipgramKernel(np.array([10**12, 1000, 1]), 4, window=2, negative=3, sample=1e-3, ns_exponent=exponent)
-    kernel.centre[:, :4] = 0.1
+    kernel.words[:, :4] = 0.1
     result = run(kernel, [np.arange(3, dtype=np.int32)] * 10)
     assert np.isfinite(result.loss)
 
 
 def test_pool_grows_with_window_and_negatives_and_stays_a_multiple_of_eight():
-    assert pool_sizes_for(5, 5, 32).tolist() == [16]
-    assert pool_sizes_for(1, 1, 32).tolist() == [8]
-    assert pool_sizes_for(5, 20, 32).tolist() == [64]
+    assert skipgram_pools(5, 5, 32).tolist() == [16]
+    assert skipgram_pools(1, 1, 32).tolist() == [8]
+    assert skipgram_pools(5, 20, 32).tolist() == [64]
     # Seven bands; each position of the first has 2 · (50 + … + 43) / 50 = 14.88 contexts.
-    assert pool_sizes_for(50, 5, 32).tolist() == [8 * round(32 * 14.88 * 5 / 60 / 8), 32, 24, 16, 16, 8, 8]
+    assert skipgram_pools(50, 5, 32).tolist() == [8 * round(32 * 14.88 * 5 / 60 / 8), 32, 24, 16, 16, 8, 8]
 
 
 def test_rows_are_aligned_and_padded_with_zeros():
@@ -241,15 +240,68 @@ def test_the_kernel_refuses_what_would_run_out_of_its_arrays():
         kernel.train(np.array([-1], np.int32), np.array([0, 1]), **arguments)
     with pytest.raises(ValueError, match="must not be negative"):
         kernel.train(ids, np.array([-5, -1]), **arguments)
-    noise = kernel._noise
-    for alias in (10, -1):
-        kernel._noise = replace(noise, words=np.full(10, alias, np.int32))
-        with pytest.raises(ValueError, match="an alias is no word"):
-            kernel.train(ids, np.array([0, 4]), **arguments)
-    kernel._noise = noise
-    kernel._window = 2**31 - 1
-    with pytest.raises(ValueError, match="window must be in"):
-        kernel.train(ids, np.array([0, 4]), **arguments)
-    kernel._window = 3
     with pytest.raises(TypeError):  # int64 ids are not silently copied
         kernel.train(ids.astype(np.int64), np.array([0, 4]), **arguments)
+
+
+def model_arguments(V=10):
+    """What makes a model that is refused for nothing."""
+    words = padded_rows(V, 8)
+    return {
+        "words": words,
+        "outputs": padded_rows(V, 8),
+        "keep_threshold": np.zeros(V, np.uint32),
+        "alias_threshold": np.zeros(V, np.uint32),
+        "alias_word": np.zeros(V, np.int32),
+        "nodes": words[:0],
+        "path_offsets": np.zeros(0, np.int64),
+        "path_edges": np.zeros(0, np.int32),
+        "visits_per_exchange": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"alias_word": np.full(10, 10, np.int32)}, "an alias is no word"),
+        ({"alias_word": np.full(10, -1, np.int32)}, "an alias is no word"),
+        ({"outputs": padded_rows(9, 8)}, r"outputs has the shape \(9, 16\), expected \(10, 16\)"),
+        ({"keep_threshold": np.zeros(9, np.uint32)}, r"keep_threshold has the shape \(9,\), expected \(10,\)"),
+        ({"words": np.zeros((10, 8), np.float32)}, "a multiple of 16 floats"),
+        ({"nodes": padded_rows(2, 8)}, r"path_offsets has the shape \(0,\), expected \(11,\)"),
+    ],
+)
+def test_a_model_whose_arrays_do_not_fit_is_refused_when_it_is_made(wrong, message):
+    _native.EmbeddingModel(**model_arguments())
+    with pytest.raises(ValueError, match=message):
+        _native.EmbeddingModel(**{**model_arguments(), **wrong})
+
+
+def test_arrays_are_used_in_place_or_refused():
+    """A copy would lose what is learned; numbers between two addresses of floats are not read at all."""
+    memory = np.zeros(10 * 16 * 4 + 1, np.uint8)
+    for words in (
+        np.zeros((10, 16)),
+        np.zeros((10, 32), np.float32)[:, ::2],
+        memory[1:].view(np.float32).reshape(10, 16),
+    ):
+        with pytest.raises(TypeError):
+            _native.EmbeddingModel(**{**model_arguments(), "words": words})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"window": 2**31 - 1}, "window must be in"),
+        ({"window": 0}, "window must be in"),
+        ({"negative": -1}, "negative must not be below 0"),
+        ({"pool_sizes": [12]}, "multiples of 8"),
+        ({"pool_sizes": []}, "just with negative sampling"),
+        ({"exclude": 3}, "exclude must be 0"),
+    ],
+)
+def test_settings_that_no_kernel_has_are_refused_when_they_are_made(wrong, message):
+    good = {"window": 3, "negative": 5, "pool_sizes": [16], "centres": 8, "sum_gradient": False, "exclude": 1}
+    _native.EmbeddingSettings(**good)
+    with pytest.raises(ValueError, match=message):
+        _native.EmbeddingSettings(**{**good, **wrong})

@@ -201,9 +201,9 @@ def test_what_is_no_list_of_words_is_refused(words: object, message: str) -> Non
 def test_gathered_words() -> None:
     blob, offsets = gather_words(b"abbccc", np.array([0, 1, 3, 6]), np.array([2, 0, 2], dtype=np.int32))
     assert (blob, offsets.tolist()) == (b"cccaccc", [0, 3, 4, 7])
-    with pytest.raises(IndexError):
+    with pytest.raises(InputError, match="a word id outside the vocabulary"):
         gather_words(b"abbccc", np.array([0, 1, 3, 6]), np.array([3]))
-    with pytest.raises(IndexError):
+    with pytest.raises(InputError, match="outside the words"):
         gather_words(b"abb", np.array([0, 1, 3, 6]), np.array([2]))
 
 
@@ -214,5 +214,5 @@ def test_unknown_errors_mode_is_refused() -> None:
 
 @pytest.mark.parametrize("offsets", [[0, 2, 9], [-2, 1, 3], [0, 3, 2], [2**62, 2**62 + 1, 3]])
 def test_offsets_that_lead_out_of_the_words_are_refused(offsets: list[int]) -> None:
-    with pytest.raises(IndexError, match="offsets that fall, or lie outside the words"):
+    with pytest.raises(InputError, match="offsets that fall, or lie outside the words"):
         gather_words(b"abc", np.array(offsets), np.arange(2))

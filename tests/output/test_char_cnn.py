@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from vastmax import Head, objective, proposal
 from vastmax.characters import CharacterCNN
 from vastmax.errors import InputError
 from vastmax.output import CharCNN, Dense, char_cnn
-from vastmax.output.linear.native import kernel_takes
+from vastmax.tensors.plain_memory import kernel_takes
 
 WORDS = ["the", "cat", "cats", "a", "naïve", "<unk>", "antidisestablishmentarianism", "aaaa"]
 BEGIN, END, UNKNOWN, NOTHING = 258, 256, 257, 259
@@ -99,9 +100,11 @@ def test_the_native_step_is_the_one_of_the_objective(monkeypatch: pytest.MonkeyP
     for native in (True, False):
         asked: list[int] = []
 
-        def takes(*tensors: torch.Tensor | None, native: bool = native, asked: list[int] = asked) -> bool:
+        def takes(
+            *tensors: torch.Tensor | None, native: bool = native, asked: list[int] = asked, **options: Any
+        ) -> bool:
             asked.append(1)
-            return native and kernel_takes(*tensors)
+            return native and kernel_takes(*tensors, **options)
 
         monkeypatch.setattr(char_cnn, "kernel_takes", takes)
         for build in (objective.SampledSoftmax, objective.NCE):

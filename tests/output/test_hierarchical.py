@@ -14,7 +14,7 @@ from torch.nn import functional
 from reference_trees import log_probs
 from vastmax import tree
 from vastmax.errors import InputError
-from vastmax.kernels.targets import available_targets
+from vastmax.kernels.machine import available_targets
 from vastmax.output.hierarchical import Hierarchical
 from vastmax.output.linear.scan import topk_lowest_id_first
 from vastmax.output.paths.native import native_best_first

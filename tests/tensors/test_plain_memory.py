@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+import vastmax
 from contract import D, HeadContract, V
 from vastmax.errors import InputError
 from vastmax.methods import RECIPES, Method
 from vastmax.optim import RowSGD
-from vastmax.tensors.plain_memory import in_plain_memory
+from vastmax.tensors.plain_memory import in_plain_memory, kernel_takes
 
 MAKE = HeadContract()
 N = 33  # enough for the native kernels
@@ -69,6 +70,37 @@ def test_the_predicate() -> None:
     torch.func.grad(lambda x: (seen.append(in_plain_memory(x)), x.sum())[1])(numbers)
     torch.func.vmap(lambda x: (seen.append(in_plain_memory(x)), x)[1])(numbers)
     assert seen == [False, False]
+
+
+def test_whether_a_kernel_takes_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = torch.zeros(2, 3)
+    assert kernel_takes(numbers, None, copied=(None, strided(numbers)))
+    assert not kernel_takes(strided(numbers))
+    assert not kernel_takes(numbers.double())
+    assert not kernel_takes(numbers, copied=(negated(numbers),))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert not kernel_takes(numbers)
+        with torch.autocast("cpu", enabled=False):
+            assert kernel_takes(numbers)
+    monkeypatch.setenv("VASTMAX_KERNEL", "baseline")
+    assert kernel_takes(numbers)
+    assert not kernel_takes(numbers, on_baseline=False)
+    monkeypatch.setenv("VASTMAX_KERNEL", "abacus")
+    for on_baseline in (False, True):
+        with pytest.raises(InputError, match="VASTMAX_KERNEL is 'abacus'"):
+            kernel_takes(numbers, on_baseline=on_baseline)
+
+
+def test_nobody_else_decides_whether_a_kernel_takes_tensors() -> None:
+    """Six modules had an answer of their own, and some forgot VASTMAX_KERNEL or autocast."""
+    package = Path(vastmax.__file__).parent
+    asked = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "in_plain_memory(" in path.read_text(encoding="utf-8")
+    }
+    # Row ids that are only read, and a table that is searched by a kernel or not at all.
+    assert asked == {"tensors/plain_memory.py", "optim/rows.py", "search/score_table.py"}
 
 
 @pytest.mark.parametrize("kind", ALIKE)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from tools.kernel_fuzz import output_layers, text, trees, word_vectors
 from tools.kernel_fuzz.draw import Draw
 
-from vastmax.kernels.targets import available_targets
+from vastmax.kernels.machine import available_targets
 
 KERNELS: dict[str, Callable[[Draw], None]] = {
     "skipgram": word_vectors.skipgram,

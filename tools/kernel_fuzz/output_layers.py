@@ -6,12 +6,10 @@ import numpy as np
 from tools.kernel_fuzz.draw import Draw, must_refuse
 
 from vastmax.kernels import (
-    linear_softmax,
-    narrow_softmax,
     noise_loss,
     pattern_fit,
-    row_scores,
-    row_update,
+    rows,
+    softmax,
     word_scan,
 )
 from vastmax.kernels.two_clusters import two_clusters as fit_two_clusters
@@ -31,46 +29,39 @@ def draw_sizes(draw: Draw, widest: int = 300) -> tuple[int, int, int]:
 
 def linear(draw: Draw) -> None:
     """The softmax over all words of a linear layer, forward and backward."""
-    N, V, D = draw_sizes(draw)
-    threads = draw.choice([1, 2, 3, 4])
-    bias = draw.floats(V) if draw.chance(0.5) else None
-    wanted = [draw.chance(0.7) for _ in range(3)]
-    draw.note(bias=bias is not None, wanted=wanted, threads=threads)
-    hidden, weight, log_normaliser = draw.floats(N, D), draw.floats(V, D), draw.empty(N)
-    linear_softmax.forward(hidden, weight, bias, log_normaliser=log_normaliser, threads=threads)
-    shapes = [(N, D), (V, D), (V,)]
-    gradients = [draw.empty(*shape) if want else None for shape, want in zip(shapes, wanted, strict=True)]
-    names = ("hidden_gradient", "weight_gradient", "bias_gradient")
-    linear_softmax.backward(
-        hidden, weight, bias, log_normaliser=log_normaliser, upstream=draw.floats(N), threads=threads,
-        **dict(zip(names, gradients, strict=True)),
-    )  # fmt: skip
-    if draw.chance(0.2):
-        must_refuse(
-            "a bias too short",
-            lambda: linear_softmax.forward(
-                hidden, weight, draw.floats(V + 1), log_normaliser=log_normaliser, threads=1
-            ),
-        )
+    softmax_of(draw, *draw_sizes(draw), narrow=False)
 
 
 def narrow(draw: Draw) -> None:
     """The softmax over narrow vectors."""
-    N, V, D = draw_sizes(draw, widest=narrow_softmax.WIDEST)
-    threads = draw.choice([1, 2, 4])
-    hidden, weight = draw.floats(N, D), draw.floats(V, D)
+    softmax_of(draw, *draw_sizes(draw, widest=softmax.NARROW_WIDTH), narrow=True)
+    wide = draw.floats(3, softmax.NARROW_WIDTH + 1)
+    must_refuse("vectors too wide", lambda: softmax.score_bound(wide, wide, None))
+
+
+def softmax_of(draw: Draw, N: int, V: int, D: int, *, narrow: bool) -> None:
+    """One of the two kernels, forward and backward."""
+    threads = draw.choice([1, 2, 3, 4])
     bias = draw.floats(V) if draw.chance(0.5) else None
-    draw.note(bias=bias is not None, threads=threads)
-    narrow_softmax.score_bound(hidden, weight, bias)
-    log_normaliser = draw.empty(N)
-    narrow_softmax.forward(hidden, weight, bias, log_normaliser=log_normaliser, threads=threads)
-    narrow_softmax.backward(
-        hidden, weight, bias, log_normaliser=log_normaliser, upstream=draw.floats(N), hidden_gradient=draw.empty(N, D),
-        weight_gradient=draw.empty(V, D), bias_gradient=None if bias is None else draw.empty(V), threads=threads,
+    wanted = [narrow or draw.chance(0.7), narrow or draw.chance(0.7), draw.chance(0.7)]
+    draw.note(bias=bias is not None, wanted=wanted, threads=threads)
+    hidden, weight, log_normaliser = draw.floats(N, D), draw.floats(V, D), draw.empty(N)
+    if narrow:
+        softmax.score_bound(hidden, weight, bias)
+    softmax.forward(hidden, weight, bias, narrow=narrow, log_normaliser=log_normaliser, threads=threads)
+    shapes = [(N, D), (V, D), (V,)]
+    gradients = [draw.empty(*shape) if want else None for shape, want in zip(shapes, wanted, strict=True)]
+    names = ("hidden_gradient", "weight_gradient", "bias_gradient")
+    softmax.backward(
+        hidden, weight, bias, narrow=narrow, log_normaliser=log_normaliser, upstream=draw.floats(N), threads=threads,
+        **dict(zip(names, gradients, strict=True)),
     )  # fmt: skip
     if draw.chance(0.2):
-        wide = draw.floats(V, narrow_softmax.WIDEST + 1)
-        must_refuse("vectors too wide", lambda: narrow_softmax.score_bound(wide, wide, None))
+        wrong = draw.floats(V + 1)
+        must_refuse(
+            "a bias too long",
+            lambda: softmax.forward(hidden, weight, wrong, narrow=narrow, log_normaliser=log_normaliser, threads=1),
+        )
 
 
 def noise(draw: Draw) -> None:
@@ -125,8 +116,8 @@ def rows_of_examples(draw: Draw) -> None:
     draw.note(K=K, threads=threads)
     hidden, weight, position = draw.floats(N, D), draw.floats(U, D), draw.ids(0, U, N, K)
     bias = draw.floats(U) if draw.chance(0.5) else None
-    row_scores.forward(hidden, weight, bias, position, score=draw.empty(N, K), threads=threads)
-    row_scores.backward(
+    rows.scores_forward(hidden, weight, bias, position, score=draw.empty(N, K), threads=threads)
+    rows.scores_backward(
         hidden, weight, position, upstream=draw.floats(N, K), threads=threads,
         hidden_gradient=draw.empty(N, D) if draw.chance(0.7) else None,
         weight_gradient=draw.empty(U, D) if draw.chance(0.7) else None,
@@ -136,7 +127,7 @@ def rows_of_examples(draw: Draw) -> None:
         wrong = draw.wrong_ids(position, U)
         must_refuse(
             "a position out of range",
-            lambda: row_scores.forward(hidden, weight, bias, wrong, score=draw.empty(N, K), threads=1),
+            lambda: rows.scores_forward(hidden, weight, bias, wrong, score=draw.empty(N, K), threads=1),
         )
 
 
@@ -146,14 +137,14 @@ def update_of_rows(draw: Draw) -> None:
     U = draw.whole(0, min(V, max(1, int(WORK / D))))
     threads = draw.choice([1, 2, 4])
     draw.note(V=V, D=D, U=U, threads=threads)
-    table, rows, update = draw.empty(V, D), draw.ascending(U, V), draw.floats(U, D)
-    row_update.add_rows(table, rows, update, scale=0.1, threads=threads)
+    table, row_ids, update = draw.empty(V, D), draw.ascending(U, V), draw.floats(U, D)
+    rows.add_rows(table, row_ids, update, scale=0.1, threads=threads)
     if U and draw.chance(0.3):
-        wrong = draw.wrong_ids(rows, V)
-        must_refuse("a row out of range", lambda: row_update.add_rows(table, wrong, update, scale=0.1, threads=threads))
-        twice = np.repeat(rows, 2)
+        wrong = draw.wrong_ids(row_ids, V)
+        must_refuse("a row out of range", lambda: rows.add_rows(table, wrong, update, scale=0.1, threads=threads))
+        twice = np.repeat(row_ids, 2)
         more = draw.floats(2 * U, D)
-        must_refuse("a row twice", lambda: row_update.add_rows(table, twice, more, scale=0.1, threads=threads))
+        must_refuse("a row twice", lambda: rows.add_rows(table, twice, more, scale=0.1, threads=threads))
 
 
 def patterns(draw: Draw) -> None:

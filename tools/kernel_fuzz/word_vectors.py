@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from tools.kernel_fuzz.draw import Draw, must_refuse
 
 from vastmax import tree
-from vastmax.kernels.cbow import CbowKernel
-from vastmax.kernels.skipgram import SkipgramKernel
-from vastmax.kernels.tree_paths import TreePaths
+from vastmax.kernels import _native
+from vastmax.kernels.embedding_kernel import CbowKernel, SkipgramKernel
+from vastmax.kernels.embedding_tables import TreePaths, padded_rows
 
 DEEPEST = 200
 WORK = 3e6
@@ -50,8 +50,8 @@ def draw_text(draw: Draw, V: int, tokens: int) -> tuple[NDArray[np.int32], NDArr
     return ids, draw.offsets(sentences, total) + draw.choice([0, 1000])
 
 
-def draw_kernel(draw: Draw, *, cbow: bool) -> tuple[Any, int, int]:
-    """Return a kernel on random matrices, V and D."""
+def draw_kernel(draw: Draw, *, cbow: bool) -> tuple[Any, int, int, int, int]:
+    """Return a kernel on random matrices, V, D, its window and its noise words per prediction."""
     V = draw.whole(2, draw.choice([20, 60, 300, 3000, 300_000]))
     D = draw.whole(1, 300 if V < 3000 else 20)
     window = draw.whole(1, draw.choice([5, 10, 40, 1000]))
@@ -79,14 +79,14 @@ def draw_kernel(draw: Draw, *, cbow: bool) -> tuple[Any, int, int]:
     kernel = (CbowKernel if cbow else SkipgramKernel)(counts, D, **options)
     for matrix in kernel.matrices.values():
         matrix[:, :D] = draw.floats(len(matrix), D)
-    return kernel, V, D
+    return kernel, V, D, window, negative
 
 
 def train(draw: Draw, *, cbow: bool) -> None:
     """One kernel, trained on as many pieces of text at once as it has threads."""
-    kernel, V, D = draw_kernel(draw, cbow=cbow)
-    window = min(kernel._window, 200)
-    each = D * (window * 12 + (window * 2 if not cbow else 1) * (kernel._negative + 8))
+    kernel, V, D, window, negative = draw_kernel(draw, cbow=cbow)
+    window = min(window, 200)
+    each = D * (window * 12 + (window * 2 if not cbow else 1) * (negative + 8))
     tokens = draw.whole(0, int(min(6000, max(30, WORK / each))))
     pieces = [draw_text(draw, V, tokens) for _ in range(draw.choice([1, 1, 2, 4]))]
     rate = {"alpha_begin": 0.01, "alpha_end": 0.0001}
@@ -116,17 +116,27 @@ def refuse(draw: Draw, kernel: Any, ids: NDArray[np.int32], offsets: NDArray[np.
         wrong = ids.copy()
         wrong[draw.rng.integers(len(ids))] = draw.choice([-1, -(2**31)])
         must_refuse("a negative id", lambda: kernel.train(wrong, offsets, **rest))
-    noise = kernel._noise
-    kernel._noise = type(noise)(noise.thresholds, draw.wrong_ids(noise.words, V), noise.largest_share)
-    must_refuse("an alias out of range", lambda: kernel.train(ids, offsets, **rest))
-    kernel._noise = noise
-    if len(kernel.nodes):
-        paths = kernel._tree.paths
-        must_refuse(
-            "an edge out of range",
-            lambda: TreePaths(paths.offsets, draw.wrong_ids(paths.edges, 2 * paths.num_nodes), paths.num_nodes),
-        )
-        must_refuse("a path too many", lambda: TreePaths(np.append(paths.offsets, 2**40), paths.edges, paths.num_nodes))
+    none = TreePaths.none()
+    paths = draw_tree(draw, np.arange(V, 0, -1)) if V <= 3000 else none
+    model = {
+        "words": kernel.words,
+        "outputs": kernel.outputs,
+        "keep_threshold": kernel.tables.keep,
+        "alias_threshold": kernel.tables.noise.thresholds,
+        "alias_word": kernel.tables.noise.words,
+        "nodes": padded_rows(paths.num_nodes, kernel.words.shape[1]),
+        "path_offsets": paths.offsets,
+        "path_edges": paths.edges,
+        "visits_per_exchange": 1,
+    }
+    _native.EmbeddingModel(**model)
+    wrong_alias = draw.wrong_ids(kernel.tables.noise.words, V)
+    must_refuse("an alias out of range", lambda: _native.EmbeddingModel(**{**model, "alias_word": wrong_alias}))
+    if paths.num_nodes:
+        wrong_edges = draw.wrong_ids(paths.edges, 2 * paths.num_nodes)
+        must_refuse("an edge out of range", lambda: _native.EmbeddingModel(**{**model, "path_edges": wrong_edges}))
+        more = np.append(paths.offsets, 2**40)
+        must_refuse("a path too many", lambda: _native.EmbeddingModel(**{**model, "path_offsets": more}))
 
 
 def skipgram(draw: Draw) -> None:

@@ -12,7 +12,7 @@ from vastmax.eager import eager
 from vastmax.kernels import pattern_fit
 from vastmax.kernels.pattern_fit import SpelledWords
 from vastmax.tensors.first_derivative import first_derivative_only
-from vastmax.tensors.plain_memory import in_plain_memory
+from vastmax.tensors.plain_memory import kernel_takes
 
 _first_derivative_only = functools.partial(first_derivative_only, otherwise="convert the layer by .double()")
 
@@ -60,7 +60,7 @@ def native_fit_takes(symbol: Tensor, patterns: Tensor) -> bool:
 
     On any instruction set, it needs a fraction of the additions of a library product.
     """
-    return not torch.is_autocast_enabled("cpu") and in_plain_memory(symbol, patterns)
+    return kernel_takes(copied=(symbol, patterns))
 
 
 @eager  # the kernel takes memory, which a traced tensor does not have

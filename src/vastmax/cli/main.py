@@ -113,7 +113,7 @@ def vastmax(
 
 
 def _versions() -> str:
-    from vastmax.kernels.targets import available_targets, choose_target
+    from vastmax.kernels.machine import available_targets, choose_target
 
     chosen, others = choose_target(), ", ".join(available_targets())
     return (

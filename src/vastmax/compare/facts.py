@@ -18,7 +18,7 @@ import torch
 from vastmax import __version__
 from vastmax.distribution.counts import floored_counts
 from vastmax.distribution.entropy import entropy_bits
-from vastmax.kernels.cores import usable_cores
+from vastmax.kernels.machine import usable_cores
 from vastmax.language_model.text import TrainingText
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings
 from vastmax.errors import Message, argument
-from vastmax.kernels.cores import usable_cores
-from vastmax.kernels.embedding_kernel import keep_thresholds
+from vastmax.kernels.embedding_tables import keep_thresholds
+from vastmax.kernels.machine import usable_cores
 from vastmax.text import Corpus, Vocabulary
 
 FEW = 2

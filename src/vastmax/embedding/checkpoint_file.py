@@ -27,7 +27,7 @@ from vastmax.embedding.settings import CheckedSettings
 from vastmax.errors import InputError
 from vastmax.files.checksum import DamagedFileError, is_wanted
 from vastmax.files.safetensors import Header, write_tensors
-from vastmax.kernels.embedding_kernel import Floats
+from vastmax.kernels.embedding_tables import Floats
 from vastmax.strict_json import json_text, parse_json
 from vastmax.text import Vocabulary
 from vastmax.training.checkpoints import CheckpointsOf, require_same_settings, require_same_text

@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.settings import CheckedSettings, walks_paths
-from vastmax.kernels.cbow import CbowKernel
-from vastmax.kernels.embedding_kernel import EmbeddingKernel
-from vastmax.kernels.skipgram import SkipgramKernel
-from vastmax.kernels.tree_paths import TreePaths
+from vastmax.kernels.embedding_kernel import CbowKernel, EmbeddingKernel, SkipgramKernel
+from vastmax.kernels.embedding_tables import TreePaths
 from vastmax.tree import huffman
 
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import IO
 
-from vastmax.kernels.embedding_kernel import Floats
+from vastmax.kernels.embedding_tables import Floats
 
 
 class LastGood:

@@ -24,7 +24,7 @@ from vastmax.embedding.start import carry_over
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import argument
-from vastmax.kernels.embedding_kernel import Floats
+from vastmax.kernels.embedding_tables import Floats
 from vastmax.progress import Progress
 from vastmax.text import Vocabulary
 from vastmax.text.encoded_view import TokenStream

@@ -20,8 +20,7 @@ from vastmax.arguments import (
     real,
 )
 from vastmax.errors import InputError, argument
-from vastmax.kernels.cores import usable_cores
-from vastmax.kernels.targets import choose_target
+from vastmax.kernels.machine import choose_target, usable_cores
 from vastmax.machine_memory import require_memory
 from vastmax.options import DATA, TRAINING, check_options, option
 from vastmax.training.schedule import linear

@@ -1,25 +1,39 @@
-"""What a training kernel is to the run that drives it, and what all of them need."""
+"""The doors to the kernels that train word vectors: matrices in place, one chunk of text per call."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vastmax.distribution.alias import AliasTable
 from vastmax.kernels import _native
-
-Floats = NDArray[np.float32]
+from vastmax.kernels.embedding_tables import TreePaths, WordTables, padded_rows, visits_per_exchange
+from vastmax.kernels.machine import choose_target
 
 EXCLUDE_CODES = {"none": 0, "target": 1, "window": 2}
 """The noise words that do not count for a prediction, as the kernels number them."""
 
+PAIRS_PER_NOISE_WORD = 60
+"""How many (centre, context) pairs' worth of noise one drawn word stands for; see `skipgram_pools`."""
 
-@dataclass(frozen=True)
-class ChunkResult:
-    """What one call of the kernel did."""
+MOST_STALE_PAIRS = 32
+"""How many gradients computed from the same old row one word may move by at once; see `skipgram_centres`."""
+
+CBOW_CENTRES = 32
+"""Centres of a block of CBOW where no word crowds it."""
+
+PREDICTIONS_PER_NOISE_WORD = 10
+"""How many predictions' worth of noise one drawn word stands for; see `cbow_pool`."""
+
+MOST_STALE_STEPS = 8
+"""How many steps computed from the same old row one word may take at once; see `cbow_centres`."""
+
+
+class ChunkResult(NamedTuple):
+    """What one call of a kernel did."""
 
     words: int  # in the vocabulary, before subsampling
     kept: int  # after it
@@ -27,21 +41,71 @@ class ChunkResult:
     loss: float  # nats, summed over predictions
 
 
-class EmbeddingKernel(Protocol):
-    """Matrices (V or so, stride), float32 with zero padding beyond column D, that `train` updates in place.
+class EmbeddingKernel:
+    """Trains word vectors by negative sampling, hierarchical softmax, or the sum of both losses.
 
     Several threads may call `train` at once on one kernel: the matrices are shared without locks (Niu et al. 2011,
     Hogwild).
+
+    Attributes:
+        words: (V, stride) float32 with zero padding beyond column D, as all that follow; `train` updates them in place.
+        outputs: (V, stride), what words are scored against in negative sampling; no row without it.
+        nodes: (num_nodes, stride) of the tree; no row without one.
+        matrices: those that have rows, by name: "word_vectors", "output_vectors", "node_vectors".
+        untrained_loss: mean nats per prediction before anything is learned.
+        target: the instruction set it was compiled for.
+        tables: what it knows of the words.
+        centres: of a block, which share their noise words.
+        pool_sizes: the noise words of a block.
     """
 
-    target: str
-    """The instruction set it was compiled for."""
-
-    matrices: dict[str, Floats]
-    """All that it learns, by name: "word_vectors" (V, stride), and what they are scored against."""
-
-    untrained_loss: float
-    """Mean nats a prediction before anything is learned."""
+    def __init__(
+        self,
+        train: Callable[..., tuple[int, int, int, float]],
+        tables: WordTables,
+        vector_size: int,
+        *,
+        window: int,
+        negative: int,
+        exclude: str,
+        centres: int,
+        pool_sizes: NDArray[np.int32],
+        sum_gradient: bool,
+        paths: TreePaths | None,
+        threads: int,
+        target: str | None,
+    ) -> None:
+        V, tree = tables.keep.size, paths or TreePaths.none()
+        self.words = padded_rows(V, vector_size)
+        self.outputs = padded_rows(V if negative else 0, vector_size)
+        self.nodes = padded_rows(tree.num_nodes, vector_size)
+        named = {"word_vectors": self.words, "output_vectors": self.outputs, "node_vectors": self.nodes}
+        self.matrices = {name: rows for name, rows in named.items() if len(rows)}
+        self.target = target or choose_target()
+        self.tables, self.centres, self.pool_sizes = tables, centres, pool_sizes
+        self._train = train
+        self._model = _native.EmbeddingModel(
+            words=self.words,
+            outputs=self.outputs,
+            keep_threshold=tables.keep,
+            alias_threshold=tables.noise.thresholds,
+            alias_word=tables.noise.words,
+            nodes=self.nodes,
+            path_offsets=tree.offsets,
+            path_edges=tree.edges,
+            visits_per_exchange=visits_per_exchange(threads),
+        )
+        self._settings = _native.EmbeddingSettings(
+            window=window,
+            negative=negative,
+            pool_sizes=pool_sizes.tolist(),
+            centres=centres,
+            sum_gradient=sum_gradient,
+            exclude=EXCLUDE_CODES[exclude],
+        )
+        self.untrained_loss = tree.untrained_loss(tables.kept_counts)
+        if negative:
+            self.untrained_loss += (1 + negative) * math.log(2)
 
     def train(
         self,
@@ -57,55 +121,129 @@ class EmbeddingKernel(Protocol):
         Ids of V and above are out of vocabulary and skipped. The learning rate runs linearly from `alpha_begin` to
         `alpha_end`. The same arguments on the same matrices give the same bits.
         """
-        ...
+        return ChunkResult(
+            *self._train(
+                self.target, self._model, self._settings, word_ids, sentence_offsets, alpha_begin, alpha_end, seed
+            )
+        )
 
 
-def padded_rows(V: int, D: int) -> Floats:
-    """Return zeros (V, D rounded up to whole vectors), rows aligned to 64 bytes."""
-    unit: int = _native.row_alignment
-    stride = -(-D // unit) * unit
-    memory = np.zeros(V * stride + unit, dtype=np.float32)
-    offset = (-memory.ctypes.data % (4 * unit)) // 4
-    return memory[offset : offset + V * stride].reshape(V, stride)
+class SkipgramKernel(EmbeddingKernel):
+    """Skip-gram: the centre predicts each of its contexts."""
+
+    def __init__(
+        self,
+        counts: NDArray[np.int64],
+        vector_size: int,
+        *,
+        window: int,
+        negative: int,
+        sample: float,
+        ns_exponent: float,
+        exclude: str = "target",
+        paths: TreePaths | None = None,
+        threads: int = 1,
+        centres: int | None = None,
+        pool_sizes: NDArray[np.int32] | None = None,
+        target: str | None = None,
+    ) -> None:
+        tables = WordTables.of(counts, sample=sample, ns_exponent=ns_exponent)
+        centres = skipgram_centres(tables.crowding, window, negative) if centres is None else centres
+        super().__init__(
+            _native.train_skipgram,
+            tables,
+            vector_size,
+            window=window,
+            negative=negative,
+            exclude=exclude,
+            centres=centres,
+            pool_sizes=skipgram_pools(window, negative, centres) if pool_sizes is None else pool_sizes,
+            sum_gradient=False,
+            paths=paths,
+            threads=threads,
+            target=target,
+        )
 
 
-def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]:
-    """Return the 32-bit thresholds of subsampling: a word of relative frequency f is kept with min(1, √(t/f) + t/f).
+class CbowKernel(EmbeddingKernel):
+    """CBOW: the mean of a window predicts its centre."""
 
-    `sample` is t; 0 keeps all. (Mikolov et al. 2013 print √(t/f) alone; the program they released uses the sum.)
+    def __init__(
+        self,
+        counts: NDArray[np.int64],
+        vector_size: int,
+        *,
+        window: int,
+        negative: int,
+        sample: float,
+        ns_exponent: float,
+        gradient: str = "exact",
+        exclude: str = "target",
+        paths: TreePaths | None = None,
+        threads: int = 1,
+        centres: int | None = None,
+        pool_size: int | None = None,
+        target: str | None = None,
+    ) -> None:
+        tables = WordTables.of(counts, sample=sample, ns_exponent=ns_exponent)
+        centres = cbow_centres(tables.crowding, negative) if centres is None else centres
+        pool_size = cbow_pool(negative, centres) if pool_size is None else pool_size
+        super().__init__(
+            _native.train_cbow,
+            tables,
+            vector_size,
+            window=window,
+            negative=negative,
+            exclude=exclude,
+            centres=centres,
+            pool_sizes=np.array([pool_size] if negative else [], np.int32),
+            sum_gradient=gradient == "word2vec",
+            paths=paths,
+            threads=threads,
+            target=target,
+        )
+
+
+def skipgram_centres(crowding: float, window: int, negative: int) -> int:
+    """Return how many centres a block of skip-gram may have.
+
+    `crowding` is the largest share that one word has of the centres or of the noise. In a block of B centres that word
+    moves by about B·(window + 1)·negative·crowding stale gradients at once; only a vocabulary of a few dozen words gets
+    near the number at which such a step overshoots, and then blocks are made smaller.
     """
-    keep = np.ones(counts.size)
-    if sample > 0:
-        ratio = min(sample, 1.0) * counts.sum() / np.maximum(counts, 1)  # no share is above 1: all are kept
-        keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
-    return np.clip(np.round(keep * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
+    stale_pairs_per_centre = min(window + 1, 2 * _native.band_width) * max(negative, 1) * crowding
+    return int(np.clip(MOST_STALE_PAIRS / stale_pairs_per_centre, 1, _native.most_skipgram_centres))
 
 
-@dataclass(frozen=True)
-class NoiseTable:
-    """The law that noise words are drawn from, as the kernels draw."""
+def skipgram_pools(window: int, negative: int, centres: int) -> NDArray[np.int32]:
+    """Return P, the noise words that a block of centres shares, for each band of distances; multiples of 8.
 
-    thresholds: NDArray[np.uint32]  # (V,) of an alias table
-    words: NDArray[np.int32]  # (V,)
-    largest_share: float  # the probability of the likeliest word
-
-    @classmethod
-    def of(cls, counts: NDArray[np.int64], ns_exponent: float) -> NoiseTable:
-        """Return the law proportional to count^ns_exponent."""
-        # Relative to the count that weighs most, so that no power overflows.
-        count = np.maximum(counts, 1)
-        law = (count / (count.max() if ns_exponent >= 0 else count.min())) ** ns_exponent
-        table = AliasTable.from_weights(law)
-        return cls(table.thresholds_32_bits(), table.alias, float(law.max() / law.sum()))
+    A centre has 2·(window + 1 − d)/window contexts at distance d on average and each wants `negative` noise words; each
+    drawn word stands for `PAIRS_PER_NOISE_WORD` of those of a block. Keeping that number fixed keeps the step that a
+    noise word takes at once the same for every window and every K, and the cost per pair linear in K.
+    """
+    if negative == 0:
+        return np.zeros(0, np.int32)
+    contexts = 2 * (window - np.arange(window)) / window  # at distance 1, 2, …
+    per_band = np.add.reduceat(contexts, np.arange(0, window, _native.band_width))
+    wanted = centres * per_band * negative / PAIRS_PER_NOISE_WORD
+    sizes: NDArray[np.int32] = np.maximum(8, 8 * np.round(wanted / 8)).astype(np.int32)
+    return sizes
 
 
-def kept_counts(counts: NDArray[np.int64], keep: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """Return how many of each word's occurrences subsampling keeps on average."""
-    kept: NDArray[np.float64] = counts * ((keep + 1.0) / 2.0**32)
-    return kept
+def cbow_centres(crowding: float, negative: int) -> int:
+    """Return how many centres a block of CBOW may have, at most `CBOW_CENTRES`.
+
+    As in `skipgram_centres`, with about B·negative·crowding stale gradients.
+    """
+    return int(np.clip(MOST_STALE_STEPS / (max(negative, 1) * crowding), 1, CBOW_CENTRES))
 
 
-def largest_kept_share(counts: NDArray[np.int64], keep: NDArray[np.uint32]) -> float:
-    """Return the share that the most frequent word has of the words that subsampling keeps."""
-    kept = kept_counts(counts, keep)
-    return float(kept.max() / kept.sum())
+def cbow_pool(negative: int, centres: int) -> int:
+    """Return P, the noise words that a block of centres shares; a multiple of 8.
+
+    Each drawn word stands for `PREDICTIONS_PER_NOISE_WORD` of the `negative` ones that every centre wants.
+    """
+    if negative == 0:
+        return 0
+    return max(8, 8 * round(centres * negative / PREDICTIONS_PER_NOISE_WORD / 8))

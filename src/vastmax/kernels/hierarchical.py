@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vastmax.kernels import _native
-from vastmax.kernels.targets import choose_target
+from vastmax.kernels.arrays import Column, Matrix
+from vastmax.kernels.machine import choose_target
 
-Array = Any
-"""A C-contiguous numpy array or torch tensor on the CPU; the kernels refuse other dtypes than those named."""
-
-
-class Plan(Protocol):
-    """What a batch has to decide; made by `TreeArrays.plan`."""
-
-    num_slopes: int
-    """Numbers that a forward pass keeps for the backward pass: one a score."""
-    rows: NDArray[np.int64]
-    """(R,) the rows of weight and bias that get a gradient, ascending: nodes of a binary tree, edges of any other."""
+Plan = _native.HierarchicalPlan
+"""What a batch has to decide; made by `TreeArrays.plan`. `num_slopes` numbers are kept for the backward pass, one per
+score; `rows`, (R,), are the rows of weight and bias that get a gradient: nodes of a binary tree, edges of any other."""
 
 
 @dataclass(frozen=True)
 class TreeArrays:
     """A tree as the kernels read it; see `vastmax.tree.Tree` for what the arrays hold.
 
-    `binary` trees have a row of weights a node, others a row an edge.
+    `binary` trees have a row of weights per node, others a row per edge.
     """
 
-    path_offsets: Array  # int64 (leaves + 1,)
-    path_edges: Array  # int32 (decisions,)
-    edge_nodes: Array  # int32 (E,)
-    child_offsets: Array  # int64 (M + 1,)
-    children: Array  # int32 (E,)
-    level_offsets: Array  # int64 (levels + 1,)
+    path_offsets: Column[np.int64]  # (leaves + 1,)
+    path_edges: Column[np.int32]  # (decisions,)
+    edge_nodes: Column[np.int32]  # (E,)
+    child_offsets: Column[np.int64]  # (M + 1,)
+    children: Column[np.int32]  # (E,)
+    level_offsets: Column[np.int64]  # (levels + 1,)
     binary: bool
 
-    def plan(self, leaves: Array, *, grouped: bool) -> Plan:
-        """What a batch of leaves, int64 (N,), has to decide.
+    def plan(self, leaves: Column[np.int64], *, grouped: bool) -> Plan:
+        """Return what a batch of leaves, (N,), has to decide.
 
         `grouped`: also sort it by node, which the backward pass and trees that are not binary need.
         """
-        plan: Plan = _native.hierarchical_plan(
+        return _native.hierarchical_plan(
             leaves,
             self.path_offsets,
             self.path_edges,
@@ -54,19 +45,18 @@ class TreeArrays:
             self.binary,
             grouped or not self.binary,
         )
-        return plan
 
     def forward(
         self,
         plan: Plan,
-        leaves: Array,
-        hidden: Array,
-        weight: Array,
-        bias: Array,
+        leaves: Column[np.int64],
+        hidden: Matrix[np.float32],
+        weight: Matrix[np.float32],
+        bias: Column[np.float32],
         *,
-        log_prob: Array,
-        slope: Array | None,
-        hidden_slope: Array | None,
+        log_prob: Column[np.float32],
+        slope: Column[np.float32] | None,
+        hidden_slope: Matrix[np.float32] | None,
         threads: int,
         target: str | None = None,
     ) -> None:
@@ -74,7 +64,7 @@ class TreeArrays:
 
         Args:
             plan: of `leaves`.
-            leaves: int64 (N,).
+            leaves: (N,).
             hidden: (N, D).
             weight: (rows, D).
             bias: (rows,).
@@ -82,7 +72,7 @@ class TreeArrays:
             slope: (plan.num_slopes,) to be overwritten: d log p / d score; may be None in a binary tree.
             hidden_slope: (N, D) to be overwritten: d log p / d hidden; None when it is not wanted.
             threads: at most so many; short work takes fewer.
-            target: an instruction set, see `vastmax.kernels.skipgram.available_targets`.
+            target: an instruction set, see `vastmax.kernels.machine.available_targets`.
         """
         _native.hierarchical_forward(
             target or choose_target(),
@@ -103,14 +93,14 @@ class TreeArrays:
     def backward(
         self,
         plan: Plan,
-        hidden: Array,
+        hidden: Matrix[np.float32],
         *,
-        slope: Array,
-        upstream: Array,
-        hidden_slope: Array | None,
-        hidden_gradient: Array | None,
-        weight_gradient: Array,
-        bias_gradient: Array,
+        slope: Column[np.float32],
+        upstream: Column[np.float32],
+        hidden_slope: Matrix[np.float32] | None,
+        hidden_gradient: Matrix[np.float32] | None,
+        weight_gradient: Matrix[np.float32],
+        bias_gradient: Column[np.float32],
         threads: int,
         target: str | None = None,
     ) -> None:
@@ -144,13 +134,13 @@ class TreeArrays:
 
     def best_first(
         self,
-        hidden: Array,
-        weight: Array,
-        bias: Array,
+        hidden: Matrix[np.float32],
+        weight: Matrix[np.float32],
+        bias: Column[np.float32],
         *,
-        log_prob: Array,
-        leaves: Array,
-        num_expanded: Array,
+        log_prob: Matrix[np.float32],
+        leaves: Matrix[np.int64],
+        num_expanded: Column[np.int64],
         threads: int,
         target: str | None = None,
     ) -> None:
@@ -161,8 +151,8 @@ class TreeArrays:
             weight: (rows, D).
             bias: (rows,).
             log_prob: (N, k) to be overwritten.
-            leaves: int64 (N, k) to be overwritten.
-            num_expanded: int64 (N,) to be overwritten: nodes whose children were scored.
+            leaves: (N, k) to be overwritten.
+            num_expanded: (N,) to be overwritten: nodes whose children were scored.
             threads: at most so many.
             target: an instruction set.
         """

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
 from vastmax.distribution.ngrams import NGrams
 from vastmax.kernels import _native
+from vastmax.kernels.arrays import Column, Matrix
 
-Array = Any
-"""A C-contiguous numpy array or torch tensor on the CPU; the kernels refuse other dtypes than those named."""
-
-RowLaws = Any
+RowLaws = _native.RowLaws
 """The probabilities of a step's noise words after its contexts, sparse; what `row_laws` returns. `len`: entries."""
 
 
 def row_laws(
-    ngrams: NGrams, rows: Array, row_weight: Array, *, words: Array, noise_of_word: Array, mean: Array
+    ngrams: NGrams,
+    rows: Column[np.int64],
+    row_weight: Column[np.float32],
+    *,
+    words: Column[np.int64],
+    noise_of_word: Column[np.int32],
+    mean: Column[np.float64],
 ) -> RowLaws:
     """Add Σ_r row_weight_r·p(word | context r) to `mean`, and keep the probabilities of the noise words.
 
     Args:
         ngrams: the table; its words were checked when it was made.
-        rows: (P,) int64: rows of its contexts.
-        row_weight: (P,) float32.
-        words: (U,) int64, ascending and distinct.
-        noise_of_word: (U,) int32: which noise word each is; −1: none.
-        mean: (U,) float64, added to.
+        rows: (P,) rows of its contexts.
+        row_weight: (P,).
+        words: (U,), ascending and distinct.
+        noise_of_word: (U,) which noise word each is; −1: none.
+        mean: (U,), added to.
 
     Raises:
         ValueError: shapes that do not fit, rows or words out of range or order.
@@ -47,17 +51,23 @@ def row_laws(
 
 
 def row_responsibilities(
-    laws: RowLaws, share: Array, unigram: Array, example_row: Array, weight: Array, *, claimed: Array
+    laws: RowLaws,
+    share: Column[np.float32],
+    unigram: Column[np.float32],
+    example_row: Column[np.int64],
+    weight: Matrix[np.float32],
+    *,
+    claimed: Column[np.float64],
 ) -> None:
     """Add Σ_i Σ_w weight_iw·λ_r·p(w | r)/(λ_r·p(w | r) + (1 − λ_r)·unigram_w) over the examples i of each row r.
 
     Args:
         laws: of P rows and K noise words.
-        share: (P,) float32 λ.
-        unigram: (K,) float32.
-        example_row: (N,) int64 in [0, P), or −1 for none.
-        weight: (N, K) float32; its rows, each contiguous, may be parts of wider ones.
-        claimed: (P,) float64, added to.
+        share: (P,) λ.
+        unigram: (K,).
+        example_row: (N,) in [0, P), or −1 for none.
+        weight: (N, K); its rows, each contiguous, may be parts of wider ones.
+        claimed: (P,), added to.
 
     Raises:
         ValueError: shapes that do not fit.

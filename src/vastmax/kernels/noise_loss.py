@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+import numpy as np
 
 from vastmax.kernels import _native
-from vastmax.kernels.targets import choose_target
+from vastmax.kernels.arrays import Column, Matrix
+from vastmax.kernels.machine import choose_target
 
-Array = Any
-"""A C-contiguous numpy array or torch tensor on the CPU; the kernels refuse other dtypes than those named."""
-
-Plan = Any
+Plan = _native.NoisePlan
 """The rows in play in a batch; `plan.rows` are their word ids, ascending and distinct, (U,)."""
 
 Kind = Literal["softmax", "logistic"]
 
 
-def plan(noise_ids: Array, target_ids: Array, vocab_size: int) -> Plan:
-    """Which rows a batch has in play.
+def plan(noise_ids: Column[np.int64], target_ids: Column[np.int64], vocab_size: int) -> Plan:
+    """Return which rows a batch has in play.
 
     Args:
-        noise_ids: int64 (K,), ascending and distinct.
-        target_ids: int64 (N,).
+        noise_ids: (K,), ascending and distinct.
+        target_ids: (N,).
         vocab_size: V.
 
     Raises:
@@ -32,9 +32,8 @@ def plan(noise_ids: Array, target_ids: Array, vocab_size: int) -> Plan:
 
 
 def slope_step(num_noise: int, *, target: str | None = None) -> int:
-    """How many columns the slopes of `num_noise` words want: whole vectors of the instruction set."""
-    step: int = _native.noise_slope_step(target or choose_target(), num_noise)
-    return step
+    """Return how many columns the slopes of `num_noise` words want: whole vectors of the instruction set."""
+    return _native.noise_slope_step(target or choose_target(), num_noise)
 
 
 @dataclass(frozen=True)
@@ -48,26 +47,26 @@ class Slopes:
         hidden: (N, D): d loss / d hidden; None when it is not wanted.
     """
 
-    noise: Array
-    row_scale: Array
-    target: Array
-    hidden: Array | None
+    noise: Matrix[np.float32]
+    row_scale: Column[np.float32]
+    target: Column[np.float32]
+    hidden: Matrix[np.float32] | None
 
 
 def forward(
     plan: Plan,
-    hidden: Array,
-    weight: Array,
-    bias: Array | None,
-    noise_ids: Array,
-    target_ids: Array,
+    hidden: Matrix[np.float32],
+    weight: Matrix[np.float32],
+    bias: Column[np.float32] | None,
+    noise_ids: Column[np.int64],
+    target_ids: Column[np.int64],
     *,
     kind: Kind,
     mask: bool,
-    noise_shift: Array | None,
-    target_shift: Array | None,
-    multiplicity: Array | None,
-    loss: Array,
+    noise_shift: Column[np.float32] | None,
+    target_shift: Column[np.float32] | None,
+    multiplicity: Column[np.float32] | None,
+    loss: Column[np.float32],
     slopes: Slopes,
     threads: int,
     target: str | None = None,
@@ -82,8 +81,8 @@ def forward(
         hidden: (N, D).
         weight: (V, D).
         bias: (V,), or None.
-        noise_ids: int64 (K,), ascending and distinct.
-        target_ids: int64 (N,).
+        noise_ids: (K,), ascending and distinct.
+        target_ids: (N,).
         kind: which loss.
         mask: whether a noise word is left out where it is the target.
         noise_shift: (K,), or None for 0.
@@ -92,7 +91,7 @@ def forward(
         loss: (N,) to be overwritten.
         slopes: to be overwritten.
         threads: at most so many; short work takes fewer.
-        target: an instruction set, see `vastmax.kernels.targets.available_targets`.
+        target: an instruction set, see `vastmax.kernels.machine.available_targets`.
 
     Raises:
         ValueError: shapes that do not fit, or the plan of another batch.
@@ -121,13 +120,13 @@ def forward(
 
 def backward(
     plan: Plan,
-    hidden: Array,
+    hidden: Matrix[np.float32],
     slopes: Slopes,
     *,
-    upstream: Array,
-    hidden_gradient: Array | None,
-    weight_gradient: Array,
-    bias_gradient: Array | None,
+    upstream: Column[np.float32],
+    hidden_gradient: Matrix[np.float32] | None,
+    weight_gradient: Matrix[np.float32],
+    bias_gradient: Column[np.float32] | None,
     threads: int,
     target: str | None = None,
 ) -> None:

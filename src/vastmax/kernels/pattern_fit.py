@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
 
 from vastmax.kernels import _native
-from vastmax.kernels.targets import choose_target
-
-Array = Any
-"""A C-contiguous numpy array or torch tensor on the CPU; the kernels refuse other dtypes than those named."""
+from vastmax.kernels.arrays import Column, Cube, Matrix
+from vastmax.kernels.machine import choose_target
 
 
 @dataclass(frozen=True)
@@ -17,25 +16,25 @@ class SpelledWords:
     """The words of a call: word w is symbols[offsets[w] : offsets[w + 1]], followed by any number of `nothing`.
 
     Attributes:
-        symbols: int16, those of all words end to end.
-        offsets: int64 (V + 1,).
+        symbols: those of all words end to end.
+        offsets: (V + 1,).
         nothing: a symbol.
-        word_ids: int64 (U,), the words asked about.
+        word_ids: (U,), the words asked about.
     """
 
-    symbols: Array
-    offsets: Array
+    symbols: Column[np.int16]
+    offsets: Column[np.int64]
     nothing: int
-    word_ids: Array
+    word_ids: Column[np.int64]
 
 
 def forward(
     words: SpelledWords,
-    widths: Array,
-    table: Array,
+    widths: Column[np.int32],
+    table: Cube[np.float32],
     *,
-    fit: Array,
-    place: Array | None,
+    fit: Matrix[np.float32],
+    place: Matrix[np.int32] | None,
     threads: int,
     target: str | None = None,
 ) -> None:
@@ -43,12 +42,12 @@ def forward(
 
     Args:
         words: which.
-        widths: int32 (F,) ≥ 1: pattern f looks at the offsets o < widths[f].
+        widths: (F,) ≥ 1: pattern f looks at the offsets o < widths[f].
         table: (symbols, widest, F): what a symbol at an offset adds to the fit; 0 beyond a pattern's width.
         fit: (U, F) to be overwritten.
-        place: int32 (U, F) to be overwritten with the first p that is best; None: not wanted.
+        place: (U, F) to be overwritten with the first p that is best; None: not wanted.
         threads: at most so many; short work takes fewer.
-        target: an instruction set, see `vastmax.kernels.targets.available_targets`.
+        target: an instruction set, see `vastmax.kernels.machine.available_targets`.
 
     Raises:
         ValueError: shapes that do not fit; word ids, symbols or widths out of range; a word without symbols.
@@ -71,11 +70,11 @@ def forward(
 
 def backward(
     words: SpelledWords,
-    widths: Array,
+    widths: Column[np.int32],
     *,
-    place: Array,
-    upstream: Array,
-    table_gradient: Array,
+    place: Matrix[np.int32],
+    upstream: Matrix[np.float32],
+    table_gradient: Cube[np.float32],
     threads: int,
     target: str | None = None,
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +73,7 @@ def count_pairs(
         memory_bytes: at least 256.
     """
     most_bits = int(memory_bytes / (_WHILE_GROWING * _SLOT_BYTES)).bit_length() - 1
-    counter: Any = _native.PairCounter(num_words, num_countable, _marks(connectors), most_bits)
+    counter = _native.PairCounter(num_words, num_countable, _marks(connectors), most_bits)
     found: list[tuple[Ids, Ids, npt.NDArray[np.int64]]] = []
     num_distinct = 0
     while True:
@@ -109,7 +108,7 @@ class PhraseJoiner:
         longer: Iterable[tuple[int, int, int]],
         phrases: Iterable[tuple[int, int, int]],
     ) -> None:
-        self._native: Any = _native.PhraseJoiner(num_words, num_ids, _marks(connectors))
+        self._native = _native.PhraseJoiner(num_words, num_ids, _marks(connectors))
         self._native.add_prefixes(*_columns(longer))
         self._native.add_phrases(*_columns(phrases))
 
@@ -124,13 +123,11 @@ class PhraseJoiner:
 
     def counts(self) -> npt.NDArray[np.int64]:
         """How often each id came out, (num_ids,)."""
-        counts: npt.NDArray[np.int64] = self._native.counts()
-        return counts
+        return self._native.counts()
 
     def first_seen(self) -> Ids:
         """The ids that came out, in the order of their first appearance."""
-        ids: Ids = self._native.first_seen()
-        return ids
+        return self._native.first_seen()
 
 
 def _marks(connectors: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.uint8]:

@@ -36,7 +36,7 @@ class TextEncoder:
     def __init__(self, *, errors: str = "strict") -> None:
         if errors not in ("strict", "replace"):
             raise InputError(f"{argument('errors', repr(errors))}: expected 'strict' or 'replace'")
-        self._native: Any = _native.TextEncoder(errors == "replace")
+        self._native = _native.TextEncoder(errors == "replace")
         self._name = ""
 
     def begin(self, name: str) -> None:
@@ -82,18 +82,17 @@ class TextEncoder:
 
     def words(self) -> tuple[bytes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The distinct words in id order: their bytes end to end, (V + 1,) offsets into these, (V,) counts."""
-        words: tuple[bytes, npt.NDArray[np.int64], npt.NDArray[np.int64]] = self._native.words()
-        return words
+        return self._native.words()
 
     @property
     def num_tokens(self) -> int:
         """Words taken so far."""
-        return int(self._native.num_tokens)
+        return self._native.num_tokens
 
     @property
     def num_sentences(self) -> int:
         """Sentences ended so far."""
-        return int(self._native.num_sentences)
+        return self._native.num_sentences
 
     def _check(self, problem: int) -> None:
         if problem == 0:
@@ -140,5 +139,4 @@ def gather_words(
 ) -> tuple[bytes, npt.NDArray[np.int64]]:
     """The words with the ids `order`, laid end to end, and their offsets: ``[words[i] for i in order]``, compactly."""
     order64 = np.ascontiguousarray(order, dtype=np.int64)
-    gathered: tuple[bytes, npt.NDArray[np.int64]] = _native.gather_words(words, np.ascontiguousarray(offsets), order64)
-    return gathered
+    return _native.gather_words(words, np.ascontiguousarray(offsets), order64)

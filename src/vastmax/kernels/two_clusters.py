@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.kernels import _native
-from vastmax.kernels.targets import choose_target
+from vastmax.kernels.machine import choose_target
 
 
 def two_clusters(
@@ -34,7 +34,7 @@ def two_clusters(
         weights: (V,) > 0, how much each vector counts; None: all alike.
         iterations: ≥ 1.
         threads: at most so many; the result does not depend on them.
-        target: an instruction set, see `vastmax.kernels.targets.available_targets`.
+        target: an instruction set, see `vastmax.kernels.machine.available_targets`.
 
     Cost: (iterations + 4)·2·n·D multiply-adds.
     """

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vastmax.kernels import _native
-from vastmax.kernels.targets import choose_target
-
-Array = Any
-"""A C-contiguous numpy array or torch tensor on the CPU; the kernels refuse other dtypes than those named."""
+from vastmax.kernels.arrays import Column, Matrix
+from vastmax.kernels.machine import choose_target
 
 BLOCK_ROWS = 16
 """Rows are coded in blocks of so many."""
@@ -85,6 +82,11 @@ class CodedTable:
     balance: float
     slack: float
 
+    def native(self) -> _native.CodedTable:
+        """As the kernel takes it."""
+        fields = {name: value for name, value in vars(self).items() if name != "energy"}
+        return _native.CodedTable(**fields)
+
     def spread_of(self, turned: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return what a row's `variance` is multiplied with, (N,): how much of a query lies where rows are left out."""
         squares = turned.astype(np.float64) ** 2
@@ -122,7 +124,16 @@ class Found:
     num_broken: npt.NDArray[np.int64]
 
     @property
-    def arrays(self) -> tuple[npt.NDArray[Any] | None, ...]:
+    def arrays(
+        self,
+    ) -> tuple[
+        npt.NDArray[np.int64],
+        npt.NDArray[np.float32],
+        npt.NDArray[np.float32] | None,
+        npt.NDArray[np.float32] | None,
+        npt.NDArray[np.int64],
+        npt.NDArray[np.int64],
+    ]:
         """As the kernels take them."""
         return (
             self.word_id,
@@ -157,7 +168,12 @@ def block_bytes(width: int, bits: int) -> int:
 
 
 def code_rows(
-    weight: Array, *, bits: int, residual: Array | None = None, threads: int, target: str | None = None
+    weight: Matrix[np.float32],
+    *,
+    bits: int,
+    residual: Matrix[np.float32] | None = None,
+    threads: int,
+    target: str | None = None,
 ) -> RowCodes:
     """Round each row to whole numbers of 8 or 4 bits times a scale of its own.
 
@@ -186,7 +202,7 @@ def code_rows(
 
 def code_table(
     turned: npt.NDArray[np.float32],
-    bias: Array | None,
+    bias: Column[np.float32] | None,
     *,
     first_width: int,
     first_bits: int,
@@ -289,9 +305,9 @@ def _log_of_largest(numbers: npt.NDArray[np.float32] | npt.NDArray[np.float64]) 
 
 
 def scan_rows(
-    hidden: Array,
-    weight: Array,
-    bias: Array | None,
+    hidden: Matrix[np.float32],
+    weight: Matrix[np.float32],
+    bias: Column[np.float32] | None,
     k: int,
     *,
     normaliser: bool = True,
@@ -320,13 +336,13 @@ def scan_rows(
 
 
 def scan_codes(
-    hidden: Array,
-    weight: Array,
-    bias: Array | None,
+    hidden: Matrix[np.float32],
+    weight: Matrix[np.float32],
+    bias: Column[np.float32] | None,
     k: int,
     *,
     coded: CodedTable,
-    turned: Array,
+    turned: Matrix[np.float32],
     likely: npt.NDArray[np.int64] | None = None,
     normaliser: bool = True,
     tolerance: float = 1e-5,
@@ -359,21 +375,7 @@ def scan_codes(
         target or choose_target(),
         weight,
         bias,
-        coded.first_bits,
-        coded.first_width,
-        coded.first_codes,
-        coded.first_scale,
-        coded.first_error,
-        coded.variance,
-        coded.first_spread,
-        coded.second_codes,
-        coded.second_scale,
-        coded.second_error,
-        coded.second_spread,
-        coded.bias,
-        coded.norm,
-        coded.balance,
-        coded.slack,
+        coded.native(),
         turned,
         coded.spread_of(np.asarray(turned)),
         np.empty(0, dtype=np.int64) if likely is None else likely,
@@ -385,7 +387,7 @@ def scan_codes(
     return found
 
 
-def _room(hidden: Array, k: int, normaliser: bool) -> Found:
+def _room(hidden: Matrix[np.float32], k: int, normaliser: bool) -> Found:
     N = hidden.shape[0]
     return Found(
         word_id=np.empty((N, k), dtype=np.int64),
@@ -398,9 +400,9 @@ def _room(hidden: Array, k: int, normaliser: bool) -> Found:
 
 
 def scan_listed(
-    hidden: Array,
-    weight: Array,
-    bias: Array | None,
+    hidden: Matrix[np.float32],
+    weight: Matrix[np.float32],
+    bias: Column[np.float32] | None,
     k: int,
     *,
     offsets: npt.NDArray[np.int64],

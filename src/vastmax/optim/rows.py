@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from vastmax.errors import InputError
-from vastmax.kernels import row_update
+from vastmax.kernels import rows as native_rows
 from vastmax.tensors.numbers import at_least_float32
-from vastmax.tensors.plain_memory import in_plain_memory
+from vastmax.tensors.plain_memory import in_plain_memory, kernel_takes
 
 
 def touched_rows(gradient: Tensor) -> tuple[Tensor | None, Tensor]:
@@ -64,8 +64,8 @@ def add_rows_(table: Tensor, row_ids: Tensor | None, update: Tensor, *, alpha: f
         write_rows_(table, row_ids, rows.add(update, alpha=alpha))
     elif row_ids is None:
         table.add_(update, alpha=alpha)
-    elif _kernel_takes(table, update):
-        row_update.add_rows(
+    elif kernel_takes(table, update):
+        native_rows.add_rows(
             table.view(len(table), -1),
             row_ids,
             update.view(len(update), -1),
@@ -80,13 +80,8 @@ def add_rows_(table: Tensor, row_ids: Tensor | None, update: Tensor, *, alpha: f
 
 def _ascend(row_ids: Tensor) -> bool:
     if in_plain_memory(row_ids, dtype=torch.int64) and row_ids.is_contiguous():
-        return row_update.is_ascending(row_ids)
+        return native_rows.is_ascending(row_ids)
     return not bool((row_ids[1:] <= row_ids[:-1]).any())
-
-
-def _kernel_takes(table: Tensor, update: Tensor) -> bool:
-    """Whether the native row update takes these: float32 rows on a CPU, none of width 0."""
-    return in_plain_memory(table, update) and table.is_contiguous() and update.is_contiguous()
 
 
 def one_per_row(numbers: Tensor, rows: Tensor) -> Tensor:

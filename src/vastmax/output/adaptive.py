@@ -26,11 +26,11 @@ from vastmax.errors import InputError
 from vastmax.output.base import Output
 from vastmax.output.count_order import CountOrder
 from vastmax.output.linear.narrow import cluster_log_prob
-from vastmax.output.linear.native import kernel_takes
 from vastmax.output.linear.native_scan import native_scan, native_topk, scan_takes
 from vastmax.output.linear.scan import scan_sample, scan_topk
 from vastmax.output.linear.tiles import spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
+from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.random import Random
 
 
@@ -235,7 +235,7 @@ class Adaptive(Output):
     def _topk_of_head(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
         """(log_prob, rank) of the k best words of the head, (n, k), and log p of each cluster, (n, J)."""
         weight, bias, size = self.head.weight, self.head.bias, self.head_size
-        if scan_takes(hidden) and kernel_takes(hidden, weight, bias):
+        if scan_takes(hidden) and kernel_takes(weight, bias, copied=(hidden,), on_baseline=False):
             of_words = None if bias is None else bias[:size]
             score, rank, log_normaliser = native_scan(hidden, weight[:size], of_words, k)
             of_clusters = linear(hidden, weight[size:], None if bias is None else bias[size:])
@@ -307,7 +307,7 @@ class _Cluster(nn.Module):
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         parts = []
         projected = self.projection(hidden)
-        if scan_takes(projected) and kernel_takes(projected, self.weight, self.bias):
+        if scan_takes(projected) and kernel_takes(self.weight, self.bias, copied=(projected,), on_baseline=False):
             return native_topk(projected, self.weight, self.bias, k)
         for examples, words in self._tiles(projected):
             score, position, log_normaliser = scan_topk(projected[examples], k, words, self._score_tile)

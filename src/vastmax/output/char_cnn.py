@@ -13,10 +13,11 @@ from torch.utils.checkpoint import checkpoint
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.characters.convolution import CharacterCNN
 from vastmax.output.base import NoiseStep, set_if_zero
-from vastmax.output.linear.native import kernel_takes, native_noise_loss
+from vastmax.output.linear.native import native_noise_loss
 from vastmax.output.linear.rows import LinearRows
 from vastmax.output.linear.tiles import spans
 from vastmax.output.table import FrozenTable
+from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.row_sparse import RowSparse, gather_rows
 
 _WORDS_AT_ONCE = 4096
@@ -135,7 +136,7 @@ class CharCNN(RowSparse, FrozenTable):
 
     def noise_loss(self, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:
         """See `FlatOutput.noise_loss`: the kernel reads the vectors of the words in play as a table of their own."""
-        if not kernel_takes(hidden, self.spelling.project.weight, self.bias):
+        if not kernel_takes(self.spelling.project.weight, self.bias, copied=(hidden,), on_baseline=False):
             return None
         word_ids = torch.unique(torch.cat([step.word_ids, target]))
         rows = self.select(word_ids)

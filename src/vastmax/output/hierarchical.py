@@ -20,8 +20,8 @@ from vastmax.output.paths import walk as tree_walk
 from vastmax.output.paths.native import native_best_first, native_log_prob
 from vastmax.output.paths.several_leaves import best_words
 from vastmax.tensors.constants import Constants
-from vastmax.tensors.numbers import product_dtype, undefined_rows
-from vastmax.tensors.plain_memory import in_plain_memory
+from vastmax.tensors.numbers import undefined_rows
+from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.random import Random
 from vastmax.tensors.row_sparse import RowSparse
 from vastmax.tree import Tree
@@ -273,7 +273,7 @@ class Hierarchical(RowSparse, Constants, Output):
 
     def _native(self, hidden: Tensor) -> bool:
         """Whether the native kernels take this: float32 on the CPU."""
-        return in_plain_memory(hidden, self.weight, self.bias) and product_dtype(hidden) == torch.float32
+        return kernel_takes(copied=(hidden, self.weight, self.bias))
 
     def _walk(self) -> tree_walk.Walk:
         return tree_walk.Walk(

@@ -13,12 +13,12 @@ from torch.nn.functional import linear
 from vastmax.output.base import FlatOutput
 from vastmax.output.linear.exact import linear_exact
 from vastmax.output.linear.moments import linear_moments
-from vastmax.output.linear.native import kernel_takes
 from vastmax.output.linear.native_scan import native_topk, scan_takes
 from vastmax.output.linear.rows import LinearRows
 from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
 from vastmax.output.linear.tiles import TileScores, spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
+from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.random import Random
 
 
@@ -93,7 +93,7 @@ class TableOutput(FlatOutput):
         hidden = self.scaled(hidden)
         if self.score_map is None and scan_takes(hidden):
             weight, bias = self.scored_table()
-            if kernel_takes(hidden, weight, bias):
+            if kernel_takes(weight, bias, copied=(hidden,), on_baseline=False):
                 return native_topk(hidden, weight, bias, k)
         parts = []
         score_tile = self._tile_scorer(hidden)

@@ -12,7 +12,7 @@ from torch import Tensor
 from vastmax.arguments import whole
 from vastmax.errors import InputError
 from vastmax.extras import require
-from vastmax.kernels import row_scores
+from vastmax.kernels.rows import scores_forward
 from vastmax.search.approximate import Approximate
 from vastmax.search.augmented import augmented_queries, augmented_rows
 from vastmax.search.index import Best
@@ -74,7 +74,7 @@ class Faiss(Approximate):
         _, ids = self._index.search(augmented_queries(queries).numpy(), wanted)
         word_id = torch.from_numpy(np.ascontiguousarray(ids))
         score = queries.new_empty(word_id.shape)
-        row_scores.forward(queries, table.weight, table.bias, word_id.clamp_min(0), score=score, threads=self.threads)
+        scores_forward(queries, table.weight, table.bias, word_id.clamp_min(0), score=score, threads=self.threads)
         score[word_id < 0] = -torch.inf
         order = torch.argsort(score, dim=1, descending=True, stable=True)[:, :k]
         return Best(

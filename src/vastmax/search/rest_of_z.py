@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vastmax.kernels import row_scores
+from vastmax.kernels.rows import scores_forward
 from vastmax.search.score_table import ScoreTable
 
 _QUERIES_AT_ONCE = 256
@@ -83,7 +83,7 @@ def _with_rest(
     uniform = torch.rand(N, samples, dtype=torch.float64, generator=generator)
     drawn = torch.searchsorted(cumulative, uniform * cumulative[-1], right=True).clamp_max_(table.vocab_size - 1)
     drawn_score = queries.new_empty(N, samples)
-    row_scores.forward(queries, table.weight, table.bias, drawn, score=drawn_score, threads=threads)
+    scores_forward(queries, table.weight, table.bias, drawn, score=drawn_score, threads=threads)
     known = torch.from_numpy(_among(drawn.numpy(), word_id.numpy()))
     top = torch.maximum(score.amax(dim=1), drawn_score.amax(dim=1)).double()[:, None]
     weight = (drawn_score.double() - top).exp() / law.double()[drawn]

@@ -1,4 +1,4 @@
-"""Which tensors a native kernel can read: numbers in this process's memory, laid out as their strides say."""
+"""Which tensors the native kernels take: numbers in this process's memory, laid out as their strides say."""
 
 from __future__ import annotations
 
@@ -6,9 +6,34 @@ import torch
 from torch import Tensor, nn
 
 from vastmax.errors import InputError
+from vastmax.kernels.machine import choose_target
+from vastmax.tensors.numbers import product_dtype
 
 # Whether torch.func (vmap, grad, …) has wrapped a tensor: its type does not tell. PyTorch has no public name for it.
 is_transformed = getattr(torch._C._functorch, "is_functorch_wrapped_tensor", lambda tensor: False)
+
+
+def kernel_takes(*in_place: Tensor | None, copied: tuple[Tensor | None, ...] = (), on_baseline: bool = True) -> bool:
+    """Return whether a native kernel is to have these tensors instead of PyTorch's own operations.
+
+    The one answer for all kernels: float32 in plain memory, no lower precision asked for by autocast.
+
+    Args:
+        in_place: what the kernel reads and writes where it is, hence contiguous; None has no say.
+        copied: what the caller makes contiguous first.
+        on_baseline: whether the kernel is the faster one on the baseline instruction set, too. With matrix products of
+            its own it is not.
+
+    Raises:
+        InputError: a sharded tensor; VASTMAX_KERNEL is not the name of an instruction set that this machine can run.
+    """
+    given = [tensor for tensor in (*in_place, *copied) if tensor is not None]
+    return (
+        in_plain_memory(*given)
+        and all(product_dtype(tensor) is torch.float32 for tensor in given[:1])
+        and all(tensor is None or tensor.is_contiguous() for tensor in in_place)
+        and (choose_target() != "baseline" or on_baseline)
+    )
 
 
 def in_plain_memory(*tensors: Tensor | None, dtype: torch.dtype = torch.float32) -> bool:

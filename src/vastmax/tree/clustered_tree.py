@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vastmax.arguments import MOST_SEED, MOST_THREADS, real, whole
 from vastmax.errors import InputError
-from vastmax.kernels.cores import usable_cores
+from vastmax.kernels.machine import usable_cores
 from vastmax.kernels.two_clusters import two_clusters
 from vastmax.progress import Progress, Silent
 from vastmax.tree.huffman_tree import huffman

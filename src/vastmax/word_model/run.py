@@ -20,7 +20,7 @@ from vastmax.embedding.chunks import ChunkSpan, chunk_spans
 from vastmax.embedding.report import EpochCallback, nothing_learned
 from vastmax.embedding.settings import require_memory_for_vectors
 from vastmax.errors import argument
-from vastmax.kernels.embedding_kernel import keep_thresholds
+from vastmax.kernels.embedding_tables import keep_thresholds
 from vastmax.methods import RECIPES
 from vastmax.progress import Progress, Silent
 from vastmax.proposal.target_partition import PARTITION, partitions

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.head import Head
-from vastmax.kernels import linear_softmax, noise_loss, row_scores, row_update
-from vastmax.kernels.targets import choose_target
+from vastmax.kernels import noise_loss, rows, softmax
+from vastmax.kernels.machine import choose_target
 from vastmax.objective import NCE, CrossEntropy, ImportanceSampling, NegativeSampling, Objective, SampledSoftmax
 from vastmax.optim import RowSGD
 from vastmax.output import Dense, Differentiated
@@ -101,7 +101,7 @@ def test_a_sampled_step(name: str, bias: bool, sparse_gradients: bool, monkeypat
 def test_a_sampled_step_with_noise_of_an_examples_own(
     objective: Objective, bias: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = Calls(monkeypatch, (row_scores, "forward"), (row_scores, "backward"))
+    calls = Calls(monkeypatch, (rows, "scores_forward"), (rows, "scores_backward"))
     torch.manual_seed(0)
     assert_twins(Head(Dense(D, V, bias=bias), objective), monkeypatch)
     assert calls.count == 2
@@ -109,7 +109,7 @@ def test_a_sampled_step_with_noise_of_an_examples_own(
 
 @wide_vectors
 def test_an_exact_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = Calls(monkeypatch, (linear_softmax, "forward"), (linear_softmax, "backward"))
+    calls = Calls(monkeypatch, (softmax, "forward"), (softmax, "backward"))
     for layer in (Dense(D, V), Dense(D, V, bias=False), Differentiated(D, COUNTS, [30, 90, 180], [10, 6, 3])):
         with monkeypatch.context() as patch:
             assert_twins(Head(layer, CrossEntropy()), patch)
@@ -138,7 +138,7 @@ def test_frozen_parameters_and_a_second_backward_pass(monkeypatch: pytest.Monkey
 
 
 def test_what_no_kernel_takes_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = Calls(monkeypatch, (noise_loss, "forward"), (linear_softmax, "forward"))
+    calls = Calls(monkeypatch, (noise_loss, "forward"), (softmax, "forward"))
     hidden, target = torch.randn(N, D), torch.randint(V, (N,))
     sampled, exact = Head(Dense(D, V), OBJECTIVES["nce"]()), Head(Dense(D, V))
     for head in (sampled, exact):
@@ -164,7 +164,7 @@ def test_a_weight_that_is_no_leaf_cannot_have_sparse_gradients() -> None:
 
 
 def test_row_sgd_moves_rows_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = Calls(monkeypatch, (row_update, "add_rows"))
+    calls = Calls(monkeypatch, (rows, "add_rows"))
     for dtype, expected in ((torch.float32, 1), (torch.float64, 0), (torch.bfloat16, 0)):
         embedding = torch.nn.Embedding(50, 7, sparse=True, dtype=dtype)
         before = embedding.weight.detach().clone()

@@ -15,7 +15,7 @@ from contract import HeadContract, own_method
 from reference_trees import log_probs
 from vastmax import tree
 from vastmax.head import Head
-from vastmax.kernels.targets import available_targets
+from vastmax.kernels.machine import available_targets
 from vastmax.methods import Method
 from vastmax.methods.hierarchical_softmax import hierarchical_softmax
 from vastmax.output.hierarchical import Hierarchical

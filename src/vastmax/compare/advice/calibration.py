@@ -19,7 +19,7 @@ from vastmax.compare.advice.machine import DEVELOPMENT_MACHINE, Machine
 from vastmax.compare.advice.measurement import BUSY, Timing
 from vastmax.errors import InputError
 from vastmax.files.record import sealed, unsealed
-from vastmax.kernels.targets import choose_target
+from vastmax.kernels.machine import choose_target
 from vastmax.methods import RECIPES
 from vastmax.methods.words import Words
 from vastmax.methods.work import Setting, Work

@@ -82,7 +82,7 @@ struct LogSum {
         largest = top;
     }
     void merge(const LogSum &other) {
-        if (other.total != other.total) total = other.total;
+        if (std::isnan(other.total)) total = other.total;
         raise(other.largest);
         if (other.largest > minus_infinity) total += other.total * std::exp(double(other.largest) - double(largest));
     }

@@ -10,7 +10,7 @@
 //
 // With hierarchical softmax h walks the path to c instead, or too: -log p(c | h), in tree_paths.hpp. Nodes move with each
 // centre; means are those before the block.
-#include "cbow.hpp"
+#include "embedding.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -25,22 +25,24 @@ namespace {
 
 class Trainer {
   public:
-    Trainer(const CbowModel &model, const CbowSettings &settings)
-        : model_(model), settings_(settings), stride_(model.stride), noise_(most_cbow_centres, settings.pool_size, stride_),
-          means_(Floats::zeros(most_cbow_centres * stride_)), steps_(Floats::zeros(most_cbow_centres * stride_)), h_(means_.data()), e_(steps_.data()) {
+    Trainer(const EmbeddingModel &model, const EmbeddingSettings &settings)
+        : model_(model), settings_(settings), stride_(model.stride),
+          pool_size_(settings.num_pools ? settings.pool_sizes[0] : 0), noise_(most_cbow_centres, pool_size_, stride_),
+          means_(Floats::zeros(most_cbow_centres * stride_)), steps_(Floats::zeros(most_cbow_centres * stride_)),
+          h_(means_.data()), e_(steps_.data()) {
         if (model.tree.num_nodes > 0) paths_ = std::make_unique<TreePaths>(model.tree, stride_);
-        noise_.use(settings.pool_size);
+        noise_.use(pool_size_);
     }
 
     ChunkResult train(const Chunk &chunk) {
         Random random(chunk.seed);
-        noise_.draw(model_.words.vocab_size, model_.noise, random);
+        noise_.draw(model_.subsampling.vocab_size, model_.noise, random);
         for (int64_t s = 0; s < chunk.num_sentences;) {
             alpha_ = chunk.alpha(s);
-            s = windows_.fill(model_.words, chunk, s, uint32_t(settings_.window), random);
+            s = windows_.fill(model_.subsampling, chunk, s, uint32_t(settings_.window), random);
             for (int64_t begin = 0; begin < windows_.size(); begin += settings_.centres) {
                 if (!choose_windows(begin)) continue;
-                noise_.draw(model_.words.vocab_size, model_.noise, random);
+                noise_.draw(model_.subsampling.vocab_size, model_.noise, random);
                 with_units(stride_, [&](auto units) { block<units>(); });
             }
             if (paths_) paths_->end_span();
@@ -52,8 +54,8 @@ class Trainer {
     }
 
   private:
-    float *input_row(int64_t position) const { return model_.input + windows_.word_id(position) * stride_; }
-    float *output_row(int32_t word_id) const { return model_.output + word_id * stride_; }
+    float *input_row(int64_t position) const { return model_.words + windows_.word_id(position) * stride_; }
+    float *output_row(int32_t word_id) const { return model_.outputs + word_id * stride_; }
 
     // Lists, for each position of the block's reach, the centres whose windows open there, and those whose windows closed
     // just before it. Returns whether any centre has a context.
@@ -99,7 +101,7 @@ class Trainer {
     }
 
     template <int units> void sample() {
-        noise_.score<units>(h_, count_, model_.output);
+        noise_.score<units>(h_, count_, model_.outputs);
         score_centres<units>();
         noise_.to_gradients(alpha_, loss_, NoiseWeights{*this});
         for (int i = 0; i < count_; i += 2) {
@@ -107,7 +109,7 @@ class Trainer {
             prefetch_contexts(i + 1);
             for_strips<units>(stride_, [&](auto width, int d) { step<width>(d, i); });
         }
-        noise_.update_words<units>(h_, count_, model_.output);
+        noise_.update_words<units>(h_, count_, model_.outputs);
         result_.loss += double(sum(loss_));
         loss_ = Vec{};
     }
@@ -127,7 +129,8 @@ class Trainer {
     VASTMAX_PREFETCHES void prefetch_contexts(int i) const {
         int64_t reach = begin_ + settings_.centres + i + settings_.window;
         if (reach < windows_.size()) prefetch_row(input_row(reach), stride_);
-        for (int j = i; j < noise_.size(); j += settings_.centres) prefetch_row(output_row(noise_.next_word(j)), stride_);
+        for (int j = i; j < noise_.size(); j += settings_.centres)
+            prefetch_row(output_row(noise_.next_word(j)), stride_);
     }
     VASTMAX_PREFETCHES void prefetch_centre(int i) const {
         int64_t next = begin_ + settings_.centres + i;
@@ -163,7 +166,8 @@ class Trainer {
                 prefetch_centre(first + k);
                 if (centre_[first + k] == none) continue;
                 const float *h = h_ + (first + k) * stride_, *row = output_row(centre_[first + k]);
-                for (int v = 0; v < row_vecs<units>(stride_); ++v) dot[k] += load(h + v * lanes) * load(row + v * lanes);
+                for (int v = 0; v < row_vecs<units>(stride_); ++v)
+                    dot[k] += load(h + v * lanes) * load(row + v * lanes);
             }
             Logistic f = logistic(-sum_each<lanes>(dot));
             Vec used = load(used_ + first);
@@ -176,7 +180,7 @@ class Trainer {
     struct NoiseWeights {
         const Trainer &t;
         Vec operator()(int j, int i) const {
-            const float share = float(t.settings_.negative) / float(t.settings_.pool_size);
+            const float share = float(t.settings_.negative) / float(t.pool_size_);
             IntVec left_out = {};
             if (t.settings_.exclude == Exclude::target) {
                 left_out = load(t.centre_ + i) == broadcast(t.noise_.word(j));
@@ -229,18 +233,19 @@ class Trainer {
 
     static constexpr int none = -1;
 
-    const CbowModel &model_;
-    const CbowSettings &settings_;
+    const EmbeddingModel &model_;
+    const EmbeddingSettings &settings_;
     const int64_t stride_;
+    const int pool_size_;
     Windows windows_;
     NoiseBlock noise_;
     std::unique_ptr<TreePaths> paths_;
     const Floats means_, steps_;
     float *h_, *e_; // (most_cbow_centres, stride)
     float alpha_ = 0;
-    int64_t begin_ = 0;             // of the block's centres, as a position
-    int64_t first_ = 0, end_ = 0;   // of the positions in their windows
-    int count_ = 0;                 // centres in this block
+    int64_t begin_ = 0;                  // of the block's centres, as a position
+    int64_t first_ = 0, end_ = 0;        // of the positions in their windows
+    int count_ = 0;                      // centres in this block
     std::vector<int> opening_, closing_; // by position from first_: the first in a list of centres, or none
     int next_opening_[most_cbow_centres], next_closing_[most_cbow_centres];
     alignas(64) int32_t centre_[most_cbow_centres]; // word ids; none for those without a context
@@ -253,7 +258,7 @@ class Trainer {
 
 } // namespace
 
-ChunkResult train_cbow(const CbowModel &model, const CbowSettings &settings, const Chunk &chunk) {
+ChunkResult train_cbow(const EmbeddingModel &model, const EmbeddingSettings &settings, const Chunk &chunk) {
     return Trainer(model, settings).train(chunk);
 }
 

@@ -11,7 +11,7 @@
 
 #include "best_words.hpp"
 #include "int_products.hpp"
-#include "row_products.hpp"
+#include "products.hpp"
 #include "threads.hpp"
 #include "word_scan.hpp"
 
@@ -40,7 +40,8 @@ RoundedHidden rounded(const float *hidden, int64_t width, int bits) {
     const int64_t code = bits == 8 ? 128 : 15;
     const int64_t most = std::min<int64_t>(32767, ((int64_t(1) << 31) - 1) / (code * std::max<int64_t>(columns, 2)));
     float largest = 0.0f;
-    for (int64_t d = 0; d < width; ++d) largest = std::max(largest, std::fabs(hidden[d])), to.norm += double(hidden[d]) * hidden[d];
+    for (int64_t d = 0; d < width; ++d)
+        largest = std::max(largest, std::fabs(hidden[d])), to.norm += double(hidden[d]) * hidden[d];
     std::vector<int16_t> whole(size_t(columns), 0);
     to.scale = largest / float(most);
     if (!(to.scale >= std::numeric_limits<float>::min())) to.scale = 0.0f;
@@ -71,7 +72,8 @@ struct Example {
     float first_spread, second_spread; // logs of what the expected squared errors are multiplied with
 };
 
-Example example_of(const WordTable &table, const CodedTable &coded, const WordQuery &query, const CodedQuery &aids, int64_t n) {
+Example example_of(const WordTable &table, const CodedTable &coded, const WordQuery &query, const CodedQuery &aids,
+                   int64_t n) {
     const int64_t D = table.D;
     const float *hidden = query.hidden + n * D, *turned = aids.turned + n * D;
     Example e;
@@ -94,7 +96,8 @@ Example example_of(const WordTable &table, const CodedTable &coded, const WordQu
 }
 
 // Whole-number products of one block with `count` examples: sums[e * parts + p] holds rows p * lanes .. of it.
-template <int count> inline void block_sums(const RowCodes &codes, int64_t block, const RoundedHidden *const *hidden, IntVec *sums) {
+template <int count>
+inline void block_sums(const RowCodes &codes, int64_t block, const RoundedHidden *const *hidden, IntVec *sums) {
     constexpr int vectors = count * parts;
     IntVec total[vectors] = {};
     const int64_t bytes = block_bytes(codes.width, codes.bits);
@@ -119,7 +122,8 @@ template <int count> inline void block_sums(const RowCodes &codes, int64_t block
             }
             for (int e = 0; e < count; ++e) {
                 const Pairs first = same_pair(pair[e][j]), second = same_pair(pair[e][j + 1]);
-                for (int p = 0; p < parts; ++p) total[e * parts + p] += pair_sums(low[p], first) + pair_sums(high[p], second);
+                for (int p = 0; p < parts; ++p)
+                    total[e * parts + p] += pair_sums(low[p], first) + pair_sums(high[p], second);
             }
         }
         for (int e = 0; e < count; ++e)
@@ -147,14 +151,18 @@ constexpr double first_excess = 1e-4;
 class Search {
   public:
     // `strictness` divides the squared errors that rows may be left with.
-    Search(const WordTable &table, const CodedTable &coded, const WordQuery &query, const CodedQuery &aids, const Example &example,
-           float bar, double strictness)
-        : table_(table), coded_(coded), example_(example), wants_sum_(query.log_normaliser != nullptr), best_(query.k), bar_(bar) {
+    Search(const WordTable &table, const CodedTable &coded, const WordQuery &query, const CodedQuery &aids,
+           const Example &example, float bar, double strictness)
+        : table_(table), coded_(coded), example_(example), wants_sum_(query.log_normaliser != nullptr), best_(query.k),
+          bar_(bar) {
         const double squares = wanted_squares(aids) / (2.0 * strictness);
-        first_share_ = float(std::log(std::max(std::min(squares / first_mass, double(aids.tolerance) * first_excess / strictness), 1e-300)));
+        first_share_ = float(std::log(
+            std::max(std::min(squares / first_mass, double(aids.tolerance) * first_excess / strictness), 1e-300)));
         second_share_ = float(std::log(std::max(squares / second_mass, 1e-300)));
     }
-    static double wanted_squares(const CodedQuery &aids) { return double(aids.tolerance) * double(aids.tolerance) / 16.0; }
+    static double wanted_squares(const CodedQuery &aids) {
+        return double(aids.tolerance) * double(aids.tolerance) / 16.0;
+    }
 
     // Rows of a block whose leading columns have the products `sums`. Returns whether more is to be known of them.
     bool first(int64_t block, const IntVec *sums) {
@@ -172,7 +180,8 @@ class Search {
         if (any_lane(doubt)) return true;
         if (wants_sum_) {
             Vec variance[parts];
-            for (int p = 0; p < parts; ++p) variance[p] = load(coded_.variance + block * block_rows + p * lanes) * example_.spread;
+            for (int p = 0; p < parts; ++p)
+                variance[p] = load(coded_.variance + block * block_rows + p * lanes) * example_.spread;
             add(score, variance);
         }
         return false;
@@ -184,7 +193,8 @@ class Search {
         const float *errors = both ? coded_.second_error : coded_.first_error;
         const float factor = both ? example_.second_error : example_.first_error;
         const float slack = coded_.norm[block] * example_.slack;
-        const float spread = both ? coded_.second_spread[block] + example_.second_spread : coded_.first_spread[block] + example_.first_spread;
+        const float spread = both ? coded_.second_spread[block] + example_.second_spread
+                                  : coded_.first_spread[block] + example_.first_spread;
         const float heavy = heavy_from(second_share_, spread);
         Vec score[parts], variance[parts];
         for (int p = 0; p < parts; ++p) {
@@ -214,7 +224,9 @@ class Search {
 
   private:
     // The score from which rows weigh so much in log Z that an error of this spread, a log, would show.
-    float heavy_from(float share, float spread) const { return wants_sum_ ? share + log_sum_ - spread : -minus_infinity; }
+    float heavy_from(float share, float spread) const {
+        return wants_sum_ ? share + log_sum_ - spread : -minus_infinity;
+    }
     static Vec rounding_of(Vec bias) { return (bias < Vec{} ? -bias : bias) * (8.0f * unit); }
 
     // The rows of a block to log Z. A score that is off by an error of variance v counts exp(v / 2) times itself on average.
@@ -224,7 +236,8 @@ class Search {
         if (any_lane(top > broadcast(sum_.largest))) raise(top);
         if (sum_.largest == minus_infinity) return;
         for (int p = 0; p < parts; ++p) {
-            const Vec e = exp_of_negative(score[p] - sum_.largest), v = variance[p] < broadcast(1.0f) ? variance[p] : broadcast(1.0f);
+            const Vec e = exp_of_negative(score[p] - sum_.largest),
+                      v = variance[p] < broadcast(1.0f) ? variance[p] : broadcast(1.0f);
             mass_ += e + e * v * 0.5f;
             square_ += e * e * v;
         }
@@ -295,7 +308,8 @@ class Search {
     int num_waiting_ = 0;
 };
 
-template <int count> void scan_blocks(const CodedTable &coded, int64_t first, int64_t last, const Example *examples, Search *searches) {
+template <int count>
+void scan_blocks(const CodedTable &coded, int64_t first, int64_t last, const Example *examples, Search *searches) {
     const RoundedHidden *leading[count], *rest[count];
     for (int e = 0; e < count; ++e) leading[e] = &examples[e].first, rest[e] = &examples[e].second;
     IntVec sums[count * parts], others[count * parts] = {};
@@ -357,8 +371,8 @@ double write(const WordQuery &query, int64_t n, const std::vector<std::vector<Se
 }
 
 // One pass over the codes for some of the examples.
-void pass(const WordTable &table, const CodedTable &coded, const std::vector<Example> &examples, std::vector<std::vector<Search>> &searches,
-          const Search *prototypes) {
+void pass(const WordTable &table, const CodedTable &coded, const std::vector<Example> &examples,
+          std::vector<std::vector<Search>> &searches, const Search *prototypes) {
     const int64_t blocks = num_blocks(table.V), N = int64_t(examples.size());
     const int count = int(searches.size());
     in_threads(count, [&](int thread) {
@@ -378,22 +392,27 @@ void pass(const WordTable &table, const CodedTable &coded, const std::vector<Exa
 
 } // namespace
 
-void scan_codes(const WordTable &table, const CodedTable &coded, const WordQuery &query, const CodedQuery &aids, int threads) {
+void scan_codes(const WordTable &table, const CodedTable &coded, const WordQuery &query, const CodedQuery &aids,
+                int threads) {
     std::vector<int64_t> asked(size_t(query.N));
     for (int64_t n = 0; n < query.N; ++n) asked[size_t(n)] = n, query.num_scored[n] = query.num_broken[n] = 0;
     for (double strictness = 1.0; !asked.empty(); strictness *= strictness_step) {
         std::vector<Example> examples;
+        examples.reserve(asked.size());
         for (int64_t n : asked) examples.push_back(example_of(table, coded, query, aids, n));
         std::vector<Search> prototypes;
+        prototypes.reserve(examples.size());
         for (const Example &example : examples)
-            prototypes.emplace_back(table, coded, query, aids, example, first_bar(table, query, aids, example.hidden), strictness);
+            prototypes.emplace_back(table, coded, query, aids, example, first_bar(table, query, aids, example.hidden),
+                                    strictness);
         const double work = double(table.V) * double(coded.first.width) * double(examples.size());
         std::vector<std::vector<Search>> searches(static_cast<size_t>(worthwhile_threads(threads, work)));
         pass(table, coded, examples, searches, prototypes.data());
         std::vector<int64_t> again;
         for (size_t i = 0; i < asked.size(); ++i) {
             const double squares = write(query, asked[i], searches, i);
-            if (query.log_normaliser && squares > 2.0 * Search::wanted_squares(aids) && strictness < most_strict) again.push_back(asked[i]);
+            if (query.log_normaliser && squares > 2.0 * Search::wanted_squares(aids) && strictness < most_strict)
+                again.push_back(asked[i]);
         }
         asked.swap(again);
     }

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "dispatch.hpp"
+
 namespace vastmax {
 
 // Rows are padded to `row_alignment` floats, and the padding stays zero.
@@ -31,7 +33,8 @@ struct Tree {
     const int64_t *path_offsets; // (V + 1,) where each word's edges begin
     const int32_t *path_edges;   // from the root to the word
     int64_t longest_path;
-    int32_t visits_an_exchange;  // of a thread to a node near the root before it exchanges what it learnt; 0: it is alone
+    int32_t
+        visits_per_exchange; // of a thread to a node near the root, then it exchanges what it learnt; 0: it is alone
 };
 
 // The noise words that do not count for a prediction: none, the word that is predicted, every word in the centre's window.
@@ -58,5 +61,30 @@ struct ChunkResult {
     int64_t predictions; // trained: (centre, context) pairs in skip-gram, centres with a context in CBOW
     double loss;         // summed over predictions and over the objectives
 };
+
+// The most centre words that are handled together; they share one pool of noise words.
+constexpr int most_skipgram_centres = 32, most_cbow_centres = 64;
+
+struct EmbeddingModel {
+    float *words;   // (V, stride) the word vectors; in CBOW their mean over a window predicts its centre
+    float *outputs; // (V, stride) the output vectors
+    int64_t stride; // floats per row, a multiple of row_alignment
+    Subsampling subsampling;
+    NoiseLaw noise;
+    Tree tree;
+};
+
+struct EmbeddingSettings {
+    int32_t window;            // the largest; each position draws its own from 1 .. window
+    int32_t negative;          // K noise words per prediction; 0: no negative sampling
+    const int32_t *pool_sizes; // P, the noise words that a block shares: for each band of distances, in CBOW one
+    int32_t num_pools;         // skip-gram: ceil(window / band_width), CBOW: 1; 0 where K is 0
+    int32_t centres;           // of a block
+    bool sum_gradient;         // CBOW: each context moves by the whole gradient of the mean, as in word2vec
+    Exclude exclude;
+};
+
+VASTMAX_KERNELS(ChunkResult train_skipgram(const EmbeddingModel &, const EmbeddingSettings &, const Chunk &);
+                ChunkResult train_cbow(const EmbeddingModel &, const EmbeddingSettings &, const Chunk &);)
 
 } // namespace vastmax

@@ -6,16 +6,18 @@
 
 #include <cstdint>
 
+#include "dispatch.hpp"
+
 namespace vastmax {
 
 // The decisions of a batch, sorted by node and so, nodes being numbered breadth first, level by level.
 struct Groups {
-    int64_t num_groups;            // U, the distinct nodes
-    const int64_t *nodes;          // (U,) ascending
-    const int64_t *offsets;        // (U + 1,) the decisions of each
-    const int32_t *examples;       // (T,) whose decision it is
-    const int32_t *slots;          // (T,) its place when decisions are counted example by example
-    const int32_t *edges;          // (T,) the edge taken
+    int64_t num_groups;      // U, the distinct nodes
+    const int64_t *nodes;    // (U,) ascending
+    const int64_t *offsets;  // (U + 1,) the decisions of each
+    const int32_t *examples; // (T,) whose decision it is
+    const int32_t *slots;    // (T,) its place when decisions are counted example by example
+    const int32_t *edges;    // (T,) the edge taken
 };
 
 struct HiddenRows {
@@ -31,24 +33,24 @@ struct HiddenGradient {
 
 struct BinaryForward {
     HiddenRows hidden;
-    const float *weight, *bias;       // (M, D) and (M,), a row a node
-    const int64_t *leaves;            // (N,)
-    const int64_t *path_offsets;      // (leaves + 1,)
-    const int32_t *path_edges;        // the edges on each leaf's path, root first
-    const int64_t *decision_offsets;  // (N + 1,) where the decisions of each example begin
-    float *log_prob;                  // (N,)
-    float *slope;                     // (T,) d log p / d score, by example; may be null
-    float *hidden_slope;              // (N, D) d log p / d hidden; may be null
+    const float *weight, *bias;      // (M, D) and (M,), a row a node
+    const int64_t *leaves;           // (N,)
+    const int64_t *path_offsets;     // (leaves + 1,)
+    const int32_t *path_edges;       // the edges on each leaf's path, root first
+    const int64_t *decision_offsets; // (N + 1,) where the decisions of each example begin
+    float *log_prob;                 // (N,)
+    float *slope;                    // (T,) d log p / d score, by example; may be null
+    float *hidden_slope;             // (N, D) d log p / d hidden; may be null
 };
 
 struct BinaryBackward {
     HiddenRows hidden;
     Groups groups;
-    const float *slope;           // (T,)
-    const float *upstream;        // (N,) d loss / d log p
+    const float *slope;    // (T,)
+    const float *upstream; // (N,) d loss / d log p
     HiddenGradient hidden_gradient;
-    float *weight_gradient;       // (U, D)
-    float *bias_gradient;         // (U,)
+    float *weight_gradient; // (U, D)
+    float *bias_gradient;   // (U,)
 };
 
 struct SoftmaxForward {
@@ -69,12 +71,12 @@ struct SoftmaxBackward {
     const int64_t *child_offsets;
     Groups groups;
     const int64_t *slope_offsets;
-    const int64_t *row_offsets;   // (U + 1,) where the gradient rows of each group begin
+    const int64_t *row_offsets; // (U + 1,) where the gradient rows of each group begin
     const float *slope;
-    const float *upstream;        // (N,)
+    const float *upstream; // (N,)
     HiddenGradient hidden_gradient;
-    float *weight_gradient;       // (rows, D)
-    float *bias_gradient;         // (rows,)
+    float *weight_gradient; // (rows, D)
+    float *bias_gradient;   // (rows,)
 };
 
 struct BestFirst {
@@ -85,22 +87,15 @@ struct BestFirst {
     const int32_t *children;      // (E,) a node, or ~leaf; looked at where they are met: a search meets few of them
     int64_t num_nodes, num_edges;
     int64_t k;
-    float *log_prob;              // (N, k) best first
-    int64_t *leaves;              // (N, k)
-    int64_t *num_expanded;        // (N,) nodes whose children were scored
+    float *log_prob;       // (N, k) best first
+    int64_t *leaves;       // (N, k)
+    int64_t *num_expanded; // (N,) nodes whose children were scored
 };
 
-// One set of functions a compiled instruction set.
-#define VASTMAX_DECLARE_HIERARCHICAL(target)                                                                            \
-    namespace target {                                                                                                  \
-    void hierarchical_binary_forward(const BinaryForward &, int threads);                                               \
-    void hierarchical_binary_backward(const BinaryBackward &, int threads);                                             \
-    void hierarchical_softmax_forward(const SoftmaxForward &, int threads);                                             \
-    void hierarchical_softmax_backward(const SoftmaxBackward &, int threads);                                           \
-    void hierarchical_best_first(const BestFirst &, int threads);                                                       \
-    }
-VASTMAX_DECLARE_HIERARCHICAL(baseline)
-VASTMAX_DECLARE_HIERARCHICAL(avx2)
-VASTMAX_DECLARE_HIERARCHICAL(avx512)
+VASTMAX_KERNELS(void hierarchical_binary_forward(const BinaryForward &, int threads);
+                void hierarchical_binary_backward(const BinaryBackward &, int threads);
+                void hierarchical_softmax_forward(const SoftmaxForward &, int threads);
+                void hierarchical_softmax_backward(const SoftmaxBackward &, int threads);
+                void hierarchical_best_first(const BestFirst &, int threads);)
 
 } // namespace vastmax

@@ -10,8 +10,7 @@
 #include <algorithm>
 
 #include "logistic.hpp"
-#include "prefetch.hpp"
-#include "row_products.hpp"
+#include "products.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 
@@ -118,7 +117,8 @@ void hierarchical_binary_forward(const BinaryForward &batch, int threads) {
     in_threads(threads, [&](int i) {
         // Equal shares of the decisions, not of the examples.
         auto cut = [&](int part) {
-            return std::lower_bound(batch.decision_offsets, batch.decision_offsets + N, T * part / threads) - batch.decision_offsets;
+            return std::lower_bound(batch.decision_offsets, batch.decision_offsets + N, T * part / threads) -
+                   batch.decision_offsets;
         };
         PathForward(batch).run(i == 0 ? 0 : cut(i), i == threads - 1 ? N : cut(i + 1));
     });
@@ -131,8 +131,8 @@ void hierarchical_binary_backward(const BinaryBackward &batch, int threads) {
     in_threads(threads, [&](int i) {
         if (batch.hidden_gradient.to) {
             const int64_t N = batch.hidden.num_examples;
-            scale_rows(batch.hidden_gradient.slope, batch.upstream, share(N, i, threads), share(N, i + 1, threads), width,
-                       batch.hidden_gradient.to);
+            scale_rows(batch.hidden_gradient.slope, batch.upstream, share(N, i, threads), share(N, i + 1, threads),
+                       width, batch.hidden_gradient.to);
         }
         auto cut = [&](int part) {
             return std::lower_bound(groups.offsets, groups.offsets + U, T * part / threads) - groups.offsets;

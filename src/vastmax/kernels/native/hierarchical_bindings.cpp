@@ -1,36 +1,10 @@
-// The Python face of the kernels of hierarchical softmax: what a batch does, worked out once, and the choice of
-// instruction set.
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
-
-#include <algorithm>
-#include <utility>
-#include <vector>
-
+// The Python face of the kernels of hierarchical softmax: what a batch does, worked out once.
 #include "bindings.hpp"
 #include "hierarchical.hpp"
-#include "targets.hpp"
 
-namespace nb = nanobind;
 using namespace vastmax;
 
 namespace {
-
-// Calls f with the functions of one instruction set.
-template <typename F> void with_target(const std::string &target, const F &f) {
-    nb::gil_scoped_release without_gil;
-#define VASTMAX_CALL(name)                                                                                              \
-    f(name::hierarchical_binary_forward, name::hierarchical_binary_backward, name::hierarchical_softmax_forward,        \
-      name::hierarchical_softmax_backward, name::hierarchical_best_first)
-#ifdef VASTMAX_HAVE_avx512
-    if (target == "avx512") return VASTMAX_CALL(avx512);
-#endif
-#ifdef VASTMAX_HAVE_avx2
-    if (target == "avx2") return VASTMAX_CALL(avx2);
-#endif
-    if (target == "baseline") return VASTMAX_CALL(baseline);
-    throw std::invalid_argument("kernel target '" + target + "' is not compiled in");
-}
 
 struct Decision {
     int32_t node, edge, example, slot;
@@ -54,11 +28,13 @@ void sort_by_node(std::vector<Decision> &decisions, int64_t num_nodes) {
 struct Plan {
     bool binary = false;
     int64_t num_examples = 0;
-    std::vector<int64_t> decision_offsets;                        // by example
+    std::vector<int64_t> decision_offsets;                                                // by example
     std::vector<int64_t> nodes, offsets, slope_offsets, row_offsets, level_offsets, rows; // by group
-    std::vector<int32_t> examples, slots, edges;                  // by decision, sorted by node
+    std::vector<int32_t> examples, slots, edges;                                          // by decision, sorted by node
 
-    int64_t num_slopes() const { return binary ? decision_offsets.back() : slope_offsets.back(); }
+    int64_t num_slopes() const {
+        return binary ? decision_offsets.back() : slope_offsets.empty() ? 0 : slope_offsets.back();
+    }
     Groups groups() const {
         return {int64_t(nodes.size()), nodes.data(), offsets.data(), examples.data(), slots.data(), edges.data()};
     }
@@ -67,8 +43,8 @@ struct Plan {
 // Throws unless every leaf has a path in the tree, of edges below num_edges.
 void check_paths(Column<const int64_t> leaves, Column<const int64_t> path_offsets, Column<const int32_t> path_edges,
                  int64_t num_edges) {
-    const int64_t num_leaves = int64_t(path_offsets.shape(0)) - 1, length = int64_t(path_edges.shape(0));
-    for (int64_t i = 0; i < int64_t(leaves.shape(0)); ++i) {
+    const int64_t num_leaves = path_offsets.length() - 1, length = path_edges.length();
+    for (int64_t i = 0; i < leaves.length(); ++i) {
         require(leaves.data()[i] >= 0 && leaves.data()[i] < num_leaves, "a leaf is not in the tree");
         const int64_t *path = path_offsets.data() + leaves.data()[i];
         require(0 <= path[0] && path[0] <= path[1] && path[1] <= length, "paths do not fit together");
@@ -86,30 +62,32 @@ void check_decisions(const Plan &plan, Column<const int64_t> leaves, Column<cons
 
 // Throws unless the plan's nodes have the children that it was made with, and each decision takes one of them.
 void check_groups(const Plan &plan, Column<const int64_t> child_offsets) {
-    const int64_t M = int64_t(child_offsets.shape(0)) - 1;
+    const int64_t M = child_offsets.length() - 1;
     for (size_t group = 0; group < plan.nodes.size(); ++group) {
         const int64_t node = plan.nodes[group];
         require(node < M, "the plan is of another tree");
         const int64_t first = child_offsets.data()[node], children = child_offsets.data()[node + 1] - first;
         require(first == plan.rows[size_t(plan.row_offsets[group])] &&
-                    children == plan.row_offsets[group + 1] - plan.row_offsets[group] && first + children <= child_offsets.data()[M],
+                    children == plan.row_offsets[group + 1] - plan.row_offsets[group] &&
+                    first + children <= child_offsets.data()[M],
                 "the plan is of another tree");
         for (int64_t k = plan.offsets[group]; k < plan.offsets[group + 1]; ++k)
-            require(plan.edges[size_t(k)] >= first && plan.edges[size_t(k)] < first + children, "the plan is of another tree");
+            require(plan.edges[size_t(k)] >= first && plan.edges[size_t(k)] < first + children,
+                    "the plan is of another tree");
     }
 }
 
 Plan make_plan(Column<const int64_t> leaves, Column<const int64_t> path_offsets, Column<const int32_t> path_edges,
                Column<const int32_t> edge_nodes, Column<const int64_t> child_offsets, Column<const int64_t> tree_levels,
                bool binary, bool grouped) {
-    const int64_t N = int64_t(leaves.shape(0)), num_nodes = int64_t(child_offsets.shape(0)) - 1;
+    const int64_t N = leaves.length(), num_nodes = child_offsets.length() - 1;
     require(N < int64_t(1) << 31, "too many examples in one batch");
-    require(num_nodes >= 0 && (num_nodes == 0 || tree_levels.shape(0) > 0), "the tree has no nodes");
+    require(num_nodes >= 0 && (num_nodes == 0 || size_t(tree_levels.length()) > 0), "the tree has no nodes");
     Plan plan;
     plan.binary = binary;
     plan.num_examples = N;
     nb::gil_scoped_release without_gil;
-    check_paths(leaves, path_offsets, path_edges, binary ? 2 * num_nodes : int64_t(edge_nodes.shape(0)));
+    check_paths(leaves, path_offsets, path_edges, binary ? 2 * num_nodes : edge_nodes.length());
     plan.decision_offsets.resize(size_t(N) + 1);
     for (int64_t i = 0; i < N; ++i) {
         const int64_t *path = path_offsets.data() + leaves.data()[i];
@@ -137,7 +115,7 @@ Plan make_plan(Column<const int64_t> leaves, Column<const int64_t> path_offsets,
     for (int64_t k = 0; k < T; ++k) {
         const Decision &d = decisions[size_t(k)];
         if (k == 0 || d.node != plan.nodes.back()) {
-            while (level < tree_levels.shape(0) && d.node >= tree_levels.data()[level]) {
+            while (level < size_t(tree_levels.length()) && d.node >= tree_levels.data()[level]) {
                 plan.level_offsets.push_back(int64_t(plan.nodes.size()));
                 ++level;
             }
@@ -151,9 +129,11 @@ Plan make_plan(Column<const int64_t> leaves, Column<const int64_t> path_offsets,
     plan.offsets.push_back(T);
     plan.level_offsets.push_back(int64_t(plan.nodes.size()));
     for (size_t group = 0; group < plan.nodes.size(); ++group) {
-        const int64_t node = plan.nodes[group], first = child_offsets.data()[node], stop = child_offsets.data()[node + 1];
+        const int64_t node = plan.nodes[group], first = child_offsets.data()[node],
+                      stop = child_offsets.data()[node + 1];
         require(0 <= first && first < stop && stop - first < int64_t(1) << 31, "a node has no children");
-        plan.slope_offsets.push_back(plan.slope_offsets.back() + (plan.offsets[group + 1] - plan.offsets[group]) * (stop - first));
+        plan.slope_offsets.push_back(plan.slope_offsets.back() +
+                                     (plan.offsets[group + 1] - plan.offsets[group]) * (stop - first));
         if (binary) {
             plan.rows.push_back(node);
         } else {
@@ -164,31 +144,35 @@ Plan make_plan(Column<const int64_t> leaves, Column<const int64_t> path_offsets,
     return plan;
 }
 
-float *data_or_null(std::optional<Matrix<float>> &matrix) { return matrix ? matrix->data() : nullptr; }
-float *data_or_null(std::optional<Column<float>> &column) { return column ? column->data() : nullptr; }
-
 void forward(const std::string &target, const Plan &plan, Matrix<const float> hidden, Matrix<const float> weight,
              Column<const float> bias, Column<const int64_t> leaves, Column<const int64_t> path_offsets,
              Column<const int32_t> path_edges, Column<const int64_t> child_offsets, Column<float> log_prob,
-             std::optional<Column<float>> slope, std::optional<Matrix<float>> hidden_slope, int threads) {
-    const int64_t N = plan.num_examples, D = int64_t(hidden.shape(1)), M = int64_t(child_offsets.shape(0)) - 1;
+             OptionalColumn<float> slope, OptionalMatrix<float> hidden_slope, int threads) {
+    const int64_t N = plan.num_examples, D = hidden.size(1), M = child_offsets.length() - 1;
     require(M >= 0, "the tree has no nodes");
-    require(int64_t(hidden.shape(0)) == N && int64_t(log_prob.shape(0)) == N && int64_t(leaves.shape(0)) == N,
-            "a row an example was expected");
-    require(int64_t(weight.shape(1)) == D, "hidden and weight differ in width");
-    require(int64_t(weight.shape(0)) == (plan.binary ? M : child_offsets.data()[M]) && weight.shape(0) == bias.shape(0),
-            "weight and bias do not fit the tree");
-    require(!slope || int64_t(slope->shape(0)) == plan.num_slopes(), "a slope a score was expected");
-    require(!hidden_slope || (int64_t(hidden_slope->shape(0)) == N && int64_t(hidden_slope->shape(1)) == D),
-            "the slopes of hidden have another shape");
+    const int64_t num_rows = plan.binary ? M : child_offsets.data()[M];
+    require_shape("hidden", hidden, {N, D});
+    require_shape("leaves", leaves, {N});
+    require_shape("weight", weight, {num_rows, D});
+    require_shape("bias", bias, {num_rows});
+    require_shape("log_prob", log_prob, {N});
+    require_shape("slope", slope, {plan.num_slopes()});
+    require_shape("hidden_slope", hidden_slope, {N, D});
     const HiddenRows rows{hidden.data(), N, D};
     if (plan.binary) {
         check_paths(leaves, path_offsets, path_edges, 2 * M);
         check_decisions(plan, leaves, path_offsets);
-        BinaryForward batch{rows,         weight.data(),       bias.data(),
-                            leaves.data(), path_offsets.data(), path_edges.data(),
-                            plan.decision_offsets.data(), log_prob.data(), data_or_null(slope), data_or_null(hidden_slope)};
-        with_target(target, [&](auto run, auto, auto, auto, auto) { run(batch, threads); });
+        BinaryForward batch{rows,
+                            weight.data(),
+                            bias.data(),
+                            leaves.data(),
+                            path_offsets.data(),
+                            path_edges.data(),
+                            plan.decision_offsets.data(),
+                            log_prob.data(),
+                            data_of(slope),
+                            data_of(hidden_slope)};
+        run_kernel(VASTMAX_KERNEL(target, hierarchical_binary_forward), batch, threads);
     } else {
         require(slope.has_value() && (N == 0 || !plan.offsets.empty()), "slopes and groups are needed here");
         check_groups(plan, child_offsets);
@@ -202,67 +186,69 @@ void forward(const std::string &target, const Plan &plan, Matrix<const float> hi
                              plan.slope_offsets.data(),
                              log_prob.data(),
                              slope->data(),
-                             data_or_null(hidden_slope)};
-        with_target(target, [&](auto, auto, auto run, auto, auto) { run(batch, threads); });
+                             data_of(hidden_slope)};
+        run_kernel(VASTMAX_KERNEL(target, hierarchical_softmax_forward), batch, threads);
     }
 }
 
-void backward(const std::string &target, const Plan &plan, Matrix<const float> hidden, Column<const int64_t> child_offsets,
-              Column<const float> slope, Column<const float> upstream, std::optional<Matrix<const float>> hidden_slope,
-              std::optional<Matrix<float>> hidden_gradient, Matrix<float> weight_gradient, Column<float> bias_gradient,
-              int threads) {
-    const int64_t N = plan.num_examples, D = int64_t(hidden.shape(1));
-    require(int64_t(hidden.shape(0)) == N && int64_t(upstream.shape(0)) == N, "a row an example was expected");
+void backward(const std::string &target, const Plan &plan, Matrix<const float> hidden,
+              Column<const int64_t> child_offsets, Column<const float> slope, Column<const float> upstream,
+              OptionalMatrix<const float> hidden_slope, OptionalMatrix<float> hidden_gradient,
+              Matrix<float> weight_gradient, Column<float> bias_gradient, int threads) {
+    const int64_t N = plan.num_examples, D = hidden.size(1), num_rows = int64_t(plan.rows.size());
     require(!plan.offsets.empty(), "the plan was made without groups");
-    require(int64_t(slope.shape(0)) == plan.num_slopes(), "a slope a score was expected");
-    require(weight_gradient.shape(0) == plan.rows.size() && int64_t(weight_gradient.shape(1)) == D &&
-                bias_gradient.shape(0) == plan.rows.size(),
-            "a gradient row a touched row was expected");
+    require_shape("hidden", hidden, {N, D});
+    require_shape("upstream", upstream, {N});
+    require_shape("slope", slope, {plan.num_slopes()});
+    require_shape("hidden_slope", hidden_slope, {N, D});
+    require_shape("hidden_gradient", hidden_gradient, {N, D});
+    require_shape("weight_gradient", weight_gradient, {num_rows, D}); // a row for each of plan.rows
+    require_shape("bias_gradient", bias_gradient, {num_rows});
     HiddenGradient to_hidden{nullptr, nullptr};
-    if (hidden_slope && hidden_gradient) {
-        for (const auto &shape : {std::pair(hidden_slope->shape(0), hidden_slope->shape(1)),
-                                  std::pair(hidden_gradient->shape(0), hidden_gradient->shape(1))})
-            require(int64_t(shape.first) == N && int64_t(shape.second) == D, "the gradient of hidden has another shape");
-        to_hidden = {hidden_slope->data(), hidden_gradient->data()};
-    }
+    require(!hidden_gradient || hidden_slope, "the gradient of hidden needs hidden_slope");
+    if (hidden_gradient) to_hidden = {hidden_slope->data(), hidden_gradient->data()};
     const HiddenRows rows{hidden.data(), N, D};
     if (plan.binary) {
         BinaryBackward batch{rows,      plan.groups(),          slope.data(),        upstream.data(),
                              to_hidden, weight_gradient.data(), bias_gradient.data()};
-        with_target(target, [&](auto, auto run, auto, auto, auto) { run(batch, threads); });
+        run_kernel(VASTMAX_KERNEL(target, hierarchical_binary_backward), batch, threads);
     } else {
         check_groups(plan, child_offsets);
-        SoftmaxBackward batch{rows,
-                              child_offsets.data(),
-                              plan.groups(),
-                              plan.slope_offsets.data(),
-                              plan.row_offsets.data(),
-                              slope.data(),
-                              upstream.data(),
-                              to_hidden,
-                              weight_gradient.data(),
-                              bias_gradient.data()};
-        with_target(target, [&](auto, auto, auto, auto run, auto) { run(batch, threads); });
+        SoftmaxBackward batch{
+            rows,         child_offsets.data(), plan.groups(), plan.slope_offsets.data(), plan.row_offsets.data(),
+            slope.data(), upstream.data(),      to_hidden,     weight_gradient.data(),    bias_gradient.data()};
+        run_kernel(VASTMAX_KERNEL(target, hierarchical_softmax_backward), batch, threads);
     }
 }
 
-void best_first(const std::string &target, Matrix<const float> hidden, Matrix<const float> weight, Column<const float> bias,
-                bool binary, Column<const int64_t> child_offsets, Column<const int32_t> children, Matrix<float> log_prob,
-                Matrix<int64_t> leaves, Column<int64_t> num_expanded, int threads) {
-    const int64_t N = int64_t(hidden.shape(0)), D = int64_t(hidden.shape(1)), M = int64_t(child_offsets.shape(0)) - 1;
-    const int64_t E = int64_t(children.shape(0)), k = int64_t(log_prob.shape(1));
+void best_first(const std::string &target, Matrix<const float> hidden, Matrix<const float> weight,
+                Column<const float> bias, bool binary, Column<const int64_t> child_offsets,
+                Column<const int32_t> children, Matrix<float> log_prob, Matrix<int64_t> leaves,
+                Column<int64_t> num_expanded, int threads) {
+    const int64_t N = hidden.length(), D = hidden.size(1), M = child_offsets.length() - 1, E = children.length();
+    const int64_t k = log_prob.size(1), num_rows = binary ? M : E;
     require(M >= 0, "the tree has no nodes");
-    require(int64_t(weight.shape(1)) == D && int64_t(weight.shape(0)) == (binary ? M : E) && weight.shape(0) == bias.shape(0),
-            "weight and bias do not fit the tree");
+    require_shape("weight", weight, {num_rows, D});
+    require_shape("bias", bias, {num_rows});
     require(child_offsets.data()[M] == E, "children do not fit the tree");
     require(!binary || E == 2 * M, "a node of a binary tree has two children");
     require(k >= 1 && k <= E - M + 1, "k must be between 1 and the number of leaves");
-    require(int64_t(log_prob.shape(0)) == N && int64_t(leaves.shape(0)) == N && leaves.shape(1) == log_prob.shape(1) &&
-                int64_t(num_expanded.shape(0)) == N,
-            "a row an example was expected");
-    BestFirst query{{hidden.data(), N, D}, weight.data(), bias.data(), binary, child_offsets.data(), children.data(), M, E, k,
-                    log_prob.data(),       leaves.data(), num_expanded.data()};
-    with_target(target, [&](auto, auto, auto, auto, auto run) { run(query, threads); });
+    require_shape("log_prob", log_prob, {N, k});
+    require_shape("leaves", leaves, {N, k});
+    require_shape("num_expanded", num_expanded, {N});
+    BestFirst query{{hidden.data(), N, D},
+                    weight.data(),
+                    bias.data(),
+                    binary,
+                    child_offsets.data(),
+                    children.data(),
+                    M,
+                    E,
+                    k,
+                    log_prob.data(),
+                    leaves.data(),
+                    num_expanded.data()};
+    run_kernel(VASTMAX_KERNEL(target, hierarchical_best_first), query, threads);
 }
 
 } // namespace
@@ -270,24 +256,13 @@ void best_first(const std::string &target, Matrix<const float> hidden, Matrix<co
 void bind_hierarchical(nb::module_ &m) {
     nb::class_<Plan>(m, "HierarchicalPlan")
         .def_prop_ro("num_slopes", &Plan::num_slopes)
-        .def_prop_ro("rows", [](nb::handle_t<Plan> self) {
-            const Plan &plan = nb::cast<const Plan &>(self);
-            return nb::ndarray<nb::numpy, const int64_t, nb::ndim<1>>(plan.rows.data(), {plan.rows.size()}, self);
-        });
-    m.def("hierarchical_plan", &make_plan, nb::arg("leaves").noconvert(), nb::arg("path_offsets").noconvert(),
-          nb::arg("path_edges").noconvert(), nb::arg("edge_nodes").noconvert(), nb::arg("child_offsets").noconvert(),
-          nb::arg("tree_levels").noconvert(), nb::arg("binary"), nb::arg("grouped"));
-    m.def("hierarchical_forward", &forward, nb::arg("target"), nb::arg("plan"), nb::arg("hidden").noconvert(),
-          nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("leaves").noconvert(),
-          nb::arg("path_offsets").noconvert(), nb::arg("path_edges").noconvert(), nb::arg("child_offsets").noconvert(),
-          nb::arg("log_prob").noconvert(), nb::arg("slope").noconvert().none(), nb::arg("hidden_slope").noconvert().none(),
-          nb::arg("threads"));
-    m.def("hierarchical_backward", &backward, nb::arg("target"), nb::arg("plan"), nb::arg("hidden").noconvert(),
-          nb::arg("child_offsets").noconvert(), nb::arg("slope").noconvert(), nb::arg("upstream").noconvert(),
-          nb::arg("hidden_slope").noconvert().none(), nb::arg("hidden_gradient").noconvert().none(),
-          nb::arg("weight_gradient").noconvert(), nb::arg("bias_gradient").noconvert(), nb::arg("threads"));
-    m.def("hierarchical_best_first", &best_first, nb::arg("target"), nb::arg("hidden").noconvert(),
-          nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("binary"), nb::arg("child_offsets").noconvert(),
-          nb::arg("children").noconvert(), nb::arg("log_prob").noconvert(), nb::arg("leaves").noconvert(),
-          nb::arg("num_expanded").noconvert(), nb::arg("threads"));
+        .def_prop_ro("rows", [](nb::handle_t<Plan> self) { return view_of(nb::cast<const Plan &>(self).rows, self); });
+    m.def("hierarchical_plan", &make_plan, "leaves"_a, "path_offsets"_a, "path_edges"_a, "edge_nodes"_a,
+          "child_offsets"_a, "tree_levels"_a, "binary"_a, "grouped"_a);
+    m.def("hierarchical_forward", &forward, "target"_a, "plan"_a, "hidden"_a, "weight"_a, "bias"_a, "leaves"_a,
+          "path_offsets"_a, "path_edges"_a, "child_offsets"_a, "log_prob"_a, "slope"_a, "hidden_slope"_a, "threads"_a);
+    m.def("hierarchical_backward", &backward, "target"_a, "plan"_a, "hidden"_a, "child_offsets"_a, "slope"_a,
+          "upstream"_a, "hidden_slope"_a, "hidden_gradient"_a, "weight_gradient"_a, "bias_gradient"_a, "threads"_a);
+    m.def("hierarchical_best_first", &best_first, "target"_a, "hidden"_a, "weight"_a, "bias"_a, "binary"_a,
+          "child_offsets"_a, "children"_a, "log_prob"_a, "leaves"_a, "num_expanded"_a, "threads"_a);
 }

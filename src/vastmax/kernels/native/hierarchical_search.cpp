@@ -5,11 +5,10 @@
 #include <atomic>
 #include <cmath>
 #include <functional>
-#include <stdexcept>
 #include <vector>
 
 #include "logistic.hpp"
-#include "row_products.hpp"
+#include "products.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 
@@ -47,7 +46,7 @@ class Search {
         }
         open({0.0f, 0});
         while (found < query_.k) {
-            if (open_.empty()) throw std::invalid_argument("the tree has less than k leaves");
+            require(!open_.empty(), "the tree has less than k leaves");
             std::pop_heap(open_.begin(), open_.end(), Later{});
             Candidate best = open_.back();
             open_.pop_back();
@@ -81,13 +80,14 @@ class Search {
     }
 
     void unfold(Candidate node) {
-        const int64_t first = query_.child_offsets[node.child], stop = query_.child_offsets[node.child + 1], count = stop - first;
-        if (first < 0 || first >= stop || stop > query_.num_edges || (query_.binary && count != 2))
-            throw std::invalid_argument("a node has no children, or a binary one not two");
+        const int64_t first = query_.child_offsets[node.child], stop = query_.child_offsets[node.child + 1],
+                      count = stop - first;
+        require(0 <= first && first < stop && stop <= query_.num_edges && (!query_.binary || count == 2),
+                "a node has no children, or a binary one not two");
         for (int64_t edge = first; edge < stop; ++edge) { // nodes are numbered breadth first
             const int32_t child = query_.children[edge];
-            if (child >= 0 && (child <= node.child || child >= query_.num_nodes))
-                throw std::invalid_argument("a child is not in the tree, or above its parent");
+            require(child < 0 || (node.child < child && child < query_.num_nodes),
+                    "a child is not in the tree, or above its parent");
         }
         score_.make_room(whole_vectors(count));
         if (query_.binary) {
@@ -99,7 +99,8 @@ class Search {
             score_[0] = -f.softplus[0];
             score_[1] = -f.softplus[1];
         } else {
-            dot_products(h_, 1, query_.weight + first * width_, count, width_, query_.bias + first, score_.data(), count);
+            dot_products(h_, 1, query_.weight + first * width_, count, width_, query_.bias + first, score_.data(),
+                         count);
             log_softmax(count);
         }
         for (int64_t c = 0; c < count; ++c) open({node.log_prob + score_[c], query_.children[first + c]});
@@ -107,7 +108,7 @@ class Search {
 
     static Vec score_pair(float score) {
         Vec pair = {};
-        pair[0] = score;  // left: log p = -softplus(score)
+        pair[0] = score; // left: log p = -softplus(score)
         pair[1] = -score;
         return pair;
     }

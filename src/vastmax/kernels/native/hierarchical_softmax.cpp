@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "logistic.hpp"
-#include "row_products.hpp"
+#include "products.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 
@@ -128,8 +128,8 @@ void backward_unit(const SoftmaxBackward &batch, const Unit &unit, Buffers &buff
             for (int64_t d = 0; d < width; ++d) to[d] = scale * from[d];
             for (int64_t c = 0; c < rows; ++c) bias_gradient[c] += scale * slope[k * children + c];
         }
-        products({slope + begin * children, 1, children}, rows, buffers.hidden.data(), end - begin, width, weight_gradient,
-                 begin > 0);
+        products({slope + begin * children, 1, children}, rows, buffers.hidden.data(), end - begin, width,
+                 weight_gradient, begin > 0);
     }
 }
 
@@ -139,8 +139,10 @@ void hierarchical_softmax_forward(const SoftmaxForward &batch, int threads) {
     threads = worthwhile_threads(threads, 2 * multiply_adds(batch.groups, batch.slope_offsets, batch.hidden.width));
     // Level by level: an example has one decision in a level at most, so no two threads meet in one row.
     std::vector<std::vector<Unit>> levels;
+    levels.reserve(size_t(batch.num_levels));
     for (int64_t level = 0; level < batch.num_levels; ++level)
-        levels.push_back(cut(batch.level_offsets[level], batch.level_offsets[level + 1], batch.groups.offsets, examples_a_unit));
+        levels.push_back(
+            cut(batch.level_offsets[level], batch.level_offsets[level + 1], batch.groups.offsets, examples_a_unit));
     std::vector<std::atomic<size_t>> next(levels.size());
     std::vector<Buffers> all_buffers(static_cast<size_t>(threads));
     for (Buffers &buffers : all_buffers) {
@@ -165,8 +167,8 @@ void hierarchical_softmax_backward(const SoftmaxBackward &batch, int threads) {
     in_threads(threads, [&](int part) {
         if (batch.hidden_gradient.to) {
             const int64_t N = batch.hidden.num_examples;
-            scale_rows(batch.hidden_gradient.slope, batch.upstream, share(N, part, threads), share(N, part + 1, threads),
-                       batch.hidden.width, batch.hidden_gradient.to);
+            scale_rows(batch.hidden_gradient.slope, batch.upstream, share(N, part, threads),
+                       share(N, part + 1, threads), batch.hidden.width, batch.hidden_gradient.to);
         }
         Buffers buffers;
         for (size_t i; (i = next++) < units.size();) backward_unit(batch, units[i], buffers);

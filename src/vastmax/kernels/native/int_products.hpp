@@ -33,16 +33,24 @@ inline bool any_lane(IntVec mask) {
 
 #if defined(__AVX512BW__)
 typedef __m512i Pairs;
-inline Pairs widened(const int8_t *p) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p))); }
-inline Pairs widened_unsigned(const int8_t *p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p))); }
+inline Pairs widened(const int8_t *p) {
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
+}
+inline Pairs widened_unsigned(const int8_t *p) {
+    return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
+}
 inline Pairs low_four(Pairs v) { return _mm512_and_si512(v, _mm512_set1_epi16(15)); }
 inline Pairs high_four(Pairs v) { return _mm512_srli_epi16(v, 4); }
 inline Pairs same_pair(int32_t pair) { return _mm512_set1_epi32(pair); }
 inline IntVec pair_sums(Pairs a, Pairs b) { return bits<IntVec>(_mm512_madd_epi16(a, b)); }
 #elif defined(__AVX2__)
 typedef __m256i Pairs;
-inline Pairs widened(const int8_t *p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))); }
-inline Pairs widened_unsigned(const int8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p))); }
+inline Pairs widened(const int8_t *p) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)));
+}
+inline Pairs widened_unsigned(const int8_t *p) {
+    return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)));
+}
 inline Pairs low_four(Pairs v) { return _mm256_and_si256(v, _mm256_set1_epi16(15)); }
 inline Pairs high_four(Pairs v) { return _mm256_srli_epi16(v, 4); }
 inline Pairs same_pair(int32_t pair) { return _mm256_set1_epi32(pair); }

@@ -2,7 +2,7 @@
 //
 // One product forward and three backward, n·V·D multiply-adds each; the scores are computed again in the backward pass
 // and never leave the cache: a tile of words meets all examples, a chunk at a time, before the next tile is read.
-#include "linear_softmax.hpp"
+#include "tasks.hpp"
 
 #include <atomic>
 #include <cmath>
@@ -11,15 +11,15 @@
 #include <vector>
 
 #include "logistic.hpp"
-#include "panel_products.hpp"
+#include "products.hpp"
 #include "threads.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 namespace {
 
 constexpr int64_t chunk_examples = 16 * tile_rows;
-constexpr int64_t group_examples = 1024;   // gradients of so many hidden vectors are summed by each thread for itself
-constexpr int64_t tile_numel = 32768;      // of weights: 128 KB, of which three copies and the scores fill a 1 MB cache
+constexpr int64_t group_examples = 1024; // gradients of so many hidden vectors are summed by each thread for itself
+constexpr int64_t tile_numel = 32768;    // of weights: 128 KB, of which three copies and the scores fill a 1 MB cache
 constexpr int64_t most_words_a_tile = 512;
 
 int64_t words_a_tile(int64_t D) {
@@ -39,7 +39,8 @@ class Tile {
         : all_(scores), words_(words_a_tile(scores.D)), step_(words_ + lanes), // not a power of two: see noise_loss.cpp
           columns_memory_(Floats::uninitialized(Panels::numel(scores.D, words_))),
           rows_memory_(Floats::uninitialized(with_rows ? Panels::numel(words_, scores.D) : 0)),
-          bias_(Floats::uninitialized(words_)), scores_(Floats::uninitialized(chunk_examples * step_)), with_rows_(with_rows) {}
+          bias_(Floats::uninitialized(words_)), scores_(Floats::uninitialized(chunk_examples * step_)),
+          with_rows_(with_rows) {}
 
     void read(int64_t tile) {
         first = tile * words_;
@@ -114,9 +115,10 @@ float log_normaliser(const std::vector<Running> &parts, int64_t e) {
     return float(double(most) + std::log(total));
 }
 
-void group_forward(const LinearSoftmaxForward &batch, int count) {
+void group_forward(const LinearForward &batch, int count) {
     const LinearScores &scores = batch.scores;
     std::vector<Running> running;
+    running.reserve(size_t(count));
     for (int thread = 0; thread < count; ++thread) running.emplace_back(scores.n);
     std::atomic<int64_t> next{0};
     in_threads(count, [&](int thread) {
@@ -143,7 +145,7 @@ struct Worker {
 };
 
 // p(w | h) in place of scores, and what it adds to the gradient of the bias.
-void shares(const LinearSoftmaxBackward &batch, const Tile &tile, int64_t begin, int64_t examples, float *of_bias) {
+void shares(const LinearBackward &batch, const Tile &tile, int64_t begin, int64_t examples, float *of_bias) {
     for (int64_t e = 0; e < examples; ++e) {
         float *row = tile.scores(e);
         const float shift = batch.log_normaliser[begin + e], upstream = batch.upstream[begin + e];
@@ -155,7 +157,7 @@ void shares(const LinearSoftmaxBackward &batch, const Tile &tile, int64_t begin,
     }
 }
 
-void tile_backward(const LinearSoftmaxBackward &batch, Worker &worker, const Panels &scaled, bool add) {
+void tile_backward(const LinearBackward &batch, Worker &worker, const Panels &scaled, bool add) {
     const LinearScores &scores = batch.scores;
     const Tile &tile = worker.tile;
     alignas(64) float of_bias[most_words_a_tile] = {};
@@ -166,15 +168,17 @@ void tile_backward(const LinearSoftmaxBackward &batch, Worker &worker, const Pan
         if (batch.hidden_gradient) {
             float *const to = worker.of_hidden.data() + begin * scores.D;
             for (int64_t p = 0; p < tile.rows.count(); ++p)
-                panel_product({tile.scores(0), tile.step(), 1}, examples, tile.rows.panel(p), tile.count, tile.rows.columns(p),
-                              [&](int64_t e) { return to + e * scores.D + p * panel_width; }, !worker.first_tile);
+                panel_product(
+                    {tile.scores(0), tile.step(), 1}, examples, tile.rows.panel(p), tile.count, tile.rows.columns(p),
+                    [&](int64_t e) { return to + e * scores.D + p * panel_width; }, !worker.first_tile);
         }
         if (batch.weight_gradient) {
             float *const to = batch.weight_gradient + tile.first * scores.D;
             for (int64_t p = 0; p < scaled.count(); ++p)
-                panel_product({tile.scores(0), 1, tile.step()}, tile.count, scaled.panel(p) + begin * panel_width, examples,
-                              scaled.columns(p), [&](int64_t w) { return to + w * scores.D + p * panel_width; },
-                              add || begin > 0);
+                panel_product(
+                    {tile.scores(0), 1, tile.step()}, tile.count, scaled.panel(p) + begin * panel_width, examples,
+                    scaled.columns(p), [&](int64_t w) { return to + w * scores.D + p * panel_width; },
+                    add || begin > 0);
         }
     }
     worker.first_tile = false;
@@ -186,7 +190,7 @@ void tile_backward(const LinearSoftmaxBackward &batch, Worker &worker, const Pan
 }
 
 // `add`: the gradients of weight and bias already hold those of earlier groups.
-void group_backward(const LinearSoftmaxBackward &batch, int count, bool add) {
+void group_backward(const LinearBackward &batch, int count, bool add) {
     const LinearScores &scores = batch.scores;
     const Floats memory = Floats::uninitialized(batch.weight_gradient ? Panels::numel(scores.n, scores.D) : 0);
     const Panels scaled{memory.data(), scores.n, scores.D};
@@ -220,16 +224,16 @@ LinearScores group_of(LinearScores scores, int64_t begin) {
 
 } // namespace
 
-void linear_softmax_forward(const LinearSoftmaxForward &batch, int threads) {
+void linear_softmax_forward(const LinearForward &batch, int threads) {
     const int count = threads_for(batch.scores, threads);
     for (int64_t begin = 0; begin < batch.scores.n; begin += group_examples)
         group_forward({group_of(batch.scores, begin), batch.log_normaliser + begin}, count);
 }
 
-void linear_softmax_backward(const LinearSoftmaxBackward &batch, int threads) {
+void linear_softmax_backward(const LinearBackward &batch, int threads) {
     const int count = threads_for(batch.scores, threads);
     for (int64_t begin = 0; begin < batch.scores.n; begin += group_examples) {
-        LinearSoftmaxBackward group = batch;
+        LinearBackward group = batch;
         group.scores = group_of(batch.scores, begin);
         group.log_normaliser += begin;
         group.upstream += begin;

@@ -1,12 +1,12 @@
 // The k best of the words in some lists, of each example its own: a list that several examples ask for is read once.
 // Compiled once for each instruction set.
-#include "listed_scan.hpp"
+#include "word_scan.hpp"
 
 #include <algorithm>
 #include <vector>
 
 #include "best_words.hpp"
-#include "row_products.hpp"
+#include "products.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 
@@ -42,14 +42,16 @@ struct Kept {
 class Scan {
   public:
     Scan(const WordTable &table, const WordLists &lists, const ListedQuery &query, Kept *kept)
-        : table_(table), lists_(lists), query_(query), kept_(kept), scores_(Floats::uninitialized(whole_vectors(chunk_words))) {}
+        : table_(table), lists_(lists), query_(query), kept_(kept),
+          scores_(Floats::uninitialized(whole_vectors(chunk_words))) {}
 
     void run(int64_t list, const int64_t *examples, int64_t count) {
         for (int64_t begin = lists_.offsets[list]; begin < lists_.offsets[list + 1]; begin += chunk_words) {
             const int64_t end = std::min(lists_.offsets[list + 1], begin + chunk_words);
             for (int64_t i = 0; i < count; ++i) {
                 if (lists_.disjoint) {
-                    score(kept_[examples[i]], examples[i], lists_.words + begin, end - begin, begin + chunk_words, lists_.offsets[list + 1]);
+                    score(kept_[examples[i]], examples[i], lists_.words + begin, end - begin, begin + chunk_words,
+                          lists_.offsets[list + 1]);
                 } else {
                     take_unseen(kept_[examples[i]], begin, end);
                     score(kept_[examples[i]], examples[i], unseen_, num_unseen_, 0, 0);
@@ -129,9 +131,11 @@ void scan_listed(const WordTable &table, const WordLists &lists, const ListedQue
     const Askers askers(lists, query);
     double rows = 0.0;
     for (int64_t l = 0; l < lists.num_lists; ++l)
-        rows += double(lists.offsets[l + 1] - lists.offsets[l]) * double(askers.starts[size_t(l) + 1] - askers.starts[size_t(l)]);
+        rows += double(lists.offsets[l + 1] - lists.offsets[l]) *
+                double(askers.starts[size_t(l) + 1] - askers.starts[size_t(l)]);
     // An example that may meet a word twice belongs to one thread; otherwise a list does.
-    const int count = worthwhile_threads(lists.disjoint ? threads : int(std::min<int64_t>(threads, query.N)), rows * double(table.D));
+    const int count =
+        worthwhile_threads(lists.disjoint ? threads : int(std::min<int64_t>(threads, query.N)), rows * double(table.D));
     std::vector<std::vector<Kept>> kept(static_cast<size_t>(count));
     in_threads(count, [&](int thread) {
         std::vector<Kept> &own = kept[size_t(thread)];
@@ -139,7 +143,8 @@ void scan_listed(const WordTable &table, const WordLists &lists, const ListedQue
         Scan scan(table, lists, query, own.data());
         if (lists.disjoint) {
             for (int64_t l = share(lists.num_lists, thread, count); l < share(lists.num_lists, thread + 1, count); ++l)
-                scan.run(l, askers.examples.data() + askers.starts[size_t(l)], askers.starts[size_t(l) + 1] - askers.starts[size_t(l)]);
+                scan.run(l, askers.examples.data() + askers.starts[size_t(l)],
+                         askers.starts[size_t(l) + 1] - askers.starts[size_t(l)]);
         } else {
             for (int64_t n = share(query.N, thread, count); n < share(query.N, thread + 1, count); ++n) {
                 own[size_t(n)].seen.assign(size_t(table.V), false);

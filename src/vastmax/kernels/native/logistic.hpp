@@ -34,7 +34,7 @@ inline Vec exp_of_negative(Vec x) {
 }
 
 struct Logistic {
-    Vec sigmoid;  // 1 / (1 + exp(-s))
+    Vec sigmoid; // 1 / (1 + exp(-s))
     Vec softplus; // log(1 + exp(s)), the loss of a noise word with score s; a true word's is softplus(-s) = softplus(s) - s
 };
 

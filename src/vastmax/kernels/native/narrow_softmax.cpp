@@ -5,7 +5,7 @@
 // through memory between products, exponential and sums. Here a tile of scores, a few examples by 128 words, lives and
 // dies in the first-level cache. Words lie in the lanes: their vectors are transposed a tile at a time. Forward costs D
 // multiply-adds and an exponential a score, backward 3 D and an exponential.
-#include "narrow_softmax.hpp"
+#include "tasks.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -38,7 +38,7 @@ template <int W> struct Words {
     alignas(64) float bias[words_a_tile];
     int64_t first, count;
 
-    void read(const NarrowScores &scores, int64_t tile) {
+    void read(const LinearScores &scores, int64_t tile) {
         first = tile * words_a_tile;
         count = std::min<int64_t>(words_a_tile, scores.V - first);
         if (count < words_a_tile || scores.D < W) std::memset(weight, 0, sizeof weight);
@@ -61,15 +61,15 @@ inline void exponentials(const Words<W> &words, const float *hidden, float shift
     for (int k = 0; k < count; ++k) result[k] = normalised ? exp_of_negative(s[k]) : exp_in_range(s[k]);
 }
 
-int64_t tiles_of(const NarrowScores &scores) { return (scores.V + words_a_tile - 1) / words_a_tile; }
+int64_t tiles_of(const LinearScores &scores) { return (scores.V + words_a_tile - 1) / words_a_tile; }
 
-int threads_for(const NarrowScores &scores, int wanted, double multiply_adds_a_score) {
+int threads_for(const LinearScores &scores, int wanted, double multiply_adds_a_score) {
     const double work = double(scores.n) * double(scores.V) * multiply_adds_a_score;
     return int(std::min<int64_t>(worthwhile_threads(wanted, work), tiles_of(scores)));
 }
 
-template <int W> void forward(const NarrowForward &batch, int wanted) {
-    const NarrowScores &scores = batch.scores;
+template <int W> void forward(const LinearForward &batch, int wanted) {
+    const LinearScores &scores = batch.scores;
     const int count = threads_for(scores, wanted, double(scores.D) + work_of_exponential);
     const Floats hidden = padded_rows<W>(scores.hidden, scores.n, scores.D, nullptr);
     std::vector<double> totals(size_t(count) * size_t(scores.n));
@@ -124,8 +124,7 @@ inline void add_to_words(const Vec (*p)[vectors_a_tile], const float *hidden, fl
 }
 
 // Adds p[e] · w[d] to the hidden gradient, whose lanes are summed at the very end.
-template <int W>
-inline void add_to_hidden(const Vec (*p)[vectors_a_tile], const Words<W> &words, float *gradient) {
+template <int W> inline void add_to_hidden(const Vec (*p)[vectors_a_tile], const Words<W> &words, float *gradient) {
     constexpr int together = W < 4 ? W : 4;
     for (int e = 0; e < examples_a_tile; ++e)
         for (int d = 0; d < W; d += together) {
@@ -138,8 +137,8 @@ inline void add_to_hidden(const Vec (*p)[vectors_a_tile], const Words<W> &words,
         }
 }
 
-template <int W> void backward(const NarrowBackward &batch, int wanted) {
-    const NarrowScores &scores = batch.scores;
+template <int W> void backward(const LinearBackward &batch, int wanted) {
+    const LinearScores &scores = batch.scores;
     const int count = threads_for(scores, wanted, 3.0 * double(scores.D) + work_of_exponential);
     const Floats hidden = padded_rows<W>(scores.hidden, scores.n, scores.D, nullptr);
     const Floats scaled = padded_rows<W>(scores.hidden, scores.n, scores.D, batch.upstream);
@@ -147,6 +146,7 @@ template <int W> void backward(const NarrowBackward &batch, int wanted) {
     const Floats upstream = padded_rows<1>(batch.upstream, scores.n, 1, nullptr);
     const Floats shift = padded_rows<1>(batch.log_normaliser, scores.n, 1, nullptr);
     std::vector<Floats> of_hidden;
+    of_hidden.reserve(size_t(count));
     for (int thread = 0; thread < count; ++thread) of_hidden.push_back(Floats::zeros(hidden.size() * lanes));
     in_threads(count, [&](int thread) {
         constexpr int step = 4;
@@ -161,9 +161,11 @@ template <int W> void backward(const NarrowBackward &batch, int wanted) {
                 Vec p[examples_a_tile][vectors_a_tile];
                 for (int e = 0; e < examples_a_tile; ++e)
                     for (int v = 0; v < vectors_a_tile; v += step)
-                        exponentials<W, step, true>(words, hidden.at((first + e) * W, W), shift[first + e], v, p[e] + v);
+                        exponentials<W, step, true>(words, hidden.at((first + e) * W, W), shift[first + e], v,
+                                                    p[e] + v);
                 add_to_words<W>(p, scaled.at(first * W, examples_a_tile * W), of_words);
-                add_to_hidden<W>(p, words, of_hidden[size_t(thread)].at(first * W * lanes, examples_a_tile * W * lanes));
+                add_to_hidden<W>(p, words,
+                                 of_hidden[size_t(thread)].at(first * W * lanes, examples_a_tile * W * lanes));
                 if (!batch.bias_gradient) continue;
                 for (int v = 0; v < vectors_a_tile; ++v) {
                     Vec total = load(of_bias + v * lanes);
@@ -201,12 +203,12 @@ float largest_norm(const float *rows, int64_t count, int64_t D) {
 } // namespace
 
 // At least the largest absolute score, by the Cauchy-Schwarz inequality; NaN where a number is NaN or infinite.
-float narrow_softmax_bound(const NarrowScores &scores) {
+float narrow_softmax_bound(const LinearScores &scores) {
     const float bias = scores.bias ? largest_norm(scores.bias, scores.V, 1) : 0.0f;
     return largest_norm(scores.hidden, scores.n, scores.D) * largest_norm(scores.weight, scores.V, scores.D) + bias;
 }
 
-void narrow_softmax_forward(const NarrowForward &batch, int threads) {
+void narrow_softmax_forward(const LinearForward &batch, int threads) {
     if (batch.scores.D <= 4) return forward<4>(batch, threads);
     if (batch.scores.D <= 8) return forward<8>(batch, threads);
     if (batch.scores.D <= 16) return forward<16>(batch, threads);
@@ -214,7 +216,7 @@ void narrow_softmax_forward(const NarrowForward &batch, int threads) {
     forward<64>(batch, threads);
 }
 
-void narrow_softmax_backward(const NarrowBackward &batch, int threads) {
+void narrow_softmax_backward(const LinearBackward &batch, int threads) {
     if (batch.scores.D <= 4) return backward<4>(batch, threads);
     if (batch.scores.D <= 8) return backward<8>(batch, threads);
     if (batch.scores.D <= 16) return backward<16>(batch, threads);

@@ -1,10 +1,29 @@
-#include "ngram_law.hpp"
+// The laws of words after some contexts, at some words: rows of a sparse matrix of counts, in a few of its columns; and
+// their Python face.
+#include "bindings.hpp"
 
-#include <algorithm>
-
-namespace vastmax {
+using namespace vastmax;
 
 namespace {
+
+// Row r has the columns column[offset[r] .. offset[r + 1]), ascending, and the counts that are the steps of `cumulative`.
+// `small_count` has them once more, up to `not_small`, which stands for that and more: the few entries that are wanted
+// lie far apart, and a byte an entry is soon read where sixteen are waited for.
+struct CountRows {
+    static constexpr uint8_t not_small = 255;
+    const int64_t *offset;
+    const int32_t *column;
+    const int64_t *cumulative;
+    const uint8_t *small_count;
+    int64_t rows, columns;
+};
+
+// Entries in the columns of the noise, row after row: where each row's begin, which noise word, its probability.
+struct RowLaws {
+    std::vector<int64_t> offset;
+    std::vector<int32_t> noise;
+    std::vector<float> probability;
+};
 
 // A row this many times as long as the list of wanted columns is searched for them rather than read: a step of a search
 // misses the cache, a row read in order does not.
@@ -51,11 +70,12 @@ void fetch(const CountRows &counts, int64_t row) {
     __builtin_prefetch(counts.cumulative + begin);
     __builtin_prefetch(counts.cumulative + end);
     for (int64_t e = begin; e < std::min(end, begin + entries_ahead); e += 16) __builtin_prefetch(counts.column + e);
-    for (int64_t e = begin; e < std::min(end, begin + entries_ahead); e += 64) __builtin_prefetch(counts.small_count + e);
+    for (int64_t e = begin; e < std::min(end, begin + entries_ahead); e += 64)
+        __builtin_prefetch(counts.small_count + e);
 }
 
-} // namespace
-
+// For the `count` rows at `row`: adds row_weight[r] * probability to mean[i] for each wanted column i they have, and
+// collects the entries of those that are noise (noise_of[i] >= 0). `wanted` ascends and is distinct.
 RowLaws row_laws(const CountRows &counts, const int64_t *row, const float *row_weight, int64_t count,
                  const int64_t *wanted, const int32_t *noise_of, int64_t num_wanted, double *mean) {
     const ColumnSet set(wanted, num_wanted, counts.columns);
@@ -111,6 +131,8 @@ RowLaws row_laws(const CountRows &counts, const int64_t *row, const float *row_w
     return laws;
 }
 
+// claimed[r] += the sum, over the examples of row r and its entries, of weight[example * weight_step + noise] * share *
+// probability / (share * probability + (1 - share) * unigram[noise]).
 void row_responsibilities(const RowLaws &laws, const float *share, const float *unigram, const int64_t *example_row,
                           const float *weight, int64_t weight_step, int64_t examples, double *claimed) {
     const int64_t rows = int64_t(laws.offset.size()) - 1;
@@ -131,4 +153,55 @@ void row_responsibilities(const RowLaws &laws, const float *share, const float *
     }
 }
 
-} // namespace vastmax
+RowLaws laws_of(Column<const int64_t> offset, Column<const int32_t> column, Column<const int64_t> cumulative,
+                Column<const uint8_t> small_count, int64_t columns, Column<const int64_t> row,
+                Column<const float> row_weight, Column<const int64_t> wanted, Column<const int32_t> noise_of,
+                Column<double> mean) {
+    const int64_t rows = offset.length() - 1, count = row.length(), num_wanted = wanted.length(),
+                  entries = column.length();
+    require(rows >= 0 && offset(0) == 0 && offset(size_t(rows)) == entries, "offsets do not cover the entries");
+    require_shape("cumulative", cumulative, {entries + 1});
+    require_shape("small_count", small_count, {entries});
+    require_shape("row_weight", row_weight, {count});
+    require_shape("noise_of", noise_of, {num_wanted});
+    require_shape("mean", mean, {num_wanted});
+    for (int64_t i = 0; i < count; ++i) {
+        require(row(size_t(i)) >= 0 && row(size_t(i)) < rows, "a row is out of range");
+        const int64_t begin = offset(size_t(row(size_t(i)))), end = offset(size_t(row(size_t(i))) + 1);
+        require(0 <= begin && begin <= end && end <= entries, "offsets do not ascend");
+    }
+    for (int64_t i = 0; i < num_wanted; ++i)
+        require(wanted(size_t(i)) >= (i ? wanted(size_t(i - 1)) + 1 : 0) && wanted(size_t(i)) < columns,
+                "wanted columns do not ascend, or are out of range");
+    nb::gil_scoped_release without_gil;
+    return row_laws({offset.data(), column.data(), cumulative.data(), small_count.data(), rows, columns}, row.data(),
+                    row_weight.data(), count, wanted.data(), noise_of.data(), num_wanted, mean.data());
+}
+
+// Rows of which each is contiguous: they may be part of wider ones.
+using Rows = Array<const float, 2, true>;
+
+void responsibilities(const RowLaws &laws, Column<const float> share, Column<const float> unigram,
+                      Column<const int64_t> example_row, Rows weight, Column<double> claimed) {
+    const int64_t rows = int64_t(laws.offset.size()) - 1;
+    require_shape("share", share, {rows});
+    require_shape("claimed", claimed, {rows});
+    require_shape("weight", weight, {example_row.length(), unigram.length()});
+    require(weight.stride(1) == 1 || weight.shape(1) <= 1, "rows of weights that are contiguous were expected");
+    for (int64_t i = 0; i < example_row.length(); ++i)
+        require(example_row(size_t(i)) < rows, "an example's row is out of range");
+    for (const int32_t noise : laws.noise) require(noise < unigram.length(), "the laws are of other noise words");
+    nb::gil_scoped_release without_gil;
+    row_responsibilities(laws, share.data(), unigram.data(), example_row.data(), weight.data(), weight.stride(0),
+                         int64_t(weight.shape(0)), claimed.data());
+}
+
+} // namespace
+
+void bind_ngram_law(nb::module_ &m) {
+    nb::class_<RowLaws>(m, "RowLaws").def("__len__", [](const RowLaws &laws) { return laws.noise.size(); });
+    m.def("row_laws", &laws_of, "offset"_a, "column"_a, "cumulative"_a, "small_count"_a, "columns"_a, "row"_a,
+          "row_weight"_a, "wanted"_a, "noise_of"_a, "mean"_a);
+    m.def("row_responsibilities", &responsibilities, "laws"_a, "share"_a, "unigram"_a, "example_row"_a, "weight"_a,
+          "claimed"_a);
+}

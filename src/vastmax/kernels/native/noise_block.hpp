@@ -8,7 +8,7 @@
 
 #include "embedding.hpp"
 #include "logistic.hpp"
-#include "random.hpp"
+#include "mixing.hpp"
 #include "scratch.hpp"
 #include "strips.hpp"
 #include "vector.hpp"
@@ -53,7 +53,8 @@ class NoiseBlock {
     template <int units> void score(const float *h, int count, const float *output) {
         vecs_ = int(whole_vectors(count) / lanes);
         VASTMAX_ASSERT(vecs_ * lanes <= inputs_);
-        for (int j = 0; j < pool_size_; ++j) copy_row<units>(noise_ + j * stride_, output + pool_[j] * stride_, stride_);
+        for (int j = 0; j < pool_size_; ++j)
+            copy_row<units>(noise_ + j * stride_, output + pool_[j] * stride_, stride_);
         for (int i = 0; i < vecs_ * lanes; i += lanes)
             for (int v = 0; v < row_vecs<units>(stride_); ++v) {
                 Vec square[lanes];

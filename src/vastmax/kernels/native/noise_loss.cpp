@@ -3,14 +3,14 @@
 // Three products of N·K·D multiply-adds are all there is to do at large sizes; whatever else happens to the (N, K)
 // scores happens while a chunk of them is in the cache. The rows of the noise are read from the table once, ahead of
 // time, and packed for both products that want them.
-#include "noise_loss.hpp"
+#include "tasks.hpp"
 
 #include <atomic>
 #include <cmath>
 #include <limits>
 
 #include "logistic.hpp"
-#include "panel_products.hpp"
+#include "products.hpp"
 #include "threads.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -114,9 +114,10 @@ void chunk_forward(const NoiseForward &step, const Noise &noise, int64_t begin, 
     float *const to = step.hidden_slope + begin * step.D;
     for (int64_t p = 0; p < noise.rows.count(); ++p)
         for (int64_t k = 0; k < std::max<int64_t>(step.K, 1); k += depth_block)
-            panel_product({slope + k, step.slope_step, 1}, end - begin, noise.rows.panel(p) + k * panel_width,
-                          std::min(depth_block, step.K - k), noise.rows.columns(p),
-                          [&](int64_t r) { return to + r * step.D + p * panel_width; }, k > 0);
+            panel_product(
+                {slope + k, step.slope_step, 1}, end - begin, noise.rows.panel(p) + k * panel_width,
+                std::min(depth_block, step.K - k), noise.rows.columns(p),
+                [&](int64_t r) { return to + r * step.D + p * panel_width; }, k > 0);
     for (int64_t n = begin; n < end; ++n) {
         float *row = step.hidden_slope + n * step.D;
         if (step.kind == NoiseLossKind::softmax)
@@ -134,8 +135,9 @@ void block_backward(const NoiseBackward &step, const Panels &hidden, const float
         const int64_t examples = std::min(block_examples, step.N - n);
         const float *slope = step.slope + n * step.slope_step + first;
         for (int64_t p = 0; p < hidden.count(); ++p)
-            panel_product({slope, 1, step.slope_step}, words, hidden.panel(p) + n * panel_width, examples, hidden.columns(p),
-                          [&](int64_t r) { return step.weight_gradient + place[r] * step.D + p * panel_width; }, n > 0);
+            panel_product(
+                {slope, 1, step.slope_step}, words, hidden.panel(p) + n * panel_width, examples, hidden.columns(p),
+                [&](int64_t r) { return step.weight_gradient + place[r] * step.D + p * panel_width; }, n > 0);
         if (!step.bias_gradient) continue;
         for (int64_t k = 0; k < words; k += lanes) { // rows of slope go on to whole vectors
             Vec sums = load(bias + k);
@@ -207,9 +209,11 @@ void noise_loss_backward(const NoiseBackward &step, int threads) {
                 scale_rows(step.hidden_slope, step.upstream, n, n + 1, step.D, step.hidden_gradient);
         }
         packed.wait();
-        for (int64_t first; (first = next.fetch_add(block_words)) < step.K;) block_backward(step, hidden, factor, first);
+        for (int64_t first; (first = next.fetch_add(block_words)) < step.K;)
+            block_backward(step, hidden, factor, first);
         products_done.wait();
-        for (int64_t u = share(num_rows, thread, count); u < share(num_rows, thread + 1, count); ++u) add_targets(step, u);
+        for (int64_t u = share(num_rows, thread, count); u < share(num_rows, thread + 1, count); ++u)
+            add_targets(step, u);
     });
 }
 

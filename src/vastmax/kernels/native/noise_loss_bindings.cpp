@@ -1,35 +1,12 @@
-// The Python face of the step against shared noise: its plan, and its choice of instruction set.
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
-
-#include <algorithm>
+// The Python face of the step against shared noise: its plan, and both passes.
 #include <limits>
-#include <utility>
 
 #include "bindings.hpp"
-#include "noise_loss.hpp"
-#include "targets.hpp"
+#include "tasks.hpp"
 
-namespace nb = nanobind;
 using namespace vastmax;
 
 namespace {
-
-template <typename T> using OptionalColumn = std::optional<Column<T>>;
-
-// Calls f with the functions of one instruction set.
-template <typename F> auto with_target(const std::string &target, const F &f) {
-#define VASTMAX_CALL(name) f(name::noise_slope_step, name::noise_loss_forward, name::noise_loss_backward)
-#ifdef VASTMAX_HAVE_avx512
-    if (target == "avx512") return VASTMAX_CALL(avx512);
-#endif
-#ifdef VASTMAX_HAVE_avx2
-    if (target == "avx2") return VASTMAX_CALL(avx2);
-#endif
-    if (target == "baseline") return VASTMAX_CALL(baseline);
-    throw std::invalid_argument("kernel target '" + target + "' is not compiled in");
-#undef VASTMAX_CALL
-}
 
 // Merges the noise, ascending, with the targets. Every word id is checked here, so that the kernels may trust them.
 NoisePlan merge(const int64_t *noise, int64_t K, const int64_t *target, int64_t N, int64_t vocab_size) {
@@ -68,15 +45,16 @@ NoisePlan merge(const int64_t *noise, int64_t K, const int64_t *target, int64_t 
 }
 
 NoisePlan make_plan(Column<const int64_t> noise, Column<const int64_t> target, int64_t vocab_size) {
-    nb::gil_scoped_release without_gil;
-    return merge(noise.data(), int64_t(noise.shape(0)), target.data(), int64_t(target.shape(0)), vocab_size);
+    return run_kernel(&merge, noise.data(), noise.length(), target.data(), target.length(), vocab_size);
 }
 
 // Whether the kernels may trust these ids, since the plan was made of them.
-bool is_plan_of(const NoisePlan &plan, const Column<const int64_t> &noise, const Column<const int64_t> &target, int64_t V) {
+bool is_plan_of(const NoisePlan &plan, const Column<const int64_t> &noise, const Column<const int64_t> &target,
+                int64_t V) {
     if (plan.noise_place.size() != noise.shape(0) || plan.examples.size() != target.shape(0)) return false;
     bool same = plan.rows.empty() || plan.rows.back() < V;
-    for (size_t k = 0; k < plan.noise_place.size(); ++k) same &= noise.data()[k] == plan.rows[size_t(plan.noise_place[k])];
+    for (size_t k = 0; k < plan.noise_place.size(); ++k)
+        same &= noise.data()[k] == plan.rows[size_t(plan.noise_place[k])];
     for (size_t u = 0; u < plan.rows.size(); ++u)
         for (int64_t i = plan.example_offsets[u]; i < plan.example_offsets[u + 1]; ++i)
             same &= target.data()[plan.examples[size_t(i)]] == plan.rows[u];
@@ -85,7 +63,7 @@ bool is_plan_of(const NoisePlan &plan, const Column<const int64_t> &noise, const
 
 int64_t slope_step(const std::string &target, int64_t num_noise) {
     require(num_noise >= 0 && num_noise <= std::numeric_limits<int32_t>::max(), "num_noise is out of range");
-    return with_target(target, [&](auto step, auto, auto) { return step(num_noise); });
+    return VASTMAX_KERNEL(target, noise_slope_step)(num_noise);
 }
 
 void forward(const std::string &target, const NoisePlan &plan, bool softmax, bool mask, Matrix<const float> hidden,
@@ -93,101 +71,89 @@ void forward(const std::string &target, const NoisePlan &plan, bool softmax, boo
              Column<const int64_t> target_ids, OptionalColumn<const float> noise_shift,
              OptionalColumn<const float> target_shift, OptionalColumn<const float> multiplicity, Column<float> loss,
              Matrix<float> slope, Column<float> row_scale, Column<float> target_slope,
-             std::optional<Matrix<float>> hidden_slope, int threads) {
-    const int64_t N = int64_t(hidden.shape(0)), D = int64_t(hidden.shape(1)), V = int64_t(weight.shape(0));
-    const int64_t K = int64_t(noise_ids.shape(0));
-    require(int64_t(weight.shape(1)) == D && D >= 1, "hidden and weight differ in width");
-    require(!bias || has_length(*bias, V), "a bias a word was expected");
-    require(has_length(target_ids, N), "a target an example was expected");
+             OptionalMatrix<float> hidden_slope, int threads) {
+    const int64_t N = hidden.length(), D = hidden.size(1), V = weight.length(), K = noise_ids.length();
+    require(D >= 1, "hidden has no numbers");
+    require_shape("weight", weight, {V, D});
+    require_shape("bias", bias, {V});
+    require_shape("target_ids", target_ids, {N});
     require(is_plan_of(plan, noise_ids, target_ids, V), "the plan is of another batch");
-    require(!noise_shift || has_length(*noise_shift, K), "a shift a noise word was expected");
-    require(!multiplicity || has_length(*multiplicity, K), "a multiplicity a noise word was expected");
-    require(!target_shift || has_length(*target_shift, N), "a shift a target was expected");
-    require(has_length(loss, N) && has_length(row_scale, N) && has_length(target_slope, N),
-            "results must have a number an example");
-    require(!hidden_slope || has_shape(*hidden_slope, N, D), "hidden_slope must have the shape of hidden");
-    NoiseForward step{softmax ? NoiseLossKind::softmax : NoiseLossKind::logistic,
-                      N,
-                      D,
-                      K,
-                      0,
-                      hidden.data(),
-                      weight.data(),
-                      data_of(bias),
-                      noise_ids.data(),
-                      target_ids.data(),
-                      data_of(noise_shift),
-                      data_of(target_shift),
-                      data_of(multiplicity),
-                      mask ? plan.noise_of_target.data() : nullptr,
-                      loss.data(),
-                      slope.data(),
-                      row_scale.data(),
-                      target_slope.data(),
-                      hidden_slope ? hidden_slope->data() : nullptr};
-    with_target(target, [&](auto step_of, auto run, auto) {
-        step.slope_step = step_of(K);
-        require(has_shape(slope, N, step.slope_step), "slope must be (N, noise_slope_step)");
-        nb::gil_scoped_release without_gil;
-        run(step, threads);
-    });
+    require_shape("noise_shift", noise_shift, {K});
+    require_shape("multiplicity", multiplicity, {K});
+    require_shape("target_shift", target_shift, {N});
+    require_shape("loss", loss, {N});
+    require_shape("row_scale", row_scale, {N});
+    require_shape("target_slope", target_slope, {N});
+    require_shape("hidden_slope", hidden_slope, {N, D});
+    const int64_t step_of_slopes = slope_step(target, K);
+    require_shape("slope", slope, {N, step_of_slopes});
+    const NoiseForward step{softmax ? NoiseLossKind::softmax : NoiseLossKind::logistic,
+                            N,
+                            D,
+                            K,
+                            step_of_slopes,
+                            hidden.data(),
+                            weight.data(),
+                            data_of(bias),
+                            noise_ids.data(),
+                            target_ids.data(),
+                            data_of(noise_shift),
+                            data_of(target_shift),
+                            data_of(multiplicity),
+                            mask ? plan.noise_of_target.data() : nullptr,
+                            loss.data(),
+                            slope.data(),
+                            row_scale.data(),
+                            target_slope.data(),
+                            data_of(hidden_slope)};
+    run_kernel(VASTMAX_KERNEL(target, noise_loss_forward), step, threads);
 }
 
 void backward(const std::string &target, const NoisePlan &plan, Matrix<const float> hidden, Matrix<const float> slope,
-              Column<const float> row_scale, Column<const float> target_slope,
-              std::optional<Matrix<const float>> hidden_slope, Column<const float> upstream,
-              std::optional<Matrix<float>> hidden_gradient, Matrix<float> weight_gradient,
+              Column<const float> row_scale, Column<const float> target_slope, OptionalMatrix<const float> hidden_slope,
+              Column<const float> upstream, OptionalMatrix<float> hidden_gradient, Matrix<float> weight_gradient,
               OptionalColumn<float> bias_gradient, int threads) {
-    const int64_t N = int64_t(hidden.shape(0)), D = int64_t(hidden.shape(1)), U = int64_t(plan.rows.size());
-    const int64_t K = int64_t(plan.noise_place.size());
+    const int64_t N = hidden.length(), D = hidden.size(1), U = int64_t(plan.rows.size());
+    const int64_t K = int64_t(plan.noise_place.size()), step_of_slopes = slope_step(target, K);
     require(D >= 1 && plan.examples.size() == size_t(N), "the plan is of another batch");
-    require(has_length(row_scale, N) && has_length(target_slope, N) && has_length(upstream, N),
-            "a number an example was expected");
-    require(!hidden_gradient || (hidden_slope && has_shape(*hidden_slope, N, D) && has_shape(*hidden_gradient, N, D)),
-            "the gradient of hidden wants hidden_slope, both of the shape of hidden");
-    require(has_shape(weight_gradient, U, D), "the gradient of the weight must have a row for each of plan.rows");
-    require(!bias_gradient || has_length(*bias_gradient, U), "the gradient of the bias must have one for each of plan.rows");
-    NoiseBackward step{N,
-                       D,
-                       K,
-                       0,
-                       hidden.data(),
-                       slope.data(),
-                       row_scale.data(),
-                       target_slope.data(),
-                       hidden_gradient ? hidden_slope->data() : nullptr,
-                       upstream.data(),
-                       &plan,
-                       hidden_gradient ? hidden_gradient->data() : nullptr,
-                       weight_gradient.data(),
-                       data_of(bias_gradient)};
-    with_target(target, [&](auto step_of, auto, auto run) {
-        step.slope_step = step_of(K);
-        require(has_shape(slope, N, step.slope_step), "slope must be (N, noise_slope_step)");
-        nb::gil_scoped_release without_gil;
-        run(step, threads);
-    });
+    require_shape("slope", slope, {N, step_of_slopes});
+    require_shape("row_scale", row_scale, {N});
+    require_shape("target_slope", target_slope, {N});
+    require_shape("hidden_slope", hidden_slope, {N, D});
+    require_shape("upstream", upstream, {N});
+    require(!hidden_gradient || hidden_slope, "the gradient of hidden needs hidden_slope");
+    require_shape("hidden_gradient", hidden_gradient, {N, D});
+    require_shape("weight_gradient", weight_gradient, {U, D}); // a row for each of plan.rows
+    require_shape("bias_gradient", bias_gradient, {U});
+    const NoiseBackward step{N,
+                             D,
+                             K,
+                             step_of_slopes,
+                             hidden.data(),
+                             slope.data(),
+                             row_scale.data(),
+                             target_slope.data(),
+                             hidden_gradient ? hidden_slope->data() : nullptr,
+                             upstream.data(),
+                             &plan,
+                             data_of(hidden_gradient),
+                             weight_gradient.data(),
+                             data_of(bias_gradient)};
+    run_kernel(VASTMAX_KERNEL(target, noise_loss_backward), step, threads);
 }
 
 } // namespace
 
 void bind_noise_loss(nb::module_ &m) {
     nb::class_<NoisePlan>(m, "NoisePlan").def_prop_ro("rows", [](nb::handle_t<NoisePlan> self) {
-        const NoisePlan &plan = nb::cast<const NoisePlan &>(self);
-        return nb::ndarray<nb::numpy, const int64_t, nb::ndim<1>>(plan.rows.data(), {plan.rows.size()}, self);
+        return view_of(nb::cast<const NoisePlan &>(self).rows, self);
     });
-    m.def("noise_plan", &make_plan, nb::arg("noise_ids").noconvert(), nb::arg("target_ids").noconvert(),
-          nb::arg("vocab_size"));
-    m.def("noise_slope_step", &slope_step, nb::arg("target"), nb::arg("num_noise"));
-    m.def("noise_loss_forward", &forward, nb::arg("target"), nb::arg("plan"), nb::arg("softmax"), nb::arg("mask"),
-          nb::arg("hidden").noconvert(), nb::arg("weight").noconvert(), nb::arg("bias").noconvert().none(),
-          nb::arg("noise_ids").noconvert(), nb::arg("target_ids").noconvert(), nb::arg("noise_shift").noconvert().none(),
-          nb::arg("target_shift").noconvert().none(), nb::arg("multiplicity").noconvert().none(),
-          nb::arg("loss").noconvert(), nb::arg("slope").noconvert(), nb::arg("row_scale").noconvert(),
-          nb::arg("target_slope").noconvert(), nb::arg("hidden_slope").noconvert().none(), nb::arg("threads"));
-    m.def("noise_loss_backward", &backward, nb::arg("target"), nb::arg("plan"), nb::arg("hidden").noconvert(),
-          nb::arg("slope").noconvert(), nb::arg("row_scale").noconvert(), nb::arg("target_slope").noconvert(),
-          nb::arg("hidden_slope").noconvert().none(), nb::arg("upstream").noconvert(),
-          nb::arg("hidden_gradient").noconvert().none(), nb::arg("weight_gradient").noconvert(),
-          nb::arg("bias_gradient").noconvert().none(), nb::arg("threads"));
+    m.def("noise_plan", &make_plan, "noise_ids"_a, "target_ids"_a, "vocab_size"_a);
+    m.def("noise_slope_step", &slope_step, "target"_a, "num_noise"_a);
+    m.def("noise_loss_forward", &forward, "target"_a, "plan"_a, "softmax"_a, "mask"_a, "hidden"_a, "weight"_a, "bias"_a,
+          "noise_ids"_a, "target_ids"_a, "noise_shift"_a, "target_shift"_a, "multiplicity"_a, "loss"_a, "slope"_a,
+          "row_scale"_a, "target_slope"_a, "hidden_slope"_a, "threads"_a);
+    m.def("noise_loss_backward", &backward, "target"_a, "plan"_a, "hidden"_a, "slope"_a, "row_scale"_a,
+          "target_slope"_a, "hidden_slope"_a, "upstream"_a, "hidden_gradient"_a, "weight_gradient"_a, "bias_gradient"_a,
+          "threads"_a);
 }

@@ -3,7 +3,7 @@
 // There are few symbols, so the product of each with each column of each pattern is worked out once for a batch, by a
 // library's product; what is left of the convolution at a position is `width` additions a pattern. The fits of other
 // positions than the best are never written anywhere, and the gradient reaches a pattern by one position a word.
-#include "pattern_fit.hpp"
+#include "tasks.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -11,7 +11,7 @@
 #include <numeric>
 #include <vector>
 
-#include "row_products.hpp"
+#include "products.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 #include "vector.hpp"
@@ -20,9 +20,9 @@ namespace vastmax::VASTMAX_TARGET {
 namespace {
 
 constexpr int64_t words_at_once = 32;
-constexpr int64_t patterns_at_once = 16; // of the gradient: their part of the table stays in the second cache
-constexpr double work_of_an_addition = 2;  // in multiply-adds that a cache feeds
-constexpr double work_of_a_scatter = 100;  // one number at a time, where vectors hold up to 16
+constexpr int64_t patterns_at_once = 16;  // of the gradient: their part of the table stays in the second cache
+constexpr double work_of_an_addition = 2; // in multiply-adds that a cache feeds
+constexpr double work_of_a_scatter = 100; // one number at a time, where vectors hold up to 16
 
 // The symbols of the words asked about, end to end, and behind each as many of nothing as a pattern may reach.
 class Windows {
@@ -49,7 +49,9 @@ class Windows {
     const int64_t overhang_;
 };
 
-double columns_of(const Patterns &patterns) { return double(std::accumulate(patterns.widths, patterns.widths + patterns.F, int64_t(0))); }
+double columns_of(const Patterns &patterns) {
+    return double(std::accumulate(patterns.widths, patterns.widths + patterns.F, int64_t(0)));
+}
 
 // The strongest of a strip of patterns, at most `vecs` vectors of them: `row(position)` is the table's row of the symbol
 // there, from the strip's first pattern on.
@@ -69,7 +71,8 @@ void strip_fit(const Buffer<const float *> &rows, int64_t length, int64_t reach,
         }
         const IntVec here = broadcast(int32_t(p));
         for (int v = 0; v < vecs; ++v) {
-            const IntVec better = (sum[v] > best[v]) | (sum[v] != sum[v]); // what is not a number stays visible
+            const IntVec better =
+                (sum[v] > best[v]) | (sum[v] != sum[v]); // NaN stays. NOLINT(misc-redundant-expression)
             best[v] = better ? sum[v] : best[v];
             at[v] = better ? here : at[v];
         }
@@ -132,7 +135,8 @@ void pattern_fit_forward(const PatternFitForward &batch, int threads) {
     in_threads(worthwhile_threads(threads, work), [&](int) {
         Buffer<const float *> rows;
         for (int64_t begin; (begin = words_at_once * next++) < batch.words.U;)
-            for (int64_t u = begin; u < std::min(begin + words_at_once, batch.words.U); ++u) word_fit(batch, windows, u, rows);
+            for (int64_t u = begin; u < std::min(begin + words_at_once, batch.words.U); ++u)
+                word_fit(batch, windows, u, rows);
     });
 }
 
@@ -141,7 +145,8 @@ void pattern_fit_backward(const PatternFitBackward &batch, int threads) {
     const double work = double(batch.words.U) * columns_of(batch.patterns) * work_of_a_scatter;
     std::atomic<int64_t> next{0};
     in_threads(worthwhile_threads(threads, work), [&](int) { // patterns to threads, so that none share a sum
-        for (int64_t first; (first = patterns_at_once * next++) < batch.patterns.F;) patterns_backward(batch, windows, first);
+        for (int64_t first; (first = patterns_at_once * next++) < batch.patterns.F;)
+            patterns_backward(batch, windows, first);
     });
 }
 

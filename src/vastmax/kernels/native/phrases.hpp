@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "hashing.hpp"
+#include "mixing.hpp"
 
 namespace vastmax {
 
@@ -129,7 +129,7 @@ class PhraseJoiner {
     const std::vector<std::int64_t> &sentence_ends() const { return sentence_ends_; }
     void clear_output();
 
-    const std::vector<std::int64_t> &counts() const { return counts_; }        // (num_ids,)
+    const std::vector<std::int64_t> &counts() const { return counts_; }         // (num_ids,)
     const std::vector<std::int32_t> &first_seen() const { return first_seen_; } // ids in the order of their first token
     std::int64_t num_tokens() const { return emitted_before_ + std::int64_t(ids_.size()); }
 
@@ -146,7 +146,7 @@ class PhraseJoiner {
     std::vector<std::uint8_t> connectors_;
     std::vector<std::uint8_t> begins_; // by word: whether it begins a phrase or a longer prefix
     PairTable longer_{8}, joined_{8};
-    std::int32_t start_ = -1; // a word that the next one may join
+    std::int32_t start_ = -1;  // a word that the next one may join
     std::int32_t prefix_ = -1; // that word with the connectors since; -1: no phrase begins so
     std::vector<std::int32_t> between_;
     std::vector<std::int32_t> ids_;

@@ -66,7 +66,8 @@ void code_block(const WordTable &table, const RowCoding &coding, int64_t block, 
         if (w < table.V) {
             const float *row = table.weight + w * D;
             float largest = 0.0f;
-            for (int64_t d = 0; d < D; ++d) largest = std::max(largest, std::fabs(row[d])), norm += double(row[d]) * row[d];
+            for (int64_t d = 0; d < D; ++d)
+                largest = std::max(largest, std::fabs(row[d])), norm += double(row[d]) * row[d];
             found = round_row(row, D, largest, most, best);
             if (coding.bits == 4)
                 for (float clip : clips) {
@@ -80,7 +81,8 @@ void code_block(const WordTable &table, const RowCoding &coding, int64_t block, 
         for (int64_t d = 0; d < columns; ++d) put(codes, r, d, best[d], coding.bits);
         if (coding.residual && w < table.V)
             for (int64_t d = 0; d < D; ++d)
-                coding.residual[w * D + d] = float(double(table.weight[w * D + d]) - double(found.scale) * double(best[d]));
+                coding.residual[w * D + d] =
+                    float(double(table.weight[w * D + d]) - double(found.scale) * double(best[d]));
     }
 }
 

@@ -4,8 +4,7 @@
 #include <vector>
 
 #include "best_words.hpp"
-#include "panel_products.hpp"
-#include "row_products.hpp"
+#include "products.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 #include "word_scan.hpp"
@@ -75,7 +74,8 @@ class FewExamples {
         dot_tile<examples, rows>(h, row, table_.D, tile);
         for (int e = 0; e < examples; ++e)
             for (int64_t i = 0; i < std::min(rows, end - w); ++i)
-                scores_[(n + e) * chunk_words + w - begin + i] = tile[e * rows + i] + (table_.bias ? table_.bias[w + i] : 0.0f);
+                scores_[(n + e) * chunk_words + w - begin + i] =
+                    tile[e * rows + i] + (table_.bias ? table_.bias[w + i] : 0.0f);
     }
 
     const WordTable &table_;
@@ -97,8 +97,8 @@ class ManyExamples {
             const int64_t count = std::min(tile_words, last - begin);
             for (int64_t p = 0; p < hidden_.count(); ++p) {
                 const int64_t examples = hidden_.columns(p);
-                panel_product({table_.weight + begin * table_.D, table_.D, 1}, count, hidden_.panel(p), table_.D, examples,
-                              [this](int64_t r) { return scores_.data() + r * panel_width; });
+                panel_product({table_.weight + begin * table_.D, table_.D, 1}, count, hidden_.panel(p), table_.D,
+                              examples, [this](int64_t r) { return scores_.data() + r * panel_width; });
                 for (int64_t e = 0; e < examples; e += lanes)
                     take(begin, count, e, std::min<int64_t>(lanes, examples - e), p * panel_width + e, kept);
             }
@@ -116,7 +116,10 @@ class ManyExamples {
             float *at = scores_.at(r * panel_width + e, used);
             Vec s = used == lanes ? load(at) : load_part(at, used, minus_infinity);
             if (table_.bias) s += table_.bias[begin + r];
-            if (used == lanes) store(at, s); else store_part(at, s, used);
+            if (used == lanes)
+                store(at, s);
+            else
+                store_part(at, s, used);
             top = s > top ? s : top;
             undefined |= ~(s < broadcast(-minus_infinity));
             if (none(~(s < bar))) continue;
@@ -167,7 +170,8 @@ void scan_rows(const WordTable &table, const WordQuery &query, int threads) {
         memory = Floats::uninitialized(Panels::numel(table.D, N));
         hidden.data = memory.data();
         for (int64_t first = 0; first < hidden.count() * panel_width; first += lanes)
-            hidden.put_columns(first, [&](int i) { return first + i < N ? query.hidden + (first + i) * table.D : nullptr; });
+            hidden.put_columns(first,
+                               [&](int i) { return first + i < N ? query.hidden + (first + i) * table.D : nullptr; });
     }
     std::vector<std::vector<Kept>> kept(static_cast<size_t>(count));
     in_threads(count, [&](int thread) {

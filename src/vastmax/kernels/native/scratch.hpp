@@ -6,7 +6,7 @@
 #include <memory>
 #include <new>
 
-#include "assertion.hpp"
+#include "checks.hpp"
 #include "vector.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -31,7 +31,8 @@ template <typename T> class Buffer {
     static Buffer uninitialized(int64_t size) {
         VASTMAX_ASSERT(size >= 0);
         Buffer buffer;
-        buffer.memory_.reset(static_cast<T *>(::operator new(size_t(std::max<int64_t>(size, 1)) * sizeof(T), alignment)));
+        buffer.memory_.reset(
+            static_cast<T *>(::operator new(size_t(std::max<int64_t>(size, 1)) * sizeof(T), alignment)));
         buffer.size_ = size;
         return buffer;
     }
@@ -56,7 +57,7 @@ template <typename T> class Buffer {
   private:
     static constexpr std::align_val_t alignment{64};
     struct Free {
-        void operator()(T *p) const { ::operator delete(p, alignment); }
+        void operator()(T *p) const { ::operator delete(static_cast<void *>(p), alignment); }
     };
     std::unique_ptr<T, Free> memory_;
     int64_t size_ = 0;

@@ -1,5 +1,5 @@
 // Skip-gram with negative sampling, hierarchical softmax or both (Mikolov et al. 2013); compiled once for each instruction
-// set. Hierarchical softmax is in skipgram_paths.hpp; with both, a span of words is trained by one and then by the other.
+// set. With both, a span of words is trained by one and then by the other.
 //
 // Negative sampling.
 // The centre word is the input: for a centre c with contexts o and noise words w, each pair adds
@@ -9,37 +9,77 @@
 // that stay near the core. The positive half goes row by row. Operations a centre with n contexts: 3 D P + 3 D n
 // multiply-adds; rows written: its own, n (shared by its neighbours, so in cache), P / B.
 // Noise scores and centre rows are those before the block; context rows move with each centre.
-#include "skipgram.hpp"
+#include "embedding.hpp"
 
 #include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "noise_block.hpp"
-#include "skipgram_paths.hpp"
+#include "tree_paths.hpp"
 #include "windows.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 namespace {
 
-static_assert(block_size % (tile_vecs * lanes) == 0);
+static_assert(most_skipgram_centres % (tile_vecs * lanes) == 0);
+
+// Hierarchical softmax. The context word is the input and the path leads to the centre, as in word2vec: each pair
+// (centre c, context o) adds -log p(c | v_o). The pairs are the same as with the centre for input, but so all contexts
+// of a centre share its path.
+class SkipgramPaths {
+  public:
+    SkipgramPaths(float *words, const Tree &tree, int64_t stride)
+        : words_(words), stride_(stride), paths_(tree, stride) {}
+
+    // Trains the pairs of a span; returns how many there are.
+    int64_t train(const Windows &windows, float alpha) {
+        int64_t pairs = 0;
+        for (int64_t p = 0; p < windows.size(); ++p) {
+            if (p + furthest_prefetch < windows.size()) prefetch_row(row(windows, p + furthest_prefetch), stride_);
+            paths_.prefetch(windows, p);
+            contexts_.clear();
+            for (int64_t q = windows.window_begin(p); q <= windows.window_last(p); ++q)
+                if (q != p) contexts_.push_back(row(windows, q));
+            if (contexts_.empty()) continue;
+            paths_.walk(windows.word_id(p), contexts_.data(), contexts_.data(), int(contexts_.size()), 1.0f, alpha);
+            pairs += int64_t(contexts_.size());
+        }
+        paths_.end_span();
+        return pairs;
+    }
+
+    // See TreePaths::finish.
+    double finish() { return paths_.finish(); }
+
+  private:
+    static constexpr int64_t furthest_prefetch = 12;
+
+    float *row(const Windows &windows, int64_t p) const { return words_ + windows.word_id(p) * stride_; }
+
+    float *const words_;
+    const int64_t stride_;
+    TreePaths paths_;
+    std::vector<float *> contexts_; // rows of the words in a window
+};
 
 class Trainer {
   public:
-    Trainer(const SkipgramModel &model, const SkipgramSettings &settings)
+    Trainer(const EmbeddingModel &model, const EmbeddingSettings &settings)
         : model_(model), settings_(settings), stride_(model.stride),
-          noise_(block_size, largest_pool(settings), stride_),
-          centre_rows_(Floats::zeros(block_size * stride_)), h_(centre_rows_.data()) {
-        if (model.tree.num_nodes > 0) paths_ = std::make_unique<SkipgramPaths>(model.centre, model.tree, stride_);
+          noise_(most_skipgram_centres, largest_pool(settings), stride_),
+          centre_rows_(Floats::zeros(most_skipgram_centres * stride_)), h_(centre_rows_.data()) {
+        if (model.tree.num_nodes > 0) paths_ = std::make_unique<SkipgramPaths>(model.words, model.tree, stride_);
     }
 
     ChunkResult train(const Chunk &chunk) {
         Random random(chunk.seed);
-        noise_.draw(model_.words.vocab_size, model_.noise, random);
+        noise_.draw(model_.subsampling.vocab_size, model_.noise, random);
         for (int64_t s = 0; s < chunk.num_sentences;) {
             alpha_ = chunk.alpha(s);
-            s = windows_.fill(model_.words, chunk, s, uint32_t(settings_.window), random);
-            for (int band = 0; band < settings_.num_bands && band * band_width + 1 < windows_.longest_sentence(); ++band)
+            s = windows_.fill(model_.subsampling, chunk, s, uint32_t(settings_.window), random);
+            for (int band = 0; band < settings_.num_pools && band * band_width + 1 < windows_.longest_sentence();
+                 ++band)
                 train_band(band, random);
             if (paths_) {
                 int64_t pairs = paths_->train(windows_, alpha_);
@@ -53,9 +93,9 @@ class Trainer {
     }
 
   private:
-    static int largest_pool(const SkipgramSettings &settings) {
+    static int largest_pool(const EmbeddingSettings &settings) {
         int largest = 0;
-        for (int band = 0; band < settings.num_bands; ++band) largest = std::max(largest, settings.pool_sizes[band]);
+        for (int band = 0; band < settings.num_pools; ++band) largest = std::max(largest, settings.pool_sizes[band]);
         return largest;
     }
 
@@ -67,21 +107,21 @@ class Trainer {
             int64_t pairs = choose_contexts(begin);
             if (pairs == 0) continue;
             result_.predictions += pairs;
-            noise_.draw(model_.words.vocab_size, model_.noise, random);
+            noise_.draw(model_.subsampling.vocab_size, model_.noise, random);
             with_units(stride_, [&](auto units) { block<units>(begin); });
         }
     }
 
-    float *centre_row(int32_t word_id) const { return model_.centre + word_id * stride_; }
-    float *context_row(int32_t word_id) const { return model_.context + word_id * stride_; }
+    float *centre_row(int32_t word_id) const { return model_.words + word_id * stride_; }
+    float *context_row(int32_t word_id) const { return model_.outputs + word_id * stride_; }
 
     int64_t choose_contexts(int64_t begin) {
         count_ = int(std::min<int64_t>(settings_.centres, windows_.size() - begin));
-        std::fill(&contexts_[0][0], &contexts_[0][0] + max_contexts * block_size, -1);
+        std::fill(&contexts_[0][0], &contexts_[0][0] + max_contexts * most_skipgram_centres, -1);
         int64_t pairs = 0;
         most_contexts_ = 0;
-        for (int i = 0; i < block_size; ++i) {
-            int n = i < count_ ? windows_.contexts(begin + i, below_, &contexts_[0][i], block_size) : 0;
+        for (int i = 0; i < most_skipgram_centres; ++i) {
+            int n = i < count_ ? windows_.contexts(begin + i, below_, &contexts_[0][i], most_skipgram_centres) : 0;
             num_contexts_[i] = n;
             most_contexts_ = std::max(most_contexts_, n);
             pairs += n;
@@ -95,20 +135,22 @@ class Trainer {
         int64_t next = begin + settings_.centres + i, reach = next + std::min(settings_.window, below_ + band_width);
         if (next < windows_.size()) prefetch_row(centre_row(windows_.word_id(next)), stride_);
         if (reach < windows_.size()) prefetch_row(context_row(windows_.word_id(reach)), stride_);
-        for (int j = i; j < noise_.size(); j += settings_.centres) prefetch_row(context_row(noise_.next_word(j)), stride_);
+        for (int j = i; j < noise_.size(); j += settings_.centres)
+            prefetch_row(context_row(noise_.next_word(j)), stride_);
     }
 
     template <int units> void block(int64_t begin) {
         begin_ = begin;
-        for (int i = 0; i < block_size; ++i) // rows past the end of the text repeat the last one; they weigh nothing
+        for (int i = 0; i < most_skipgram_centres;
+             ++i) // rows past the end of the text repeat the last one; they weigh nothing
             copy_row<units>(h_ + i * stride_, centre_row(windows_.word_id(begin + std::min(i, count_ - 1))), stride_);
-        noise_.score<units>(h_, block_size, model_.context);
+        noise_.score<units>(h_, most_skipgram_centres, model_.outputs);
         noise_.to_gradients(alpha_, loss_, NoiseWeights{*this});
         for (int i = 0; i < count_; ++i) {
             prefetch(begin, i);
             centre<units>(centre_row(windows_.word_id(begin + i)), i);
         }
-        noise_.update_words<units>(h_, block_size, model_.context);
+        noise_.update_words<units>(h_, most_skipgram_centres, model_.outputs);
         result_.loss += double(sum(loss_));
         loss_ = Vec{};
     }
@@ -150,12 +192,16 @@ class Trainer {
     }
     template <int units> void positive_gradients(const float *h, float *const *rows, int n, float *g) {
         static constexpr auto row_of_lane = [] {
-            struct { alignas(64) int32_t at[max_contexts]; } table{};
+            struct {
+                alignas(64) int32_t at[max_contexts];
+            } table{};
             for (int k = 0; k < max_contexts; ++k) table.at[lane_of(k)] = k;
             return table;
         }();
         static constexpr auto repeat_of_lane = [] {
-            struct { alignas(64) int32_t at[lanes]; } table{};
+            struct {
+                alignas(64) int32_t at[lanes];
+            } table{};
             for (int lane = 0; lane < lanes; ++lane) table.at[lane] = lane % repeats;
             return table;
         }();
@@ -200,27 +246,28 @@ class Trainer {
         for (int v = 0; v < width; ++v) store(own + v * lanes, load(own + v * lanes) + total[0][v]);
     }
 
-    const SkipgramModel &model_;
-    const SkipgramSettings &settings_;
+    const EmbeddingModel &model_;
+    const EmbeddingSettings &settings_;
     const int64_t stride_;
     Windows windows_;
     NoiseBlock noise_;
     std::unique_ptr<SkipgramPaths> paths_;
     const Floats centre_rows_;
-    float *h_; // (block_size, stride)
+    float *h_; // (most_skipgram_centres, stride)
     float alpha_ = 0;
     int below_ = 0;     // the band's distances lie above this
     int64_t begin_ = 0; // of the block, as a position
     int count_ = 0;     // centres in this block
     int most_contexts_ = 0;
-    int32_t num_contexts_[block_size], contexts_[max_contexts][block_size]; // contexts are -1 beyond each centre's number
+    int32_t num_contexts_[most_skipgram_centres],
+        contexts_[max_contexts][most_skipgram_centres]; // contexts are -1 beyond each centre's number
     Vec loss_ = {};
     ChunkResult result_ = {};
 };
 
 } // namespace
 
-ChunkResult train_skipgram(const SkipgramModel &model, const SkipgramSettings &settings, const Chunk &chunk) {
+ChunkResult train_skipgram(const EmbeddingModel &model, const EmbeddingSettings &settings, const Chunk &chunk) {
     return Trainer(model, settings).train(chunk);
 }
 

@@ -5,7 +5,6 @@
 #include <type_traits>
 
 #include "embedding.hpp"
-#include "prefetch.hpp"
 #include "vector.hpp"
 
 namespace vastmax::VASTMAX_TARGET {

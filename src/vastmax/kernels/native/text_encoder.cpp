@@ -2,7 +2,7 @@
 // in the chunk; `step` takes one byte at a time and carries a word, or a character, over the edge of a chunk.
 #include "text_encoder.hpp"
 
-#include "hashing.hpp"
+#include "mixing.hpp"
 
 #include <array>
 #include <cstring>
@@ -44,7 +44,9 @@ std::uint64_t load8(const unsigned char *p) { // the first byte lowest, on every
     return x;
 }
 
-std::uint64_t keep_bytes(std::uint64_t x, std::size_t n) { return x & (~std::uint64_t{0} >> (64 - 8 * n)); } // 1 ≤ n ≤ 8
+std::uint64_t keep_bytes(std::uint64_t x, std::size_t n) {
+    return x & (~std::uint64_t{0} >> (64 - 8 * n));
+} // 1 ≤ n ≤ 8
 
 // High bits where a byte is ≤ 0x20 or ≥ 0x80. A borrow can make a byte above a hit wrong, never the lowest hit.
 std::uint64_t stops(std::uint64_t x) { return ((x - 0x2121212121212121u) | x) & 0x8080808080808080u; }
@@ -294,8 +296,7 @@ Problem TextEncoder::step(unsigned char byte, std::int64_t offset) {
         partial_size_ = 0;
     }
     switch (kKinds[byte]) {
-    case kSpace:
-        return end_word();
+    case kSpace: return end_word();
     case kNewline:
         if (end_word() != Problem::none) return problem_;
         end_sentence();
@@ -313,8 +314,7 @@ Problem TextEncoder::step(unsigned char byte, std::int64_t offset) {
         if (!replace_) return fail(Problem::invalid_utf8, offset);
         append(kReplacement, sizeof kReplacement, offset);
         return Problem::none;
-    default:
-        break;
+    default: break;
     }
     append(&byte, 1, offset);
     return problem_;
@@ -330,8 +330,10 @@ Problem TextEncoder::accept(const unsigned char *character, unsigned size, std::
 void TextEncoder::append(const unsigned char *bytes, std::size_t size, std::int64_t offset) {
     if (piece_length_ == 0) piece_offset_ = offset;
     piece_length_ += static_cast<std::int64_t>(size);
-    if (piece_length_ <= static_cast<std::int64_t>(kMaxWordBytes)) piece_.insert(piece_.end(), bytes, bytes + size);
-    else if (!replace_) fail(Problem::long_word, piece_offset_); // at once: what follows may be gigabytes
+    if (piece_length_ <= static_cast<std::int64_t>(kMaxWordBytes))
+        piece_.insert(piece_.end(), bytes, bytes + size);
+    else if (!replace_)
+        fail(Problem::long_word, piece_offset_); // at once: what follows may be gigabytes
 }
 
 Problem TextEncoder::end_word() {

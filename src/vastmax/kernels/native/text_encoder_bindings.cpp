@@ -1,19 +1,15 @@
 // The Python face of the text encoder. Arguments are checked in vastmax/kernels/text_encoder.py.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
+#include <nanobind/stl/tuple.h>
 
 #include <cstring>
+#include <tuple>
 
-#include "owned_array.hpp"
+#include "bindings.hpp"
 #include "text_encoder.hpp"
 
-namespace nb = nanobind;
-using vastmax::Problem;
-using vastmax::TextEncoder;
+using namespace vastmax;
 
 namespace {
-
-using Int64In = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 // Any object with the buffer protocol, held while it is read.
 class Bytes {
@@ -39,7 +35,7 @@ int feed(TextEncoder &encoder, nb::handle chunk) {
 
 // The words of one sentence. Returns the index of the word that is not a str, too long or one too many, -1 when all
 // went well; a str that UTF-8 cannot hold (a lone surrogate) raises UnicodeEncodeError.
-std::ptrdiff_t add_sentence(TextEncoder &encoder, nb::list words) {
+std::ptrdiff_t add_sentence(TextEncoder &encoder, nb::typed<nb::list, nb::str> words) {
     const std::size_t size = nb::len(words);
     for (std::size_t i = 0; i < size; ++i) {
         PyObject *const word = PyList_GetItem(words.ptr(), static_cast<Py_ssize_t>(i));
@@ -56,58 +52,58 @@ std::ptrdiff_t add_sentence(TextEncoder &encoder, nb::list words) {
 }
 
 // The distinct words in first-seen order: (bytes, offsets (V + 1,) int64, counts (V,) int64).
-nb::tuple words(const TextEncoder &encoder) {
+std::tuple<nb::bytes, Numbers<int64_t>, Numbers<int64_t>> words(const TextEncoder &encoder) {
     const auto &table = encoder.table();
-    const std::size_t size = table.size();
-    std::unique_ptr<std::int64_t[]> offsets(new std::int64_t[size + 1]), counts(new std::int64_t[size]);
-    std::memcpy(offsets.get(), table.offsets().data(), (size + 1) * sizeof(std::int64_t));
+    std::unique_ptr<int64_t[]> counts(new int64_t[table.size()]);
     table.counts(counts.get());
-    return nb::make_tuple(nb::bytes(table.bytes().data(), table.bytes().size()),
-                          owned_array(std::move(offsets), size + 1), owned_array(std::move(counts), size));
+    return {nb::bytes(table.bytes().data(), table.bytes().size()), copied(table.offsets()),
+            owned(std::move(counts), table.size())};
 }
 
 // The words of `order`, one after another: (bytes, offsets).
-nb::tuple gather_words(nb::bytes blob, Int64In offsets, Int64In order) {
-    const std::size_t size = order.shape(0);
-    const auto num_words = static_cast<std::int64_t>(offsets.shape(0)) - 1;
-    std::unique_ptr<std::int64_t[]> ends(new std::int64_t[size + 1]);
+std::tuple<nb::bytes, Numbers<int64_t>> gather_words(nb::bytes blob, Column<const int64_t> offsets,
+                                                     Column<const int64_t> order) {
+    const int64_t size = order.length(), num_words = offsets.length() - 1;
+    const int64_t *begin = offsets.data();
+    std::unique_ptr<int64_t[]> ends(new int64_t[size_t(size) + 1]);
     ends[0] = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-        const std::int64_t w = order(i);
-        if (w < 0 || w >= num_words) throw nb::index_error("a word id outside the vocabulary");
-        if (offsets(w) < 0 || offsets(w) > offsets(w + 1) || offsets(w + 1) > std::int64_t(blob.size()))
-            throw nb::index_error("offsets that fall, or lie outside the words");
-        ends[i + 1] = ends[i] + offsets(w + 1) - offsets(w);
+    for (int64_t i = 0; i < size; ++i) {
+        const int64_t w = order.data()[i];
+        require_of_input(w >= 0 && w < num_words, "a word id outside the vocabulary");
+        require_of_input(0 <= begin[w] && begin[w] <= begin[w + 1] && begin[w + 1] <= int64_t(blob.size()),
+                         "offsets that fall, or lie outside the words");
+        ends[size_t(i) + 1] = ends[size_t(i)] + begin[w + 1] - begin[w];
     }
-    PyObject *const raw = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(ends[size]));
+    PyObject *const raw = PyBytes_FromStringAndSize(nullptr, Py_ssize_t(ends[size_t(size)]));
     if (raw == nullptr) throw nb::python_error();
-    nb::object gathered = nb::steal(raw);
+    auto gathered = nb::steal<nb::bytes>(raw);
     char *const out = PyBytes_AsString(raw);
-    for (std::size_t i = 0; i < size; ++i)
-        std::memcpy(out + ends[i], blob.c_str() + offsets(order(i)), static_cast<std::size_t>(ends[i + 1] - ends[i]));
-    return nb::make_tuple(gathered, owned_array(std::move(ends), size + 1));
+    for (int64_t i = 0; i < size; ++i)
+        std::memcpy(out + ends[size_t(i)], blob.c_str() + begin[order.data()[i]],
+                    size_t(ends[size_t(i) + 1] - ends[size_t(i)]));
+    return {gathered, owned(std::move(ends), size_t(size) + 1)};
 }
 
 } // namespace
 
 void bind_text_encoder(nb::module_ &m) {
-    m.attr("MAX_WORD_BYTES") = vastmax::kMaxWordBytes;
-    m.def("gather_words", &gather_words, nb::arg("words"), nb::arg("offsets").noconvert(), nb::arg("order").noconvert());
+    m.attr("MAX_WORD_BYTES") = kMaxWordBytes;
+    m.def("gather_words", &gather_words, "words"_a, "offsets"_a, "order"_a);
     nb::class_<TextEncoder>(m, "TextEncoder")
-        .def(nb::init<bool>(), nb::arg("replace"))
+        .def(nb::init<bool>(), "replace"_a)
         .def("begin", &TextEncoder::begin)
-        .def("feed", &feed, nb::arg("chunk"))
+        .def("feed", &feed, "chunk"_a)
         .def("end", [](TextEncoder &encoder) { return static_cast<int>(encoder.end()); })
-        .def("add_sentence", &add_sentence, nb::arg("words").noconvert())
+        .def("add_sentence", &add_sentence, "words"_a)
         // Views of the encoder's own buffers, good until clear_output or the next word.
-        .def("ids", [](nb::handle self) {
-            auto &encoder = nb::cast<TextEncoder &>(self);
-            return nb::ndarray<nb::numpy, const std::int32_t, nb::ndim<1>>(encoder.ids(), {encoder.num_ids()}, self);
-        })
-        .def("sentence_ends", [](nb::handle self) {
-            const auto &ends = nb::cast<TextEncoder &>(self).sentence_ends();
-            return nb::ndarray<nb::numpy, const std::int64_t, nb::ndim<1>>(ends.data(), {ends.size()}, self);
-        })
+        .def("ids",
+             [](nb::handle_t<TextEncoder> self) {
+                 const auto &encoder = nb::cast<TextEncoder &>(self);
+                 return view_of(encoder.ids(), encoder.num_ids(), self);
+             })
+        .def(
+            "sentence_ends",
+            [](nb::handle_t<TextEncoder> self) { return view_of(nb::cast<TextEncoder &>(self).sentence_ends(), self); })
         .def("clear_output", &TextEncoder::clear_output)
         .def("words", &words)
         .def_prop_ro("num_types", [](const TextEncoder &encoder) { return encoder.table().size(); })

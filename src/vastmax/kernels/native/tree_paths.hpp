@@ -22,14 +22,15 @@ namespace vastmax::VASTMAX_TARGET {
 constexpr int64_t most_own_nodes = 1023;
 
 // The rows of nodes. Those near the top of the tree are on many paths: written there at once, they would travel from core
-// to core all the time. So a thread works on copies of its own, and after every `visits_an_exchange` visits to a node adds
+// to core all the time. So a thread works on copies of its own, and after every `visits_per_exchange` visits to a node adds
 // what its copy learnt to the shared row and takes over what others learnt.
 class NodeRows {
   public:
     NodeRows(const Tree &tree, int64_t stride)
         : tree_(tree), stride_(stride),
-          own_nodes_(tree.visits_an_exchange > 0 ? std::min(most_own_nodes, tree.num_nodes) : 0),
-          own_(Floats::uninitialized(own_nodes_ * stride)), seen_(Floats::uninitialized(own_nodes_ * stride)), visits_(own_nodes_) {
+          own_nodes_(tree.visits_per_exchange > 0 ? std::min(most_own_nodes, tree.num_nodes) : 0),
+          own_(Floats::uninitialized(own_nodes_ * stride)), seen_(Floats::uninitialized(own_nodes_ * stride)),
+          visits_(own_nodes_) {
         std::copy_n(tree.nodes, own_nodes_ * stride, own_.data());
         std::copy_n(tree.nodes, own_nodes_ * stride, seen_.data());
     }
@@ -45,7 +46,7 @@ class NodeRows {
     // To be called after each path. Nodes nearer the root have smaller numbers.
     void walked(const int32_t *edges, int length) {
         for (int k = 0; k < length && edges[k] >> 1 < own_nodes_; ++k)
-            if (++visits_[edges[k] >> 1] >= tree_.visits_an_exchange) exchange(edges[k] >> 1);
+            if (++visits_[edges[k] >> 1] >= tree_.visits_per_exchange) exchange(edges[k] >> 1);
     }
 
     // Exchanges every row that was visited since it was last exchanged.
@@ -56,7 +57,8 @@ class NodeRows {
 
   private:
     void exchange(int64_t node) {
-        float *shared = tree_.nodes + node * stride_, *own = own_.data() + node * stride_, *seen = seen_.data() + node * stride_;
+        float *shared = tree_.nodes + node * stride_, *own = own_.data() + node * stride_,
+              *seen = seen_.data() + node * stride_;
         for (int64_t d = 0; d < stride_; d += lanes) {
             Vec now = load(shared + d) + (load(own + d) - load(seen + d));
             store(shared + d, now);
@@ -149,19 +151,22 @@ class TreePaths {
         case 2: return group<2>(inputs, targets);
         case 3: return group<3>(inputs, targets);
         case 4: return group<4>(inputs, targets);
+        default:
+            if constexpr (largest_group == 5) group<5>(inputs, targets);
         }
-        if constexpr (largest_group == 5) group<5>(inputs, targets);
     }
 
     template <int n> void group(const float *const *inputs, float *const *targets) {
         constexpr int count = tile_nodes(n);
         for (int j = 0, at = 0; j < length_; j += count, at += lanes) {
             prefetch_some();
-            store(gradient_.vector_at(at), scores<n>(inputs, rows_.at(j, count), std::make_integer_sequence<int, lanes>{}));
+            store(gradient_.vector_at(at),
+                  scores<n>(inputs, rows_.at(j, count), std::make_integer_sequence<int, lanes>{}));
         }
         // Apart from the products, so that several vectors' chains of dependent operations overlap.
         for (int j = 0, at = 0; j < length_; j += count, at += lanes) {
-            Vec sign = spread<n>(load(sign_.vector_at(j)), std::make_integer_sequence<int, lanes>{}); // 0 beyond the path
+            Vec sign =
+                spread<n>(load(sign_.vector_at(j)), std::make_integer_sequence<int, lanes>{}); // 0 beyond the path
             IntVec used = sign != Vec{};
             float *g = gradient_.vector_at(at);
             Logistic f = logistic(load(g) * -sign);
@@ -230,10 +235,10 @@ class TreePaths {
     const Tree &tree_;
     const int64_t stride_;
     NodeRows nodes_;
-    const Buffer<float *> rows_;  // on the path
-    const Floats sign_;           // of its steps: 1 for branch 1, -1 for branch 0; 0 beyond its end
-    const Floats gradient_;       // by tiles of nodes: g[j, i] = alpha * (1 - sigma), towards the branch taken
-    int length_ = 0;              // of the path
+    const Buffer<float *> rows_; // on the path
+    const Floats sign_;          // of its steps: 1 for branch 1, -1 for branch 0; 0 beyond its end
+    const Floats gradient_;      // by tiles of nodes: g[j, i] = alpha * (1 - sigma), towards the branch taken
+    int length_ = 0;             // of the path
     float scale_ = 0, alpha_ = 0;
     const int32_t *wanted_ = nullptr, *wanted_root_ = nullptr; // edges of a path whose rows will be needed
     Vec span_loss_ = {};

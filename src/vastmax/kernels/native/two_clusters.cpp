@@ -3,13 +3,13 @@
 // With one variance s for both components the log-odds of a vector x are linear, z(x) = u·(x - m) + c, where m is the
 // group's mean, u = (mu1 - mu0) / s, and c holds the shares and the means. The sums over one component follow from those
 // over all, so that a step of EM reads each vector once: z, then r = sigmoid(z), then r·x into the sum.
-#include "two_clusters.hpp"
+#include "tasks.hpp"
 
 #include <atomic>
 #include <cmath>
 #include <vector>
 
-#include "random.hpp"
+#include "mixing.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 #include "vector.hpp"
@@ -28,7 +28,8 @@ class Fit {
   public:
     explicit Fit(const TwoClusters &task)
         : task_(task), width_(task.width), padded_(whole_vectors(task.width)), mean_(Floats::zeros(padded_)),
-          direction_(Floats::zeros(padded_)), block_sum_(Floats::zeros(padded_)), centred_(Floats::zeros(padded_)), sum_(size_t(width_)) {}
+          direction_(Floats::zeros(padded_)), block_sum_(Floats::zeros(padded_)), centred_(Floats::zeros(padded_)),
+          sum_(size_t(width_)) {}
 
     void run(int64_t group) {
         members_ = task_.members + task_.offsets[group];
@@ -60,7 +61,8 @@ class Fit {
     float odds(const float *x) {
         centre(x);
         Vec total = {};
-        for (int64_t d = 0; d < padded_; d += lanes) total += load(direction_.vector_at(d)) * load(centred_.vector_at(d));
+        for (int64_t d = 0; d < padded_; d += lanes)
+            total += load(direction_.vector_at(d)) * load(centred_.vector_at(d));
         return sum(total) + offset_;
     }
 
@@ -96,7 +98,8 @@ class Fit {
         for (int64_t i = 0; i < count_; ++i) {
             centre(row(i));
             Vec total = {};
-            for (int64_t d = 0; d < padded_; d += lanes) total += load(centred_.vector_at(d)) * load(centred_.vector_at(d));
+            for (int64_t d = 0; d < padded_; d += lanes)
+                total += load(centred_.vector_at(d)) * load(centred_.vector_at(d));
             scatter_ += double(weight(i)) * sum(total);
         }
         return scatter_ > rounding * total_weight_ * squared_mean && scatter_ > 0;
@@ -147,7 +150,8 @@ class Fit {
         for (int64_t d = 0; d < width_; ++d) squared_sum += sum_[size_t(d)] * sum_[size_t(d)];
         // From the group's mean the second component's lies at S/w1, the first one's at -S/w0.
         const double between = squared_sum / w1 + squared_sum / w0;
-        const double variance = std::max(scatter_ - between, least_variance * scatter_) / (total_weight_ * double(width_));
+        const double variance =
+            std::max(scatter_ - between, least_variance * scatter_) / (total_weight_ * double(width_));
         const double factor = (1 / w1 + 1 / w0) / variance;
         for (int64_t d = 0; d < width_; ++d) direction_[d] = float(factor * sum_[size_t(d)]);
         offset_ = float(std::log(w1 / w0) - 0.5 * squared_sum * (1 / (w1 * w1) - 1 / (w0 * w0)) / variance);

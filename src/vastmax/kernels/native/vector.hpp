@@ -13,6 +13,10 @@
 #define VASTMAX_TARGET baseline
 #endif
 
+// A function that does nothing but prefetch has no effect that GCC 12 knows of, and calls to it are dropped. It must be
+// inlined before that is decided, and so must any function that only calls it.
+#define VASTMAX_PREFETCHES __attribute__((always_inline)) inline
+
 namespace vastmax::VASTMAX_TARGET {
 
 #if defined(__AVX512F__)
@@ -56,9 +60,11 @@ constexpr int fold_index(int lane, int h, int half) {
 }
 template <int h, int... lane> inline Vec fold(Vec a, Vec b, std::integer_sequence<int, lane...>) {
 #if defined(__clang__)
-    return __builtin_shufflevector(a, b, fold_index(lane, h, 0)...) + __builtin_shufflevector(a, b, fold_index(lane, h, 1)...);
+    return __builtin_shufflevector(a, b, fold_index(lane, h, 0)...) +
+           __builtin_shufflevector(a, b, fold_index(lane, h, 1)...);
 #else
-    return __builtin_shuffle(a, b, IntVec{fold_index(lane, h, 0)...}) + __builtin_shuffle(a, b, IntVec{fold_index(lane, h, 1)...});
+    return __builtin_shuffle(a, b, IntVec{fold_index(lane, h, 0)...}) +
+           __builtin_shuffle(a, b, IntVec{fold_index(lane, h, 1)...});
 #endif
 }
 template <int h> inline Vec fold(Vec a, Vec b) { return fold<h>(a, b, std::make_integer_sequence<int, lanes>{}); }

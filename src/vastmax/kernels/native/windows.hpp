@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "assertion.hpp"
+#include "checks.hpp"
 #include "embedding.hpp"
-#include "random.hpp"
+#include "mixing.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 

@@ -1,7 +1,9 @@
-// What a scan over all words is called with; the same for every instruction set.
+// What scans over all words, or over listed ones, are called with; the same for every instruction set.
 #pragma once
 
 #include <cstdint>
+
+#include "dispatch.hpp"
 
 namespace vastmax {
 
@@ -37,12 +39,13 @@ inline int64_t block_bytes(int64_t width, int bits) { return bits == 8 ? (width 
 //
 // where s1 and s2 are the scores by the first codes, and by both.
 struct CodedTable {
-    RowCodes first, second;      // second.width is D, or 0: the first part has every column, and nothing more is known
-    const float *bias;           // (blocks * 16,), as the errors; 0 where there is none; very low for rows that are not there
+    RowCodes first, second; // second.width is D, or 0: the first part has every column, and nothing more is known
+    const float *bias; // (blocks * 16,), as the errors; 0 where there is none; very low for rows that are not there
     const float *first_error, *second_error;
-    const float *variance;       // (blocks * 16,), expected squared error of s1 per unit of the query's spread
-    const float *norm;           // (blocks,), the largest |w| of a block
-    const float *first_spread, *second_spread; // (blocks,), log of the largest variance, and of the largest second_error^2
+    const float *variance; // (blocks * 16,), expected squared error of s1 per unit of the query's spread
+    const float *norm;     // (blocks,), the largest |w| of a block
+    const float *first_spread,
+        *second_spread; // (blocks,), log of the largest variance, and of the largest second_error^2
     float balance, slack;
 };
 
@@ -60,11 +63,11 @@ struct WordQuery {
 
 // What a search over codes needs beside.
 struct CodedQuery {
-    const float *turned;     // (N, D), the examples turned as the rows were
-    const float *spread;     // (N,), times a row's `variance` the expected squared error of s1
-    const int64_t *likely;   // (num_likely,), words that are scored first, to begin with a high bar; distinct
+    const float *turned;   // (N, D), the examples turned as the rows were
+    const float *spread;   // (N,), times a row's `variance` the expected squared error of s1
+    const int64_t *likely; // (num_likely,), words that are scored first, to begin with a high bar; distinct
     int64_t num_likely;
-    float tolerance;         // of log Z
+    float tolerance; // of log Z
 };
 
 // What a table is rounded to.
@@ -77,16 +80,30 @@ struct RowCoding {
     float *residual; // (V, D), r_w, or null
 };
 
-#define VASTMAX_DECLARE_WORD_SCAN(name)                                                                                \
-    namespace name {                                                                                                   \
-    void code_rows(const WordTable &table, const RowCoding &coding, int threads);                                      \
-    void scan_rows(const WordTable &table, const WordQuery &query, int threads);                                       \
-    void scan_codes(const WordTable &table, const CodedTable &coded, const WordQuery &query, const CodedQuery &aids,   \
-                    int threads);                                                                                      \
-    }
-VASTMAX_DECLARE_WORD_SCAN(baseline)
-VASTMAX_DECLARE_WORD_SCAN(avx2)
-VASTMAX_DECLARE_WORD_SCAN(avx512)
-#undef VASTMAX_DECLARE_WORD_SCAN
+// Lists of words: list l is words[offsets[l]] .. words[offsets[l + 1] - 1].
+struct WordLists {
+    int64_t num_lists;
+    const int64_t *offsets; // (num_lists + 1,)
+    const int32_t *words;
+    bool disjoint; // whether no word stands in two lists that are asked of one example, or twice in one
+};
+
+// Asks for the k best words of each example among the lists chosen for it.
+struct ListedQuery {
+    int64_t N, k, num_chosen;
+    const float *hidden;   // (N, D)
+    const int32_t *chosen; // (N, num_chosen), lists; negative ones are no list
+    int64_t *word_id;      // (N, k), best first, equals by id; -1 where there are fewer than k
+    float *score;          // (N, k), -inf there
+    float *log_sum;        // (N,), log of the sum of exp(score) over the words, -inf for none
+    int64_t *num_scored;   // (N,), words
+};
+
+VASTMAX_KERNELS(void code_rows(const WordTable &table, const RowCoding &coding, int threads);
+                void scan_rows(const WordTable &table, const WordQuery &query, int threads);
+                void scan_codes(const WordTable &table, const CodedTable &coded, const WordQuery &query,
+                                const CodedQuery &aids, int threads);
+                void scan_listed(const WordTable &table, const WordLists &lists, const ListedQuery &query,
+                                 int threads);)
 
 } // namespace vastmax

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from vastmax.kernels import narrow_softmax
+from vastmax.kernels import softmax
 from vastmax.tensors.first_derivative import first_derivative_only
 from vastmax.tensors.numbers import at_least_float32, product_dtype
-from vastmax.tensors.plain_memory import in_plain_memory
+from vastmax.tensors.plain_memory import kernel_takes
 
 _NARROW = 16
 """Matrix products with fewer columns than a vector register holds are slower than padded ones, and the padding has room
@@ -55,12 +55,10 @@ def cluster_log_prob(hidden: Tensor, weight: Tensor, bias: Tensor | None, positi
 
 def _native_can(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     """Whether the kernel takes these: few numbers a word, float32 on a CPU, and scores that cannot overflow."""
-    if len(hidden) == 0 or weight.shape[1] > narrow_softmax.WIDEST or product_dtype(hidden) != torch.float32:
+    if len(hidden) == 0 or weight.shape[1] > softmax.NARROW_WIDTH or not kernel_takes(copied=(hidden, weight, bias)):
         return False
-    if not in_plain_memory(hidden, weight, bias):
-        return False
-    bound = narrow_softmax.score_bound(*_arrays(hidden, weight, bias))
-    return bound <= narrow_softmax.LARGEST_SCORE  # also False where the bound is NaN
+    bound = softmax.score_bound(*_arrays(hidden, weight, bias))
+    return bound <= softmax.NARROW_SCORE  # also False where the bound is NaN
 
 
 def _arrays(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -80,8 +78,11 @@ class _NativeClusterLogProb(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:
         log_normaliser = hidden.new_empty(len(hidden))
-        narrow_softmax.forward(
-            *_arrays(hidden, weight, bias), log_normaliser=log_normaliser, threads=torch.get_num_threads()
+        softmax.forward(
+            *_arrays(hidden, weight, bias),
+            narrow=True,
+            log_normaliser=log_normaliser,
+            threads=torch.get_num_threads(),
         )
         ctx.save_for_backward(hidden, weight, bias, position, log_normaliser)
         return _target_score(hidden, weight, bias, position, hidden.dtype) - log_normaliser
@@ -93,8 +94,9 @@ class _NativeClusterLogProb(torch.autograd.Function):
         grad_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format)
         grad_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
         grad_bias = None if bias is None else torch.empty_like(bias, memory_format=torch.contiguous_format)
-        narrow_softmax.backward(
+        softmax.backward(
             *_arrays(hidden, weight, bias),
+            narrow=True,
             log_normaliser=log_normaliser,
             upstream=gradient.neg(),
             hidden_gradient=grad_hidden,

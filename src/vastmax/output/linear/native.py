@@ -11,45 +11,30 @@ import torch
 from torch import Tensor
 
 from vastmax.eager import eager
-from vastmax.kernels import linear_softmax, noise_loss, row_scores
+from vastmax.kernels import noise_loss, rows, softmax
 from vastmax.kernels.noise_loss import Slopes
-from vastmax.kernels.targets import choose_target
 from vastmax.output.base import NoiseStep
 from vastmax.tensors.first_derivative import first_derivative_only
-from vastmax.tensors.numbers import product_dtype
-from vastmax.tensors.plain_memory import in_plain_memory
+from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.row_sparse import gradient_of_rows, require_leaf
 
 _FEWEST_EXAMPLES = 32
 """With fewer, reading the words costs more than multiplying them, and the kernel's packing is one reading more."""
 
 
-def kernel_takes(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    """Whether kernels with products of their own should take these: float32 on a CPU with wide vectors.
-
-    Where only the baseline instruction set is there, the library's products are the faster ones.
-    """
-    return (
-        in_plain_memory(hidden, weight, bias)
-        and product_dtype(hidden) == torch.float32
-        and weight.is_contiguous()
-        and (bias is None or bias.is_contiguous())
-        and choose_target() != "baseline"
-    )
-
-
 def native_exact_takes(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     """Whether the kernel should be given these; `hidden` (n, D) in the dtype of the product."""
-    return hidden.shape[0] >= _FEWEST_EXAMPLES and kernel_takes(hidden, weight, bias)
+    return hidden.shape[0] >= _FEWEST_EXAMPLES and kernel_takes(weight, bias, copied=(hidden,), on_baseline=False)
 
 
 def native_log_normaliser(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """logsumexp(hidden @ weight.T + bias) by example, (n,); not differentiable by itself."""
     log_normaliser = hidden.new_empty(hidden.shape[0])
-    linear_softmax.forward(
+    softmax.forward(
         hidden.detach().contiguous(),
         weight.detach(),
         None if bias is None else bias.detach(),
+        narrow=False,
         log_normaliser=log_normaliser,
         threads=torch.get_num_threads(),
     )
@@ -69,10 +54,11 @@ def native_normaliser_gradients(
     grad_hidden = hidden.new_empty(hidden.shape) if wanted[0] else None
     grad_weight = torch.empty_like(weight) if wanted[1] else None
     grad_bias = torch.empty_like(bias) if bias is not None and wanted[2] else None
-    linear_softmax.backward(
+    softmax.backward(
         hidden.detach().contiguous(),
         weight.detach(),
         None if bias is None else bias.detach(),
+        narrow=False,
         log_normaliser=log_normaliser,
         upstream=upstream.contiguous(),
         hidden_gradient=grad_hidden,
@@ -88,7 +74,7 @@ class _NativeRowScores(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:
         hidden, position = hidden.contiguous(), position.contiguous()
         score = hidden.new_empty(position.shape)
-        row_scores.forward(hidden, weight, bias, position, score=score, threads=torch.get_num_threads())
+        rows.scores_forward(hidden, weight, bias, position, score=score, threads=torch.get_num_threads())
         ctx.save_for_backward(hidden, weight, position)
         return score
 
@@ -100,7 +86,7 @@ class _NativeRowScores(torch.autograd.Function):
         to_hidden = torch.empty_like(hidden) if wants_hidden else None
         to_weight = torch.empty_like(weight) if wants_weight else None
         to_bias = weight.new_empty(weight.shape[0]) if wants_bias else None
-        row_scores.backward(
+        rows.scores_backward(
             hidden,
             weight,
             position,
@@ -234,7 +220,7 @@ def native_noise_loss(
 
     Cost: 3·N·K·D multiply-adds; N·K numbers are kept for the backward pass.
     """
-    if not kernel_takes(hidden, weight, bias):
+    if not kernel_takes(weight, bias, copied=(hidden,), on_baseline=False):
         return None
     grad = torch.is_grad_enabled()
     wants = (

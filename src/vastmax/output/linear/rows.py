@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from vastmax.output.base import Rows
-from vastmax.output.linear.native import kernel_takes, native_row_scores
+from vastmax.output.linear.native import native_row_scores
 from vastmax.tensors.first_derivative import first_derivative_only
 from vastmax.tensors.numbers import at_least_float32, product_dtype
+from vastmax.tensors.plain_memory import kernel_takes
 
 _ROW_ALIGNMENT = 16
 
@@ -43,7 +44,7 @@ class LinearRows(Rows):
 
     def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
         """See `Rows.score_at`."""
-        if position.ndim == 2 and kernel_takes(hidden, self.weight, self.bias):
+        if position.ndim == 2 and kernel_takes(self.weight, self.bias, copied=(hidden,), on_baseline=False):
             return native_row_scores(hidden, self.weight, self.bias, position)
         flat = position.reshape(-1)
         dtype = at_least_float32(self.weight.dtype)

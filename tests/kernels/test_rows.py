@@ -1,4 +1,4 @@
-"""Scores of rows of an example's own, on every instruction set, against float64 written out in numpy."""
+"""Rows of a table, scored and moved, on every instruction set, against float64 written out in numpy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vastmax.kernels import row_scores
+from vastmax.kernels import rows as native_rows
 
 Numbers = NDArray[Any]
 
@@ -27,7 +27,7 @@ def check(p: dict[str, Numbers], target: str, *, threads: int, bias: bool) -> No
     position = p["position"]
     exact = np.einsum("nd,nkd->nk", hidden, weight[position]) + (p["bias"][position] if bias else 0)
     found = np.full(position.shape, np.nan, np.float32)
-    row_scores.forward(
+    native_rows.scores_forward(
         p["hidden"], p["weight"], p["bias"] if bias else None, position, score=found, threads=threads, target=target
     )
     np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-5 * hidden.shape[1] ** 0.5)
@@ -36,7 +36,7 @@ def check(p: dict[str, Numbers], target: str, *, threads: int, bias: bool) -> No
     np.add.at(to_weight, position, upstream[:, :, None] * hidden[:, None, :])
     np.add.at(to_bias, position, upstream)
     gradients = [np.full(x.shape, np.nan, np.float32) for x in (to_hidden, to_weight, to_bias)]
-    row_scores.backward(
+    native_rows.scores_backward(
         p["hidden"],
         p["weight"],
         position,
@@ -61,7 +61,7 @@ def check(p: dict[str, Numbers], target: str, *, threads: int, bias: bool) -> No
     bias=st.booleans(),
     seed=st.integers(0, 999),
 )
-def test_equals_float64(target: str, N: int, K: int, U: int, D: int, bias: bool, seed: int) -> None:
+def test_scores_equal_float64(target: str, N: int, K: int, U: int, D: int, bias: bool, seed: int) -> None:
     check(numbers(N, K, U, D, seed), target, threads=1, bias=bias)
 
 
@@ -75,7 +75,7 @@ def test_threads_share_examples_and_rows(target: str) -> None:
 def test_gradients_that_are_not_wanted_are_left_out() -> None:
     p = numbers(3, 2, 4, 5, seed=0)
     wanted = np.full((3, 5), np.nan, np.float32)
-    row_scores.backward(
+    native_rows.scores_backward(
         p["hidden"],
         p["weight"],
         p["position"],
@@ -88,22 +88,79 @@ def test_gradients_that_are_not_wanted_are_left_out() -> None:
     assert np.isfinite(wanted).all()
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_scores_that_do_not_fit_are_refused() -> None:
     p = numbers(3, 2, 4, 5, seed=0)
     score = np.zeros((3, 2), np.float32)
 
     def forward(**changed: Numbers) -> None:
         q = {**p, **changed}
-        row_scores.forward(q["hidden"], q["weight"], q["bias"], q["position"], score=score, threads=1)
+        native_rows.scores_forward(q["hidden"], q["weight"], q["bias"], q["position"], score=score, threads=1)
 
     for position in (4, -1):
         with pytest.raises(ValueError, match="a position is out of range"):
             forward(position=np.full((3, 2), position))
-    with pytest.raises(ValueError, match="differ in width"):
+    with pytest.raises(ValueError, match=r"weight has the shape \(4, 6\), expected \(4, 5\)"):
         forward(weight=np.zeros((4, 6), np.float32))
-    with pytest.raises(ValueError, match="a bias a row"):
+    with pytest.raises(ValueError, match=r"bias has the shape \(5,\), expected \(4,\)"):
         forward(bias=np.zeros(5, np.float32))
-    with pytest.raises(ValueError, match="positions of each example"):
+    with pytest.raises(ValueError, match=r"position has the shape \(2, 2\), expected \(3, 2\)"):
         forward(position=np.zeros((2, 2), np.int64))
     with pytest.raises(TypeError):
         forward(hidden=p["hidden"].astype(np.float64))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    V=st.integers(1, 400),
+    D=st.integers(1, 70),
+    share=st.floats(0, 1),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+def test_an_update_equals_numpy(target: str, V: int, D: int, share: float, threads: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    table = rng.standard_normal((V, D)).astype(np.float32)
+    rows = np.flatnonzero(rng.random(V) < share)
+    update = rng.standard_normal((len(rows), D)).astype(np.float32)
+    expected = table.astype(np.float64)
+    expected[rows] += -0.3 * update.astype(np.float64)
+    native_rows.add_rows(table, rows, update, scale=-0.3, threads=threads, target=target)
+    np.testing.assert_allclose(table, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_threads_share_many_rows(target: str) -> None:
+    table = np.zeros((3000, 256), np.float32)
+    rows = np.arange(1, 3000, 2)
+    update = np.repeat(rows[:, None], 256, axis=1).astype(np.float32)
+    native_rows.add_rows(table, rows, update, scale=2.0, threads=3, target=target)
+    assert not table[::2].any()
+    np.testing.assert_array_equal(table[rows], 2 * update)
+
+
+@pytest.mark.parametrize(
+    ("rows", "ascending"), [([], True), ([3], True), ([0, 1, 7], True), ([1, 1], False), ([2, 1], False)]
+)
+def test_ascending(rows: list[int], ascending: bool) -> None:
+    assert native_rows.is_ascending(np.array(rows, dtype=np.int64)) is ascending
+
+
+def test_an_update_that_does_not_fit_is_refused_and_nothing_changed() -> None:
+    table = np.zeros((4, 2), np.float32)
+
+    def add(rows: list[int], update: Numbers, **options: str) -> None:
+        native_rows.add_rows(table, np.array(rows), update, scale=1.0, threads=1, **options)
+
+    ones = np.ones((2, 2), np.float32)
+    with pytest.raises(ValueError, match="ascending and distinct"):
+        add([2, 2], ones)
+    with pytest.raises(ValueError, match="out of range"):
+        add([0, 4], ones)
+    with pytest.raises(ValueError, match="out of range"):
+        add([-1, 3], ones)
+    with pytest.raises(ValueError, match=r"update has the shape \(2, 3\), expected \(2, 2\)"):
+        add([0, 1], np.ones((2, 3), np.float32))
+    with pytest.raises(ValueError, match="not compiled in"):
+        add([0, 1], ones, target="6502")
+    with pytest.raises(TypeError):  # a silent copy would lose the result
+        native_rows.add_rows(table.astype(np.float64), np.array([0]), ones[:1], scale=1.0, threads=1)
+    assert not table.any()

@@ -1,18 +1,24 @@
-// Scores of examples that each have rows of their own. Compiled once for each instruction set.
+// Rows of a table: scored with examples that each have rows of their own, and moved in place. Compiled once for each
+// instruction set.
 //
-// Nothing is gathered: a row is read where it stands, and a few thousand of them stay in the second-level cache. The
-// gradient of the rows is summed row by row, so that each is written once and threads share none.
-#include "row_scores.hpp"
+// Scores. Nothing is gathered: a row is read where it stands, and a few thousand of them stay in the second-level cache.
+// The gradient of the rows is summed row by row, so that each is written once and threads share none.
+//
+// Updates. Two numbers are read and one written for each multiply-add: what costs is that the rows lie anywhere in
+// gigabytes, so they are asked for ahead of time.
+#include "tasks.hpp"
 
 #include <vector>
 
-#include "row_products.hpp"
+#include "products.hpp"
 #include "threads.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 namespace {
 
 constexpr int64_t rows_at_once = 4;
+constexpr int64_t floats_ahead = 1024; // 4 KB: a few rows of usual widths, at least one of wide ones
+constexpr double work_of_a_number = 4; // in multiply-adds that a cache feeds
 
 // Where each row is in play: uses[offsets[u] .. offsets[u + 1]) are the places of u in `position`, ascending.
 struct Uses {
@@ -44,7 +50,8 @@ void hidden_gradient(const RowScoresBackward &b, int64_t n) {
     const RowScores &s = b.scores;
     float *to = b.hidden_gradient + n * s.D;
     std::fill(to, to + s.D, 0.0f);
-    for (int64_t i = n * s.K; i < (n + 1) * s.K; ++i) add_scaled(to, s.weight + s.position[i] * s.D, b.upstream[i], s.D);
+    for (int64_t i = n * s.K; i < (n + 1) * s.K; ++i)
+        add_scaled(to, s.weight + s.position[i] * s.D, b.upstream[i], s.D);
 }
 
 void row_gradient(const RowScoresBackward &b, const Uses &uses, int64_t u) {
@@ -84,12 +91,37 @@ void row_scores_backward(const RowScoresBackward &b, int threads) {
     // Rows differ in how often they are in play: a thread takes those of its share of the uses.
     auto first_row = [&](int thread) {
         const int64_t place = share(s.N * s.K, thread, count);
-        return thread == count ? s.U : std::lower_bound(uses.offsets.begin(), uses.offsets.end() - 1, place) - uses.offsets.begin();
+        return thread == count
+                   ? s.U
+                   : std::lower_bound(uses.offsets.begin(), uses.offsets.end() - 1, place) - uses.offsets.begin();
     };
     in_threads(count, [&](int thread) {
         if (b.hidden_gradient)
             for (int64_t n = share(s.N, thread, count); n < share(s.N, thread + 1, count); ++n) hidden_gradient(b, n);
         for (int64_t u = first_row(thread), end = first_row(thread + 1); u < end; ++u) row_gradient(b, uses, u);
+    });
+}
+
+void row_update(const RowUpdate &update, int threads) {
+    const int64_t D = update.D, ahead = std::max<int64_t>(1, floats_ahead / D);
+    const int count = worthwhile_threads(threads, double(update.U) * double(D) * work_of_a_number);
+    in_threads(count, [&](int thread) {
+        const int64_t end = share(update.U, thread + 1, count);
+        auto row = [&](int64_t u) { return update.table + update.rows[u] * D; };
+        auto fetch = [&](int64_t u) {
+            if (u >= end) return;
+            for (int64_t d = 0; d < D; d += 16) __builtin_prefetch(row(u) + d, 1);
+        };
+        const int64_t begin = share(update.U, thread, count);
+        for (int64_t u = begin; u < begin + ahead; ++u) fetch(u);
+        for (int64_t u = begin; u < end; ++u) {
+            fetch(u + ahead);
+            float *to = row(u);
+            const float *from = update.update + u * D;
+            int64_t d = 0;
+            for (; d + lanes <= D; d += lanes) store(to + d, load(to + d) + update.scale * load(from + d));
+            for (; d < D; ++d) to[d] += update.scale * from[d];
+        }
     });
 }
 

@@ -1,4 +1,4 @@
-"""The instruction sets that the kernels were compiled for, and which of them is used."""
+"""What this machine has for the kernels: instruction sets they were compiled for, and processor cores."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from vastmax.kernels import _native
 
 def available_targets() -> list[str]:
     """Return the instruction sets this machine can run, fastest first; "baseline" is always among them."""
-    names: list[str] = _native.available_targets()
-    return names
+    return _native.available_targets()
 
 
 def choose_target() -> str:
@@ -32,3 +31,11 @@ def choose_target() -> str:
             f"set it to one of these, or unset it to use {targets[0]}"
         )
     return wanted
+
+
+def usable_cores() -> int:
+    """Return the cores this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system can say
+        return os.cpu_count() or 1
