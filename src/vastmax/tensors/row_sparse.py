@@ -146,3 +146,17 @@ def require_leaf(table: Tensor) -> None:
             "a parameter with row-sparse gradients is not a leaf (FSDP's flat parameters, or a parametrization): "
             "build the layer with sparse_gradients=False, or use DistributedDataParallel"
         )
+
+
+def wanted_gradients(hidden: Tensor, weight: Tensor, bias: Tensor | None, *, sparse: bool) -> tuple[bool, bool, bool]:
+    """Return whether hidden, weight and bias are to get a gradient, of a kernel that makes all in one go.
+
+    Raises:
+        InputError: `sparse`, and a weight that is no leaf: see `require_leaf`.
+    """
+    grad = torch.is_grad_enabled()
+    of_weight = grad and weight.requires_grad
+    of_bias = grad and bias is not None and bias.requires_grad
+    if sparse and (of_weight or of_bias):
+        require_leaf(weight)
+    return grad and hidden.requires_grad, of_weight, of_bias

@@ -16,7 +16,7 @@ from vastmax.kernels.noise_loss import Slopes
 from vastmax.output.base import NoiseStep
 from vastmax.tensors.first_derivative import first_derivative_only
 from vastmax.tensors.plain_memory import kernel_takes
-from vastmax.tensors.row_sparse import gradient_of_rows, require_leaf
+from vastmax.tensors.row_sparse import gradient_of_rows, wanted_gradients
 
 _FEWEST_EXAMPLES = 32
 """With fewer, reading the words costs more than multiplying them, and the kernel's packing is one reading more."""
@@ -222,13 +222,6 @@ def native_noise_loss(
     """
     if not kernel_takes(weight, bias, copied=(hidden,), on_baseline=False):
         return None
-    grad = torch.is_grad_enabled()
-    wants = (
-        grad and hidden.requires_grad,
-        grad and weight.requires_grad,
-        grad and bias is not None and bias.requires_grad,
-    )
-    if sparse_gradients and (wants[1] or wants[2]):
-        require_leaf(weight)
+    wants = wanted_gradients(hidden, weight, bias, sparse=sparse_gradients)
     loss: Tensor = _NativeNoiseLoss.apply(hidden, weight, bias, target, step, wants, sparse_gradients)  # type: ignore[no-untyped-call]
     return loss

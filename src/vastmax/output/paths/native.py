@@ -11,7 +11,7 @@ from torch import Tensor
 from vastmax.eager import eager
 from vastmax.kernels.hierarchical import TreeArrays
 from vastmax.tensors.first_derivative import first_derivative_only
-from vastmax.tensors.row_sparse import gradient_of_rows, require_leaf
+from vastmax.tensors.row_sparse import gradient_of_rows, wanted_gradients
 
 
 def empty_in_large_pages(rows: int, width: int) -> Tensor:
@@ -111,14 +111,7 @@ def native_log_prob(
     Raises:
         InputError: sparse gradients for a weight that is not a leaf of the graph (sharded or parametrised).
     """
-    grad = torch.is_grad_enabled()
-    wants = (
-        grad and hidden.requires_grad,
-        grad and weight.requires_grad,
-        grad and bias is not None and bias.requires_grad,
-    )
-    if sparse_gradients and wants[1]:
-        require_leaf(weight)
+    wants = wanted_gradients(hidden, weight, bias, sparse=sparse_gradients)
     if bias is None:
         bias = weight.new_zeros(weight.shape[0])
     log_prob: Tensor = _PathLogProb.apply(hidden, weight, bias, leaf, arrays, wants, sparse_gradients)  # type: ignore[no-untyped-call]
