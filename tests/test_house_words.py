@@ -24,11 +24,9 @@ NOT_CLEANED = {
     "methods",
     "objective",
     "optim",
-    "options",
     "output",
     "search",
     "tensors",
-    "training",
     "tree",
     "word_model",
 }

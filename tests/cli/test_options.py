@@ -34,7 +34,8 @@ EACH = [(name, each) for name, line in COMMAND_LINES.items() for each in line.op
 
 def entry(command: str, each: Declared) -> str:
     """What the reference page says of one option, in one line."""
-    lines = (PAGES / f"{command.replace(' ', '-')}.md").read_text(encoding="utf-8").splitlines()
+    name = "index-command" if command == "index" else command.replace(" ", "-")  # index.md names all commands
+    lines = (PAGES / f"{name}.md").read_text(encoding="utf-8").splitlines()
     named = each.option.metavar or each.name.upper()
     typed = ", ".join(sorted(flags(each), key=len)).replace("/", " / ")
     start = f"  {named if each.option.positional else typed}"

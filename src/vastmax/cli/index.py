@@ -23,7 +23,7 @@ _QUERIES = 256
 
 @dataclass(frozen=True, kw_only=True)
 class IndexOptions:
-    """Of `vastmax index`."""
+    """The options of `vastmax index`."""
 
     source: Path = option(
         ..., "The folder of a language model, or a file of word vectors.", metavar="RUN|VECTORS", positional=True

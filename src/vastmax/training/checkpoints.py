@@ -27,7 +27,7 @@ MOST_SHARE = 0.05
 """Share of the time that checkpoints at the ends of epochs may take: epochs of a second do not each get one."""
 
 SLOW_BYTES_PER_SECOND = 200e6
-"""How fast the first one is thought to be written, before it is known."""
+"""The assumed speed of the first one, before it is known."""
 
 Clock = Callable[[], float]
 
@@ -41,7 +41,7 @@ _MAY_CHANGE = frozenset({"threads"})
 
 @dataclass(frozen=True)
 class SavedAs:
-    """How a call in Python asks for checkpoints."""
+    """The checkpoints that a call in Python asks for."""
 
     path: str | os.PathLike[str] | None = None
     minutes: float = DEFAULT_MINUTES
@@ -49,7 +49,7 @@ class SavedAs:
 
 
 class SavedRun(Protocol):
-    """A file to go on from."""
+    """A file to resume from."""
 
     def require_settings(self, settings: Any) -> None:
         """Raise InputError if it was begun with other settings."""
@@ -59,13 +59,13 @@ File = TypeVar("File", bound=SavedRun)
 
 
 class CheckpointsOf(Saving, ABC, Generic[File]):
-    """The checkpoint file of one run: when it is due, whether it could be written, what to go on from.
+    """The checkpoint file of one run: when it is due, whether it could be written, what to resume from.
 
     Args:
         path: the file; its folder must exist.
         settings: of the run that is about to begin.
         minutes: between checkpoints within an epoch.
-        resume: go on from the file, which must be there. Without it there must be none.
+        resume: continue from the file, which must be there. Without it there must be none.
         clock: seconds, from any origin.
 
     Raises:
@@ -84,7 +84,7 @@ class CheckpointsOf(Saving, ABC, Generic[File]):
         self.path = _path(path)
         self._seconds = 60.0 * _minutes(minutes)
         self.resumed: File | None = None
-        """The file that the run goes on from."""
+        """The file that the run resumes from."""
         self._ours: _Identity | None = None
         """Which file at the path is this run's."""
         self._unsure = False
@@ -96,7 +96,7 @@ class CheckpointsOf(Saving, ABC, Generic[File]):
         elif self.recognises(self.path):
             raise InputError(
                 f"{self.path} holds a run that was not finished or not cleared away; resume it, or remove the file to "
-                "start anew"
+                "start again"
             )
         elif self.path.exists():
             raise not_a_checkpoint(self.path)
@@ -115,7 +115,7 @@ class CheckpointsOf(Saving, ABC, Generic[File]):
         No other run may write it while the block runs.
 
         Args:
-            saved: where and how often, and whether to go on from there.
+            saved: where and how often, and whether to resume from there.
             settings: of the run that is about to begin.
             reads: the call's arguments that may be paths of what is read.
 
@@ -126,7 +126,7 @@ class CheckpointsOf(Saving, ABC, Generic[File]):
         if saved.path is None:
             if saved.resume:
                 raise InputError(
-                    f"{argument('resume')} is True, but there is no checkpoint to go on from; give checkpoint=PATH, too"
+                    f"{argument('resume')} is True, but there is no checkpoint to resume from; give checkpoint=PATH"
                 )
             yield None
             return
@@ -148,7 +148,7 @@ class CheckpointsOf(Saving, ABC, Generic[File]):
 
     @property
     def exists(self) -> bool:
-        """Whether there is something to go on from."""
+        """Whether there is something to resume from."""
         return self._ours is not None and _identity(self.path) == self._ours
 
     def begin(self, num_bytes: int) -> None:
@@ -247,7 +247,7 @@ def require_same_settings(path: Path, then: Mapping[str, Any], given: Mapping[st
         each = " and ".join(f"{argument(name, repr(then.get(name)))} (now {now.get(name)!r})" for name in names)
         raise InputError(
             f"the checkpoint {path} was begun with {each}; give the settings it was begun with, or remove it to start "
-            "anew"
+            "again"
         )
 
 
@@ -275,7 +275,7 @@ def require_same_text(path: Path, then: Mapping[str, Any], now: Mapping[str, Any
     )
     differs = f"{found}, but {expected} there" if found != expected else f"{found}, but other ones"
     raise InputError(
-        f"the text is not the one of the checkpoint {path}: {differs}; give the same text, or remove it to start anew"
+        f"the text is not the one of the checkpoint {path}: {differs}; give the same text, or remove it to start again"
     )
 
 

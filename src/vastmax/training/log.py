@@ -62,7 +62,7 @@ class Log:
         try:
             kept = self._path.read_bytes()[: self._size]
         except FileNotFoundError:  # somebody tidied up
-            warnings.warn(f"{self._path} is gone; the log begins anew here", stacklevel=2)
+            warnings.warn(f"{self._path} is gone; the log begins again here", stacklevel=2)
             kept = (",".join(COLUMNS) + "\n").encode()
         else:
             if self._crc not in (None, zlib.crc32(kept)) and is_wanted():

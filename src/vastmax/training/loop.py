@@ -18,7 +18,7 @@ Report = TypeVar("Report")
 
 @dataclass
 class Progressed:
-    """How far training has come: what a checkpoint holds beside the parameters. Trainers add their own counts."""
+    """The progress of training: what a checkpoint holds beside the parameters. Trainers add their own counts."""
 
     epoch: int = 0  # complete ones, or cut short by the end of the time
     words: int = 0
@@ -52,13 +52,13 @@ class Trainee(Protocol[Report_co]):
         """Return how much of the phase is done, and readings by name."""
 
     def steps(self, look_up: Callable[[], bool]) -> Iterator[None]:
-        """Train what is left of the epoch under way, one step per item; after each the state may be saved.
+        """Train the rest of the current epoch, one step per item; after each the state may be saved.
 
         A step that takes long calls `look_up` on its way, which shows progress, and ends early when that says yes.
         """
 
     def end_epoch(self) -> Report_co:
-        """Close the epoch under way and return what callbacks are told."""
+        """Close the current epoch and return what callbacks are told."""
 
     def at_rest(self) -> str:
         """Return why the state cannot be saved after an interrupt, wherever it came; "" where it can."""
@@ -94,7 +94,7 @@ def run_training(
     """Train to the end, or until told to stop; then the state is saved, and the trainee is not `finished`.
 
     Args:
-        trainee: new, or in the state to go on from.
+        trainee: new, or in the state to resume from.
         saving: decides when the state is saved; None: never.
         write: writes the trainee's state into a file.
         callbacks: called after each epoch with what `end_epoch` returns.

@@ -1,4 +1,4 @@
-"""How learning rates change while a model is trained."""
+"""Learning rates over the course of training."""
 
 from __future__ import annotations
 

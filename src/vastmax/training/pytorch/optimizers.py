@@ -13,7 +13,7 @@ from vastmax.tensors.row_sparse import RowSparse
 
 
 class Rates(Protocol):
-    """The part of some settings that optimisers are made by."""
+    """The part of some settings that optimizers are made of."""
 
     @property
     def table_rate(self) -> float:
@@ -40,7 +40,7 @@ def set_rates(optimizers: Optimizers, share: float) -> None:
 
 
 def load_states(optimizers: Optimizers, states: Sequence[dict[str, Any]]) -> None:
-    """Go on from the states that a checkpoint holds, in the same order."""
+    """Load the states that a checkpoint holds, in the same order."""
     for (optimizer, _), state in zip(optimizers, states, strict=True):
         optimizer.load_state_dict(state)
 
@@ -48,7 +48,7 @@ def load_states(optimizers: Optimizers, states: Sequence[dict[str, Any]]) -> Non
 def optimizers_for(model: nn.Module, settings: Rates, *, steady_trees: bool = False) -> Optimizers:
     """Return the optimizers, each with its learning rate: row-wise Adagrad for tables, AdamW for all else.
 
-    A table is what an embedding or an output layer with a row a word holds itself, whether the objective gives it
+    A table is what an embedding or an output layer with one row per word holds itself, whether the objective gives it
     sparse gradients or dense ones: so every method is trained by the same rule.
 
     Args:
