@@ -80,5 +80,8 @@ def test_what_is_refused() -> None:
     ]:
         with pytest.raises(InputError, match=says):
             head.topk(hidden, 2, **options)
+    for ask in (head.sample, head.log_normaliser, lambda rows, **options: head.topk(rows, 2, **options)):
+        with pytest.raises(InputError, match="search is of type str; expected an index"):
+            ask(hidden, search="run.index")  # type: ignore[operator]
     with pytest.raises(InputError, match="leave search out"):
         head.sample(hidden, candidates=ids, search=search.Certified(head))

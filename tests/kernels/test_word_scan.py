@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from vastmax.kernels.listed_scan import scan_listed
 from vastmax.kernels.word_scan import (
     BLOCK_ROWS,
     CodedTable,
@@ -16,7 +17,6 @@ from vastmax.kernels.word_scan import (
     code_rows,
     code_table,
     scan_codes,
-    scan_listed,
     scan_rows,
 )
 

@@ -6,6 +6,7 @@ import numpy as np
 from tools.kernel_fuzz.draw import Draw, must_refuse
 
 from vastmax.kernels import (
+    listed_scan,
     noise_loss,
     pattern_fit,
     rows,
@@ -240,7 +241,7 @@ def scan_of_lists(draw: Draw) -> None:
     offsets = draw.offsets(lists, len(words))
     chosen = np.tile(np.arange(lists, dtype=np.int32), (N, 1))
     chosen[draw.ids(0, 2, N, lists) == 0] = -1
-    found = word_scan.scan_listed(
+    found = listed_scan.scan_listed(
         draw.floats(N, D),
         draw.floats(V, D),
         draw.floats(V) if draw.chance(0.5) else None,

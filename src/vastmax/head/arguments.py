@@ -67,6 +67,15 @@ def checked_temperature(temperature: float) -> float:
     return real("temperature", temperature, 0.0, math.inf, above=True)
 
 
+def check_search(search: object) -> None:
+    """Raise InputError unless this is an index, or None."""
+    if search is not None and not all(hasattr(search, name) for name in ("topk", "sample", "normaliser")):
+        raise InputError(
+            f"search is of type {type(search).__name__}; expected an index of vastmax.search: search.Certified(head), "
+            "or one from its file, search.load(path, head)"
+        )
+
+
 def check_generator(generator: object) -> None:
     """Raise InputError unless this is a generator of PyTorch's, or None."""
     if generator is not None and not isinstance(generator, torch.Generator):

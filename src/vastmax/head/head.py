@@ -15,6 +15,7 @@ from vastmax.head.arguments import (
     check_example_weight,
     check_generator,
     check_reduction,
+    check_search,
     check_weighting,
     checked_temperature,
 )
@@ -252,6 +253,7 @@ class Head(Parts):
             InputError: k not in [1, V], or more than the words that are left; `candidates` together with the others.
         """
         k = whole("k", k, 1, self.vocab_size, "the vocabulary size")
+        check_search(search)
         flat = checked_hidden(hidden, self.output)
         refuse_transformed(flat)
         layer = self.likelihood()
@@ -298,6 +300,7 @@ class Head(Parts):
             InputError: probabilities that are NaN, as `torch.multinomial` has it.
         """
         check_generator(generator)
+        check_search(search)
         flat = checked_hidden(hidden, self.output)
         refuse_transformed(flat)
         if candidates is not None:
@@ -332,6 +335,7 @@ class Head(Parts):
             InputError: as `topk`.
         """
         check_generator(generator)
+        check_search(search)
         flat = checked_hidden(hidden, self.output)
         refuse_transformed(flat)
         layer = self.likelihood()

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vastmax.kernels.word_scan import scan_listed
+from vastmax.kernels.listed_scan import scan_listed
 from vastmax.search.approximate import Approximate
 from vastmax.search.index import Best
 from vastmax.search.score_table import ScoreTable
