@@ -145,7 +145,7 @@ def build(head: Any, queries: torch.Tensor) -> tuple[dict[str, search.Index], di
 def exactness(
     index: search.Index, table: ScoreTable, hidden: torch.Tensor, true_best: torch.Tensor
 ) -> dict[str, float | int]:
-    """Of all queries: how many have other words than scoring every row gives, and log p of two hundred."""
+    """Return how many queries get other words than by scoring every row, and the error of log p of two hundred."""
     different, gap, error = 0, 0.0, 0.0
     for start in range(0, len(hidden), 100):
         part = hidden[start : start + 100]

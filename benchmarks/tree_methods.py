@@ -1,4 +1,4 @@
-"""How good a language model do trees that are clustered from its own text make, at equal processor time?
+"""Language models over trees clustered from their own text, at equal processor time.
 
     python benchmarks/tree_methods.py [--minutes M] [--seeds S …] [--runs NAME …] [--list] [--record]
 
@@ -127,7 +127,7 @@ VARIANTS: dict[str, Variant] = {
 
 
 def title_of(variant: Variant) -> str:
-    """What tells a variant from the others, in words."""
+    """Return what distinguishes a variant from the others."""
     if variant.method != "tree":
         parts = [{"hierarchical-softmax": "Huffman tree"}.get(variant.method, variant.method.replace("-", " "))]
     elif variant.classes:
@@ -240,7 +240,7 @@ class Bench:
         return RowAdagrad(tables, initial_accumulator=damping, prior_visits=visits)
 
     def run(self, name: str, minutes: float, seed: int) -> dict[str, Any]:
-        """What a variant came to; done once."""
+        """Return the result of a variant, which is run once."""
         path = self.folder / f"run-{name}-{minutes:g}{'' if self.counted else '-uncounted'}-{seed}.json"
         if path.exists():
             found: dict[str, Any] = json.loads(path.read_text())
