@@ -77,7 +77,7 @@ def test_options_apply() -> None:
 @pytest.mark.parametrize(
     ("columns", "column", "message"),
     [
-        ({"a": ["x"], "b": ["y"]}, None, r"2 columns hold text: choose one with column= \(--column\): 'a', 'b'"),
+        ({"a": ["x"], "b": ["y"]}, None, r"2 columns hold text: choose one with column: 'a', 'b'"),
         ({"a": ["x"], "b": ["y"]}, "c", "no column 'c'; columns of text: 'a', 'b'"),
         ({"a": ["x"], "n": [1]}, "n", "column 'n' holds int64; columns of text: 'a'"),
         ({"n": [1]}, None, "no column holds text or lists of words; columns: n"),
