@@ -40,6 +40,7 @@ LINES = {
     "map tsne": "map vectors.safetensors -o out/map.html --method tsne",
     "index": "index vectors.safetensors -o out/v.index",
     "index clustered": "index vectors.safetensors -o out/v.index --kind clustered --recall 0.5",
+    "help": "help embed",
     "advise": "advise corpus.txt --no-cache",
     "advise measure": "advise corpus.txt --no-cache --measure --seconds 1",
     "compare": "compare corpus.txt -o race --methods nce --epochs 1 --hidden-size 4 --encoder log-bilinear --no-cache",
