@@ -50,11 +50,11 @@ class Scan {
             const int64_t end = std::min(lists_.offsets[list + 1], begin + chunk_words);
             for (int64_t i = 0; i < count; ++i) {
                 if (lists_.disjoint) {
-                    score(kept_[examples[i]], examples[i], lists_.words + begin, end - begin, begin + chunk_words,
-                          lists_.offsets[list + 1]);
+                    score(kept_[examples[i]], examples[i], lists_.words + begin, end - begin,
+                          lists_.offsets[list + 1] - begin);
                 } else {
                     take_unseen(kept_[examples[i]], begin, end);
-                    score(kept_[examples[i]], examples[i], unseen_, num_unseen_, 0, 0);
+                    score(kept_[examples[i]], examples[i], unseen_, num_unseen_, num_unseen_);
                 }
             }
         }
@@ -70,8 +70,8 @@ class Scan {
             unseen_[num_unseen_++] = word;
         }
     }
-    // `count` words at `words` with an example; what stands from `next` on in the list is fetched ahead.
-    void score(Kept &kept, int64_t n, const int32_t *words, int64_t count, int64_t next, int64_t last) {
+    // `count` words at `words` with an example; of the `known` words that stand there the next ones are fetched ahead.
+    void score(Kept &kept, int64_t n, const int32_t *words, int64_t count, int64_t known) {
         constexpr int64_t rows = 4;
         const float *h = query_.hidden + n * table_.D;
         for (int64_t i = 0; i < count; i += rows) {
@@ -79,11 +79,7 @@ class Scan {
             for (int64_t r = 0; r < rows; ++r) {
                 row[r] = table_.weight + int64_t(words[std::min(i + r, count - 1)]) * table_.D;
                 const int64_t ahead = i + r + rows_ahead;
-                if (ahead < count) {
-                    fetch(words[ahead]);
-                } else if (next + ahead - chunk_words < last) {
-                    fetch(lists_.words[next + ahead - chunk_words]);
-                }
+                if (ahead < known) fetch(words[ahead]);
             }
             float tile[rows];
             dot_tile<1, rows>(&h, row, table_.D, tile);
