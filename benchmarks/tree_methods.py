@@ -49,7 +49,7 @@ NAME = "tree_methods"
 QUESTION = "How good a language model do trees clustered from its own text make, at equal processor time?"
 HIDDEN_SIZE = 256
 VALIDATION_WORDS = 20_000
-"""Of the end of the text, in pieces spread over it: an exact evaluation of a flat layer takes a millisecond a word."""
+"""Words evaluated, from the end of the text, in pieces spread over it: a flat layer takes a millisecond per word."""
 
 
 @dataclass(frozen=True)
