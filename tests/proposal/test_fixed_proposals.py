@@ -87,7 +87,7 @@ def test_expected_counts_with_replacement(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "num"), [*((name, num) for name in MAKERS for num in (1, 3, 5)), ("unigram", 9), ("uniform", 9)]
+    ("name", "num"), [*((name, num) for name in MAKERS for num in (1, 5)), ("unigram", 9), ("uniform", 9)]
 )
 def test_unique_draws_are_successive_draws(name: str, num: int, device: str) -> None:
     """Inclusion frequencies against enumeration, within standard errors: here all words are ranked."""
@@ -97,10 +97,9 @@ def test_unique_draws_are_successive_draws(name: str, num: int, device: str) -> 
     _assert_inclusion(proposal, num, inclusion, device)
 
 
-@pytest.mark.parametrize("num", [2, 12])
-def test_unique_draws_from_many_words(num: int, device: str) -> None:
-    """As above, where words are drawn one after the other and repeats thrown away."""
-    counts = 1000 / np.arange(1, 101)
+def test_unique_draws_from_many_words(device: str) -> None:
+    """The same, where words are drawn one after the other and repeats thrown away."""
+    counts, num = 1000 / np.arange(1, 101), 12
     proposal = Unigram(counts, unique=True).to(device)
     assert proposal.expected_tries(num) * 1.1 + 16 < 100
     _assert_inclusion(proposal, num, _inclusion_by_race(counts / counts.sum(), num), device)

@@ -133,7 +133,7 @@ def test_mixed_with_uniform_noise() -> None:
 
 def test_bad_arguments_are_refused() -> None:
     for arguments in ({}, {"counts": COUNTS, "vocab_size": V}):
-        with pytest.raises(InputError, match="takes either counts, or vocab_size"):
+        with pytest.raises(InputError, match="needs either counts, or vocab_size"):
             InBatch(**arguments)
     with pytest.raises(InputError, match=r"counts\[1\] is -1"):
         InBatch([3, -1])

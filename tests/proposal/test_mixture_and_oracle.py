@@ -65,10 +65,10 @@ def test_a_part_that_sizes_itself_brings_all_it_has() -> None:
     assert not both.sizes_itself
     assert Mixture([InBatch(COUNTS)]).sizes_itself
     assert not both.has_log_prob
-    with pytest.raises(InputError, match=r"how many words InBatch brings .* such as Unigram"):
+    with pytest.raises(InputError, match=r"InBatch determines its number of words .* such as Unigram"):
         both.log_prob(target)
     with pytest.raises(
-        InputError, match=r"Mixture knows its probabilities in a step only: .* all of them in one mixture"
+        InputError, match=r"Mixture has probabilities only within a step: .* all of them in one mixture"
     ):
         Mixture([both, Uniform(V)])
 
@@ -140,5 +140,5 @@ def test_a_law_that_is_known_in_a_step_only_is_no_law_to_correct_by() -> None:
     layer = Dense(4, V)
     with pytest.raises(InputError, match=r"log Q, which Oracle knows in a step only: take NCE or SampledSoftmax"):
         Head(layer, NegativeSampling(Oracle(layer), 5))
-    with pytest.raises(InputError, match=r"Oracle knows its probabilities in a step only.* such as Unigram"):
+    with pytest.raises(InputError, match=r"Oracle has probabilities only within a step.* such as Unigram"):
         Oracle(layer).log_prob(torch.tensor([0]))

@@ -210,9 +210,9 @@ def test_other_objectives_take_it_too(make: Any) -> None:
 
 
 def test_bad_input_is_refused() -> None:
-    with pytest.raises(InputError, match="the n-grams are of 9 words, the counts of 3"):
+    with pytest.raises(InputError, match="the n-grams have 9 words, the counts 3"):
         AdaptiveBigram([3, 2, 1], table(2))
-    with pytest.raises(InputError, match="takes pairs, and the table's order is 3"):
+    with pytest.raises(InputError, match="needs pairs, but the table has order 3"):
         AdaptiveBigram(COUNTS, table(3))
     for weight in (0.0, 1.0, math.nan):
         with pytest.raises(InputError, match=f"weight is {weight}"):
@@ -229,13 +229,13 @@ def test_bad_input_is_refused() -> None:
     for wrong, message in [
         (torch.tensor([V] * 8), rf"ranges from {V} to {V}; expected word ids in \[0, {V}\)"),
         (torch.tensor([-2] * 8), "ranges from -2 to -2"),
-        (torch.arange(7), r"is \(7,\); expected word ids, one an example"),
-        (torch.zeros(8), "expected word ids, one an example"),
-        ([1] * 8, "is list; expected word ids"),
+        (torch.arange(7), r"is \(7,\); expected one word id per example"),
+        (torch.zeros(8), "expected one word id per example"),
+        ([1] * 8, "is list; expected one word id"),
     ]:
         with pytest.raises(InputError, match=message):
             head(hidden, target, context={"previous_word_id": wrong})
     with pytest.raises(InputError, match="AdaptiveBigram draws noise for the whole batch: give NCE shared=True"):
         Head(Dense(4, V), NCE(bigram(), 20, shared=False))
-    with pytest.raises(InputError, match="take shared=True"):
+    with pytest.raises(InputError, match="use shared=True"):
         bigram().draw(target, 5, shared=False, context=context())

@@ -94,10 +94,10 @@ def test_what_cannot_be_is_refused() -> None:
     head, hidden, target = head_and_batch()
     with pytest.raises(InputError, match=r"target 9 is not among the 2 words of the partition"):
         head(hidden, target, context={"partition": Partition.of(torch.tensor([2, 7]))})
-    with pytest.raises(InputError, match=r"expected a Partition, as proposal.partitions"):
+    with pytest.raises(InputError, match=r"expected a Partition, such as proposal.partitions"):
         head(hidden, target, context={"partition": torch.tensor([2, 7, 9])})
     for words in ([2, 7, 9, V], [-1, 2, 7, 9], []):
-        with pytest.raises(InputError, match=rf"some outside \[0, {V}\)"):
+        with pytest.raises(InputError, match=rf"words outside \[0, {V}\)"):
             head(hidden, target, context={"partition": Partition.of(torch.tensor(words, dtype=torch.int64))})
     with pytest.raises(InputError, match=r"context holds nothing but .* needs \['partition'\]"):
         head(hidden, target)

@@ -8,11 +8,11 @@ from torch import Tensor
 from vastmax.objective.base import Objective
 from vastmax.output.base import FlatOutput, Output
 from vastmax.proposal.base import Context
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 def diagnosis(
-    output: Output, objective: Objective, hidden: Tensor, target: Tensor, *, context: Context, generator: Random
+    output: Output, objective: Objective, hidden: Tensor, target: Tensor, *, context: Context, generator: Rng
 ) -> dict[str, float]:
     """Return the figures of `Head.diagnose`, of checked examples: `hidden` (n, D), `target` (n,), n ≥ 1."""
     generator_state = None if generator is None else generator.get_state()

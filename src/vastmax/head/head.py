@@ -26,7 +26,7 @@ from vastmax.head.parts import Parts
 from vastmax.output.base import FlatOutput, Search
 from vastmax.proposal.base import Context
 from vastmax.tensors.numbers import require_law
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 class LogProb(NamedTuple):
@@ -80,7 +80,7 @@ class Head(Parts):
         target: Tensor,
         *,
         context: Context = None,
-        generator: Random = None,
+        generator: Rng = None,
         weight: Tensor | None = None,
         label_smoothing: float = 0.0,
         example_weight: Tensor | None = None,
@@ -283,7 +283,7 @@ class Head(Parts):
         hidden: Tensor,
         *,
         temperature: float = 1.0,
-        generator: Random = None,
+        generator: Rng = None,
         search: Search | None = None,
         candidates: Tensor | None = None,
     ) -> Tensor:
@@ -320,7 +320,7 @@ class Head(Parts):
     @eager
     @torch.no_grad()
     def log_normaliser(
-        self, hidden: Tensor, *, search: Search | None = None, generator: Random = None
+        self, hidden: Tensor, *, search: Search | None = None, generator: Rng = None
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Return log Z, the log of Σ e^score over all words, (…): exactly, or with `search` (log Z, standard error).
 
@@ -353,7 +353,7 @@ class Head(Parts):
         target: Tensor,
         *,
         context: Context = None,
-        generator: Random = None,
+        generator: Rng = None,
         ignore_index: int = -100,
     ) -> dict[str, float]:
         """What to look at before trusting an approximation, measured on one batch. Dearer than a step.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vastmax.errors import InputError
 from vastmax.output.base import FlatOutput, Output
 from vastmax.proposal.base import Context, Proposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 class Objective(nn.Module, ABC):
@@ -50,7 +50,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
         """Losses in nats, (N,), of `hidden` (N, D) and `target` (N,); N may be 0. Arguments are trusted."""
 
@@ -155,7 +155,7 @@ class Objective(nn.Module, ABC):
         return output if correction is None else output.shifted(correction)
 
     def diagnose(
-        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> dict[str, float]:
         """Figures of this objective's own, by name (the effective sample size, say); see `Head.diagnose`."""
         return {}

@@ -13,7 +13,7 @@ from vastmax.output.base import FlatOutput, Output
 from vastmax.output.score_map import ScoreMap
 from vastmax.proposal.base import Context
 from vastmax.tensors.constants import Constants
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 class CrossEntropy(Constants, Objective):
@@ -109,7 +109,7 @@ class CrossEntropy(Constants, Objective):
         return output.mapped(ScoreMap(self.softcap, self.temperature))
 
     def forward(
-        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
         return self.exact_loss(

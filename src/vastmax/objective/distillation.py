@@ -16,7 +16,7 @@ from vastmax.objective.base import Objective
 from vastmax.output.base import Output
 from vastmax.output.score_map import ScoreMap
 from vastmax.proposal.base import Context
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 Direction = Literal["forward", "reverse"]
 
@@ -115,7 +115,7 @@ class Distillation(Objective):
             )
 
     def forward(
-        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
         assert context is not None  # the head's door checked it

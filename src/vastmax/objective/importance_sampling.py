@@ -15,7 +15,7 @@ from vastmax.objective.noise_scores import checked_num_samples, score_noise
 from vastmax.objective.noise_sums import log_sum_and_squares
 from vastmax.output.base import Output
 from vastmax.proposal.base import Context, Proposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class ImportanceSampling(Objective):
         )
 
     def forward(
-        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
         estimate = self._estimate(output, hidden, target, context, generator)
@@ -127,7 +127,7 @@ class ImportanceSampling(Objective):
         return loss.index_copy(0, rows, log_normaliser - target_score)
 
     def diagnose(
-        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> dict[str, float]:
         """See `Objective.diagnose`: "ess_min" and "ess_mean", "num_samples_mean" and "num_samples_max" (K by example).
 
@@ -147,9 +147,7 @@ class ImportanceSampling(Objective):
     def _falls_back(self, estimate: _Estimate, loss: Tensor) -> Tensor:
         return (estimate.effective_size < self.min_ess) | (loss.detach() < 0)
 
-    def _estimate(
-        self, output: Output, hidden: Tensor, target: Tensor, context: Context, generator: Random
-    ) -> _Estimate:
+    def _estimate(self, output: Output, hidden: Tensor, target: Tensor, context: Context, generator: Rng) -> _Estimate:
         num_examples = hidden.shape[0]
         num_drawn = min(self.block_size, self.max_samples)
         estimate = self._block(output, hidden, target, num_drawn, context, generator)
@@ -167,7 +165,7 @@ class ImportanceSampling(Objective):
         return estimate
 
     def _block(
-        self, output: Output, hidden: Tensor, target: Tensor, num_samples: int, context: Context, generator: Random
+        self, output: Output, hidden: Tensor, target: Tensor, num_samples: int, context: Context, generator: Rng
     ) -> _Estimate:
         noise = self.proposal.draw(target, num_samples, shared=self.shared, context=context, generator=generator)
         scores = score_noise(noise, output, hidden, target, shift=noise.log_weight())

@@ -14,7 +14,7 @@ from vastmax.objective.noise_scores import checked_num_samples, fused_loss, scor
 from vastmax.objective.noise_sums import binary_loss
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 LearnedNormaliser = Literal["scalar", "linear"]
 
@@ -89,7 +89,7 @@ class NCE(Objective):
         return (self.fixed_log_normaliser or 0.0) + (-math.log(vocab_size) if log_unigram is None else log_unigram)
 
     def forward(
-        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
         noise = self.proposal.draw(target, self.num_samples, shared=self.shared, context=context, generator=generator)

@@ -14,7 +14,7 @@ from vastmax.objective.noise_scores import checked_num_samples, fused_loss, scor
 from vastmax.objective.noise_sums import binary_loss
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 Exclude = Literal["none", "target", "window"]
 WINDOW = "window_word_ids"
@@ -98,7 +98,7 @@ class NegativeSampling(Objective):
         return log_unigram - self.score_correction(torch.arange(vocab_size, device=log_unigram.device))
 
     def forward(
-        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
         noise = self.proposal.draw(target, self.num_samples, shared=self.shared, context=context, generator=generator)

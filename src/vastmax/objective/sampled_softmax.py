@@ -12,7 +12,7 @@ from vastmax.objective.noise_scores import checked_num_samples, fused_loss, scor
 from vastmax.objective.noise_sums import log_sum, softmax_loss
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 AccidentalHits = Literal["keep", "mask"]
 
@@ -73,7 +73,7 @@ class SampledSoftmax(Objective):
         return f"num_samples={self.num_samples}, accidental_hits={self.accidental_hits!r}"
 
     def forward(
-        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`."""
         noise = self.proposal.draw(target, self.num_samples or 0, context=context, generator=generator)

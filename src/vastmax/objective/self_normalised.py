@@ -12,7 +12,7 @@ from vastmax.errors import InputError
 from vastmax.objective.base import Objective
 from vastmax.output.base import FlatOutput, Output
 from vastmax.proposal.base import Context
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 Penalty = Literal["likelihood", "squared", "log"]
 
@@ -75,7 +75,7 @@ class SelfNormalised(Objective):
         return -math.log(vocab_size) if log_unigram is None else log_unigram
 
     def forward(
-        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Random = None
+        self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
         """Losses (N,); see `Objective.forward`. A single loss is not one example's: who is chosen pays for others."""
         assert isinstance(output, FlatOutput)  # Objective.check refused anything else when the head was built

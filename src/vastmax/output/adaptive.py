@@ -31,7 +31,7 @@ from vastmax.output.linear.scan import scan_sample, scan_topk
 from vastmax.output.linear.tiles import spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
 from vastmax.tensors.plain_memory import kernel_takes
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 class Adaptive(Output):
@@ -246,7 +246,7 @@ class Adaptive(Output):
         return best, rank, entries[:, size:]
 
     @torch.no_grad()
-    def sample(self, hidden: Tensor, *, generator: Random = None) -> Tensor:
+    def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
         """See `Output.sample`: an entry of the head, then for entries that are clusters a word of the cluster."""
         rank = self.head.sample(hidden, generator)
         cluster_of = rank - (self.head_size - 1)
@@ -314,7 +314,7 @@ class _Cluster(nn.Module):
             parts.append((score - log_normaliser[:, None], position))
         return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([position for _, position in parts])
 
-    def sample(self, hidden: Tensor, generator: Random) -> Tensor:
+    def sample(self, hidden: Tensor, generator: Rng) -> Tensor:
         projected = self.projection(hidden)
         parts = [hidden.new_zeros(0, dtype=torch.int64)]
         for examples, words in self._tiles(projected):

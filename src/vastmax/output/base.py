@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from vastmax.errors import InputError
 from vastmax.output.score_map import ScoreMap
 from vastmax.tensors.numbers import require_law
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 _SCORES_AT_ONCE = 2**22
 """Log-probabilities (N, V) held together where all are added up."""
@@ -134,7 +134,7 @@ class Output(nn.Module, ABC):
         """The k best words, 1 ≤ k ≤ V: (log_prob, word_ids), (N, k) each, best first."""
 
     @abstractmethod
-    def sample(self, hidden: Tensor, *, generator: Random = None) -> Tensor:
+    def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
         """One word a row, drawn from p(· | hidden): (N,) int64."""
 
 
@@ -278,7 +278,7 @@ class _Mapped(Output):
         return self.score_map(log_prob) - self.moments(hidden)[0][:, None], word_ids
 
     @torch.no_grad()
-    def sample(self, hidden: Tensor, *, generator: Random = None) -> Tensor:
+    def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
         def drawn(scores: Tensor) -> Tensor:
             require_law(scores)
             return torch.multinomial(scores.softmax(dim=1), 1, generator=generator).squeeze(1)

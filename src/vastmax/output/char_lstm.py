@@ -19,7 +19,7 @@ from vastmax.output.linear.scan import scan_sample
 from vastmax.output.linear.tiles import spans
 from vastmax.tensors.constants import Constants
 from vastmax.tensors.numbers import at_least_float32, undefined_rows
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 _PREFIXES_AT_ONCE = 2**14
 """Prefixes whose states are held together in a walk over the vocabulary."""
@@ -193,7 +193,7 @@ class CharLSTM(Constants, Output):
         return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([word_id for _, word_id in parts])
 
     @torch.no_grad()
-    def sample(self, hidden: Tensor, *, generator: Random = None) -> Tensor:
+    def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
         """One word of the vocabulary an example, (N,): drawn from p given that the string is a word."""
         words = [slice(0, self.vocab_size)]
         parts = [hidden.new_zeros(0, dtype=torch.int64)]
@@ -202,7 +202,7 @@ class CharLSTM(Constants, Output):
         return torch.cat(parts)
 
     @torch.no_grad()
-    def sample_strings(self, hidden: Tensor, *, max_length: int = 100, generator: Random = None) -> list[str]:
+    def sample_strings(self, hidden: Tensor, *, max_length: int = 100, generator: Rng = None) -> list[str]:
         """One string an example, drawn from p over all strings, word of the vocabulary or not.
 
         Args:

@@ -21,7 +21,7 @@ from vastmax.output.linear.moments import linear_moments
 from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
 from vastmax.output.linear.tiles import spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 from vastmax.tensors.row_sparse import RowSparse, gather_rows
 
 
@@ -230,7 +230,7 @@ class Differentiated(RowSparse, FlatOutput):
         return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([word_id for _, word_id in parts])
 
     @torch.no_grad()
-    def sample(self, hidden: Tensor, *, generator: Random = None) -> Tensor:
+    def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
         """See `Output.sample`."""
         parts = [hidden.new_zeros(0, dtype=torch.int64)]
         for examples, ranks in self._tiles(hidden):

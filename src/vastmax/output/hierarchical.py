@@ -22,7 +22,7 @@ from vastmax.output.paths.several_leaves import best_words
 from vastmax.tensors.constants import Constants
 from vastmax.tensors.numbers import undefined_rows
 from vastmax.tensors.plain_memory import kernel_takes
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 from vastmax.tensors.row_sparse import RowSparse
 from vastmax.tree import Tree
 
@@ -224,7 +224,7 @@ class Hierarchical(RowSparse, Constants, Output):
         return torch.cat([log_prob for log_prob, _ in tiles]), torch.cat([word_id for _, word_id in tiles])
 
     @torch.no_grad()
-    def sample(self, hidden: Tensor, *, generator: Random = None) -> Tensor:
+    def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
         """See `Output.sample`: decision by decision from the root, O(L·D) an example in a binary tree."""
         leaf = tree_walk.sample_leaf(self._walk(), hidden, self.weight, self.bias, generator)
         if self.tree.one_leaf_a_word:

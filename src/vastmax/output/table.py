@@ -19,7 +19,7 @@ from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
 from vastmax.output.linear.tiles import TileScores, spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
 from vastmax.tensors.plain_memory import kernel_takes
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 class TableOutput(FlatOutput):
@@ -103,7 +103,7 @@ class TableOutput(FlatOutput):
         return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([word_id for _, word_id in parts])
 
     @torch.no_grad()
-    def sample(self, hidden: Tensor, *, generator: Random = None) -> Tensor:
+    def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
         """See `Output.sample`."""
         hidden = self.scaled(hidden)
         score_tile = self._tile_scorer(hidden)

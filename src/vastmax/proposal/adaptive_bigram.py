@@ -39,7 +39,7 @@ class AdaptiveBigram(NGramProposal):
     Raises:
         InputError: values out of these ranges; a table of triples, or of another vocabulary.
 
-    Cost: as its base; `observe` adds one sum over the weights (N, K).
+    Cost: that of `NGramProposal`; `observe` adds one sum over the weights (N, K).
 
     Example:
         >>> pairs = NGrams.from_ids([0, 1, 0, 1, 0, 2], [0, 6], vocab_size=3)
@@ -51,7 +51,7 @@ class AdaptiveBigram(NGramProposal):
 
     def __init__(self, counts: Any, bigrams: NGrams, *, weight: float = 0.5, learning_rate: float = 0.1) -> None:
         if bigrams.order != 2:
-            raise InputError(f"AdaptiveBigram takes pairs, and the table's order is {bigrams.order}: use order=2")
+            raise InputError(f"AdaptiveBigram needs pairs, but the table has order {bigrams.order}: use order=2")
         super().__init__(counts, [bigrams])
         if not 0.001 <= weight <= 0.999:
             raise InputError(f"weight is {weight}; expected between 0.001 and 0.999")
@@ -100,7 +100,7 @@ class AdaptiveBigram(NGramProposal):
     def observe(self, noise: Noise, weight: Tensor) -> None:
         """Take one step of λ, with noise from `draw` and weights that sum to 1 per row; see `Proposal.observe`."""
         assert isinstance(noise, MixtureNoise)
-        (table,) = noise.in_play
+        (table,) = noise.used
         if table.rows.shape[0] == 0:
             return
         device = self.bin_of_row.device

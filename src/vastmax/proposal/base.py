@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.tensors.constants import Constants
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 Context = Mapping[str, Any] | None
 """Data that a proposal may need besides the target, by name: previous word ids, a partition, …"""
@@ -76,13 +76,7 @@ class Proposal(Constants, ABC):
 
     @abstractmethod
     def draw(
-        self,
-        target: Tensor,
-        num_samples: int,
-        *,
-        shared: bool = True,
-        context: Context = None,
-        generator: Random = None,
+        self, target: Tensor, num_samples: int, *, shared: bool = True, context: Context = None, generator: Rng = None
     ) -> Noise:
         """Draw `num_samples` noise words, for the whole batch (`shared`) or for each example of `target` (N,).
 
@@ -97,8 +91,8 @@ class Proposal(Constants, ABC):
             InputError: Q is known only within a step: see `has_log_prob`.
         """
         raise InputError(
-            f"{type(self).__name__} knows its probabilities in a step only, and they were asked for apart from one: "
-            "take a proposal with a fixed law, such as Unigram, or give the class a log_prob"
+            f"{type(self).__name__} has probabilities only within a step: use a proposal with a fixed distribution, "
+            "such as Unigram, or define log_prob in the class"
         )
 
     @property

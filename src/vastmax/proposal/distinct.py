@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_WORDS_A_DRAW = 4
+_WORDS_PER_ID = 4
 """Up to this many words of the vocabulary per id, a mask over the vocabulary is cheaper than sorting the ids."""
 
 
@@ -21,7 +21,7 @@ def distinct(word_ids: Tensor, vocab_size: int) -> tuple[Tensor, Tensor]:
         >>> distinct(torch.tensor([5, 2, 5]), 6)
         (tensor([2, 5]), tensor([1, 0, 1]))
     """
-    if vocab_size > _WORDS_A_DRAW * word_ids.numel():
+    if vocab_size > _WORDS_PER_ID * word_ids.numel():
         found, position = torch.unique(word_ids, sorted=True, return_inverse=True)
         return found, position
     seen = torch.zeros(vocab_size, dtype=torch.bool, device=word_ids.device)

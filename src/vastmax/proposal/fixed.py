@@ -12,7 +12,7 @@ from vastmax.arguments import MOST_WORDS, whole
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
 from vastmax.proposal.distinct import distinct
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 # Words are drawn in rounds until K are distinct, with 10 % more draws per round than expected to be needed, so a second
 # round is rare. After _MAX_ROUNDS, or if drawing costs more than ranking all words, all words are ranked.
@@ -40,7 +40,7 @@ class FixedProposal(Proposal):
         self._tries: dict[int, float] = {}
 
     @abstractmethod
-    def draw_ids(self, num: int, *, device: torch.device, generator: Random) -> Tensor:
+    def draw_ids(self, num: int, *, device: torch.device, generator: Rng) -> Tensor:
         """Return `num` independent draws from Q, (num,) int64 on `device`. O(num)."""
 
     @abstractmethod
@@ -52,13 +52,7 @@ class FixedProposal(Proposal):
         return f"{self.vocab_size}, unique={self.unique}"
 
     def draw(
-        self,
-        target: Tensor,
-        num_samples: int,
-        *,
-        shared: bool = True,
-        context: Context = None,
-        generator: Random = None,
+        self, target: Tensor, num_samples: int, *, shared: bool = True, context: Context = None, generator: Rng = None
     ) -> Noise:
         """Draw noise; see `Proposal.draw`. Unique draws cannot be separate for each example.
 
@@ -67,7 +61,7 @@ class FixedProposal(Proposal):
         """
         if self.unique:
             if not shared:
-                raise InputError("unique draws are shared by the batch: take shared=True, or unique=False")
+                raise InputError("unique draws are shared by the batch: use shared=True or unique=False")
             return self._draw_unique(target, num_samples, generator)
         num = num_samples if shared else num_samples * target.shape[0]
         drawn = self.draw_ids(num, device=target.device, generator=generator)
@@ -88,7 +82,7 @@ class FixedProposal(Proposal):
             position=position,
         )
 
-    def _draw_unique(self, target: Tensor, num_samples: int, generator: Random) -> Noise:
+    def _draw_unique(self, target: Tensor, num_samples: int, generator: Rng) -> Noise:
         if num_samples >= self.vocab_size:
             word_ids = torch.arange(self.vocab_size, device=target.device)
         else:
@@ -145,18 +139,18 @@ class FixedProposal(Proposal):
         buffer = next(self.buffers(), None)
         return torch.device("cpu") if buffer is None else buffer.device
 
-    def _distinct(self, num_samples: int, *, device: torch.device, generator: Random) -> Tensor:
-        a_round = int(self.expected_tries(num_samples) * _SURPLUS) + 16
-        if a_round <= self.vocab_size:
-            drawn = self.draw_ids(a_round, device=device, generator=generator)
+    def _distinct(self, num_samples: int, *, device: torch.device, generator: Rng) -> Tensor:
+        per_round = int(self.expected_tries(num_samples) * _SURPLUS) + 16
+        if per_round <= self.vocab_size:
+            drawn = self.draw_ids(per_round, device=device, generator=generator)
             for _ in range(_MAX_ROUNDS):
                 word_ids = _first_distinct(drawn, num_samples)
                 if word_ids.shape[0] == num_samples:
                     return word_ids
-                drawn = torch.cat([drawn, self.draw_ids(a_round, device=device, generator=generator)])
+                drawn = torch.cat([drawn, self.draw_ids(per_round, device=device, generator=generator)])
         return self._distinct_by_rank(num_samples, device=device, generator=generator)
 
-    def _distinct_by_rank(self, num_samples: int, *, device: torch.device, generator: Random) -> Tensor:
+    def _distinct_by_rank(self, num_samples: int, *, device: torch.device, generator: Rng) -> Tensor:
         """Draw by Gumbel top-K: the K best of log Q + noise are K draws without replacement."""
         drawn_on = device if generator is None else generator.device
         uniform = torch.rand(self.vocab_size, dtype=torch.float64, generator=generator, device=drawn_on).to(device)

@@ -1,4 +1,4 @@
-"""The other examples' targets as noise: what recommenders use, since their vectors are computed already."""
+"""The other examples' targets as noise, common in recommenders because their vectors are already computed."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from vastmax.arguments import MOST_WORDS, real, whole
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 class InBatch(Proposal):
-    """Each example's noise is the targets of the others: N − 1 draws from the law of the targets, which is Q.
+    """The noise of each example is the targets of the others: N − 1 draws from the distribution of the targets, Q.
 
-    Frequent targets are drawn often, and their scores are corrected by log Q like those of any noise; without that,
-    training would push popular words down (Yi et al. 2019). `SampledSoftmax` says what becomes of an example whose
-    target is also another's: with `accidental_hits="mask"` it is no false negative, with "keep" it stands in the sum as
-    often as it was drawn, and the target is corrected too.
+    Frequent targets are drawn often. Their scores are corrected by log Q, as for any noise; without the correction,
+    training would push popular words down (Yi et al. 2019). `SampledSoftmax` determines what happens if examples share
+    a target: with `accidental_hits="mask"`, it is not a false negative; with "keep", it occurs in the sum as often as
+    it was drawn, and the target is corrected, too.
 
-    Q is count(w)/Σ counts, or, without counts, estimated while training runs: 1/Q(w) is the mean number of examples
-    from one occurrence of w to the next, a mean that forgets at `rate` once a word was seen 1/rate times. It is kept
-    in the `state_dict`.
+    Q is count(w)/Σ counts. Without counts, it is estimated during training: 1/Q(w) is the mean number of examples from
+    one occurrence of w to the next. The mean decays at `rate` once a word was seen 1/rate times, and is part of the
+    `state_dict`.
 
     Args:
-        counts: (V,) how often each word is a target, in id order; a zero is raised to the smallest positive count.
-        vocab_size: V, when there are no counts: Q is then estimated.
-        rate: of forgetting, in (0, 1]; for the estimate.
+        counts: (V,) how often each word is a target, in id order; zeros are raised to the smallest positive count.
+        vocab_size: V, if there are no counts and Q is estimated.
+        rate: the decay rate of the estimate, in (0, 1].
 
     Raises:
-        InputError: both counts and vocab_size, or neither; bad counts; a rate out of range.
+        InputError: both counts and vocab_size are given, or neither; invalid counts; a rate out of range.
 
-    Cost: O(N log N) a draw, and no rows beyond those of the targets.
+    Cost: O(N log N) per draw, and no rows besides those of the targets.
 
     Example:
         >>> noise = InBatch([6, 3, 1]).draw(torch.tensor([0, 0, 1, 0]))
@@ -51,7 +51,7 @@ class InBatch(Proposal):
     def __init__(self, counts: Any = None, *, vocab_size: int | None = None, rate: float = 0.01) -> None:
         super().__init__()
         if (counts is None) == (vocab_size is None):
-            raise InputError("InBatch takes either counts, or vocab_size to estimate frequencies while training runs")
+            raise InputError("InBatch needs either counts, or vocab_size to estimate frequencies during training")
         self.rate = real("rate", rate, 0.0, 1.0, above=True)
         self.estimates = counts is None
         if counts is not None:
@@ -87,7 +87,7 @@ class InBatch(Proposal):
         *,
         shared: bool = True,
         context: Context = None,
-        generator: Random = None,
+        generator: Rng = None,
     ) -> Noise:
         """Return all targets as noise, ignoring `num_samples`; in training mode, the estimate learns."""
         word_ids, times = torch.unique(target, return_counts=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from vastmax.distribution.counts import counts_array
 from vastmax.errors import InputError
 from vastmax.proposal.fixed import FixedProposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 class LogUniform(FixedProposal):
@@ -51,7 +51,7 @@ class LogUniform(FixedProposal):
     word_of_rank: Tensor | None
     rank_of_word: Tensor | None
 
-    def draw_ids(self, num: int, *, device: torch.device, generator: Random) -> Tensor:
+    def draw_ids(self, num: int, *, device: torch.device, generator: Rng) -> Tensor:
         """See `FixedProposal.draw_ids`; in float64, because float32 cannot distinguish ranks near 10 million."""
         drawn_on = device if generator is None else generator.device
         uniform = torch.rand(num, dtype=torch.float64, generator=generator, device=drawn_on).to(device)

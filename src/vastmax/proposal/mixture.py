@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 class Mixture(Proposal):
@@ -50,13 +50,15 @@ class Mixture(Proposal):
         for proposal in proposals:
             name = type(proposal).__name__
             if proposal.unique:
-                raise InputError(f"{name} draws unique words, which cannot be mixed: take unique=False")
+                raise InputError(f"{name} draws unique words, which cannot be mixed: use unique=False")
             if proposal.needs:
-                raise InputError(f"the law of {name} depends on {sorted(proposal.needs)}: only fixed ones can be mixed")
+                raise InputError(
+                    f"{name} depends on {sorted(proposal.needs)}: only proposals with a fixed distribution can be mixed"
+                )
             if not proposal.has_log_prob:
                 raise InputError(
-                    f"{name} knows its probabilities in a step only: mix proposals with a fixed law, such as Unigram, "
-                    "all of them in one mixture"
+                    f"{name} has probabilities only within a step: mix proposals with a fixed distribution, such as "
+                    "Unigram, and put all of them in one mixture"
                 )
         sizes = {proposal.vocab_size for proposal in proposals}
         if len(sizes) > 1:
@@ -79,7 +81,7 @@ class Mixture(Proposal):
         *,
         shared: bool = True,
         context: Context = None,
-        generator: Random = None,
+        generator: Rng = None,
     ) -> Noise:
         """See `Proposal.draw`."""
         parts = [
@@ -110,23 +112,23 @@ class Mixture(Proposal):
         )
 
     def log_prob(self, word_ids: Tensor) -> Tensor:
-        """log of the weighted mean of the laws.
+        """Return the log of the weighted mean of the distributions.
 
         Raises:
-            InputError: a proposal among them sizes itself.
+            InputError: one of the proposals sizes itself.
         """
         if not self.has_log_prob:
             names = ", ".join(type(p).__name__ for p in self._parts() if p.sizes_itself)
             raise InputError(
-                f"how many words {names} brings to the mixture is known in a step only, and probabilities were asked "
-                "for apart from one: mix proposals that draw as many words as they are told to, such as Unigram"
+                f"{names} determines its number of words in each step, so the mixture has probabilities only within a "
+                "step: mix proposals that draw as many words as requested, such as Unigram"
             )
         total = math.fsum(self.weights)
-        laws = [
+        parts = [
             proposal.log_prob(word_ids) + math.log(w / total)
             for proposal, w in zip(self._parts(), self.weights, strict=True)
         ]
-        return torch.stack(laws).logsumexp(0)
+        return torch.stack(parts).logsumexp(0)
 
     @property
     def has_log_prob(self) -> bool:
@@ -137,7 +139,7 @@ class Mixture(Proposal):
         return [proposal for proposal in self.proposals if isinstance(proposal, Proposal)]
 
     def _shares(self, num_samples: int) -> list[int]:
-        """Whole numbers in proportion to the weights that add up to `num_samples`; 0 for whoever sizes itself."""
+        """Return integers proportional to the weights with sum `num_samples`; 0 for a proposal that sizes itself."""
         weights = [0.0 if p.sizes_itself else w for p, w in zip(self._parts(), self.weights, strict=True)]
         total = math.fsum(weights)
         if total == 0:

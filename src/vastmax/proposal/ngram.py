@@ -18,14 +18,14 @@ from vastmax.kernels.ngram_law import RowLaws, row_laws
 from vastmax.proposal.base import Context, Noise, Proposal
 from vastmax.proposal.unigram import Unigram
 from vastmax.tensors.constants import Constants
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 PREVIOUS = "previous_word_id"
 SECOND_PREVIOUS = "second_previous_word_id"
 
 
 @dataclass(frozen=True)
-class InPlay:
+class UsedRows:
     """The part of a table that is used in a step, on the CPU.
 
     Attributes:
@@ -43,7 +43,7 @@ class InPlay:
 class MixtureNoise(Noise):
     """Noise that also stores the used part of each table, for `Proposal.observe`."""
 
-    in_play: tuple[InPlay, ...] = ()
+    used: tuple[UsedRows, ...] = ()
 
 
 class NGramTable(Constants):
@@ -52,7 +52,7 @@ class NGramTable(Constants):
     def __init__(self, ngrams: NGrams) -> None:
         super().__init__()
         self.order, self.vocab_size = ngrams.order, ngrams.vocab_size
-        self._ngrams = ngrams  # what the kernel reads; on the CPU its memory is that of the tensors
+        self._ngrams = ngrams  # read by the kernel; on the CPU, it shares the memory of the tensors
         for name in ("contexts", "offsets", "word_ids", "cumulative"):
             array = torch.from_numpy(np.ascontiguousarray(getattr(ngrams, name)))
             self.register_constant(name, array)
@@ -77,7 +77,7 @@ class NGramTable(Constants):
         row = torch.searchsorted(self.contexts, key).clamp_(max=self.contexts.shape[0] - 1)
         return torch.where(known & (self.contexts.index_select(0, row) == key), row, -1)
 
-    def draw_ids(self, row: Tensor, generator: Random) -> Tensor:
+    def draw_ids(self, row: Tensor, generator: Rng) -> Tensor:
         """Draw one word after each of the contexts `row` (n,), in proportion to its count."""
         device = row.device if generator is None else generator.device
         uniform = torch.rand(row.shape[0], dtype=torch.float64, generator=generator, device=device).to(row.device)
@@ -86,14 +86,14 @@ class NGramTable(Constants):
         count = (low + (uniform * (high - low)).to(torch.int64)).clamp_(max=high - 1)
         return self.word_ids.index_select(0, torch.searchsorted(self.cumulative, count, right=True) - 1).to(torch.int64)
 
-    def in_play(self, row: Tensor, weight: Tensor, words: Tensor, noise_of_word: Tensor, mean: Tensor) -> InPlay:
-        """Add the mean over the examples of weight·p(word | context) to `mean`. On the CPU, and so are the arguments.
+    def use(self, row: Tensor, weight: Tensor, words: Tensor, noise_of_word: Tensor, mean: Tensor) -> UsedRows:
+        """Add the mean over the examples of weight·p(word | context) to `mean`. All arguments are on the CPU.
 
         Args:
-            row: (N,) what `rows` says.
+            row: (N,) the result of `rows`.
             weight: (N,) float32, 0 where there is no row.
             words: (U,) ascending, distinct.
-            noise_of_word: (U,) int32: which noise word each is, or −1.
+            noise_of_word: (U,) int32, the index among the noise words, or −1.
             mean: (U,) float64.
         """
         known = row >= 0
@@ -102,10 +102,10 @@ class NGramTable(Constants):
         example_row[known] = position
         row_weight = weight.new_zeros(rows.shape).index_add_(0, position, weight[known] / max(row.shape[0], 1))
         laws = row_laws(self._ngrams, rows, row_weight, words=words, noise_of_word=noise_of_word, mean=mean)
-        return InPlay(rows, example_row, laws)
+        return UsedRows(rows, example_row, laws)
 
     def mean_prob(self, row_weight: Tensor) -> Tensor:
-        """Σ over the rows of their weight (R,) times their probabilities, (V,) in float64. O(entries)."""
+        """Return Σ over rows of weight (R,) times probabilities: (V,) in float64. O(entries)."""
         sizes = self.offsets[1:] - self.offsets[:-1]
         row = torch.repeat_interleave(torch.arange(sizes.shape[0], device=sizes.device), sizes)
         counts = (self.cumulative[1:] - self.cumulative[:-1]).to(torch.float64)
@@ -119,10 +119,10 @@ class NGramTable(Constants):
 class NGramProposal(Proposal):
     """Q(w | context) = Σ_c λ_c·ngram_c(w | context) + (1 − Σ_c λ_c)·unigram(w); noise is drawn from its batch mean Q̄.
 
-    Q̄ = the mean of Q over the step's examples is what all of them share, and what weights and corrections go by. A
-    table in which an example's context was never seen has no part in that example's mixture. Subclasses say what λ is.
+    Q̄, the mean of Q over the examples of the step, is shared by all of them, and determines weights and corrections. A
+    table that does not contain the context of an example is left out of its mixture. Subclasses define λ.
 
-    Cost: O(K) look-ups to draw; for Q̄, the rows of the step's distinct contexts are read through once, or searched.
+    Cost: O(K) lookups to draw; for Q̄, the rows of the step's distinct contexts are read once or searched.
     """
 
     vocab_size: int
@@ -135,8 +135,8 @@ class NGramProposal(Proposal):
         for table in ngrams:
             if table.vocab_size != self.vocab_size:
                 raise InputError(
-                    f"the n-grams are of {table.vocab_size} words, the counts of {self.vocab_size}: build both from "
-                    "the same vocabulary"
+                    f"the n-grams have {table.vocab_size} words, the counts {self.vocab_size}: build both from one "
+                    "vocabulary"
                 )
         self.tables = nn.ModuleList(NGramTable(table) for table in ngrams)
         triples = any(table.order == 3 for table in ngrams)
@@ -144,24 +144,18 @@ class NGramProposal(Proposal):
 
     @abstractmethod
     def mixture_weights(self, rows: Sequence[Tensor], context: Context) -> list[Tensor]:
-        """λ of each table by example, (N,) float32 each, 0 where the table has no row (−1) for it."""
+        """Return λ of each table for the examples, (N,) float32, 0 where the table has no row (−1)."""
 
     def draw(
-        self,
-        target: Tensor,
-        num_samples: int,
-        *,
-        shared: bool = True,
-        context: Context = None,
-        generator: Random = None,
+        self, target: Tensor, num_samples: int, *, shared: bool = True, context: Context = None, generator: Rng = None
     ) -> Noise:
-        """See `Proposal.draw`. `context["previous_word_id"]` (N,) holds word ids, −1 where there is none.
+        """See `Proposal.draw`. `context["previous_word_id"]` (N,) contains word ids, −1 where there is none.
 
-        For triples `context["second_previous_word_id"]` holds the words before those.
+        For triples, `context["second_previous_word_id"]` contains the words before those.
         """
         if not shared:
-            raise InputError(f"{type(self).__name__} draws noise for the whole batch: take shared=True")
-        assert context is not None  # the head's door checked it
+            raise InputError(f"{type(self).__name__} draws noise for the whole batch: use shared=True")
+        assert context is not None  # checked by the head
         self._check(context, target)
         rows = [table.rows(context) for table in self._tables()]
         weights = self.mixture_weights(rows, context)
@@ -173,12 +167,12 @@ class NGramProposal(Proposal):
         noise_of_word[position[:num_noise]] = torch.arange(num_noise, dtype=torch.int32, device=words.device)
         mean = torch.zeros(words.shape, dtype=torch.float64)
         of_unigram = 1.0
-        in_play = []
+        used = []
         for table, row, weight in zip(self._tables(), rows, weights, strict=True):
-            in_play.append(table.in_play(row.cpu(), weight.cpu(), words.cpu(), noise_of_word.cpu(), mean))
+            used.append(table.use(row.cpu(), weight.cpu(), words.cpu(), noise_of_word.cpu(), mean))
             of_unigram -= float(weight.sum()) / max(weight.shape[0], 1)
-        law = mean.to(words.device, torch.float32) + of_unigram * self.unigram.log_prob(words).exp()
-        log_expected = (num_samples * law).log()
+        q = mean.to(words.device, torch.float32) + of_unigram * self.unigram.log_prob(words).exp()
+        log_expected = (num_samples * q).log()
         return MixtureNoise(
             word_ids=word_ids,
             log_expected_count=log_expected.index_select(0, position[:num_noise]),
@@ -186,7 +180,7 @@ class NGramProposal(Proposal):
             num_samples=num_samples,
             unique=False,
             multiplicity=times.to(torch.float32),
-            in_play=tuple(in_play),
+            used=tuple(used),
         )
 
     def _tables(self) -> list[NGramTable]:
@@ -197,7 +191,7 @@ class NGramProposal(Proposal):
             value = context[name]
             if not isinstance(value, Tensor) or value.shape != target.shape or value.is_floating_point():
                 shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-                raise InputError(f"context[{name!r}] is {shape}; expected word ids, one an example as the target has")
+                raise InputError(f"context[{name!r}] is {shape}; expected one word id per example, as for the target")
             if value.numel() and not (int(value.min()) >= -1 and int(value.max()) < self.vocab_size):
                 raise InputError(
                     f"context[{name!r}] ranges from {int(value.min())} to {int(value.max())}; expected word ids in "
@@ -205,9 +199,9 @@ class NGramProposal(Proposal):
                 )
 
     def _draw_ids(
-        self, num: int, target: Tensor, rows: Sequence[Tensor], weights: Sequence[Tensor], generator: Random
+        self, num: int, target: Tensor, rows: Sequence[Tensor], weights: Sequence[Tensor], generator: Rng
     ) -> Tensor:
-        """`num` draws from Q̄: an example, then a table of its mixture, then a word."""
+        """Return `num` draws from Q̄: an example, then a table of its mixture, then a word."""
         drawn_on = target.device if generator is None else generator.device
         word_ids = self.unigram.draw_ids(num, device=target.device, generator=generator)
         if target.shape[0] == 0:
@@ -219,7 +213,7 @@ class NGramProposal(Proposal):
             (chosen,) = ((uniform >= 0) & (uniform < of_example)).nonzero(as_tuple=True)
             row_of_chosen = row.index_select(0, example.index_select(0, chosen))
             word_ids = word_ids.index_copy(0, chosen, table.draw_ids(row_of_chosen, generator))
-            uniform = uniform - of_example  # below 0 for whoever has chosen
+            uniform = uniform - of_example  # negative once a table is chosen
         return word_ids
 
 

@@ -1,4 +1,4 @@
-"""Noise from the model itself: what every other proposal is an approximation of."""
+"""Noise from the model itself, which every other proposal approximates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 HIDDEN = "hidden"
 
@@ -22,18 +22,19 @@ class _Layer(Protocol):
 
 
 class Oracle(Proposal):
-    """Q = p(· | h), the distribution of the layer that is trained: for tests and study, since it costs what it saves.
+    """Q = p(· | h), the distribution of the layer that is trained: for tests and studies, as it costs what it saves.
 
-    With draws for each example all importance weights are equal: the estimate of log Z is exact and the gradient has no
-    bias. Shared by the batch, Q̄ is the mean of p over its examples.
+    If noise is drawn for each example, all importance weights are equal: the estimate of log Z is exact and the
+    gradient is unbiased. If it is shared by the batch, Q̄ is the mean of p over the examples.
 
     Args:
-        layer: the output layer; it is looked at, not owned.
+        layer: the output layer; its parameters do not become parameters of the proposal.
 
     Raises:
-        InputError: in a step, `context["hidden"]` that is not the step's hidden vectors (N, D).
+        InputError: in a step, `context["hidden"]` is not the (N, D) hidden vectors of the step. They arrive unfiltered,
+            so no target may be ignored.
 
-    Cost: O(N·V·D) a step. No target may be ignored: `hidden` comes by the context as it is.
+    Cost: O(N·V·D) per step.
 
     Example:
         >>> from vastmax import Head, objective, output
@@ -49,25 +50,19 @@ class Oracle(Proposal):
     def __init__(self, layer: _Layer) -> None:
         super().__init__()
         self.vocab_size = layer.vocab_size
-        self._layer = (layer,)  # in a tuple, so that its parameters are not listed here once more
+        self._layer = (layer,)  # the tuple hides its parameters from nn.Module
 
     @torch.no_grad()
     def draw(
-        self,
-        target: Tensor,
-        num_samples: int,
-        *,
-        shared: bool = True,
-        context: Context = None,
-        generator: Random = None,
+        self, target: Tensor, num_samples: int, *, shared: bool = True, context: Context = None, generator: Rng = None
     ) -> Noise:
         """See `Proposal.draw`."""
-        assert context is not None  # the head's door checked it
+        assert context is not None  # checked by the head
         hidden = context[HIDDEN]
         if not isinstance(hidden, Tensor) or hidden.ndim != 2 or hidden.shape[0] != target.shape[0]:
             raise InputError(
-                'context["hidden"] is not the (N, D) hidden vectors of the step; no target may be ignored, nor may '
-                "there be several"
+                'context["hidden"] is not the (N, D) hidden vectors of the step; targets may be neither ignored nor '
+                "several per example"
             )
         log_prob = self._layer[0].log_prob(hidden)
         example = torch.arange(target.shape[0], device=target.device)

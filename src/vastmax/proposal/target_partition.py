@@ -13,7 +13,7 @@ from torch import Tensor
 from vastmax.arguments import MOST_SIZE, MOST_WORDS, whole
 from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 PARTITION = "partition"
 
@@ -139,15 +139,15 @@ class TargetPartition(Proposal):
         *,
         shared: bool = True,
         context: Context = None,
-        generator: Random = None,
+        generator: Rng = None,
     ) -> Noise:
         """Return the words of `context["partition"]` and the others, ignoring `num_samples`; see `Proposal.draw`."""
         assert context is not None  # checked by the head
         partition = context[PARTITION]
         if not isinstance(partition, Partition):
             raise InputError(
-                f'context["partition"] is a {type(partition).__name__}; expected a Partition, as proposal.partitions '
-                "gives with each batch"
+                f'context["partition"] is a {type(partition).__name__}; expected a Partition, such as '
+                "proposal.partitions yields with each batch"
             )
         word_ids = partition.word_ids.to(target.device)
         self._check(word_ids, target)
@@ -165,7 +165,7 @@ class TargetPartition(Proposal):
             unique=True,
         )
 
-    def _others(self, word_ids: Tensor, generator: Random) -> Tensor:
+    def _others(self, word_ids: Tensor, generator: Rng) -> Tensor:
         """Return the distinct draws that are not in the partition, ascending."""
         device = word_ids.device
         drawn = torch.unique(torch.randint(self.vocab_size, (self.num_others,), generator=generator, device=device))
@@ -181,12 +181,12 @@ class TargetPartition(Proposal):
 
     def _check(self, word_ids: Tensor, target: Tensor) -> None:
         if word_ids.shape[0] == 0 or word_ids[0] < 0 or word_ids[-1] >= self.vocab_size:
-            raise InputError(f"the partition holds no words, or some outside [0, {self.vocab_size})")
+            raise InputError(f"the partition contains no words, or words outside [0, {self.vocab_size})")
         place = torch.searchsorted(word_ids, target).clamp_(max=word_ids.shape[0] - 1)
         missing = word_ids.index_select(0, place) != target
         if missing.any():
             word_id = int(target[missing][0])
             raise InputError(
-                f"target {word_id} is not among the {word_ids.shape[0]} words of the partition: take each batch with "
-                "the partition that proposal.partitions gives for it"
+                f"target {word_id} is not among the {word_ids.shape[0]} words of the partition: pass each batch with "
+                "the partition that proposal.partitions yields with it"
             )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vastmax.proposal.fixed import FixedProposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 class Uniform(FixedProposal):
@@ -27,7 +27,7 @@ class Uniform(FixedProposal):
         (torch.Size([5]), tensor([0.0050, 0.0050]))
     """
 
-    def draw_ids(self, num: int, *, device: torch.device, generator: Random) -> Tensor:
+    def draw_ids(self, num: int, *, device: torch.device, generator: Rng) -> Tensor:
         """See `FixedProposal.draw_ids`."""
         drawn_on = device if generator is None else generator.device
         return torch.randint(self.vocab_size, (num,), generator=generator, device=drawn_on).to(device)

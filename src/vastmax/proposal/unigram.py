@@ -14,7 +14,7 @@ from vastmax.distribution.alias import AliasTable
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
 from vastmax.proposal.fixed import FixedProposal
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 
 class Unigram(FixedProposal):
@@ -32,7 +32,7 @@ class Unigram(FixedProposal):
 
     Example:
         >>> import torch
-        >>> Unigram([60, 30, 10, 0]).log_prob(torch.arange(4)).exp()  # the 0 counts as 10
+        >>> Unigram([60, 30, 10, 0]).log_prob(torch.arange(4)).exp()  # 0 is raised to 10
         tensor([0.5455, 0.2727, 0.0909, 0.0909])
     """
 
@@ -42,7 +42,7 @@ class Unigram(FixedProposal):
         weight = np.exp(log_weight - log_weight.max())
         if not weight.all():
             raise InputError(
-                f"power is {power}; with these counts some words could never be drawn: take it nearer to 0"
+                f"power is {power}; with these counts, some words could never be drawn: use a power nearer to 0"
             )
         super().__init__(weight.size, unique=unique)
         self.power = power
@@ -55,7 +55,7 @@ class Unigram(FixedProposal):
         """Sizes and options."""
         return f"{self.vocab_size}, power={self.power}, unique={self.unique}"
 
-    def draw_ids(self, num: int, *, device: torch.device, generator: Random) -> Tensor:
+    def draw_ids(self, num: int, *, device: torch.device, generator: Rng) -> Tensor:
         """See `FixedProposal.draw_ids`."""
         drawn_on = device if generator is None else generator.device
         slot = torch.randint(self.vocab_size, (num,), generator=generator, device=drawn_on).to(device)

@@ -1,8 +1,8 @@
-"""Where random numbers come from."""
+"""The type of a source of random numbers."""
 
 from __future__ import annotations
 
 import torch
 
-Random = torch.Generator | None
-"""A generator of PyTorch's; None for the default one."""
+Rng = torch.Generator | None
+"""A PyTorch generator; None for the default one."""

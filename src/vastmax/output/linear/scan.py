@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vastmax.tensors.numbers import at_least_float32, require_law
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 
 ScoreTile = Callable[[Tensor, slice], Tensor]
 """(hidden (n, D), columns) → scores (n, width) in `at_least_float32`, free to be overwritten."""
@@ -69,7 +69,7 @@ def _logsumexp_in_place(scores: Tensor, largest: Tensor) -> Tensor:
     return largest + scores.sub_(largest[:, None]).exp_().sum(dim=1).log_()
 
 
-def scan_sample(hidden: Tensor, tiles: Sequence[slice], score_tile: ScoreTile, generator: Random) -> Tensor:
+def scan_sample(hidden: Tensor, tiles: Sequence[slice], score_tile: ScoreTile, generator: Rng) -> Tensor:
     """One column an example, (n,), drawn from the softmax of its scores: first the tile, then the column in it.
 
     Cost: every score once, and those of the drawn tiles once more.
@@ -87,7 +87,7 @@ def scan_sample(hidden: Tensor, tiles: Sequence[slice], score_tile: ScoreTile, g
     return column
 
 
-def _draw(scores: Tensor, generator: Random) -> Tensor:
+def _draw(scores: Tensor, generator: Rng) -> Tensor:
     """One index a row from softmax(scores), by inverting the cumulative distribution, in float64."""
     cumulative = torch.softmax(scores, dim=1, dtype=torch.float64).cumsum_(dim=1)
     device = scores.device if generator is None else generator.device

@@ -11,7 +11,7 @@ from torch.nn.functional import logsigmoid
 
 from vastmax.eager import eager
 from vastmax.tensors.numbers import at_least_float32, product_dtype, require_law, undefined_rows
-from vastmax.tensors.random import Random
+from vastmax.tensors.random import Rng
 from vastmax.tensors.row_sparse import gather_rows
 from vastmax.tree import Tree
 
@@ -124,7 +124,7 @@ def leaf_log_prob(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | Non
 
 
 @eager
-def sample_leaf(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | None, generator: Random) -> Tensor:
+def sample_leaf(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | None, generator: Rng) -> Tensor:
     """A leaf an example, (N,) int64, drawn decision by decision."""
     N = hidden.shape[0]
     leaf = torch.zeros(N, dtype=torch.int64, device=hidden.device)
