@@ -305,6 +305,11 @@ def softmax_backward(
     bias_gradient: Column[numpy.float32] | None,
     threads: int,
 ) -> None: ...
+def ngram_buckets(
+    blob: Column[numpy.uint8], word_offsets: Column[numpy.int64], min_n: int, max_n: int, buckets: int
+) -> tuple[
+    Annotated[NDArray[numpy.int64], dict(shape=(None,))], Annotated[NDArray[numpy.int32], dict(shape=(None,))]
+]: ...
 
 MAX_WORD_BYTES: int = 65535
 

@@ -15,6 +15,7 @@ void bind_pattern_fit(nb::module_ &m);
 void bind_phrases(nb::module_ &m);
 void bind_rows(nb::module_ &m);
 void bind_softmax(nb::module_ &m);
+void bind_subwords(nb::module_ &m);
 void bind_text_encoder(nb::module_ &m);
 void bind_two_clusters(nb::module_ &m);
 void bind_word_scan(nb::module_ &m);
@@ -48,6 +49,7 @@ NB_MODULE(_native, m) {
     bind_phrases(m);
     bind_rows(m);
     bind_softmax(m);
+    bind_subwords(m);
     bind_text_encoder(m);
     bind_two_clusters(m);
     bind_word_scan(m);
