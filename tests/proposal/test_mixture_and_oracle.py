@@ -131,7 +131,7 @@ def test_the_oracle_wants_the_hidden_vectors() -> None:
     hidden, target = torch.randn(3, 4), torch.tensor([0, -100, 2])
     with pytest.raises(InputError, match=r"needs \['hidden'\]"):
         head(hidden, target)
-    with pytest.raises(InputError, match="no target may be ignored"):
+    with pytest.raises(InputError, match="targets may be neither ignored nor several"):
         head(hidden, target, context={"hidden": hidden})
 
 
