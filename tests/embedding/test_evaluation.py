@@ -216,7 +216,9 @@ class TestPairs:
             TOY.evaluate_pairs(write(tmp_path / "p.tsv", text))
 
     def test_equal_scores_have_no_correlation(self, tmp_path: Path) -> None:
-        result = TOY.evaluate_pairs(write(tmp_path / "p.tsv", "one two 3\none three 3\none far 3\n"))
+        pairs = write(tmp_path / "p.tsv", "one two 3\none three 3\none far 3\n")
+        with pytest.warns(UserWarning, match=r"p\.tsv: all scores of the pairs .* are 3, so there is no correlation"):
+            result = TOY.evaluate_pairs(pairs)
         assert math.isnan(result.spearman)
         assert result.to_json()["spearman"] is None
 
@@ -237,3 +239,16 @@ class TestPairs:
         assert (result.pearson, result.pearson_p_value) == pytest.approx(tuple(pearson), rel=1e-4)
         assert 100 * result.out_of_vocabulary / (result.used + result.out_of_vocabulary) == pytest.approx(share)
         assert result.out_of_vocabulary > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word1\tword2\tPOS\tSimLex999\tconc(w1)\tSD\none\ttwo\tA\t1.5\t9\t3\none\tfar\tN\t2\t1\t1\ntwo\tfar\tV\t3\t5\t5\n",
+        "one,two,1.5,7,8\none,far,2,1,1\ntwo,far,3,9,9\n",
+    ],
+)
+def test_tables_with_more_columns_are_read_as_published(tmp_path: Path, text: str) -> None:
+    plain = TOY.evaluate_pairs(write(tmp_path / "plain.txt", "one two 1.5\none far 2\ntwo far 3\n"))
+    table = TOY.evaluate_pairs(write(tmp_path / "table.txt", text))
+    assert (table.used, table.pearson, table.spearman) == (3, plain.pearson, plain.spearman)

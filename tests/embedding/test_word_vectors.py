@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vastmax.embedding import WordVectors
+from vastmax.embedding import WordVectors, train_embeddings
 from vastmax.embedding import cosine as cosine_module
 from vastmax.embedding.cosine import row_norms, top_ids
 from vastmax.errors import InputError, UnknownWordError
@@ -69,7 +69,7 @@ class TestLookUp:
 
     def test_what_is_no_word(self) -> None:
         v = made(3, 2)
-        with pytest.raises(InputError, match="a word is a string"):
+        with pytest.raises(InputError, match=r"1 is not .* the word '1', and not for a row"):
             v[[1]]
         with pytest.raises(InputError, match="a word is a string, not"):
             v.word_id(["w1"])  # type: ignore[arg-type]
@@ -183,6 +183,61 @@ class TestMostSimilar:
         assert v.similarity("long", "short") == pytest.approx(1)
 
 
+def test_a_search_among_given_words() -> None:
+    v = made(60, 5)
+    among = ["w40", "w3", "w59", "w3", "w7"]
+    everything = [pair for pair in v.most_similar("w3", topn=59) if pair[0] in among]
+    found = v.most_similar("w3", restrict_vocab=among)
+    assert names(found) == names(everything)
+    assert [score for _, score in found] == pytest.approx([score for _, score in everything])
+    assert names(v.neighbours(["w3", "w1"], restrict_vocab=tuple(among))[0]) == names(found)
+    assert set(names(v.neighbours(["w1"], restrict_vocab=among)[0])) == set(among)
+    for method in ("3cosadd", "3cosmul"):
+        all_words = names(v.analogy("w1", "w2", "w3", topn=60, method=method))  # type: ignore[arg-type]
+        limited = names(v.analogy("w1", "w2", "w3", method=method, restrict_vocab=among))  # type: ignore[arg-type]
+        assert limited == [word for word in all_words if word in among]
+    with pytest.raises(InputError, match="'wx' is not among"):
+        v.most_similar("w3", restrict_vocab=["wx"])
+    with pytest.raises(InputError, match="restrict_vocab is an empty list of words"):
+        v.most_similar("w3", restrict_vocab=[])
+
+
+def test_items_that_are_whole_numbers_are_words() -> None:
+    v = WordVectors([1071, np.int64(7), "milk"], np.eye(3))
+    assert v.index_to_key == ["1071", "7", "milk"]
+    assert 1071 in v
+    assert 0 not in v
+    assert True not in v
+    assert np.array_equal(v[7], v["7"])
+    assert np.array_equal(v[[7, "milk"]], v.vectors[1:])
+    assert v.similarity(1071, 7) == 0.0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "int64"])
+def test_tensors_are_taken_as_they_are(dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    matrix = torch.arange(6).reshape(2, 3).to(getattr(torch, dtype))
+    weight = torch.nn.Parameter(matrix) if matrix.is_floating_point() else matrix
+    v = WordVectors(["a", "b"], weight, output_vectors=weight)
+    assert np.array_equal(v.vectors, np.arange(6).reshape(2, 3))
+    if dtype == "float32":
+        assert np.shares_memory(v.vectors, weight.detach().numpy())
+    with pytest.raises(InputError, match="vectors are a tensor on the meta device"):
+        WordVectors(["a"], torch.ones(1, 2, device="meta"))
+
+
+def test_names_of_gensim_are_answered() -> None:
+    v = made(3, 2)
+    with pytest.raises(AttributeError, match=r"no attribute 'wv'; .* these are the vectors themselves: leave \.wv out"):
+        v.wv  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'WordVectors' object has no attribute 'nonsense'$"):
+        v.nonsense  # noqa: B018
+    with pytest.raises(InputError, match="workers is gensim's name; for train_embeddings write threads"):
+        train_embeddings([["a", "b"]], workers=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="nonsense"):
+        train_embeddings([["a", "b"]], nonsense=3)  # type: ignore[call-arg]
+
+
 class TestNeighbours:
     @pytest.mark.parametrize("restrict_vocab", [None, 30])
     def test_equals_one_query_at_a_time(self, restrict_vocab: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,12 +287,12 @@ class TestAnalogy:
     ("ask", "message"),
     [
         (lambda v: v[None], "expected a word or a list of words, not None"),
-        (lambda v: v[0], "expected a word or a list of words, not 0 of type int"),
+        (lambda v: v[0], "0 is not among the 5 words; a number stands for the word '0', and not for a row"),
         (lambda v: v.neighbours(None), "expected a word or a list of words, not None"),
         (lambda v: v.most_similar(3), "a query is 3; expected a word"),
         (
             lambda v: v.most_similar("w1", restrict_vocab="3"),
-            "restrict_vocab is '3'; expected a whole number of at least 1",
+            "restrict_vocab is '3'; expected a whole number of at least 1 .or a list of words",
         ),
         (
             lambda v: v.most_similar("w1", restrict_vocab=2.5),

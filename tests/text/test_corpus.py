@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from vastmax.errors import InputError
 from vastmax.text import Corpus, Vocabulary, encode, encoded_folder, encoded_view
+from vastmax.text.decoding import as_utf8
 
 TEXT = "the cat sat\n\non the mat\r\nthe\u00a0end"
 SENTENCES = [["the", "cat", "sat"], ["on", "the", "mat"], ["the", "end"]]
@@ -279,3 +280,36 @@ def test_wiki8(data_folder: Path) -> None:
     assert corpus.num_tokens == 13_451_430
     v = corpus.vocabulary.truncate(min_count=5)
     assert (len(v), v.num_tokens) == (63_321, 13_192_224)
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_bytes_that_are_not_utf8(tmp_path: Path, cache: bool) -> None:
+    """Decoded as Python does, whatever pieces the file is read in."""
+    data = "café naïve\nÿ la mode\n".encode("latin-1") * 3
+    (tmp_path / "latin.txt").write_bytes(data)
+
+    def words(**options: str) -> list[list[str]]:
+        corpus = Corpus(tmp_path / "latin.txt", cache=tmp_path / "cache" if cache else False, **options)  # type: ignore[arg-type]
+        return [[corpus.vocabulary.word(word_id) for word_id in ids] for ids in corpus.sentences()]
+
+    for options in ({"encoding": "latin-1"}, {"errors": "ignore"}, {"errors": "replace"}):
+        text = data.decode(options.get("encoding", "utf-8"), options.get("errors", "strict"))
+        assert words(**options) == [line.split() for line in text.splitlines()]
+    with pytest.raises(InputError, match="byte 3 is not valid ascii: name another encoding"):
+        words(encoding="ascii")
+    with pytest.raises(InputError, match="encoding='latin-17': expected the name of an encoding"):
+        words(encoding="latin-17")
+
+
+def test_characters_that_pieces_cut() -> None:
+    pieces = [bytes([byte]) for byte in "aé€𝄞b".encode()]
+    assert b"".join(as_utf8(pieces, "t", "utf-8", "ignore")) == "aé€𝄞b".encode()
+    with pytest.raises(InputError, match="t: byte 2 is not valid utf-8"):
+        list(as_utf8([b"a", b"b", b"\xe2", b"x"], "t", "utf-8", "strict"))
+
+
+def test_items_that_are_whole_numbers() -> None:
+    corpus = Corpus([[7, 1071], np.array([7, 5])])
+    assert list(corpus.vocabulary.words) == ["7", "1071", "5"]
+    with pytest.raises(InputError, match=r"sentence 0, word 1 is of type float \(1.5\): words are str"):
+        Corpus([[7, 1.5]])

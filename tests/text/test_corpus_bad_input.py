@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from vastmax.embedding import WordVectors
 from vastmax.errors import InputError
 from vastmax.text import Corpus, encoded_folder
 
@@ -119,7 +121,7 @@ def test_bad_sources(source: object, message: str) -> None:
 def test_bad_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t.txt"
     path.write_text("a")
-    refused(path, "errors='ignore': expected 'strict' or 'replace'", errors="ignore")
+    refused(path, "errors is 'backslash'; expected 'strict' or 'replace' or 'ignore'", errors="backslash")
     refused(path, "column='text': the source is no Parquet", column="text")
     refused(path, "tokenizer='nltk': expected a function", tokenizer="nltk")
     refused(path, "line 1, from the tokenizer is the str 'A'", tokenizer=str.upper)
@@ -227,3 +229,27 @@ def test_memory_of_200_megabytes_in_one_line_or_one_word(tmp_path: Path, kind: s
     else:
         assert "byte 0 starts a word of more than 65535 bytes" in said
     assert after - before < 40_000  # buffers of a few megabytes each, of 200 MB of text
+
+
+@pytest.mark.parametrize("text", ["one line\nand another", "the king rules the land. " * 40, "long" * 2000])
+def test_a_text_given_as_a_string_is_told_and_not_printed_whole(text: str) -> None:
+    with pytest.raises(
+        InputError, match=r"is a str of .* characters and no file: .* for a text in memory give"
+    ) as told:
+        Corpus(text)
+    assert len(str(told.value)) < 300
+
+
+def test_a_sentence_that_names_no_file(tmp_path: Path) -> None:
+    refused("the king rules the land", r"no such file; a str names one: for a text in memory give lists of words")
+    refused(str(tmp_path / "my corpus.txt"), r"my corpus\.txt: no such file$")
+
+
+def test_vectors_are_no_text(tmp_path: Path) -> None:
+    vectors = WordVectors([f"w{i}" for i in range(40)], np.random.default_rng(0).normal(size=(40, 9)))
+    for name in ("v.bin", "v.txt", "v.safetensors"):
+        vectors.save(tmp_path / name)
+        refused(tmp_path / name, rf"{name}: this is word vectors of .*; expected a text: give it to vastmax neighbours")
+    for text in ("3 2\nthree two one\n", "400 2\n", "3 2\na\n", "1 1\nx y\n", "400 50\nfour hundred, fifty\n"):
+        (tmp_path / "t.txt").write_text(text)
+        assert Corpus(tmp_path / "t.txt", cache=False).num_tokens == len(text.split())

@@ -23,9 +23,9 @@ class ConvertOptions:
     first_of_duplicates: bool = option(
         False, "Where a word comes twice, keep the first vector; else it is an error.", group=DATA
     )
-    errors: Literal["strict", "replace"] = option(
+    errors: Literal["strict", "replace", "ignore"] = option(
         "strict",
-        "Bytes that are not UTF-8: stop and say where, or read them as U+FFFD.",
+        "Bytes that are not of the encoding: stop and say where, read them as U+FFFD, or leave them out.",
         group=DATA,
     )
 
@@ -52,6 +52,7 @@ def convert(options: ConvertOptions, context: typer.Context) -> None:
         vectors = load_vectors(
             source.vectors,
             source.on_bad_line,
+            encoding=source.encoding,
             errors=options.errors,
             first_of_duplicates=options.first_of_duplicates,
         )

@@ -35,9 +35,12 @@ class TextOptions:
         positional=True,
     )
     lowercase: bool = option(False, "Turn words to lower case.", group=DATA)
-    errors: Literal["strict", "replace"] = option(
-        "strict", "Bytes that are not UTF-8: stop and say where, or read them as U+FFFD.", group=DATA
+    errors: Literal["strict", "replace", "ignore"] = option(
+        "strict",
+        "Bytes that are not of the encoding: stop and say where, read them as U+FFFD, or leave them out.",
+        group=DATA,
     )
+    encoding: str = option("utf-8", "Of text files, such as latin-1.", metavar="NAME", group=DATA)
     column: str | None = option(
         None, "The column that holds the text, for Parquet and Arrow files.", metavar="NAME", group=DATA
     )
@@ -59,6 +62,7 @@ class TextOptions:
             named[0] if len(named) == 1 else named,
             lowercase=self.lowercase if lowercase is None else lowercase,
             errors=self.errors,
+            encoding=self.encoding,
             column=self.column,
             cache=self.cache,
             progress=progress,
@@ -115,26 +119,35 @@ class VectorsOptions:
         group=DATA,
     )
 
+    encoding: str = option(
+        "utf-8", "Of the words in a text or binary file, such as latin-1.", metavar="NAME", group=DATA
+    )
+
     def __post_init__(self) -> None:
         check_options(self)
 
     def load(self) -> WordVectors:
         """Return the vectors; what was left out of the file is told by a warning."""
-        return load_vectors(self.vectors, self.on_bad_line)
+        return load_vectors(self.vectors, self.on_bad_line, encoding=self.encoding)
 
 
 def load_vectors(
     path: Path,
     on_bad_line: Literal["refuse", "skip"],
     *,
-    errors: Literal["strict", "replace"] = "strict",
+    encoding: str = "utf-8",
+    errors: Literal["strict", "replace", "ignore"] = "strict",
     first_of_duplicates: bool = False,
 ) -> WordVectors:
     """Return the vectors of a file; what was left out of it is told by a warning."""
     from vastmax.embedding import WordVectors
 
     return WordVectors.load(
-        path, errors=errors, duplicates="first" if first_of_duplicates else "refuse", on_bad_line=on_bad_line
+        path,
+        errors=errors,
+        encoding=encoding,
+        duplicates="first" if first_of_duplicates else "refuse",
+        on_bad_line=on_bad_line,
     )
 
 

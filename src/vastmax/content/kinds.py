@@ -208,6 +208,41 @@ def _is_pickle(head: bytes) -> bool:
     return binary or _OLD_PICKLE.match(head) is not None
 
 
+def _is_old_fasttext(head: bytes) -> bool:
+    """Return whether this is a model of fastText before its files had a signature: 12 int32, a double, counts."""
+    if len(head) < 76:
+        return False
+    D, window, epochs, _, negative, ngrams, loss, model, bucket, shortest, longest, _ = struct.unpack("<12i", head[:48])
+    (sampled,) = struct.unpack("<d", head[48:56])
+    size, words, labels = struct.unpack("<3i", head[56:68])
+    settings = 0 < D < 1 << 16 and 0 < window < 1 << 16 and 0 < epochs < 1 << 16 and 0 <= negative < 1 << 16
+    codes = loss in (1, 2, 3) and model in (1, 2, 3) and 0 < ngrams < 1 << 8 and 0 <= sampled <= 1
+    return settings and codes and bucket >= 0 and 0 <= shortest <= longest < 1 << 8 and size == words + labels > 0
+
+
+def holds_vectors(head: bytes) -> Kind | None:
+    """Return the kind of a file of word vectors in word2vec's formats, whose first line is `V D`; None for others.
+
+    It is not among the kinds of `kind_of_bytes`, since readers of vectors look more closely.
+    """
+    first, _, rest = head.partition(b"\n")
+    claim = _VECTORS_HEADER.fullmatch(first)
+    if claim is None:
+        return None
+    width, line = int(claim[2]), rest.partition(b"\n")[0].split()
+    if len(line) == width + 1 and all(map(_DECIMAL.fullmatch, line[1:])):
+        return _VECTORS
+    word, space, numbers = rest.partition(b" ")
+    has_text = b"\n" in word or _is_plain(numbers[: 4 * width])
+    return _VECTORS if space and width and not has_text and len(numbers) >= 4 * width else None
+
+
+_VECTORS = Kind(
+    "word vectors of word2vec, gensim or another program",
+    "give it to vastmax neighbours, evaluate, map or convert; training takes text",
+)
+_VECTORS_HEADER = re.compile(rb"\s*(\d{1,12}) (\d{1,7})\s*")
+_DECIMAL = re.compile(rb"[+-]?\d*[.,]?\d+(e[+-]?\d+)?", re.I)
 # Protocols 0 and 1 are text: a global by name, kept under a number, or a mark and an empty list or dict.
 _OLD_PICKLE = re.compile(rb"\(?(c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n(p\d+\n|q\0)|\([ild]?p\d+\n|[ld]p\d+\n|[\]})]q\0)")
 # torch.save before 1.6 began with this number, pickled.
@@ -227,6 +262,7 @@ _BY_RULE: list[tuple[_Rule, Kind | Callable[[bytes], Kind]]] = [
     (_RACE_REPORT.match, _RACE),
     (lambda head: head.startswith(_OLD_TORCH), TORCH),
     (_is_pickle, _PICKLE),
+    (_is_old_fasttext, _FASTTEXT),
     (lambda head: head[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"), _zip),
     (lambda head: head[257:262] == b"ustar", _TAR),
     (lambda head: head[4:8] == b"ftyp", _SOUND),

@@ -19,7 +19,7 @@ from vastmax.errors import InputError
 
 @dataclass(frozen=True)
 class PairResult:
-    """Correlation of cosines with people's scores. NaN where it is not defined (all scores equal).
+    """Correlation of cosines with people's scores. NaN, with a warning, where it is not defined (all scores equal).
 
     Attributes:
         path: the file of pairs.
@@ -58,7 +58,9 @@ def evaluate_pairs(
     Args:
         v: the vectors.
         path: a UTF-8 file, on each line two words and a score, separated by tabs, else commas, else spaces. Blank lines
-            and lines that begin with # are left out, and so is one first line of column names.
+            and lines that begin with # are left out, and so is one first line of column names. A table separated by
+            tabs or commas may have more columns, as SimLex-999 and RareWord have: the first one after the words that
+            holds a number has the scores.
         restrict_vocab: know only the first so many words; None: all.
         case_insensitive: words meet in upper case.
 
@@ -86,17 +88,26 @@ def evaluate_pairs(
         )
     ids = np.array(pairs)
     cosine = np.einsum("nd,nd->n", v.unit_vectors(ids[:, 0]), v.unit_vectors(ids[:, 1]), dtype=np.float64)
-    spearman, spearman_p_value, pearson, pearson_p_value = _correlations(np.array(scores), cosine)
+    spearman, spearman_p_value, pearson, pearson_p_value = _correlations(np.array(scores), cosine, name)
     return PairResult(
         name, spearman, spearman_p_value, pearson, pearson_p_value, len(pairs), missing, tuple(unknown_words)
     )
 
 
-def _correlations(scores: NDArray[np.float64], cosine: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _correlations(
+    scores: NDArray[np.float64], cosine: NDArray[np.float64], path: str
+) -> tuple[float, float, float, float]:
     from scipy import stats
 
+    for what, values in (("scores of the pairs", scores), ("cosines of the pairs", cosine)):
+        if np.ptp(values) == 0:
+            warnings.warn(
+                f"{path}: all {what} that could be used are {values[0]:g}, so there is no correlation and the "
+                "result is NaN; check the file's column of scores",
+                stacklevel=3,
+            )
     with warnings.catch_warnings():
-        # Equal scores throughout have no correlation: the result is NaN, which says so.
+        # The warning above names the file.
         warnings.simplefilter("ignore", stats.ConstantInputWarning)
         warnings.simplefilter("ignore", stats.NearConstantInputWarning)
         spearman, pearson = stats.spearmanr(scores, cosine), stats.pearsonr(scores, cosine)
@@ -104,26 +115,36 @@ def _correlations(scores: NDArray[np.float64], cosine: NDArray[np.float64]) -> t
 
 
 def _read_pairs(path: str) -> Iterator[tuple[str, str, float]]:
-    first = True
+    column: int | None = None  # of the scores; None before the first pair
+    named = False
     for line_number, line in question_lines(path):
         if line.startswith("#"):
             continue
         separator = next((mark for mark in ("\t", ",") if mark in line), None)
         fields = [field.strip() for field in line.split(separator)]
-        try:
-            one, other, given = fields
-            score = float(given)
-        except ValueError:
-            if first and len(fields) == 3:  # column names
-                first = False
+        if column is None:
+            numbers = [at for at, field in enumerate(fields) if at >= 2 and _is_number(field)]
+            if not numbers and not named and len(fields) >= 3:  # column names
+                named = True
                 continue
+            column = numbers[0] if numbers else 2
+        is_table = separator is not None and len(fields) > column
+        if not (is_table or len(fields) == 3) or not _is_number(fields[column]):
             raise InputError(
                 f"{path}: line {line_number} is {line!r:.80}; expected two words and a score, separated by tabs, "
                 "commas or spaces"
-            ) from None
-        first = False
+            )
+        one, other, score = fields[0], fields[1], float(fields[column])
         if not (one and other and math.isfinite(score)):
             raise InputError(
                 f"{path}: line {line_number} is {line!r:.80}; a word is missing or the score is not finite"
             )
         yield one, other, score
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True

@@ -9,6 +9,7 @@ from typing import Any
 
 from vastmax.embedding.advice import advice
 from vastmax.embedding.checkpoint_file import Checkpoints
+from vastmax.embedding.gensim_names import answers_gensim_names
 from vastmax.embedding.report import EpochCallback
 from vastmax.embedding.run import TrainingRun
 from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings, TrainingSettings, checked
@@ -23,6 +24,7 @@ from vastmax.training.checkpoints import SavedAs
 from vastmax.training.loop import DEFAULT_MINUTES
 
 
+@answers_gensim_names
 def train_embeddings(
     corpus: object,
     *,

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vastmax.embedding.cosine import Floats, Ids, inverse_norms, row_norms
+from vastmax.embedding.gensim_names import attribute_error
 from vastmax.errors import InputError, UnknownWordError
 from vastmax.strict_json import as_read_back
 from vastmax.text.spelling import nearest_spellings
+from vastmax.text.words import word_of
 
 if TYPE_CHECKING:
     from vastmax.files.safetensors import Place
@@ -39,6 +41,8 @@ class WordTable:
         unchecked: Mapping[str, Place] | None = None,
     ) -> None:
         self.index_to_key = list(words)
+        if set(map(type, self.index_to_key)) != {str}:
+            self.index_to_key = [word_of(word) for word in self.index_to_key]
         self._vectors = _matrix(vectors, "vectors")
         V, D = self._vectors.shape
         if V == 0 or D == 0:
@@ -112,27 +116,35 @@ class WordTable:
         return iter(self.index_to_key)
 
     def __contains__(self, word: object) -> bool:
-        return word in self.key_to_index
+        return word_of(word) in self.key_to_index
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self):,} words × {self.vector_size})"
 
-    def __getitem__(self, words: str | Sequence[str]) -> Floats:
-        """Return the vector of a word, (D,), a view; or those of several, (n, D), a copy."""
-        if isinstance(words, str):
+    def __getattr__(self, name: str) -> Any:
+        """Answer gensim's names with what to write; no other name that is missing is looked for."""
+        raise attribute_error(type(self).__name__, name)
+
+    def __getitem__(self, words: str | int | Sequence[str]) -> Floats:
+        """Return the vector of a word, (D,), a view; or those of several, (n, D), a copy.
+
+        A whole number stands for the word that it is in decimal digits, as for items that are numbers in the text; it
+        is never a row.
+        """
+        if isinstance(words, str | int | np.integer):
             return self._rows(self.word_id(words))
         return self._rows(self.word_ids(words))
 
-    def word_id(self, word: str) -> int:
+    def word_id(self, word: str | int) -> int:
         """Return the row of a word; raise UnknownWordError, with the nearest spellings, when there is none."""
         try:
-            return self.key_to_index[word]
+            return self.key_to_index[word_of(word)]
         except KeyError:
             raise self._unknown(word) from None
         except TypeError:
             raise InputError(f"a word is a string, not {word!r} of type {type(word).__name__}") from None
 
-    def word_ids(self, words: Sequence[str]) -> Ids:
+    def word_ids(self, words: Sequence[str | int]) -> Ids:
         """Return the rows of several words, (n,) int64."""
         if not isinstance(words, Iterable):
             raise InputError(f"expected a word or a list of words, not {words!r} of type {type(words).__name__}")
@@ -167,8 +179,13 @@ class WordTable:
         scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=self.inverse_norms[word_ids] > 0)
         return (self.vectors[word_ids] * scale[:, None]).astype(np.float32)
 
-    def _unknown(self, word: str) -> UnknownWordError:
+    def _unknown(self, word: object) -> UnknownWordError:
         message = f"{word!r} is not among the {len(self):,} words"
+        if isinstance(word, int | np.integer) and not isinstance(word, bool):
+            return UnknownWordError(
+                f"{message}; a number stands for the word {word_of(word)!r}, and not for a row: that is "
+                "vectors.vectors[row]"
+            )
         if not isinstance(word, str):
             return UnknownWordError(f"{message}; a word is a string")
         if word != word.lower() and word.lower() in self:
@@ -179,12 +196,25 @@ class WordTable:
 
 
 def _matrix(given: ArrayLike, name: str) -> Floats:
-    matrix = np.asarray(given)
+    matrix = np.asarray(_plain_tensor(given, name))
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
         raise InputError(
             f"{name} have the shape {matrix.shape} and type {matrix.dtype}; expected numbers in 2 dimensions"
         )
     return matrix.astype(np.float32, copy=False)
+
+
+def _plain_tensor(given: Any, name: str) -> Any:
+    """Return a PyTorch tensor, such as ``nn.Embedding.weight``, as what NumPy takes; anything else as it is.
+
+    Its memory is shared if it is float32 on the CPU. torch itself is not imported.
+    """
+    if not type(given).__module__.startswith("torch") or not hasattr(given, "detach"):
+        return given
+    if given.is_meta:
+        raise InputError(f"{name} are a tensor on the meta device, which has no numbers; give it memory first")
+    plain = given.detach().cpu()
+    return plain.float() if plain.is_floating_point() else plain
 
 
 def _count_array(given: ArrayLike, V: int) -> Ids:

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from vastmax.arguments import whole
 from vastmax.embedding import formats
 from vastmax.embedding.analogies import COSMUL_EPSILON, AnalogyResult, evaluate_analogies
-from vastmax.embedding.cosine import Floats, cosines, tiles, top_ids
+from vastmax.embedding.cosine import Floats, Ids, cosines, tiles, top_ids
 from vastmax.embedding.formats import DecodeErrors, Duplicates, Format, OnBadLine
 from vastmax.embedding.formats.gensim import read_gensim, to_gensim
 from vastmax.embedding.formats.table import Table
 from vastmax.embedding.pairs import PairResult, evaluate_pairs
 from vastmax.embedding.query import Item, WeightedItem, weighted_items
 from vastmax.embedding.word_table import WordTable
-from vastmax.errors import InputError
+from vastmax.errors import InputError, argument
+from vastmax.text.decoding import UTF8
 
 Neighbours: TypeAlias = "list[tuple[str, float]]"
 Method: TypeAlias = Literal["3cosadd", "3cosmul"]
@@ -69,7 +70,7 @@ class WordVectors(WordTable):
         positive: WeightedItem | Sequence[WeightedItem] | None = None,
         negative: WeightedItem | Sequence[WeightedItem] | None = None,
         topn: int = 10,
-        restrict_vocab: int | None = None,
+        restrict_vocab: int | Sequence[str] | None = None,
         *,
         search: VectorSearch | None = None,
     ) -> Neighbours:
@@ -83,7 +84,7 @@ class WordVectors(WordTable):
             positive: a word, a raw vector (D,), a pair (word or vector, weight), or a list of these.
             negative: the same. A weight given here is used as it is, sign included, as in gensim.
             topn: how many to return; there are never more than there are words.
-            restrict_vocab: search only the first so many words, None: all.
+            restrict_vocab: search only the first so many words, or only these words; None: all.
             search: an index of these vectors, such as `vastmax.search.Certified(vectors)`: it looks at few words.
 
         Returns:
@@ -105,12 +106,11 @@ class WordVectors(WordTable):
             near = zip(word_ids.tolist(), cosine.tolist(), strict=True)
             return [(self.index_to_key[word_id], each) for word_id, each in near if word_id not in asked][:topn]
         searched = self._searched(restrict_vocab)
-        scores = cosines(query[None], self.vectors[:searched], self.inverse_norms[:searched])[0]
-        scores[[word_id for word_id in asked if word_id < searched]] = -np.inf
-        return self._named(scores, topn)
+        scores = cosines(query[None], self.vectors[searched], self.inverse_norms[searched])[0]
+        return self._named(scores, searched, asked, topn)
 
     def neighbours(
-        self, words: Sequence[str], topn: int = 10, *, restrict_vocab: int | None = None
+        self, words: Sequence[str], topn: int = 10, *, restrict_vocab: int | Sequence[str] | None = None
     ) -> list[Neighbours]:
         """Return the nearest words of many words, batched: `[v.most_similar(word, topn=topn) for word in words]`.
 
@@ -127,12 +127,13 @@ class WordVectors(WordTable):
             raise InputError(f"the vector of {self.index_to_key[word_id]!r} is zero, so it points nowhere near a word")
         searched = self._searched(restrict_vocab)
         found: list[Neighbours] = []
-        for part in tiles(len(word_ids), searched // 4):
+        vectors, inverse = self.vectors[searched], self.inverse_norms[searched]
+        for part in tiles(len(word_ids), len(vectors) // 4):
             asked = word_ids[part]
-            scores = cosines(self.unit_vectors(asked), self.vectors[:searched], self.inverse_norms[:searched])
-            for row, word_id in zip(scores, asked, strict=True):
-                row[word_id : word_id + 1] = -np.inf  # a slice: the word may lie outside the searched ones
-                found.append(self._named(row, topn))
+            scores = cosines(self.unit_vectors(asked), vectors, inverse)
+            found += [
+                self._named(row, searched, [word_id], topn) for row, word_id in zip(scores, asked.tolist(), strict=True)
+            ]
         return found
 
     def similarity(self, first: str, second: str) -> float:
@@ -151,7 +152,7 @@ class WordVectors(WordTable):
         c: str,
         topn: int = 10,
         method: Method = "3cosadd",
-        restrict_vocab: int | None = None,
+        restrict_vocab: int | Sequence[str] | None = None,
     ) -> Neighbours:
         """Return words that are to `c` as `b` is to `a`: man is to king as woman is to …
 
@@ -176,12 +177,11 @@ class WordVectors(WordTable):
             raise InputError(f"method is {method!r}; expected '3cosadd' or '3cosmul'")
         asked = self.word_ids([a, b, c])
         searched = self._searched(restrict_vocab)
-        shifted = cosines(self.unit_vectors(asked), self.vectors[:searched], self.inverse_norms[:searched])
+        shifted = cosines(self.unit_vectors(asked), self.vectors[searched], self.inverse_norms[searched])
         shifted += 1
         shifted *= 0.5
         scores = shifted[1] * shifted[2] / (shifted[0] + np.float32(COSMUL_EPSILON))
-        scores[asked[asked < searched]] = -np.inf
-        return self._named(scores, topn)
+        return self._named(scores, searched, asked.tolist(), topn)
 
     def doesnt_match(self, words: Sequence[str]) -> str:
         """Return the word least like the others: the one with the smallest cosine with the mean of all, each at norm 1.
@@ -209,8 +209,10 @@ class WordVectors(WordTable):
         format: Format | None = None,
         *,
         errors: DecodeErrors = "strict",
+        encoding: str = UTF8,
         duplicates: Duplicates = "refuse",
         on_bad_line: OnBadLine = "refuse",
+        limit: int | None = None,
         verify: bool = True,
     ) -> Self:
         """Load word vectors from a file of any of the four formats.
@@ -224,11 +226,14 @@ class WordVectors(WordTable):
             format: "safetensors", "word2vec" (text with a header line), "word2vec-binary", "glove" (text without), or
                 None: told by content. (One thing content cannot tell: a GloVe file of one dimension whose first row
                 reads like a header, such as `5 3`.)
-            errors: words that are not UTF-8: "strict" refuses them, "replace" puts U+FFFD, "ignore" drops the bytes.
+            errors: words that are not of the encoding: "strict" refuses them, "replace" puts U+FFFD, "ignore" drops the
+                bytes.
+            encoding: of the words in a text or binary file, such as "latin-1".
             duplicates: a word that comes twice: "refuse" the file, or keep the "first", as gensim does.
             on_bad_line: a line of text that is no word and its numbers (the word is blank or holds a blank, a number is
                 missing, is no number or not finite, the word is not UTF-8): "refuse" the file, or "skip" such lines and
                 warn of how many there were. Binary forms have no lines: there the file is refused.
+            limit: load only the first so many words, which are usually the most frequent ones; None: all.
             verify: check the checksums of a native file; False for the hurried, who then have no word of damage.
 
         Raises:
@@ -240,7 +245,16 @@ class WordVectors(WordTable):
         Cost: native, about 0.4 µs a word; binary, about 1.5 µs a word of 100 dimensions; text, about 0.25 µs a number.
         """
         name = os.fspath(path)
-        table = formats.read(name, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line, verify=verify)
+        table = formats.read(
+            name,
+            format,
+            errors=errors,
+            encoding=encoding,
+            duplicates=duplicates,
+            on_bad_line=on_bad_line,
+            limit=limit,
+            verify=verify,
+        )
         try:
             v = cls._of(table)
         except InputError as error:
@@ -320,14 +334,26 @@ class WordVectors(WordTable):
             raise InputError("a query vector holds a NaN or an infinity; it needs finite numbers")
         return vector
 
-    def _searched(self, restrict_vocab: int | None) -> int:
+    def _searched(self, restrict_vocab: int | Sequence[str] | None) -> slice | Ids:
+        """Return the rows that are searched: a slice of the first ones, or those of given words in word order."""
         if restrict_vocab is None:
-            return len(self)
-        return min(whole("restrict_vocab", restrict_vocab, 1, None), len(self))
+            return slice(0, len(self))
+        if isinstance(restrict_vocab, Iterable) and not isinstance(restrict_vocab, str):
+            rows: Ids = np.unique(self.word_ids(list(restrict_vocab)))
+            if not len(rows):
+                raise InputError(f"{argument('restrict_vocab')} is an empty list of words; give one word at least")
+            return rows
+        return slice(0, min(whole("restrict_vocab", restrict_vocab, 1, None, "or a list of words"), len(self)))
 
-    def _named(self, scores: Floats, topn: int) -> Neighbours:
+    def _named(self, scores: Floats, searched: slice | Ids, asked: list[int], topn: int) -> Neighbours:
+        """Return the best of the searched rows, whose scores these are, without those that were asked with."""
+        if isinstance(searched, slice):
+            scores[[word_id for word_id in asked if word_id < searched.stop]] = -np.inf
+        else:
+            scores[np.isin(searched, asked)] = -np.inf
         best = top_ids(scores, topn)
-        return [(self.index_to_key[word_id], float(scores[word_id])) for word_id in best if scores[word_id] > -np.inf]
+        rows = best if isinstance(searched, slice) else searched[best]
+        return [(self.index_to_key[row], float(scores[at])) for row, at in zip(rows, best, strict=True)]
 
 
 def _check_topn(topn: int) -> None:

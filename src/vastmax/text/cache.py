@@ -29,6 +29,7 @@ from vastmax.files.record import sealed, unsealed
 from vastmax.progress import Progress
 from vastmax.strict_json import json_text, read_json
 from vastmax.text import encoded_folder
+from vastmax.text.decoding import UTF8
 from vastmax.text.encode import Settings
 from vastmax.text.encoded_folder import cannot_write, folder_bytes
 
@@ -182,6 +183,8 @@ class Cache:
             "errors": settings.errors,
             "column": settings.column,
         }
+        if settings.encoding != UTF8:  # which older entries do not name
+            told["encoding"] = settings.encoding
         return hashlib.sha256(json_text(told, ascii_only=True).encode()).hexdigest()
 
     def find(self, key: str) -> Path | None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vastmax.arguments import one_of
 from vastmax.errors import InputError, argument
 from vastmax.files.checksum import Blocks, DamagedFileError, is_wanted
 from vastmax.progress import Progress, Silent
@@ -23,6 +24,7 @@ from vastmax.text import cache as caching
 from vastmax.text import encoded_folder, sources
 from vastmax.text.array_file import ArrayFile
 from vastmax.text.cache import Cache, FileState
+from vastmax.text.decoding import ERRORS, UTF8, checked_encoding
 from vastmax.text.encode import Settings, Tokenizer
 from vastmax.text.encoded_view import BLOCK_TOKENS, EncodedView
 from vastmax.text.reading import encode_source
@@ -44,7 +46,10 @@ class Corpus:
         lowercase: equivalent to lowercasing the text.
         tokenizer: a function from a line (without its newline) to its words; None: ``str.split``. Corpora with a
             tokenizer are not cached.
-        errors: "strict" refuses NUL bytes and invalid UTF-8 and names the byte; "replace" reads them as Python would.
+        errors: "strict" refuses NUL bytes and invalid UTF-8 and names the byte; "replace" reads them as Python would,
+            "ignore" drops invalid bytes.
+        encoding: of text files and streams, such as "latin-1"; they are then decoded by Python, at some 0.1 s per
+            million words.
         column: the column of a table that holds text or lists of words; required if there are several.
         cache: True: in the user's cache folder ($VASTMAX_CACHE); a path: there; False: in a temporary folder that is
             deleted with this object. Standard input, lists of words and tables in memory are never cached.
@@ -66,13 +71,14 @@ class Corpus:
         lowercase: bool = False,
         tokenizer: Tokenizer | None = None,
         errors: str = "strict",
+        encoding: str = UTF8,
         column: str | None = None,
         cache: bool | str | os.PathLike[str] = True,
         verify: bool = True,
         progress: Progress | None = None,
     ) -> None:
-        if errors not in ("strict", "replace"):
-            raise InputError(f"{argument('errors', repr(errors))}: expected 'strict' or 'replace'")
+        one_of("errors", errors, ERRORS)
+        encoding = checked_encoding(encoding)
         if tokenizer is not None and not callable(tokenizer):
             raise InputError(f"tokenizer={tokenizer!r}: expected a function from a line to a list of words")
         found = sources.resolve(source)
@@ -80,7 +86,7 @@ class Corpus:
             raise InputError(
                 f"{argument('column', repr(column))}: the source is no Parquet or Arrow table, so it has no columns"
             )
-        settings = Settings(lowercase, errors, tokenizer, column)
+        settings = Settings(lowercase, errors, tokenizer, column, encoding)
         folder = None if cache is False else caching.default_folder() if cache is True else Path(cache)
         store = self._store = None if folder is None else Cache(folder)
         self._finalizer: Any = None

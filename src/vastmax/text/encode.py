@@ -14,8 +14,9 @@ import numpy.typing as npt
 from vastmax.errors import InputError, argument
 from vastmax.kernels.text_encoder import TextEncoder
 from vastmax.progress import Progress
+from vastmax.text.decoding import UTF8
 from vastmax.text.encoded_folder import FolderWriter
-from vastmax.text.words import Words
+from vastmax.text.words import Words, word_of
 
 SPILL_IDS = 1 << 20
 """The number of ids from lists of words that are buffered before they are written."""
@@ -36,6 +37,12 @@ class Settings:
     errors: str
     tokenizer: Tokenizer | None
     column: str | None
+    encoding: str = UTF8
+
+    @property
+    def needs_decoding(self) -> bool:
+        """Whether the text is to be turned into UTF-8 before the native encoder reads it."""
+        return self.encoding != UTF8 or self.errors == "ignore"
 
 
 class Meter:
@@ -67,7 +74,7 @@ class Encoding:
     def __init__(self, folder: Path, settings: Settings, meter: Meter) -> None:
         self._folder = FolderWriter(folder)
         self._settings = settings
-        self._encoder = TextEncoder(errors=settings.errors)
+        self._encoder = TextEncoder(errors="strict" if settings.errors == "strict" else "replace")
         self.meter = meter
 
     @property
@@ -76,7 +83,7 @@ class Encoding:
         return self._encoder.num_tokens
 
     def add_text(self, name: str, chunks: Iterable[bytes | memoryview]) -> None:
-        """Add one decompressed text; its end also ends a sentence."""
+        """Add one decompressed text in UTF-8; its end also ends a sentence."""
         if self._settings.tokenizer is not None:
             for number, (line, offset) in enumerate(_lines(chunks, name), start=1):
                 self._add_line(line, name, offset, f"{name}, line {number}")
@@ -89,7 +96,9 @@ class Encoding:
         self._spill()
 
     def add_sentence(self, words: Any, where: str) -> None:
-        """Add one list of words."""
+        """Add one list of words, or of whole numbers, which stand for the words that their digits are."""
+        if isinstance(words, list | tuple | np.ndarray) and len(words) and not isinstance(words[0], str):
+            words = [word_of(word) for word in words]
         self._encoder.add_sentence(words, where=where)
         if self._encoder.num_tokens - self._folder.num_ids >= SPILL_IDS:
             self._spill()

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from vastmax.content.decompress import CHUNK_BYTES, text_chunks
-from vastmax.content.kinds import HEAD_BYTES, kind_of_bytes
+from vastmax.content.kinds import HEAD_BYTES, holds_vectors, kind_of_bytes
 from vastmax.content.looking import wrong_kind
 from vastmax.errors import InputError
 from vastmax.progress import Progress, Silent
 from vastmax.text import cache as caching
 from vastmax.text import sources
 from vastmax.text.arrow import rows_of_file, rows_of_table
+from vastmax.text.decoding import as_utf8
 from vastmax.text.encode import Encoding, Meter, Settings
 
 
@@ -26,14 +27,14 @@ def encode_source(found: sources.Source, folder: Path, settings: Settings, progr
     try:
         match found:
             case sources.Files(paths):
-                digests = [_encode_file(encoding, path) for path in paths]
+                digests = [_encode_file(encoding, path, settings) for path in paths]
             case sources.ArrowFiles(paths):
                 digests = [_encode_arrow_file(encoding, path, settings.column) for path in paths]
             case sources.ArrowTable(table):
                 _encode_rows(encoding, rows_of_table(table, settings.column), name)
             case sources.Stream():
                 with found.opened() as stream:
-                    encoding.add_text(name, _text_of(_raw_chunks(stream, encoding, None, name), name))
+                    encoding.add_text(name, _text_of(_raw_chunks(stream, encoding, None, name), name, settings))
             case sources.Sentences(sentences):
                 for number, words in enumerate(sentences):
                     encoding.add_sentence(words, f"sentence {number}")
@@ -63,14 +64,14 @@ def _name_of(paths: list[Path]) -> str:
     return str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
 
 
-def _encode_file(encoding: Encoding, path: Path) -> str:
+def _encode_file(encoding: Encoding, path: Path, settings: Settings) -> str:
     total = caching.digest()
     try:
         file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     with file:
-        encoding.add_text(str(path), _text_of(_raw_chunks(file, encoding, total, str(path)), str(path)))
+        encoding.add_text(str(path), _text_of(_raw_chunks(file, encoding, total, str(path)), str(path), settings))
     return str(total.hexdigest())
 
 
@@ -91,15 +92,17 @@ def _encode_rows(encoding: Encoding, batches: Iterator[list[Any]], name: str) ->
         start += len(rows)
 
 
-def _text_of(raw: Iterator[memoryview], name: str) -> Iterator[bytes | memoryview]:
-    """Yield the text in these bytes, decompressed; other kinds of files are refused by name."""
-    chunks = text_chunks(raw, name)
+def _text_of(raw: Iterator[memoryview], name: str, settings: Settings) -> Iterator[bytes | memoryview]:
+    """Yield the text in these bytes, decompressed and in UTF-8; other kinds of files are refused by name."""
+    chunks: Iterator[bytes | memoryview] = text_chunks(raw, name)
+    if settings.needs_decoding:
+        chunks = as_utf8(chunks, name, settings.encoding, settings.errors)
     head = b""
     for chunk in chunks:
         head += bytes(chunk)
         if len(head) >= HEAD_BYTES:
             break
-    kind = kind_of_bytes(head[:HEAD_BYTES])
+    kind = kind_of_bytes(head[:HEAD_BYTES]) or holds_vectors(head[:HEAD_BYTES])
     if kind is not None:
         raise wrong_kind(name, kind, "a text")
     yield head

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import stat
@@ -16,6 +17,12 @@ from typing import IO, Any
 from vastmax.content.looking import not_expected
 from vastmax.errors import InputError
 from vastmax.text.arrow import is_arrow_file, is_arrow_object
+
+_LONGEST_PATH = 4096
+"""Characters of a path that a system may take; anything longer is a text."""
+
+_SPACES_OF_A_SENTENCE = 4
+"""A name of no file with so many spaces may be a sentence."""
 
 
 @dataclass(frozen=True)
@@ -170,22 +177,38 @@ def _from_paths(given: list[Any]) -> Source:
 def _expand(text: str) -> list[Path]:
     """Return the files that a path or glob matches."""
     if not text or "\0" in text:
-        raise InputError(f"{text!r} is no path")
+        raise InputError(f"{_shown(text)} is no path")
+    if "\n" in text.rstrip("\n") or len(text) > _LONGEST_PATH:
+        raise _is_a_text(text)
     path = Path(text)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
         if not glob.has_magic(text):
-            raise InputError(f"{text}: no such file") from None
+            if text.count(" ") < _SPACES_OF_A_SENTENCE:
+                raise InputError(f"{text}: no such file") from None
+            raise InputError(
+                f"{_shown(text)}: no such file; a str names one: for a text in memory give lists of words, such as "
+                "[text.split()]"
+            ) from None
         matches = [Path(match) for match in _matches(text) if not os.path.isdir(match)]
         if not matches:
             raise InputError(f"{text}: no file matches") from None
         return matches
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise _is_a_text(text) from None
         raise InputError(f"{text}: cannot be read: {error.strerror}") from None
     if stat.S_ISDIR(mode):
         raise not_expected(text, "text files", f"is a folder: give its files, for instance '{path / '*.txt'}'")
     return [path]
+
+
+def _is_a_text(text: str) -> InputError:
+    return InputError(
+        f"{_shown(text)} is a str of {len(text):,} characters and no file: expected a path or lists of words; "
+        "for a text in memory give [line.split() for line in text.splitlines()]"
+    )
 
 
 def _check_file(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from numbers import Integral
 from typing import Any, overload
 
 import numpy as np
@@ -12,6 +13,18 @@ from vastmax.errors import InputError
 from vastmax.kernels.text_encoder import gather_words
 
 _BLOCK = 4096  # words decoded together when iterating
+
+
+def word_of(item: Any) -> Any:
+    """Return the word of an item: the decimal digits of a whole number, such as the id of a product; else as it is.
+
+    Example:
+        >>> word_of(1071), word_of("milk")
+        ('1071', 'milk')
+    """
+    if type(item) is str:
+        return item
+    return str(int(item)) if isinstance(item, Integral) and not isinstance(item, bool) else item
 
 
 class Words(Sequence[str]):

@@ -227,3 +227,39 @@ def test_bad_lines_are_counted_over_block_borders(
 def test_words_and_counts_are_no_vectors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"this is a list of words and counts.*vastmax advise"):
         load(tmp_path, "the\t1000\ncat\t3\n")
+
+
+@pytest.mark.parametrize("name", ["v.txt", "v.glove", "v.bin", "v.safetensors", "v.txt.gz"])
+def test_a_limit_gives_the_first_words(tmp_path: Path, name: str) -> None:
+    v = WordVectors([f"w{i}" for i in range(40)], np.arange(120.0).reshape(40, 3), counts=np.arange(40)[::-1])
+    v.save(tmp_path / name)
+    for limit in (1, 7, 40, 1000):
+        loaded = WordVectors.load(tmp_path / name, limit=limit)
+        assert loaded.index_to_key == v.index_to_key[:limit]
+        assert np.array_equal(loaded.vectors, v.vectors[:limit])
+        assert loaded.similarity("w0", "w0") == pytest.approx(1.0)
+    with pytest.raises(InputError, match="limit is 0; expected a whole number of at least 1"):
+        WordVectors.load(tmp_path / name, limit=0)
+
+
+def test_a_limit_counts_rows_and_not_the_lines_left_out(tmp_path: Path) -> None:
+    text = "4 2\na 1 2\nbad 1\nb 3 4\nc 5 6\nnot read\n"
+    with pytest.warns(UserWarning, match="skipped 1 of 4"):
+        assert load(tmp_path, text, on_bad_line="skip", limit=3).index_to_key == ["a", "b", "c"]  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="line 3 has 1 numbers"):
+        load(tmp_path, text, limit=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("header", [b"2 2\n", b""])
+def test_words_in_another_encoding(tmp_path: Path, header: bytes) -> None:
+    content = header + "café 1 2\nnaïve 3 4\n".encode("latin-1")
+    assert load(tmp_path, content, encoding="latin1").index_to_key == ["café", "naïve"]
+    with pytest.raises(InputError, match=r"is not UTF-8 .* name the encoding, as in encoding='latin-1'"):
+        load(tmp_path, content)
+    with pytest.raises(InputError, match="is not ascii"):
+        load(tmp_path, content, encoding="ascii")
+    for wrong in ("latin-17", "utf-16", "rot13"):
+        with pytest.raises(InputError, match=f"encoding='{wrong}'"):
+            load(tmp_path, content, encoding=wrong)
+    binary = b"2 1\n" + "é ".encode("cp1252") + b"\0\0\x80?" + b"\nx \0\0\0?"
+    assert load(tmp_path, binary, encoding="cp1252").index_to_key == ["é", "x"]

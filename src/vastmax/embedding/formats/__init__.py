@@ -6,16 +6,18 @@ import os
 import stat
 from typing import cast, get_args
 
+from vastmax.arguments import whole
 from vastmax.atomic import replacing
 from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.embedding.formats.binary import read_binary, write_binary
 from vastmax.embedding.formats.compressed import SUFFIXES, is_compressed, reading, writing
 from vastmax.embedding.formats.native import read_native, write_native
 from vastmax.embedding.formats.recognise import EXPECTED, SAMPLE_BYTES, Format, recognise
-from vastmax.embedding.formats.table import DecodeErrors, Duplicates, Table
+from vastmax.embedding.formats.table import DecodeErrors, Duplicates, Table, checked_word_encoding
 from vastmax.embedding.formats.text import OnBadLine, read_text, write_text
 from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError
+from vastmax.text.decoding import UTF8
 
 __all__ = ["ENDINGS", "FORMATS", "DecodeErrors", "Duplicates", "Format", "OnBadLine", "format_for", "read", "save"]
 
@@ -36,8 +38,10 @@ def read(
     format: Format | None = None,
     *,
     errors: DecodeErrors = "strict",
+    encoding: str = UTF8,
     duplicates: Duplicates = "refuse",
     on_bad_line: OnBadLine = "refuse",
+    limit: int | None = None,
     verify: bool = True,
 ) -> Table:
     """Return the content of a file in any of the four formats; `WordVectors.load` documents arguments and errors."""
@@ -45,11 +49,22 @@ def read(
     _check_option("errors", errors, get_args(DecodeErrors))
     _check_option("duplicates", duplicates, get_args(Duplicates))
     _check_option("on_bad_line", on_bad_line, get_args(OnBadLine))
+    encoding = checked_word_encoding(encoding)
+    limit = None if limit is None else whole("limit", limit, 1, None)
     if format is not None:
         _check_option("format", format, FORMATS)
     _check_place(name)
     try:
-        return _read(name, format, errors=errors, duplicates=duplicates, on_bad_line=on_bad_line, verify=verify)
+        return _read(
+            name,
+            format,
+            errors=errors,
+            encoding=encoding,
+            duplicates=duplicates,
+            on_bad_line=on_bad_line,
+            limit=limit,
+            verify=verify,
+        )
     except MemoryError:
         raise InputError(f"{name}: these vectors do not fit into the memory that there is; take fewer words") from None
 
@@ -69,8 +84,10 @@ def _read(
     format: Format | None,
     *,
     errors: DecodeErrors,
+    encoding: str,
     duplicates: Duplicates,
     on_bad_line: OnBadLine,
+    limit: int | None,
     verify: bool,
 ) -> Table:
     with reading(name) as stream:
@@ -80,18 +97,22 @@ def _read(
     if found == "safetensors":
         if compressed:
             raise InputError(f"{name}: a compressed safetensors file cannot be memory-mapped; decompress it first")
-        return _without_duplicates(read_native(name, verify=verify), duplicates, name)
+        return _without_duplicates(_first_rows(read_native(name, verify=verify), limit), duplicates, name)
     size = None if compressed else os.path.getsize(name)
     with reading(name) as stream:
         if found == "word2vec-binary":
-            return read_binary(stream, name, errors=errors, duplicates=duplicates, size=size)
+            return read_binary(
+                stream, name, errors=errors, encoding=encoding, duplicates=duplicates, limit=limit, size=size
+            )
         return read_text(
             stream,
             name,
             header=found == "word2vec",
             errors=errors,
+            encoding=encoding,
             duplicates=duplicates,
             on_bad_line=on_bad_line,
+            limit=limit,
             size=size,
         )
 
@@ -153,6 +174,23 @@ def _by_ending(stem: str, name: str) -> Format:
         if stem.lower().endswith(ending):
             return format
     raise InputError(f"{name}: its ending names no format; use one of {', '.join(ENDINGS)}, or say which format")
+
+
+def _first_rows(table: Table, limit: int | None) -> Table:
+    """Return the first rows of a mapped file, as views; output vectors only where each belongs to a word."""
+    V = len(table.words)
+    if limit is None or limit >= V:
+        return table
+    outputs = table.output_vectors if table.output_vectors is not None and len(table.output_vectors) == V else None
+    kept = {"vectors"} if outputs is None else {"vectors", "output_vectors"}
+    return Table(
+        table.words[:limit],
+        table.vectors[:limit],
+        None if table.counts is None else table.counts[:limit],
+        None if outputs is None else outputs[:limit],
+        table.training,
+        {name: place for name, place in table.unchecked.items() if name in kept},
+    )
 
 
 def _without_duplicates(table: Table, duplicates: Duplicates, path: str) -> Table:

@@ -24,6 +24,7 @@ from vastmax.embedding.formats.table import (
 )
 from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError
+from vastmax.text.decoding import UTF8
 
 _BLOCK_BYTES = 1 << 23
 # Where a space ends no word for so long, the place is not the start of an entry.
@@ -32,15 +33,24 @@ LONGEST_HEADER = 64
 
 
 def read_binary(
-    stream: BinaryIO, path: str, *, errors: DecodeErrors, duplicates: Duplicates = "refuse", size: int | None
+    stream: BinaryIO,
+    path: str,
+    *,
+    errors: DecodeErrors,
+    encoding: str = UTF8,
+    duplicates: Duplicates = "refuse",
+    limit: int | None = None,
+    size: int | None,
 ) -> Table:
     """Read the binary format; the newline that word2vec.c writes after each vector is optional.
 
     Args:
         stream: the decompressed content.
         path: named in messages.
-        errors: what to do with words that are not UTF-8.
+        errors: what to do with words that cannot be decoded.
+        encoding: of the words.
         duplicates: what to do with a word that comes twice.
+        limit: read so many entries at most; None: all.
         size: the content's bytes, None when not known.
     """
     header = stream.readline(LONGEST_HEADER)
@@ -53,12 +63,13 @@ def read_binary(
     V, D = claim
     present = None if size is None else size - len(header)
     check_claim(path, V, D, V * (4 * D + 2) - 1, present)  # a letter, a space, the numbers; one word may be empty
-    rows = Rows(path, D, None if present is None else V, duplicates)
+    wanted = V if limit is None else min(V, limit)
+    rows = Rows(path, D, None if present is None else wanted, duplicates)
     buffer, offset = b"", len(header)  # what is read and not yet used, and where in the file it starts
-    while rows.num_entries < V:
+    while rows.num_entries < wanted:
         chunk = stream.read(_BLOCK_BYTES)
         buffer += chunk
-        raw, starts, vectors, used = _entries(buffer, V - rows.num_entries, D)
+        raw, starts, vectors, used = _entries(buffer, wanted - rows.num_entries, D)
         if not raw and not chunk:
             last = f", after {rows.words[-1]!r}" if rows.words else ""
             raise InputError(
@@ -72,12 +83,13 @@ def read_binary(
             )
         if raw:
             block = np.frombuffer(vectors, dtype="<f4").reshape(len(raw), D).astype(np.float32, copy=False)
-            words = decode_words(raw, errors)
+            words = decode_words(raw, errors, encoding)
             if words is None or not np.isfinite(block).all():
-                raise _first_trouble(raw, block, [offset + start for start in starts], rows.num_entries, errors, path)
+                at = [offset + start for start in starts]
+                raise _first_trouble(raw, block, at, rows.num_entries, encoding if errors == "strict" else None, path)
             rows.append(words, block)
         buffer, offset = buffer[used:], offset + used
-    if (buffer + stream.read(2)).strip(b"\n"):
+    if wanted == V and (buffer + stream.read(2)).strip(b"\n"):
         raise InputError(
             f"{path}: the file goes on at byte {offset}, after the {V} words of {D} dimensions that its header says; "
             "the header is wrong, or two files were joined"
@@ -86,11 +98,11 @@ def read_binary(
 
 
 def _first_trouble(
-    raw: list[bytes], block: NDArray[np.float32], offsets: list[int], before: int, errors: DecodeErrors, path: str
+    raw: list[bytes], block: NDArray[np.float32], offsets: list[int], before: int, strict: str | None, path: str
 ) -> InputError:
-    """Return the error for the first entry of a block with an invalid word or number."""
+    """Return the error for the first entry of a block with a number or word (by a strict encoding) that is invalid."""
     for row, (word, offset) in enumerate(zip(raw, offsets, strict=True)):
-        trouble = trouble_of_word(word, offset) if errors == "strict" else None
+        trouble = trouble_of_word(word, offset, strict) if strict is not None else None
         trouble = trouble or trouble_of_vector(block[row], word.decode("utf-8", "replace"))
         if trouble:
             return InputError(f"{path}: entry {before + row + 1}: {trouble}")

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from vastmax.embedding.cosine import tiles
 from vastmax.errors import InputError, argument
 from vastmax.files.safetensors import Place
+from vastmax.text.decoding import UTF8, checked_encoding
 
 DecodeErrors: TypeAlias = Literal["strict", "replace", "ignore"]
 Duplicates: TypeAlias = Literal["refuse", "first"]
+
+_ENDS = " \t\n0123456789.-+e"
 
 WIDEST = 1 << 20
 """Numbers of a vector. A header that claims more is wrong: nobody trains vectors of 4 MiB a word."""
@@ -92,25 +95,38 @@ class Rows:
         return Table(self.words, self._matrix)
 
 
-def decode_words(raw: list[bytes], errors: DecodeErrors) -> list[str] | None:
-    """Return the words as strings, decoded in one pass; None if one is not UTF-8, with `errors` "strict"."""
+def decode_words(raw: list[bytes], errors: DecodeErrors, encoding: str = UTF8) -> list[str] | None:
+    """Return the words as strings, decoded in one pass; None if one cannot be decoded, with `errors` "strict"."""
     try:
-        words = b"\n".join(raw).decode("utf-8", errors).split("\n") if raw else []
+        words = b"\n".join(raw).decode(encoding, errors).split("\n") if raw else []
         if len(words) != len(raw):  # a word with a newline in it, which the binary form can hold
-            words = [word.decode("utf-8", errors) for word in raw]
+            words = [word.decode(encoding, errors) for word in raw]
         return words
     except UnicodeDecodeError:
         return None
 
 
-def trouble_of_word(raw: bytes, byte_offset: int) -> str | None:
-    """Return the problem with a word that begins at this byte of the file; None if it is valid UTF-8."""
+def checked_word_encoding(encoding: object) -> str:
+    """Return Python's name of an encoding in which blanks and line ends are the bytes that they are in ASCII."""
+    found = checked_encoding(encoding)
+    if _ENDS.encode(found) != _ENDS.encode("ascii"):
+        raise InputError(
+            f"{argument('encoding', repr(encoding))} has other bytes for blanks and digits than files of vectors have; "
+            "convert the file (iconv -t UTF-8)"
+        )
+    return found
+
+
+def trouble_of_word(raw: bytes, byte_offset: int, encoding: str = UTF8) -> str | None:
+    """Return the problem with a word that begins at this byte of the file; None if it can be decoded."""
     try:
-        raw.decode("utf-8")
+        raw.decode(encoding)
     except UnicodeDecodeError as error:
+        called = "UTF-8" if encoding == UTF8 else encoding
         return (
-            f"the word {shorten(raw)} is not UTF-8 (byte {raw[error.start]:#04x} at offset "
-            f"{byte_offset + error.start}); convert the file or load it with {argument('errors', repr('replace'))}"
+            f"the word {shorten(raw)} is not {called} (byte {raw[error.start]:#04x} at offset "
+            f"{byte_offset + error.start}); name the encoding, as in {argument('encoding', repr('latin-1'))}, or load "
+            f"it with {argument('errors', repr('replace'))}"
         )
     return None
 

@@ -34,6 +34,7 @@ from vastmax.embedding.formats.table import (
 )
 from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError, Message, argument
+from vastmax.text.decoding import UTF8
 
 OnBadLine: TypeAlias = Literal["refuse", "skip"]
 
@@ -60,8 +61,10 @@ def read_text(
     *,
     header: bool,
     errors: DecodeErrors,
+    encoding: str = UTF8,
     duplicates: Duplicates = "refuse",
     on_bad_line: OnBadLine = "refuse",
+    limit: int | None = None,
     size: int | None,
 ) -> Table:
     """Read either text format.
@@ -70,12 +73,14 @@ def read_text(
         stream: the decompressed content.
         path: named in messages.
         header: whether a line `V D` comes first (word2vec) or the first row (GloVe).
-        errors: what to do with words that are not UTF-8.
+        errors: what to do with words that cannot be decoded.
+        encoding: of the words.
         duplicates: what to do with a word that comes twice.
         on_bad_line: what to do with a line that is no word and D numbers.
+        limit: read so many rows at most; None: all.
         size: the content's bytes, None when not known.
     """
-    return _Reader(path, header, errors, duplicates, on_bad_line, size).read(stream)
+    return _Reader(path, header, errors, encoding, duplicates, on_bad_line, limit, size).read(stream)
 
 
 def numbers_at_the_end(line: bytes) -> int:
@@ -105,13 +110,17 @@ class _Reader:
         path: str,
         header: bool,
         errors: DecodeErrors,
+        encoding: str,
         duplicates: Duplicates,
         on_bad_line: OnBadLine,
+        limit: int | None,
         size: int | None,
     ) -> None:
         self.path = path
         self.header = header
         self.errors = errors
+        self.encoding = encoding
+        self.limit = limit
         self.duplicates: Duplicates = duplicates
         self.skips = on_bad_line == "skip"
         self.size = size
@@ -134,17 +143,27 @@ class _Reader:
                 self.line_number = taken
                 offset += sum(len(line) + 1 for line in lines[:taken])
                 lines = lines[taken:]
-            self._read_block(rows, lines, offset)
+            while lines and not self._is_full(rows):
+                part = lines if self.limit is None else lines[: self.limit - rows.num_entries]
+                self._read_block(rows, part, offset)
+                offset += sum(len(line) + 1 for line in part) if self.limit is not None else 0
+                lines = lines[len(part) :]
+            if self._is_full(rows):
+                break
         if rows is None:
             raise InputError(f"{self.path}: the file is empty; expected word vectors as text")
         # A line that was left out may be a row, or not.
-        if self.V is not None and rows.num_entries + self.num_skipped < self.V:
+        too_few = self.V is not None and rows.num_entries + self.num_skipped < self.V
+        if too_few and not self._is_full(rows):
             raise InputError(
                 f"{self.path}: the header says {self.V} words, the file ends after {rows.num_entries}; it is cut off, "
                 "or its header is wrong"
             )
         self._report_skipped(rows.num_entries)
         return rows.finish()
+
+    def _is_full(self, rows: Rows) -> bool:
+        return self.limit is not None and rows.num_entries >= self.limit
 
     def _open(self, lines: list[bytes]) -> tuple[Rows, int]:
         """Determine from the first lines where rows start, and how many header lines there are."""
@@ -166,7 +185,8 @@ class _Reader:
         least = 0 if self.skips else self.V * (2 + 2 * self.D) - 1
         check_claim(self.path, self.V, self.D, least, present)
         sure = present is not None and not self.skips
-        return Rows(self.path, self.D, self.V if sure else None, self.duplicates), 1
+        expected = self.V if self.limit is None else min(self.V, self.limit)
+        return Rows(self.path, self.D, expected if sure else None, self.duplicates), 1
 
     def _width_of(self, lines: list[bytes]) -> tuple[int, str]:
         """Return D of a file without a header, from the majority of its first lines, and describe the source."""
@@ -181,10 +201,10 @@ class _Reader:
     def _read_block(self, rows: Rows, lines: list[bytes], offset: int) -> None:
         """Add the rows of these lines, the first of which starts at byte `offset`."""
         block = self._split(lines)
-        vectors, words = self._parsed(block), decode_words(block.raw, self.errors)
+        vectors, words = self._parsed(block), decode_words(block.raw, self.errors, self.encoding)
         if vectors is None or words is None or not np.isfinite(vectors).all():
             block = self._good_rows(block, lines, offset)
-            vectors, words = self._parsed(block), decode_words(block.raw, self.errors)
+            vectors, words = self._parsed(block), decode_words(block.raw, self.errors, self.encoding)
             assert vectors is not None
             assert words is not None
         if self.V is not None and rows.num_entries + len(block.raw) > self.V:
@@ -272,7 +292,8 @@ class _Reader:
         for word, numbers, index in zip(block.raw, block.numbers, block.at, strict=True):
             trouble = self._trouble(word, numbers)
             if trouble is None and self.errors == "strict":
-                trouble = trouble_of_word(word, offset + sum(len(line) + 1 for line in lines[:index]))
+                at = offset + sum(len(line) + 1 for line in lines[:index])
+                trouble = trouble_of_word(word, at, self.encoding)
                 trouble = trouble and f": {trouble}"
             if trouble is not None:
                 self._refuse_or_skip(self.line_number + 1 + index, trouble)
