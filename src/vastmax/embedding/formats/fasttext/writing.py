@@ -49,7 +49,7 @@ def write_fasttext(stream: BinaryIO, model: FastTextModel, path: str) -> None:
     for entry, (word, count) in enumerate(zip(words, counts.tolist(), strict=True)):
         stream.write(word + b"\0" + ENTRY_END.pack(count, entry >= V))
     if kept is not None:
-        stream.write(np.ascontiguousarray(kept, dtype="<i4"))
+        stream.write(np.ascontiguousarray(kept, dtype="<i4").tobytes())
     _write_matrix(stream, model.input)
     _write_matrix(stream, model.output)
 
@@ -64,16 +64,16 @@ def _write_matrix(stream: BinaryIO, matrix: Floats | QuantizedMatrix) -> None:
         return
     stream.write(b"\0" + SHAPE.pack(*matrix.shape))
     for rows in tiles(*matrix.shape):
-        stream.write(np.ascontiguousarray(matrix[rows], dtype="<f4"))
+        stream.write(np.ascontiguousarray(matrix[rows], dtype="<f4").tobytes())
 
 
 def _write_quantized(stream: BinaryIO, matrix: QuantizedMatrix) -> None:
     with_norms = matrix.norm_codes is not None
     stream.write(b"\1" + CODES.pack(with_norms, *matrix.shape, matrix.codes.size))
-    stream.write(np.ascontiguousarray(matrix.codes))
+    stream.write(np.ascontiguousarray(matrix.codes).tobytes())
     _write_quantizer(stream, matrix.quantizer)
     if matrix.norm_codes is not None and matrix.norm_quantizer is not None:
-        stream.write(np.ascontiguousarray(matrix.norm_codes))
+        stream.write(np.ascontiguousarray(matrix.norm_codes).tobytes())
         _write_quantizer(stream, matrix.norm_quantizer)
 
 
@@ -81,4 +81,4 @@ def _write_quantizer(stream: BinaryIO, quantizer: Quantizer) -> None:
     widths = [centroids.shape[1] for centroids in quantizer.centroids]
     stream.write(PIECES.pack(sum(widths), len(widths), widths[0], widths[-1]))
     for centroids in quantizer.centroids:
-        stream.write(np.ascontiguousarray(centroids, dtype="<f4"))
+        stream.write(np.ascontiguousarray(centroids, dtype="<f4").tobytes())
