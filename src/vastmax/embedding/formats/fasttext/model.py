@@ -1,4 +1,4 @@
-"""What a model of fastText holds: settings, words, and an input and an output matrix, perhaps quantized.
+"""The content of a fastText model: settings, words, and an input and an output matrix, perhaps quantized.
 
 A quantized matrix is a product quantizer's codes (Jégou et al. 2011; Joulin et al. 2016, FastText.zip) and, optionally,
 codes of the rows' norms.
@@ -25,7 +25,7 @@ class FastTextSettings:
 
     Attributes:
         vector_size: D.
-        window: the largest distance between centre and context.
+        window: the largest distance between a word and its context.
         epochs: passes over the text.
         min_count: words that occur less often were left out.
         negative: noise words per prediction.
@@ -101,7 +101,7 @@ class QuantizedMatrix:
 
 @dataclass(frozen=True)
 class FastTextModel:
-    """What a file of fastText holds.
+    """The content of a fastText file.
 
     Attributes:
         settings: how it was trained.
