@@ -73,7 +73,7 @@ class Case:
 
     def run(self, texts: Texts) -> Run:
         """To be done by the study."""
-        settings = LanguageModelSettings(epochs=self.epochs, table_rate=self.rate, seed=self.seed)
+        settings = LanguageModelSettings(epochs=self.epochs, embedding_lr=self.rate, seed=self.seed)
         return Run(self.name, asdict(self), lambda: self.build(texts.vocabulary), settings)
 
     def build(self, vocabulary: Vocabulary) -> LanguageModel:

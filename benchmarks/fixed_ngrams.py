@@ -152,7 +152,7 @@ def train(case: Case, text: Text, batch_size: int, options: argparse.Namespace) 
     V, D, K = len(text.counts), options.hidden_size, options.num_samples
     encoder = FeedForward(V, D, context_size=CONTEXT)
     model = Model(encoder, Head(Dense(D, V), case.objective(text, K)))
-    optimisers = optimizers_for(model, LanguageModelSettings(table_rate=TABLE_RATE, dense_rate=DENSE_RATE))
+    optimisers = optimizers_for(model, LanguageModelSettings(embedding_lr=TABLE_RATE, dense_lr=DENSE_RATE))
     steps_an_epoch = len(text.train) // batch_size
     total, step, seconds = steps_an_epoch * options.epochs, 0, 0.0
     for epoch in range(options.epochs):

@@ -71,7 +71,7 @@ def by_trainer(model: LanguageModel, text: np.ndarray, settings: LanguageModelSe
 
 def bare(model: LanguageModel, text: np.ndarray, settings: LanguageModelSettings) -> Run:
     """Return a run of bare steps: what a step cannot do without."""
-    streams = Streams(text, num_streams=settings.num_streams, stretch=settings.stretch, first_id=0)
+    streams = Streams(text, num_streams=settings.num_streams, bptt=settings.bptt, first_id=0)
     batches = list(streams)  # all: a few of them again and again would keep their rows in the cache
     optimizers = optimizers_for(model, settings)
     model.train()
@@ -104,7 +104,7 @@ def measure(encoder: str, method: str, vocab_size: int, hidden_size: int, rounds
     counts = (1e7 / np.arange(1, vocab_size + 1)).astype(np.int64) + 1
     rng = np.random.default_rng(0)
     text = rng.choice(vocab_size, TEXT_WORDS, p=counts / counts.sum()).astype(np.int32)
-    settings = LanguageModelSettings(epochs=1_000, num_streams=32, stretch=32)
+    settings = LanguageModelSettings(epochs=1_000, num_streams=32, bptt=32)
     ways: dict[str, Callable[..., Run]] = {"trainer": by_trainer, "bare": bare}
     runs = {name: way(model_of(encoder, method, counts, hidden_size), text, settings) for name, way in ways.items()}
     timings, loads = time_in_turn(runs, rounds=rounds, seconds_a_round=0.5)

@@ -224,7 +224,7 @@ class Bench:
         assert isinstance(adagrad, RowAdagrad)
         of_output = {id(parameter) for parameter in head.output.parameters()}
         tables = [p for group in adagrad.param_groups for p in group["params"]]
-        rate = settings.table_rate
+        rate = settings.embedding_lr
         of_input = [p for p in tables if id(p) not in of_output]
         rest = [p for p in tables if id(p) in of_output]
         trainer.optimizers = [
@@ -292,12 +292,12 @@ def profile(bench: Bench, name: str, steps: int = 40) -> dict[str, float]:
 
     model.train()
     state = None
-    for number, stretch in enumerate(trainer.streams):
+    for number, batch in enumerate(trainer.streams):
         if number == steps + 5:
             break
         if number == 5:
             spent.clear()
-        ids, target = stretch
+        ids, target = batch
         hidden, state = timed("encoder forward", lambda ids=ids, state=state: model.encoder(ids, state))
         cut = hidden.detach().requires_grad_()
         loss = timed("head forward", lambda cut=cut, target=target: model.head(cut, target))

@@ -56,7 +56,7 @@ def make_chain() -> Chain:
 
 def settings_of(*methods: str, **changed: Any) -> RaceSettings:
     """A race that takes a second a method; `changed` are fields of the race or of its training."""
-    training = {"epochs": 1, "num_streams": 8, "stretch": 20, "warmup_steps": 0, "table_rate": 0.3, "dense_rate": 2e-2}
+    training = {"epochs": 1, "num_streams": 8, "bptt": 20, "warmup_steps": 0, "embedding_lr": 0.3, "dense_lr": 2e-2}
     training |= {
         name: changed.pop(name) for name in list(changed) if name in LanguageModelSettings.__dataclass_fields__
     }

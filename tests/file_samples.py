@@ -161,7 +161,7 @@ def _run_folder(folder: Path) -> Any:
 
     text = training_text(Corpus(SENTENCES), held_out=0.2)
     model = ModelConfig("log-bilinear", "hierarchical-softmax", 4)
-    settings = LanguageModelSettings(epochs=1, num_streams=2, stretch=4)
+    settings = LanguageModelSettings(epochs=1, num_streams=2, bptt=4)
     return RunFolder(folder, model, settings, {"sources": ["small"], **text.digests()}, text.vocabulary), text
 
 

@@ -57,7 +57,7 @@ LINES = {
 ELSEWHERE = {
     "embed": {
         "cbow_gradient": "embed cbow",
-        **dict.fromkeys(("objective_option", "batch_size", "dense_rate", "partition_size", "device"), "embed nce"),
+        **dict.fromkeys(("objective_option", "batch_size", "dense_lr", "partition_size", "device"), "embed nce"),
     },
     "evaluate": {"analogies": "evaluate analogies"},
     "index": {"recall": "index clustered"},

@@ -37,10 +37,10 @@ def finished(name: str, perplexity: float, *, words_per_second: float = 10_000.0
     words = int(words_per_second * seconds)
     shape = ((0.0, UNIGRAM_NATS + 2.0), (0.2, nats + 0.8), (0.5, nats + 0.1), (0.66, nats), (1.0, nats))
     given: dict[str, Any] = {
-        "rates": {"table_rate": 0.1, "dense_rate": 0.002},
+        "rates": {"embedding_lr": 0.1, "dense_lr": 0.002},
         "trials": (
-            {"table_rate": 0.1, "dense_rate": 0.002, "nats": nats + 1},
-            {"table_rate": 1.0, "dense_rate": 0.02, "nats": None},
+            {"embedding_lr": 0.1, "dense_lr": 0.002, "nats": nats + 1},
+            {"embedding_lr": 1.0, "dense_lr": 0.02, "nats": None},
         ),
         "parameters": 2_000_000,
         "output_parameters": 1_000_000,

@@ -37,7 +37,7 @@ def perplexity() -> dict[tuple[Any, ...], float]:
 
 
 def test_the_default_rate_is_the_one_that_was_better(perplexity: dict[tuple[Any, ...], float]) -> None:
-    default = LanguageModelSettings().table_rate
+    default = LanguageModelSettings().embedding_lr
     pairs = [(perplexity[*of, default], perplexity[*of, rate]) for *of, rate in perplexity if rate == 0.1]
     assert len(pairs) >= 12
     assert all(at_default < before for at_default, before in pairs)

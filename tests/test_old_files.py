@@ -18,12 +18,12 @@ from vastmax.embedding import train_embeddings
 
 OLD = Path(__file__).parent / "golden" / "files_0_1"
 
-# What they said when they were written, by that version.
+# What they said when they were written, by that version; options under their current names.
 SAID = {
     "vectors": "2411a728fdca0710b5370418bfb89ef81768635d34bb2ad633478a45e3b79a18",
     "checkpoint": "0200cb7b17ee4bdab037d9ee1ae7d06805ce246053b11608eab4cb29a2188e80",
     "word model checkpoint": "9b3dad16f1a01e8830417c4ee9f20832104cc1ed8d0a979c5d7ffb02e7013898",
-    "language model run": "080df30095ca12459bb4fa62cfb31ea8416e001110ae87fb53e0f6740cfbd1b5",
+    "language model run": "d1f319cdb8ec7076595e577d505a7d133bdc11a1ea2453bc3a88b4a7d9728d17",
     "vocabulary": "430087c10183e8a553bd49721be18f2000b399092896f8d0388b5c9c7ceb548d",
     "phrases": "1044fa15ccd26f1bb213a97e0d6769bca8fe11b3a751f1ac4b0ab633fa388d0b",
     "tree": "f63fcba4c8d3dd2722deecfdeb4fc0510051c2ee54ca6f8a567ccc409b247aaa",

@@ -60,7 +60,7 @@ def test_mnih_and_teh(texts: Any, tmp_path: Path) -> None:
     import mnih_teh_2012 as paper
     from study import main_runs, run_study
 
-    runs = main_runs(paper.runs_of(texts, replace(paper.SETTINGS, epochs=2, num_streams=8, stretch=8, warmup_steps=5)))
+    runs = main_runs(paper.runs_of(texts, replace(paper.SETTINGS, epochs=2, num_streams=8, bptt=8, warmup_steps=5)))
     assert run_study(runs, texts, options(tmp_path, ["ml", "nce-uniform-5"])) is None  # others are still to be done
     done = sorted(path.name for path in tmp_path.iterdir())
     assert done == ["ml.json", "nce-uniform-5.json"]
@@ -78,14 +78,14 @@ def test_chen_and_others(texts: Any, tmp_path: Path) -> None:
     import chen_2015 as paper
     from study import run_study
 
-    settings = replace(paper.SETTINGS, minutes=0.1 / 60, num_streams=8, stretch=8, warmup_steps=5, partition_size=30)
+    settings = replace(paper.SETTINGS, minutes=0.1 / 60, num_streams=8, bptt=8, warmup_steps=5, partition_size=30)
     results = run_study(paper.runs_of(texts, settings), texts, options(tmp_path))
     assert results is not None
     for result in results:
         assert result["training_cpu_seconds"] >= 0.1
-        found = {rate["table_rate"]: rate["best_validation_perplexity"] for rate in result["rates"]}
+        found = {rate["embedding_lr"]: rate["best_validation_perplexity"] for rate in result["rates"]}
         assert len(found) == len(paper.OTHER_RATES.get(result["name"], paper.TRIED_RATES))
-        assert result["settings"]["table_rate"] == min(found, key=lambda rate: found[rate])
+        assert result["settings"]["embedding_lr"] == min(found, key=lambda rate: found[rate])
     test = {result["name"]: result["test_perplexity"] for result in results}
     assert all(np.isfinite(perplexity) for perplexity in test.values())
     assert len(paper.claims(test)) == 3
@@ -95,7 +95,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(texts: Any, tmp_path: Path) -> No
     import mnih_teh_2012 as paper
     from study import Store
 
-    settings = replace(paper.SETTINGS, epochs=2, num_streams=8, stretch=8)
+    settings = replace(paper.SETTINGS, epochs=2, num_streams=8, bptt=8)
     run = next(run for run in paper.runs_of(texts, settings) if run.name == "nce-unigram-5")
     whole = Store(tmp_path / "whole").do(run, texts)
     assert whole is not None
@@ -117,7 +117,7 @@ def test_what_was_done_with_other_settings_is_not_taken(texts: Any, tmp_path: Pa
 
     from vastmax.errors import InputError
 
-    settings = replace(paper.SETTINGS, epochs=1, num_streams=8, stretch=8)
+    settings = replace(paper.SETTINGS, epochs=1, num_streams=8, bptt=8)
     run_study(paper.runs_of(texts, settings), texts, options(tmp_path, ["nce-unigram-1"]))
     other = paper.runs_of(texts, replace(settings, epochs=2))
     with pytest.raises(InputError, match=r"epochs was 1, now 2.*another --folder"):

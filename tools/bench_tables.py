@@ -16,6 +16,8 @@ from method_tables import REGISTRY_TABLES, fixed_ngrams, measured, tree_methods
 from paper_tables import TABLES as PAPER_TABLES
 from rate_tables import TABLES as RATE_TABLES
 
+from vastmax.options import with_new_names
+
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "benchmarks" / "records"
 PAGES = (
@@ -224,7 +226,7 @@ def with_tables(text: str) -> str:
     def table(match: re.Match[str]) -> str:
         if match["name"] in REGISTRY_TABLES:
             return f"{match[1]}{REGISTRY_TABLES[match['name']]()}\n{match[4]}"
-        record = json.loads((RECORDS / f"{match['name']}.json").read_text())
+        record = json.loads((RECORDS / f"{match['name']}.json").read_text(), object_hook=with_new_names)
         of = () if match["of"] is None else (match["of"],)
         return f"{match[1]}{TABLES[match['name']](record, *of)}\n{match[4]}"
 

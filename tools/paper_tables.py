@@ -61,22 +61,22 @@ def mnih_teh(record: dict[str, Any]) -> str:
 def chen(record: dict[str, Any]) -> str:
     """Return the perplexity of each method at equal time, then the claims."""
     lines = [
-        "| method | test perplexity, ours | published | at table_rate | at other rates | epochs "
+        "| method | test perplexity, ours | published | at embedding_lr | at other rates | epochs "
         "| training words per CPU-second |",
         "|---|---|---|---|---|---|---|",
     ]
     for run in main_runs(record):
         facts = run["facts"]
         other = " / ".join(
-            f"{rate['test_perplexity']:.1f} ({rate['table_rate']:g})"
+            f"{rate['test_perplexity']:.1f} ({rate['embedding_lr']:g})"
             for rate in run["rates"]
-            if rate["table_rate"] != run["settings"]["table_rate"]
+            if rate["embedding_lr"] != run["settings"]["embedding_lr"]
         )
         label = facts["method"] + (f", classes: {facts['classes']}" if "classes" in facts else "")
         words = run["epochs"] * record["text"]["training_words"] / run["training_cpu_seconds"]
         lines.append(
             f"| {label} | {run['test_perplexity']:.1f} | {PUBLISHED_CHEN.get(run['name'], '–')} "
-            f"| {run['settings']['table_rate']:g} | {other} | {run['epochs']:.1f} | {words:,.0f} |"
+            f"| {run['settings']['embedding_lr']:g} | {other} | {run['epochs']:.1f} | {words:,.0f} |"
         )
     return "\n".join([*lines, "", *_claims(record["claims"])])
 

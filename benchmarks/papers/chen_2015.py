@@ -38,7 +38,7 @@ from vastmax.tree.two_levels import two_levels
 NAME = "paper_chen_2015"
 QUESTION = "Which way to train a feed-forward language model is the best at equal time, with 10,000 words?"
 HIDDEN_SIZE, EMBEDDING_SIZE, CONTEXT = 64, 64, 4
-SETTINGS = LanguageModelSettings(minutes=3.0, num_streams=32, stretch=16, partition_size=2500)
+SETTINGS = LanguageModelSettings(minutes=3.0, num_streams=32, bptt=16, partition_size=2500)
 BLOCKS = ((0.2, 32), (0.3, 20), (0.5, 12))
 """Of the differentiated softmax: the share of the words, most frequent first, and numbers that each has."""
 TRIED_RATES = (0.1, 0.3)

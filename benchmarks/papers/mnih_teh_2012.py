@@ -43,7 +43,7 @@ HIDDEN_SIZE, CONTEXT = 100, 2  # as published
 NOISE = {"unigram": 1.0, "uniform": 0.0}
 SAMPLES = (1, 5, 25, 100)
 NCE_25 = "nce-unigram-25"
-SETTINGS = LanguageModelSettings(epochs=3, num_streams=32, stretch=32, table_rate=0.3)
+SETTINGS = LanguageModelSettings(epochs=3, num_streams=32, bptt=32, embedding_lr=0.3)
 """1024 examples a step; the paper has 1000."""
 DROPOUT = 0.2
 """Without it, both kinds of training fit the training text alone after two epochs."""
@@ -96,7 +96,7 @@ def variants_of(texts: Texts, settings: LanguageModelSettings) -> list[Run]:
         objective = NCE(noise, num_samples, log_normaliser, hidden_size=HIDDEN_SIZE, shared=shared)
         return model_of(texts, objective, **of_model)
 
-    half = replace(settings, stretch=max(settings.stretch // 2, 1))
+    half = replace(settings, bptt=max(settings.bptt // 2, 1))
     shorter = replace(settings, epochs=max(settings.epochs - 1, 1))
     changes: dict[str, tuple[str, str, Callable[[], LanguageModel], LanguageModelSettings]] = {
         "ml-no-dropout": (
@@ -119,8 +119,8 @@ def variants_of(texts: Texts, settings: LanguageModelSettings) -> list[Run]:
         "learned": (NCE_25, "log Z learned, linear in h, not 0", lambda: nce(learned=True), settings),
         "shared": (NCE_25, "1,024 words shared by the batch", lambda: nce(num_samples=1024, shared=True), settings),
     }
-    rate = replace(settings, table_rate=0.5)
-    changes["rate"] = (NCE_25, f"table_rate {rate.table_rate:g}", nce, rate)
+    rate = replace(settings, embedding_lr=0.5)
+    changes["rate"] = (NCE_25, f"embedding_lr {rate.embedding_lr:g}", nce, rate)
     return [
         Run(f"variant-{name}", {"trial_of": of, "change": change}, build, of_run)
         for name, (of, change, build, of_run) in changes.items()

@@ -29,6 +29,7 @@ from harness import SCRATCH
 from vastmax.atomic import replacing
 from vastmax.errors import InputError
 from vastmax.language_model import LanguageModel, LanguageModelSettings, Progressed, Trainer, perplexity
+from vastmax.options import with_new_names
 from vastmax.progress import Lines
 
 SAVE_SECONDS = 60.0
@@ -44,7 +45,7 @@ class Run:
         facts: what tells it from the others, for the record and the page.
         build: the model, in the state to start from; drawn after `torch.manual_seed(settings.seed)`.
         settings: of its training; `minutes` are CPU-minutes.
-        tried_rates: values of `table_rate`: the whole run is done with each, and the best one on the validation text
+        tried_rates: values of `embedding_lr`: the whole run is done with each, and the best one on the validation text
             counts. A rate that is best after a short trial is too high for a long one, all the more the faster the
             method reads. None: the rate is that of the settings.
     """
@@ -60,12 +61,12 @@ class Run:
         return [self.at_rate(rate) for rate in self.tried_rates]
 
     def at_rate(self, rate: float) -> Run:
-        """Return the same run with this `table_rate` alone."""
+        """Return the same run with this `embedding_lr` alone."""
         return replace(
             self,
             name=f"rate-{self.name}-{rate:g}",
-            facts={**self.facts, "trial_of": self.name, "change": f"table_rate {rate:g}"},
-            settings=replace(self.settings, table_rate=rate),
+            facts={**self.facts, "trial_of": self.name, "change": f"embedding_lr {rate:g}"},
+            settings=replace(self.settings, embedding_lr=rate),
             tried_rates=(),
         )
 
@@ -92,10 +93,10 @@ class Store:
         path = self.result_file(run.name)
         if not path.exists():
             return None
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: dict[str, Any] = json.loads(path.read_text(), object_hook=with_new_names)
         wanted = run.settings
         if run.tried_rates:  # the rate is what the trials have found
-            wanted = replace(wanted, table_rate=found["settings"]["table_rate"])
+            wanted = replace(wanted, embedding_lr=found["settings"]["embedding_lr"])
         try:
             wanted.check_same(found["settings"])
         except InputError as error:
@@ -136,7 +137,7 @@ def _best(trials: Sequence[dict[str, Any]], run: Run) -> dict[str, Any]:
     best = min(trials, key=lambda result: float(result["best_validation_perplexity"]))
     rates = [
         {
-            "table_rate": trial["settings"]["table_rate"],
+            "embedding_lr": trial["settings"]["embedding_lr"],
             **{name: trial[name] for name in ("best_validation_perplexity", "test_perplexity")},
         }
         for trial in trials
@@ -286,7 +287,7 @@ def kept(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as beside:
             beside.write_text(json.dumps(measure(), indent=1) + "\n")
-    found: dict[str, Any] = json.loads(path.read_text())
+    found: dict[str, Any] = json.loads(path.read_text(), object_hook=with_new_names)
     return found
 
 

@@ -41,7 +41,7 @@ SETTINGS = RaceSettings(
     methods=("softmax", "hierarchical-softmax", "sampled-softmax", "nce", "adaptive", "two-level"),
     encoder="lstm",
     hidden_size=256,
-    training=LanguageModelSettings(minutes=10.0, num_streams=32, stretch=32, table_rate=0.3, dense_rate=2e-3),
+    training=LanguageModelSettings(minutes=10.0, num_streams=32, bptt=32, embedding_lr=0.3, dense_lr=2e-3),
     processor_time=True,
     points=10,
     curve_words=4_000,

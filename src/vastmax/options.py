@@ -7,7 +7,9 @@ configuration file the names.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import functools
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -16,8 +18,12 @@ from vastmax.arguments import Number, Whole, one_of
 BASIC, TRAINING, DATA, OUTPUT = "Options", "Training", "Data", "Output"
 """The groups in which help shows options, in this order."""
 
+OLD_NAMES = {"dense_rate": "dense_lr", "stretch": "bptt", "table_rate": "embedding_lr"}
+"""Options that were renamed. Keyword arguments, the command line and files still take the old names."""
+
 _KEY = "vastmax option"
 _Settings = TypeVar("_Settings")
+_Call = TypeVar("_Call", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,6 @@ class Option:
         metavar: what stands for the value in help; "": by type.
         group: under which help shows it.
         default_text: what help says of the default, where the value itself does not say it; "": the value.
-        old_flags: earlier names that are still understood.
         also: names by which errors of the library call it, beside the field's.
         positional: an argument of the command and no option.
         suggested: texts that a shell may complete, where others are allowed, too.
@@ -47,7 +52,6 @@ class Option:
     metavar: str = ""
     group: str = BASIC
     default_text: str = ""
-    old_flags: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     positional: bool = False
     suggested: tuple[str, ...] = ()
@@ -67,6 +71,11 @@ class Declared:
     def required(self) -> bool:
         """Whether it must be given."""
         return self.default is dataclasses.MISSING
+
+    @property
+    def old_names(self) -> tuple[str, ...]:
+        """The names that it had in earlier versions."""
+        return tuple(old for old, new in OLD_NAMES.items() if new == self.name)
 
 
 def option(default: Any, help: str, **details: Any) -> Any:
@@ -134,6 +143,41 @@ def built(settings: type[_Settings], values: Mapping[str, Any]) -> _Settings:
 def _checked(settings: _Settings) -> _Settings:
     check_options(settings)
     return settings
+
+
+def with_new_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by name, such as those in a file of an earlier version, under the current names of options."""
+    return {OLD_NAMES.get(name, name): value for name, value in values.items()}
+
+
+def takes_old_names(call: _Call) -> _Call:
+    """Let a function or class take renamed keyword arguments, and a class show the attributes, with a warning."""
+    if isinstance(call, type):
+        call.__init__ = takes_old_names(call.__init__)  # type: ignore[misc]
+        call.__getattr__ = _renamed_attribute  # type: ignore[attr-defined]
+        return call
+
+    @functools.wraps(call)
+    def renaming(*args: Any, **kwargs: Any) -> Any:
+        for old in [name for name in kwargs if name in OLD_NAMES]:
+            new = OLD_NAMES[old]
+            if new in kwargs:
+                raise TypeError(f"both {new} and {old}, its old name, are given")
+            kwargs[_new_name(old)] = kwargs.pop(old)
+        return call(*args, **kwargs)
+
+    return renaming  # type: ignore[return-value]
+
+
+def _renamed_attribute(self: Any, name: str) -> Any:
+    if name not in OLD_NAMES:
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    return getattr(self, _new_name(name))
+
+
+def _new_name(old: str) -> str:
+    warnings.warn(f"{old} is called {OLD_NAMES[old]} now", DeprecationWarning, stacklevel=3)
+    return OLD_NAMES[old]
 
 
 def from_arguments(settings: type[_Settings], arguments: Mapping[str, Any]) -> _Settings:

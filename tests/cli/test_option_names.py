@@ -35,7 +35,7 @@ MIN_COUNT, WINDOW = argument("min_count"), argument("window")
             "was 8",
             "--minutes-each was 3; --tune was 0; --streams was 8",
         ),
-        ("lm train", f"try {argument('table_rate', 0.1)}", "try --embedding-lr 0.1"),
+        ("lm train", f"try {argument('embedding_lr', 0.1)}", "try --embedding-lr 0.1"),
         ("compare", f"{argument('max_size')} is 2; expected 3", "--max-final-vocab is 2; expected 3"),
         ("advise", f"{argument('batch_size')} is 0; expected 1", "--batch is 0; expected 1"),
         # what is no argument, and what this command has no option for
@@ -44,7 +44,7 @@ MIN_COUNT, WINDOW = argument("min_count"), argument("window")
             "the window is 5, min_count=3 and so the epochs are",
             "the window is 5, min_count=3 and so the epochs are",
         ),
-        ("embed", f"{argument('minutes')} is 3; {argument('table_rate', 0.1)}", "minutes is 3; table_rate=0.1"),
+        ("embed", f"{argument('minutes')} is 3; {argument('embedding_lr', 0.1)}", "minutes is 3; embedding_lr=0.1"),
     ],
 )
 def test_arguments_become_options(command: str, said: str, shown: str) -> None:

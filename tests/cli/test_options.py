@@ -173,6 +173,14 @@ def config(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
+def test_a_configuration_file_may_have_old_names(
+    invoke: Invoke, corpus_file: Path, tmp_path: Path, config: Any
+) -> None:
+    """It reaches the check of the option, by its new name."""
+    command = ("lm", "train", corpus_file, "-o", tmp_path / "run", "--config", config("table-rate = -1.0"))
+    assert "--embedding-lr is -1" in invoke(*command).refused()
+
+
 def test_a_configuration_file_gives_options(invoke: Invoke, corpus_file: Path, tmp_path: Path, config: Any) -> None:
     path = config('vector-size = 4\nmin_count = 1\nepochs = 2\nlowercase = true\nthreads = 1\nobjective = "nce"\n'
                   'objective-option = ["num_samples=4"]\n')  # fmt: skip

@@ -76,7 +76,7 @@ def test_parameters_state_and_gradient_are_counted_as_they_are(method: str, corp
     work = RECIPES[method].work(Setting(words, D, N))
     parameters = list(head.output.parameters())
     assert work.parameters == sum(parameter.numel() for parameter in parameters)
-    optimizers = [optimizer for optimizer, _ in optimizers_for(head, LanguageModelSettings(table_rate=1e-9))]
+    optimizers = [optimizer for optimizer, _ in optimizers_for(head, LanguageModelSettings(embedding_lr=1e-9))]
     gradients = []
     for _ in range(8):
         target = torch.multinomial(torch.from_numpy(words.law), N, replacement=True)

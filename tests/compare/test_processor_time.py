@@ -28,7 +28,7 @@ def test_a_race_of_processor_time(tmp_path: Path) -> None:
     settings = RaceSettings(
         methods=("hierarchical-softmax",),
         hidden_size=8,
-        training=LanguageModelSettings(minutes=0.4 / 60, num_streams=4, stretch=8),
+        training=LanguageModelSettings(minutes=0.4 / 60, num_streams=4, bptt=8),
         processor_time=True,
         points=2,
         threads=1,

@@ -111,7 +111,7 @@ def test_a_method_may_join_later(race_here: RunRace) -> None:
     ("changed", "says"),
     [
         ({"hidden_size": 25}, "cannot go on with other settings: hidden_size was 24, now 25"),
-        ({"table_rate": 0.2, "trials": 1}, r"trials was 0, now 1; training.table_rate was 0.3, now 0.2"),
+        ({"embedding_lr": 0.2, "trials": 1}, r"trials was 0, now 1; training.embedding_lr was 0.3, now 0.2"),
         ({"encoder_options": {"context_size": 2}}, "encoder_options.context_size was 1, now 2"),
         ({"method_options": {"nce": {"num_samples": 9}}}, "method_options.nce was None, now {'num_samples': 9}"),
     ],

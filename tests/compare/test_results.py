@@ -16,8 +16,8 @@ def _race() -> Race:
     done = MethodResult(
         "nce",
         "finished",
-        rates={"table_rate": 0.1},
-        trials=({"table_rate": 0.1, "nats": None},),
+        rates={"embedding_lr": 0.1},
+        trials=({"embedding_lr": 0.1, "nats": None},),
         training_words=500,
         training_seconds=10.0,
         curve=curve,

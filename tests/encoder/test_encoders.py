@@ -1,4 +1,4 @@
-"""Encoders: no look ahead, a text in stretches is the text, sparse gradients, and the equations of the small ones."""
+"""Encoders: no look ahead, a text in parts is the text, sparse gradients, and the equations of the small ones."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_a_hidden_vector_knows_its_word_and_those_before(encoder: Encoder) -> No
     assert not torch.allclose(other[0, 5], hidden[0, 5])
 
 
-def test_a_text_in_stretches_is_the_text(encoder: Encoder) -> None:
+def test_a_text_in_parts_is_the_text(encoder: Encoder) -> None:
     if isinstance(encoder, Transformer) and encoder.memory_size == 0:
-        pytest.skip("it sees the stretch alone")
+        pytest.skip("it sees the part alone")
     word_ids = torch.randint(V, (3, 11))
     whole, _ = encoder(word_ids)
     state, parts = None, []
-    for stretch in word_ids.split([4, 1, 6], dim=1):
-        hidden, state = encoder(stretch, state)
+    for part in word_ids.split([4, 1, 6], dim=1):
+        hidden, state = encoder(part, state)
         parts.append(hidden)
     torch.testing.assert_close(torch.cat(parts, dim=1), whole)
     fresh, _ = encoder(word_ids, encoder.start(3))

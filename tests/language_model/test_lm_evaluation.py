@@ -33,7 +33,7 @@ def corpus_and_model(recipe: str):
 def test_perplexity_is_that_of_a_loop(recipe: str) -> None:
     vocabulary, text, model = corpus_and_model(recipe)
     end = vocabulary.id(SENTENCE_END)
-    result = perplexity(model, text, vocabulary, first_id=end, num_streams=1, stretch=5, band_edges=[2, 5])
+    result = perplexity(model, text, vocabulary, first_id=end, num_streams=1, bptt=5, band_edges=[2, 5])
     read = torch.from_numpy(np.concatenate([[end], text[:-1]]).astype(np.int64))[None]
     hidden, _ = model.encoder(read)
     log_prob = model.head.log_prob(hidden)[0].detach().numpy()

@@ -8,7 +8,7 @@ from vastmax.language_model import LanguageModelSettings, ModelConfig, Trainer, 
 from vastmax.output.hierarchical import STEADY_WIDTH
 from vastmax.training.pytorch.optimizers import optimizers_for
 
-SETTINGS = LanguageModelSettings(epochs=1, num_streams=4, stretch=5)
+SETTINGS = LanguageModelSettings(epochs=1, num_streams=4, bptt=5)
 
 
 def trainer_of(text: TrainingText, method: str) -> Trainer:

@@ -37,7 +37,7 @@ MODEL_CONFIG = ModelConfig("lstm", "nce", 8, {"dropout": 0.2}, {"num_samples": 1
 
 
 def folder_of(path: Path, text: TrainingText, *, model: ModelConfig = MODEL_CONFIG, **changed: Any) -> RunFolder:
-    settings = LanguageModelSettings(**{"epochs": 2, "num_streams": 4, "stretch": 5, "warmup_steps": 3, **changed})
+    settings = LanguageModelSettings(**{"epochs": 2, "num_streams": 4, "bptt": 5, "warmup_steps": 3, **changed})
     return RunFolder(path, model, settings, {"sources": ["small"], **text.digests()}, text.vocabulary)
 
 
@@ -285,8 +285,8 @@ def test_another_run_is_not_resumed(tmp_path: Path, small_text: TrainingText) ->
         folder_of(tmp_path / "run", small_text, model=ModelConfig("lstm", "softmax", 8, {"dropout": 0.2})).check_same(
             begun
         )
-    with pytest.raises(InputError, match="with other settings: stretch was 5, now 6"):
-        folder_of(tmp_path / "run", small_text, stretch=6).check_same(begun)
+    with pytest.raises(InputError, match="with other settings: bptt was 5, now 6"):
+        folder_of(tmp_path / "run", small_text, bptt=6).check_same(begun)
     other = TrainingText(small_text.vocabulary, small_text.training[:-1], small_text.validation)
     with pytest.raises(InputError, match=r"with another text: it was begun with \['small'\]"):
         folder_of(tmp_path / "run", other).check_same(begun)

@@ -19,7 +19,7 @@ CLUSTERED = ModelConfig("lstm", "clustered-hierarchical", 8)
 
 
 def folder_of(path: Path, text: TrainingText, model: ModelConfig = CLUSTERED, **changed: Any) -> RunFolder:
-    settings = LanguageModelSettings(**{"epochs": 2, "num_streams": 4, "stretch": 5, "warmup_steps": 3, **changed})
+    settings = LanguageModelSettings(**{"epochs": 2, "num_streams": 4, "bptt": 5, "warmup_steps": 3, **changed})
     return RunFolder(path, model, settings, {"sources": ["small"], **text.digests()}, text.vocabulary)
 
 

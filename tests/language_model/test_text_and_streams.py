@@ -65,26 +65,26 @@ def test_bad_text() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 7))
-def test_every_word_is_a_target_once_after_the_word_before_it(size: int, num_streams: int, stretch: int) -> None:
+def test_every_word_is_a_target_once_after_the_word_before_it(size: int, num_streams: int, bptt: int) -> None:
     text = np.arange(1, size + 1, dtype=np.int32)
-    streams = Streams(text, num_streams=num_streams, stretch=stretch, first_id=0)
-    stretches = list(streams)
-    assert len(stretches) == len(streams)
-    inputs = np.concatenate([s.word_ids.numpy() for s in stretches], axis=1)
-    targets = np.concatenate([s.target.numpy() for s in stretches], axis=1)
-    assert all(s.target.shape == s.word_ids.shape and s.target.shape[1] <= stretch for s in stretches)
+    streams = Streams(text, num_streams=num_streams, bptt=bptt, first_id=0)
+    batches = list(streams)
+    assert len(batches) == len(streams)
+    inputs = np.concatenate([s.word_ids.numpy() for s in batches], axis=1)
+    targets = np.concatenate([s.target.numpy() for s in batches], axis=1)
+    assert all(s.target.shape == s.word_ids.shape and s.target.shape[1] <= bptt for s in batches)
     known = targets != IGNORED
-    assert [s.num_words for s in stretches] == [int((s.target != IGNORED).sum()) for s in stretches]
+    assert [s.num_words for s in batches] == [int((s.target != IGNORED).sum()) for s in batches]
     assert np.array_equal(targets[known], text)  # row by row: the streams in order are the text
     assert np.array_equal(inputs[known], text - 1)
     assert known[:, 0].all()
     for number in range(len(streams) + 1):
-        for rest, whole in zip(streams.stretches(number), stretches[number:], strict=True):
+        for rest, whole in zip(streams.batches_from(number), batches[number:], strict=True):
             assert rest.target.equal(whole.target)
 
 
 def test_bad_streams() -> None:
     with pytest.raises(InputError, match="the text is empty"):
-        Streams(np.zeros(0, dtype=np.int32), num_streams=1, stretch=1, first_id=0)
-    with pytest.raises(InputError, match="stretch is 0; expected a whole number of at least 1"):
-        Streams(np.zeros(3, dtype=np.int32), num_streams=1, stretch=0, first_id=0)
+        Streams(np.zeros(0, dtype=np.int32), num_streams=1, bptt=1, first_id=0)
+    with pytest.raises(InputError, match="bptt is 0; expected a whole number of at least 1"):
+        Streams(np.zeros(3, dtype=np.int32), num_streams=1, bptt=0, first_id=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def chain() -> Chain:
 
 
 def settings(**changed: Any) -> LanguageModelSettings:
-    usual = {"epochs": 2, "num_streams": 8, "stretch": 16, "warmup_steps": 0, "table_rate": 0.3, "dense_rate": 2e-2}
+    usual = {"epochs": 2, "num_streams": 8, "bptt": 16, "warmup_steps": 0, "embedding_lr": 0.3, "dense_lr": 2e-2}
     return LanguageModelSettings(**{**usual, **changed})
 
 
@@ -99,7 +100,7 @@ def test_a_chain_is_learned(chain: Chain, recipe: str) -> None:
     model = model_of(chain, recipe)
     exact = isinstance(model.head.objective, CrossEntropy) and model.head.normalised
     start = chain.expected_nats(model)
-    trained(chain, model, settings(epochs=6 if exact else 2, num_streams=16, stretch=25))
+    trained(chain, model, settings(epochs=6 if exact else 2, num_streams=16, bptt=25))
     nats = chain.expected_nats(model)
     if exact:
         assert chain.entropy < nats < chain.entropy + EXACT
@@ -132,7 +133,7 @@ def equal(one: Any, other: Any) -> bool:
 )
 def test_a_resumed_run_is_the_uninterrupted_one(chain: Chain, recipe: str, encoder: Any, options: Any) -> None:
     text = chain.words[:1_000]
-    chosen = settings(stretch=9, num_streams=7, accumulation=2, warmup_steps=5, partition_size=27)
+    chosen = settings(bptt=9, num_streams=7, accumulation=2, warmup_steps=5, partition_size=27)
     ticks = iter(range(1_000_000))
     clock = {"clock": lambda: float(next(ticks))}  # of which the checkpoint keeps the sum, too
     whole = trained(chain, model_of(chain, recipe, encoder, **options), chosen, text=text, **clock)
@@ -154,12 +155,26 @@ def test_a_resumed_run_is_the_uninterrupted_one(chain: Chain, recipe: str, encod
         assert equal(second.state_dict(), whole.state_dict()), stop_after
 
 
-def test_accumulation_is_the_longer_stretch(chain: Chain) -> None:
+def test_old_names_of_settings_are_taken_with_a_warning(chain: Chain) -> None:
+    with pytest.warns(DeprecationWarning, match="stretch is called bptt now") as told:
+        old: Any = LanguageModelSettings(stretch=9, embedding_lr=0.5)  # type: ignore[call-arg]
+    assert old == LanguageModelSettings(bptt=9, embedding_lr=0.5)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match="table_rate is called embedding_lr now"):
+        assert old.table_rate == 0.5
+    with pytest.raises(TypeError, match="both bptt and stretch"):
+        replace(old, stretch=3)
+    with pytest.raises(AttributeError, match="no attribute 'rate'"):
+        old.rate  # noqa: B018
+
+
+def test_accumulation_is_the_longer_sequence(chain: Chain) -> None:
     # A window encoder carries words only, so that reading 2 × 10 words and 1 × 20 words at a time is the same sum.
-    text = chain.words[:1_010]  # the last stretch is shorter, and streams end at different places in it
+    text = chain.words[:1_010]  # the last batch is shorter, and streams end at different places in it
     plain, accumulating = (model_of(chain, context_size=2).double() for _ in range(2))
-    one = trained(chain, plain, settings(stretch=20), text=text)
-    two = trained(chain, accumulating, settings(stretch=10, accumulation=2), text=text)
+    one = trained(chain, plain, settings(bptt=20), text=text)
+    two = trained(chain, accumulating, settings(bptt=10, accumulation=2), text=text)
     assert one.progressed.step == two.progressed.step == 2 * math.ceil(math.ceil(1_010 / 8) / 20)
     assert two.progressed.losses == pytest.approx(one.progressed.losses, rel=1e-12)
     for (name, value), other in zip(plain.named_parameters(), accumulating.parameters(), strict=True):
@@ -168,7 +183,7 @@ def test_accumulation_is_the_longer_stretch(chain: Chain) -> None:
 
 def test_rates_rise_and_fall(chain: Chain) -> None:
     seen: list[tuple[float, float]] = []
-    chosen = settings(warmup_steps=4, final_share=0.25, epochs=2, table_rate=0.5, dense_rate=0.125)
+    chosen = settings(warmup_steps=4, final_share=0.25, epochs=2, embedding_lr=0.5, dense_lr=0.125)
     trainer = Trainer(
         model_of(chain),
         chain.words[: 8 * 16 * 5],
@@ -233,7 +248,7 @@ def test_minutes_end_training_and_set_the_rates(chain: Chain) -> None:
     trainer = Trainer(
         model_of(chain),
         chain.words[: 8 * 16 * 4],
-        settings(minutes=0.5, final_share=0.0, table_rate=1.0, epochs=1),
+        settings(minutes=0.5, final_share=0.0, embedding_lr=1.0, epochs=1),
         first_id=0,
         validate=validate,
         after_step=lambda progressed, loss: shares.append(rates(trainer)[0]),
@@ -250,9 +265,9 @@ def test_a_loss_that_is_no_number_stops_before_the_step(chain: Chain) -> None:
     with torch.no_grad():
         model.head.output.weight[:, 0] = math.inf
     before = copy.deepcopy(model.state_dict())
-    trainer = Trainer(model, chain.words, settings(table_rate=0.3, dense_rate=0.02), first_id=0)
+    trainer = Trainer(model, chain.words, settings(embedding_lr=0.3, dense_lr=0.02), first_id=0)
     with pytest.raises(
-        TrainingFailedError, match=r"the loss was nan at step 1; .* table_rate=0\.3 and dense_rate=0\.02"
+        TrainingFailedError, match=r"the loss was nan at step 1; .* embedding_lr=0\.3 and dense_lr=0\.02"
     ):
         trainer.run()
     assert equal(model.state_dict(), before)
@@ -271,8 +286,8 @@ def test_a_gradient_that_is_no_number_stops_before_the_step(chain: Chain) -> Non
 
 def test_other_settings_are_not_resumed(chain: Chain) -> None:
     state = Trainer(model_of(chain), chain.words, settings(epochs=2), first_id=0).state_dict()
-    other = Trainer(model_of(chain), chain.words, settings(epochs=3, dense_rate=0.5), first_id=0)
-    with pytest.raises(InputError, match=r"other settings: epochs was 2, now 3; dense_rate was 0\.02, now 0\.5$"):
+    other = Trainer(model_of(chain), chain.words, settings(epochs=3, dense_lr=0.5), first_id=0)
+    with pytest.raises(InputError, match=r"other settings: epochs was 2, now 3; dense_lr was 0\.02, now 0\.5$"):
         other.load_state_dict(state)
 
 
@@ -300,8 +315,8 @@ def test_half_precision_learns_alike(chain: Chain, precision: str, recipe: str, 
 def test_bad_settings() -> None:
     for wrong, says in [
         ({"epochs": 0}, "epochs is 0; expected a whole number from 1 to 1000000"),
-        ({"stretch": True}, "stretch is True"),
-        ({"table_rate": math.nan}, "table_rate is nan; expected a number above 0"),
+        ({"bptt": True}, "bptt is True"),
+        ({"embedding_lr": math.nan}, "embedding_lr is nan; expected a number above 0"),
         ({"minutes": 0}, "minutes is 0"),
         ({"final_share": 1.5}, "final_share is 1.5; expected a number from 0 to 1"),
         ({"precision": "float8"}, "precision is 'float8'; expected 'float32'"),

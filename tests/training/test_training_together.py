@@ -26,7 +26,7 @@ def text() -> Any:
 def folder_of(path: Path, method: str = "hierarchical-softmax") -> RunFolder:
     words = ["</s>", "<unk>", *(f"w{i}" for i in range(V - 2))]
     vocabulary = Vocabulary(words, [V - i for i in range(V)], unknown="<unk>")
-    settings = LanguageModelSettings(epochs=2, num_streams=4, stretch=5, accumulation=2, warmup_steps=0)
+    settings = LanguageModelSettings(epochs=2, num_streams=4, bptt=5, accumulation=2, warmup_steps=0)
     return RunFolder(path, ModelConfig("lstm", method, 8), settings, {}, vocabulary)
 
 

@@ -59,7 +59,7 @@ def test_every_recipe_tells_the_kinds_apart(corpus: Corpus, recipe: str) -> None
         objective=recipe,
         objective_options=options_for(recipe),
         epochs=6 if slow else 2,
-        dense_rate=0.02 if slow else 2e-3,
+        dense_lr=0.02 if slow else 2e-3,
         **SMALL,
     )
     assert contrast(vectors) > (0.25 if slow else 0.4)
@@ -205,7 +205,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_vectors_from_before(corp
         ({"model": "glove"}, "model is 'glove'; expected 'skipgram' or 'cbow'"),
         ({"batch_size": 0}, "batch_size is 0; expected a whole number from 1"),
         ({"partition_size": 0}, "partition_size is 0"),
-        ({"dense_rate": -1.0}, "dense_rate is -1.0; expected a number from 0 to"),
+        ({"dense_lr": -1.0}, "dense_lr is -1.0; expected a number from 0 to"),
         ({"device": "abacus"}, r"device is 'abacus', which PyTorch cannot use here \(.*\); take 'cpu'"),
         ({"alpha": 0.0}, "alpha is 0.0; expected a number above 0 .*a learning rate, such as 0.025"),
     ],

@@ -165,7 +165,7 @@ def lstm_numbers() -> dict[str, Any]:
     def build() -> Head:
         return Head(CharLSTM(D, words, state_size=96))
 
-    train(build, data, LSTM_STEPS, every=LSTM_STEPS // 10, look=look, dense_rate=0.03)
+    train(build, data, LSTM_STEPS, every=LSTM_STEPS // 10, look=look, dense_lr=0.03)
     plain = train(lambda: RECIPES["softmax"](D, data.counts), data, LSTM_STEPS)
     return {"rows": rows, "softmax_nats": plain.exact_nats(window), "vocab_size": len(words), "examples": len(window)}
 

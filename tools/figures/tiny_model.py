@@ -103,14 +103,14 @@ def train(
     *,
     every: int = 0,
     look: Callable[[Model, int], None] | None = None,
-    dense_rate: float = DENSE_RATE,
+    dense_lr: float = DENSE_RATE,
     seed: int = 0,
 ) -> Model:
     """Build a head and train it; `look` is called before the first step and after each `every` steps."""
     torch.set_num_threads(1)  # sums in one order: the same figures every time
     torch.manual_seed(seed)
     model = Model(build())
-    optimisers = optimizers_for(model, LanguageModelSettings(table_rate=TABLE_RATE, dense_rate=dense_rate))
+    optimisers = optimizers_for(model, LanguageModelSettings(embedding_lr=TABLE_RATE, dense_lr=dense_lr))
     order = torch.Generator().manual_seed(seed)
     for step in range(steps):
         if look is not None and step % every == 0:

@@ -109,7 +109,7 @@ class Command(TyperCommand):
 
     def _with_new_names(self, words: Sequence[str]) -> list[str]:
         """The words, options that were renamed by their new names; those who typed the old ones are told."""
-        new = {old: flags(each)[0] for each in self.options.values() for old in each.option.old_flags}
+        new = {flag(old): flags(each)[0] for each in self.options.values() for old in each.old_names}
         renamed: list[str] = []
         for number, word in enumerate(words):
             if word == "--":
@@ -136,7 +136,12 @@ class Command(TyperCommand):
             raise InputError(f"{_CONFIG} {path}: {error.strerror or error}") from None
         except ValueError as error:  # among them UnicodeDecodeError
             raise InputError(f"{_CONFIG} {path} is no TOML: {error}") from None
-        known = {flags(each)[0].lstrip("-"): name for name, each in self.options.items() if not each.option.positional}
+        known = {
+            typed.lstrip("-"): name
+            for name, each in self.options.items()
+            if not each.option.positional
+            for typed in (flags(each)[0], *map(flag, each.old_names))
+        }
         found = {}
         for key, value in content.items():
             name = key.replace("_", "-")
@@ -159,9 +164,14 @@ class Group(TyperGroup):
             raise
 
 
+def flag(name: str) -> str:
+    """Return the option that is typed for a field of this name."""
+    return f"--{name.replace('_', '-')}"
+
+
 def flags(each: Declared) -> tuple[str, ...]:
-    """How an option is typed."""
-    return each.option.flags or (f"--{each.name.replace('_', '-')}",)
+    """Return how an option is typed."""
+    return each.option.flags or (flag(each.name),)
 
 
 def help_of(each: Declared) -> str:

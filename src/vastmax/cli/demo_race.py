@@ -25,7 +25,7 @@ SECONDS_EACH = 10.0
 # softmax makes some hundred of them.
 ENCODER = "log-bilinear"
 HIDDEN_SIZE = 128
-STREAMS = STRETCH = 16
+STREAMS = SEQUENCE_LENGTH = 16
 WARMUP_STEPS = 10
 POINTS = 8
 CURVE_WORDS = 5_000
@@ -69,7 +69,7 @@ def race_on(corpus: Corpus, folder: Path, *, seconds_each: float, threads: int |
         encoder=ENCODER,
         hidden_size=HIDDEN_SIZE,
         training=LanguageModelSettings(
-            minutes=seconds_each / 60, num_streams=STREAMS, stretch=STRETCH, warmup_steps=WARMUP_STEPS
+            minutes=seconds_each / 60, num_streams=STREAMS, bptt=SEQUENCE_LENGTH, warmup_steps=WARMUP_STEPS
         ),
         points=POINTS,
         curve_words=CURVE_WORDS,

@@ -25,7 +25,7 @@ from vastmax.proposal.target_partition import PARTITION, Partition
 SAMPLE_PIECES = 16
 """Pieces of the sample for the curve, spread evenly over the validation text: its topics change on the way."""
 
-STRETCHES_BEFORE = 4
+BATCHES_BEFORE = 4
 """Read before the one that the diagnosis looks at, so that a recurrent encoder is under way."""
 
 
@@ -101,13 +101,13 @@ class Measuring:
 
     def _diagnose(self, model: LanguageModel) -> dict[str, float]:
         training = self._training
-        streams = Streams(self._sample, num_streams=training.num_streams, stretch=training.stretch, first_id=self._end)
+        streams = Streams(self._sample, num_streams=training.num_streams, bptt=training.bptt, first_id=self._end)
         device = next(model.parameters()).device
         model.eval()
         state = None
         with torch.no_grad():
-            for stretch in islice(streams, STRETCHES_BEFORE + 1):
-                word_ids, target = (part.to(device) for part in stretch)
+            for batch in islice(streams, BATCHES_BEFORE + 1):
+                word_ids, target = (part.to(device) for part in batch)
                 hidden, state = model.encoder(word_ids, state)
         told = {"previous_word_id": word_ids, PARTITION: Partition.of(target[target != IGNORED])}
         context = {name: told[name] for name in model.head.objective.needs}

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.errors import InputError
+from vastmax.options import with_new_names
 
 FORMAT = 2
 """The format of `Race.to_json`: another number, another meaning. Files of format 2 carry a checksum, those of 1 "
@@ -134,7 +135,8 @@ class MethodResult:
         fields = {name: data[name] for name in cls.__dataclass_fields__}
         fields["curve"] = tuple(_checked(Point(**point)) for point in data["curve"])
         fields["bands"] = tuple(_checked(Band(**band)) for band in data["bands"])
-        fields["trials"] = tuple(data["trials"])
+        fields["rates"] = with_new_names(data["rates"])
+        fields["trials"] = tuple(with_new_names(trial) for trial in data["trials"])
         return _checked(cls(**fields))
 
     @property
@@ -229,7 +231,8 @@ class Race:
                 "run the comparison again"
             )
         methods = tuple(MethodResult.from_json(method) for method in data["methods"])
-        return _checked(cls(data["text"], data["settings"], data["machine"], methods, data["tree"]))
+        settings = {**data["settings"], "training": with_new_names(data["settings"]["training"])}
+        return _checked(cls(data["text"], settings, data["machine"], methods, data["tree"]))
 
 
 _Read = TypeVar("_Read")

@@ -11,7 +11,7 @@ from vastmax.arguments import MOST_THREADS, Number, Whole
 from vastmax.errors import InputError, argument
 from vastmax.language_model.config import ModelConfig
 from vastmax.language_model.settings import LanguageModelSettings
-from vastmax.options import check_options, option
+from vastmax.options import check_options, option, with_new_names
 
 DEFAULT_MINUTES = 3.0
 """Each: enough to tell the methods apart on a text of some million words, and a race of them within half an hour."""
@@ -149,4 +149,4 @@ class RaceSettings(RaceKnobs):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RaceSettings:
         """Make settings of what `as_dict` returned."""
-        return cls(**{**data, "training": LanguageModelSettings(**data["training"])})
+        return cls(**{**data, "training": LanguageModelSettings(**with_new_names(data["training"]))})

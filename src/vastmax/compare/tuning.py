@@ -18,12 +18,12 @@ FACTOR = 3.0
 """Between neighbouring rates: within a factor of about two of the best one, results hardly differ."""
 
 _NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
-"""Steps of (table_rate, dense_rate). The tables first: what the methods differ in are rows of output layers."""
+"""Steps of (embedding_lr, dense_lr). The tables first: what the methods differ in are rows of output layers."""
 
 
 def start_rates(settings: RaceSettings) -> dict[str, float]:
     """Return the rates from which the search begins."""
-    return {"table_rate": settings.training.table_rate, "dense_rate": settings.training.dense_rate}
+    return {"embedding_lr": settings.training.embedding_lr, "dense_lr": settings.training.dense_lr}
 
 
 def next_rates(tried: Sequence[Mapping[str, Any]], start: Rates) -> dict[str, float] | None:
@@ -34,11 +34,11 @@ def next_rates(tried: Sequence[Mapping[str, Any]], start: Rates) -> dict[str, fl
         start: the first pair.
 
     Example:
-        >>> start = {"table_rate": 0.1, "dense_rate": 0.01}
+        >>> start = {"embedding_lr": 0.1, "dense_lr": 0.01}
         >>> next_rates([], start)
-        {'table_rate': 0.1, 'dense_rate': 0.01}
+        {'embedding_lr': 0.1, 'dense_lr': 0.01}
         >>> found = next_rates([{**start, "nats": 5.0}], start)
-        >>> round(found["table_rate"], 6), found["dense_rate"]
+        >>> round(found["embedding_lr"], 6), found["dense_lr"]
         (0.3, 0.01)
     """
     if not tried:
@@ -47,7 +47,7 @@ def next_rates(tried: Sequence[Mapping[str, Any]], start: Rates) -> dict[str, fl
     if place is None:
         return None
     table, dense = place
-    return {"table_rate": start["table_rate"] * FACTOR**table, "dense_rate": start["dense_rate"] * FACTOR**dense}
+    return {"embedding_lr": start["embedding_lr"] * FACTOR**table, "dense_lr": start["dense_lr"] * FACTOR**dense}
 
 
 def best_rates(tried: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -60,7 +60,7 @@ def best_rates(tried: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     if not converged:
         raise TrainingFailedError(f"training diverged at all {len(tried)} rates that were tried; try lower ones")
     best = min(converged, key=lambda trial: float(trial["nats"]))
-    return {name: best[name] for name in ("table_rate", "dense_rate")}
+    return {name: best[name] for name in ("embedding_lr", "dense_lr")}
 
 
 def _place(nats: Sequence[float | None]) -> tuple[int, int] | None:

@@ -22,7 +22,7 @@ from vastmax.arguments import (
 from vastmax.errors import InputError, argument
 from vastmax.kernels.machine import choose_target, usable_cores
 from vastmax.machine_memory import require_memory
-from vastmax.options import DATA, TRAINING, check_options, option
+from vastmax.options import DATA, TRAINING, check_options, option, takes_old_names
 from vastmax.training.schedule import linear
 
 MODELS = ("skipgram", "cbow")
@@ -40,12 +40,13 @@ FINAL_SHARE_OF_ALPHA = 1e-4
 
 
 NATIVE_ONLY = ("cbow_gradient", "negative", "ns_exponent", "exclude")
-RECIPE_ONLY = ("objective_options", "batch_size", "dense_rate", "partition_size", "device")
+RECIPE_ONLY = ("objective_options", "batch_size", "dense_lr", "partition_size", "device")
 """Settings that mean something to the native kernels alone, and to what goes through PyTorch alone."""
 
 _NO_NOISE = "without noise words the loss has no minimum: vectors would grow for ever"
 
 
+@takes_old_names
 @dataclass(frozen=True)
 class TrainingSettings:
     """How vectors are trained, with gensim's names where the meaning is gensim's; see `train_embeddings`."""
@@ -107,12 +108,10 @@ class TrainingSettings:
         group=TRAINING,
     )
     batch_size: int = option(1024, "PyTorch: predictions in a step.", bound=Whole(1, MOST_SIZE), group=TRAINING)
-    dense_rate: float = option(
+    dense_lr: float = option(
         2e-3,
         "PyTorch: learning rate of all that is not a table of vectors.",
         bound=Number(0.0, MOST_RATE),
-        flags=("--dense-lr",),
-        old_flags=("--dense-rate",),
         group=TRAINING,
     )
     partition_size: int = option(

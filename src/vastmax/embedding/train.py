@@ -16,7 +16,7 @@ from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings, T
 from vastmax.embedding.start import merged_vocabulary, require_startable
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError, argument
-from vastmax.options import from_arguments
+from vastmax.options import from_arguments, takes_old_names
 from vastmax.progress import Progress, Silent
 from vastmax.text import Corpus, Vocabulary
 from vastmax.text.encoded_view import TokenStream
@@ -25,6 +25,7 @@ from vastmax.training.loop import DEFAULT_MINUTES
 
 
 @answers_gensim_names
+@takes_old_names
 def train_embeddings(
     corpus: object,
     *,
@@ -45,7 +46,7 @@ def train_embeddings(
     alpha: float | None = None,
     min_alpha: float | None = None,
     batch_size: int = 1024,
-    dense_rate: float = 2e-3,
+    dense_lr: float = 2e-3,
     partition_size: int = 4096,
     device: str = "cpu",
     threads: int | None = None,
@@ -85,7 +86,7 @@ def train_embeddings(
         objective: "negative-sampling", "hierarchical-softmax", "negative-sampling+hierarchical-softmax", or a name in
             `RECIPES`.
         objective_options: keyword arguments of a recipe, such as ``{"num_samples": 256}``; they, `batch_size`,
-            `dense_rate`, `partition_size` and `device` are for objectives that go through PyTorch.
+            `dense_lr`, `partition_size` and `device` are for objectives that go through PyTorch.
         cbow_gradient: "exact", each context moves by its share 1/n of the gradient in the mean; or "word2vec", by all
             of it.
         vector_size: D, the width of the vectors.

@@ -15,6 +15,7 @@ from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.streams import IGNORED, Streams
 from vastmax.language_model.text import SENTENCE_END
+from vastmax.options import takes_old_names
 from vastmax.progress import Progress, Silent
 from vastmax.text import Vocabulary
 
@@ -67,6 +68,7 @@ class Perplexity:
         }
 
 
+@takes_old_names
 def perplexity(
     model: LanguageModel,
     text: NDArray[np.int32],
@@ -74,7 +76,7 @@ def perplexity(
     *,
     first_id: int,
     num_streams: int | None = None,
-    stretch: int = 64,
+    bptt: int = 64,
     band_edges: Sequence[int] = (100, 1_000, 10_000, 100_000),
     progress: Progress | None = None,
 ) -> Perplexity:
@@ -87,7 +89,7 @@ def perplexity(
         first_id: what is read before the text, such as the end of a sentence.
         num_streams: parts read side by side; each begins without a past, which costs a little accuracy a part. By
             default one for every thousand words, and 16 at most.
-        stretch: words read at a time.
+        bptt: words of each stream that are read at a time.
         band_edges: ranks at which the bands begin, beside 0.
         progress: told of words.
 
@@ -95,7 +97,7 @@ def perplexity(
     """
     if num_streams is None:
         num_streams = min(max(text.size // 1_000, 1), 16)
-    streams = Streams(text, num_streams=num_streams, stretch=stretch, first_id=first_id)
+    streams = Streams(text, num_streams=num_streams, bptt=bptt, first_id=first_id)
     device = next(model.parameters()).device
     ranks = np.empty(len(vocabulary), dtype=np.int64)
     ranks[np.argsort(-vocabulary.counts, kind="stable")] = np.arange(len(vocabulary))

@@ -20,6 +20,7 @@ from vastmax.files.safetensors import Header, room_for_checksum, seal
 from vastmax.language_model.config import ModelConfig
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.settings import LanguageModelSettings
+from vastmax.options import with_new_names
 from vastmax.removing import remove_files
 from vastmax.run_lock import left_by
 from vastmax.strict_json import json_text, read_json
@@ -131,7 +132,10 @@ class RunFolder:
             )
         config = unsealed(config, folder / CONFIG, required=version > _OLDEST_VERSION)
         try:
-            model, settings = ModelConfig(**config["model"]), LanguageModelSettings(**config["settings"])
+            model, settings = (
+                ModelConfig(**config["model"]),
+                LanguageModelSettings(**with_new_names(config["settings"])),
+            )
             text = dict(config["text"])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder / CONFIG} is damaged: {error}") from None

@@ -17,13 +17,14 @@ from vastmax.arguments import (
     Whole,
 )
 from vastmax.errors import InputError, argument
-from vastmax.options import TRAINING, check_options, option
+from vastmax.options import TRAINING, check_options, option, takes_old_names, with_new_names
 from vastmax.progress import describe_seconds
 from vastmax.training.schedule import linear, warmup
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
+@takes_old_names
 @dataclass(frozen=True)
 class LanguageModelSettings:
     """How a language model is trained.
@@ -32,10 +33,10 @@ class LanguageModelSettings:
         epochs: passes over the text; the learning rate falls over all of them.
         minutes: train for so long in place of `epochs`, evaluation not counted; the learning rate falls over that time.
         num_streams: B, parts of the text that are read side by side.
-        stretch: T, words of each that are read at a time; gradients reach no further back.
-        accumulation: stretches whose gradients are added up for one step: it trains B·T words of each.
-        table_rate: learning rate of the tables: word vectors and rows of the output layer (row-wise Adagrad).
-        dense_rate: learning rate of all other parameters (AdamW).
+        bptt: T, the sequence length: words of each stream that are read at a time. Gradients reach no further back.
+        accumulation: batches of B·T words whose gradients are added up for one step.
+        embedding_lr: learning rate of the tables: word vectors and rows of the output layer (row-wise Adagrad).
+        dense_lr: learning rate of all other parameters (AdamW).
         weight_decay: of all other parameters.
         warmup_steps: over which both rates rise from 0.
         final_share: of the rates, that is left at the end; they fall linearly.
@@ -54,31 +55,25 @@ class LanguageModelSettings:
     num_streams: int = option(
         32, "Parts of the text read side by side.", bound=Whole(1, MOST_SIZE), flags=("--streams",), group=TRAINING
     )
-    stretch: int = option(
+    bptt: int = option(
         32,
         "Sequence length: words of each part read at a time, and how far gradients reach back.",
         bound=Whole(1, MOST_SIZE),
-        flags=("--bptt",),
-        old_flags=("--stretch",),
         group=TRAINING,
     )
     accumulation: int = option(
-        1, "Sequences whose gradients are added up for one step.", bound=Whole(1, MOST_SIZE), group=TRAINING
+        1, "Batches whose gradients are added up for one step.", bound=Whole(1, MOST_SIZE), group=TRAINING
     )
-    table_rate: float = option(
+    embedding_lr: float = option(
         0.3,
         "Learning rate of word vectors and rows of the output layer (row-wise Adagrad).",
         bound=Number(0.0, MOST_RATE, above=True),
-        flags=("--embedding-lr",),
-        old_flags=("--table-rate",),
         group=TRAINING,
     )
-    dense_rate: float = option(
+    dense_lr: float = option(
         2e-3,
         "Learning rate of all other parameters (AdamW).",
         bound=Number(0.0, MOST_RATE, above=True),
-        flags=("--dense-lr",),
-        old_flags=("--dense-rate",),
         group=TRAINING,
     )
     weight_decay: float = option(
@@ -114,6 +109,7 @@ class LanguageModelSettings:
 
     def check_same(self, before: Mapping[str, Any]) -> None:
         """Raise InputError, which names them, where settings differ from those that a run was begun with."""
+        before = with_new_names(before)
         changed = [
             f"{argument(name)} was {before.get(name)}, now {value}"
             for name, value in self.as_dict().items()

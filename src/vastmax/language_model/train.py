@@ -22,7 +22,7 @@ from vastmax.encoder.base import State
 from vastmax.errors import InputError, argument
 from vastmax.language_model.model import LanguageModel
 from vastmax.language_model.settings import LanguageModelSettings
-from vastmax.language_model.streams import Streams, Stretch
+from vastmax.language_model.streams import Batch, Streams
 from vastmax.optim import clip_grad_norm_
 from vastmax.progress import Progress, Silent, describe_seconds
 from vastmax.proposal.target_partition import PARTITION, partitions
@@ -31,8 +31,8 @@ from vastmax.training.loop import Phase, Saving, run_training
 from vastmax.training.pytorch.optimizers import load_states, optimizers_for, set_rates
 from vastmax.training.pytorch.process_group import ProcessGroup
 
-_Told = tuple[Stretch, dict[str, Any] | None]
-"""A stretch, and what the objective needs to know beside it."""
+_Told = tuple[Batch, dict[str, Any] | None]
+"""A batch, and what the objective needs besides it."""
 
 
 class TrainingFailedError(InputError):
@@ -43,7 +43,7 @@ class TrainingFailedError(InputError):
 class Progressed(loop.Progressed):
     """How far the training of a language model has come; log lines and callbacks are told of it, too."""
 
-    stretch: int = 0  # of the epoch under way, complete ones
+    batch: int = 0  # complete ones of the current epoch
     step: int = 0  # of the optimizers
     training_seconds: float = 0.0  # without validation
     prepared_seconds: float = 0.0  # of them, before the first step: for a tree
@@ -92,7 +92,7 @@ class Trainer:
         self.model = model
         self.settings = settings
         self.progressed = Progressed()
-        self.streams = Streams(text, num_streams=settings.num_streams, stretch=settings.stretch, first_id=first_id)
+        self.streams = Streams(text, num_streams=settings.num_streams, bptt=settings.bptt, first_id=first_id)
         self.group = ProcessGroup()
         self._part = self.group.part(self.streams.num_streams)
         self._words_per_epoch, self._words_before = text.size, 0
@@ -122,7 +122,7 @@ class Trainer:
         """The share of the training that is over, by epochs or minutes; 1 at the end."""
         if self.settings.minutes is not None:
             return self.progressed.training_seconds / (60 * self.settings.minutes)
-        of_epoch = min(self.progressed.stretch * self.streams.stretch / self.streams.length, 1.0)
+        of_epoch = min(self.progressed.batch * self.streams.bptt / self.streams.length, 1.0)
         return (self.progressed.epoch + of_epoch) / self.settings.epochs
 
     one_phase = False
@@ -142,7 +142,7 @@ class Trainer:
     def begin_phase(self) -> Phase:
         """Return the phase of progress that begins: what is left of the epoch."""
         epochs = "" if self.settings.minutes is not None else f" of {self.settings.epochs}"
-        done_before = self.progressed.stretch * self.streams.num_streams * self.streams.stretch
+        done_before = self.progressed.batch * self.streams.num_streams * self.streams.bptt
         self._words_before = self.progressed.words
         return Phase(f"Epoch {self.progressed.epoch + 1}{epochs}", max(self._words_per_epoch - done_before, 0), "words")
 
@@ -156,35 +156,35 @@ class Trainer:
 
     def steps(self, look_up: Callable[[], bool]) -> Iterator[None]:
         """Train what is left of the epoch under way, one step of the optimizers at a time, until the time is up."""
-        rest = self._stretches()
+        rest = self._batches()
         while not self._out_of_time():
-            stretches = list(islice(rest, self.settings.accumulation))
-            if not stretches:
+            batches = list(islice(rest, self.settings.accumulation))
+            if not batches:
                 return
-            self._step(stretches)
+            self._step(batches)
             yield
 
     def at_rest(self) -> str:
         """Return why nothing is saved after an interrupt: it may have come within a step."""
         return "it was stopped at once"
 
-    def _stretches(self) -> Iterator[_Told]:
+    def _batches(self) -> Iterator[_Told]:
         """Yield the rest of the epoch under way, with what the objective is told beside it."""
-        first = self.progressed.stretch
+        first = self.progressed.batch
         if PARTITION not in self.model.head.objective.needs:
-            return ((stretch, None) for stretch in self.streams.stretches(first))
+            return ((batch, None) for batch in self.streams.batches_from(first))
         # Parts are cut from the beginning of the epoch, so that a resumed run has those of the uninterrupted one.
-        parts = partitions(self.streams, self.settings.partition_size, lambda stretch: stretch.target)
-        return ((stretch, {PARTITION: part}) for part, stretch in islice(parts, first, None))
+        parts = partitions(self.streams, self.settings.partition_size, lambda batch: batch.target)
+        return ((batch, {PARTITION: part}) for part, batch in islice(parts, first, None))
 
-    def _step(self, stretches: Sequence[_Told]) -> None:
+    def _step(self, batches: Sequence[_Told]) -> None:
         """Make one step of the optimizers, and agree with the other processes on whether to stop after it."""
         progressed, began = self.progressed, self._clock()
-        words = sum(stretch.num_words for stretch, _ in stretches)
+        words = sum(batch.num_words for batch, _ in batches)
         state, losses = self._state, []
-        for number, (stretch, context) in enumerate(stretches):
-            with self._sends_gradients(number + 1 == len(stretches)):
-                loss, state = self._backward(stretch, context, state, words)
+        for number, (batch, context) in enumerate(batches):
+            with self._sends_gradients(number + 1 == len(batches)):
+                loss, state = self._backward(batch, context, state, words)
             losses.append(loss)
         value = float(sum(losses)) / words  # here a GPU is waited for, once a step
         seconds = self._clock() - began
@@ -199,7 +199,7 @@ class Trainer:
         self._state = state
         self._loss_sum, self._loss_words = self._loss_sum + value * words, self._loss_words + words
         progressed.step += 1
-        progressed.stretch += len(stretches)
+        progressed.batch += len(batches)
         progressed.words += words
         progressed.training_seconds += seconds
         self._is_stopped = stops > 0
@@ -207,10 +207,10 @@ class Trainer:
             self._after_step(progressed, value)
 
     def _backward(
-        self, stretch: Stretch, context: dict[str, Any] | None, state: State | None, words: int
+        self, batch: Batch, context: dict[str, Any] | None, state: State | None, words: int
     ) -> tuple[Tensor, State]:
         """Add the gradient of Σ loss / words; Σ loss, and what the encoder carries on."""
-        word_ids, target = (part[self._part].to(self._device) for part in stretch)
+        word_ids, target = (part[self._part].to(self._device) for part in batch)
         with self._autocast():
             loss, state = self._wrapped(word_ids, target, state, reduction="sum", context=context)
         # Processes average their gradients, and this is to be the sum.
@@ -235,8 +235,8 @@ class Trainer:
     def _failed(self, what: str) -> TrainingFailedError:
         return TrainingFailedError(
             f"{what} at step {self.progressed.step + 1}; try rates below "
-            f"{argument('table_rate', self.settings.table_rate)} and "
-            f"{argument('dense_rate', self.settings.dense_rate)}"
+            f"{argument('embedding_lr', self.settings.embedding_lr)} and "
+            f"{argument('dense_lr', self.settings.dense_lr)}"
         )
 
     def check_finite(self) -> None:
@@ -253,7 +253,7 @@ class Trainer:
         progressed.losses.append(self._loss_sum / max(self._loss_words, 1))
         self._loss_sum, self._loss_words = 0.0, 0
         progressed.epoch += 1
-        progressed.stretch = 0
+        progressed.batch = 0
         self._state = None
         if self._validate is not None:
             # All measure, and agree on what the first found: another decision elsewhere would leave it waiting.
@@ -318,7 +318,10 @@ class Trainer:
         of_process = state["of_process"]
         if len(of_process) != self.group.size:
             raise InputError(f"trained by {len(of_process)} processes, now {self.group.size}; start as many again")
-        self.progressed = Progressed(**copy.deepcopy(state["progressed"]))
+        progressed = copy.deepcopy(state["progressed"])
+        if "stretch" in progressed:  # the name in vastmax 0.1 and 0.2
+            progressed["batch"] = progressed.pop("stretch")
+        self.progressed = Progressed(**progressed)
         self.model.load_state_dict(state["model"])
         groups = [len(optimizer["param_groups"]) for optimizer in state["optimizers"]]
         if groups != [len(optimizer.param_groups) for optimizer, _ in self.optimizers]:

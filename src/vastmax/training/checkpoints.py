@@ -17,6 +17,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from vastmax.arguments import MOST_MINUTES, real
 from vastmax.errors import InputError, argument
+from vastmax.options import with_new_names
 from vastmax.places import claimed
 from vastmax.strict_json import as_read_back
 from vastmax.text.encoded_view import TokenStream
@@ -241,7 +242,7 @@ def not_a_checkpoint(path: Path) -> InputError:
 
 def require_same_settings(path: Path, then: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Raise InputError if a setting other than the threads differs from that of a checkpoint, naming each with both."""
-    now = as_read_back(given)
+    now, then = as_read_back(given), with_new_names(then)
     names = [name for name in {**now, **then} if name not in _MAY_CHANGE and now.get(name) != then.get(name)]
     if names:
         each = " and ".join(f"{argument(name, repr(then.get(name)))} (now {now.get(name)!r})" for name in names)

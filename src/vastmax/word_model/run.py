@@ -312,10 +312,10 @@ class WordModelRun:
         message = (
             f"training diverged in epoch {self.progressed.epoch + 1} (loss {loss:.4g} nats per prediction); the "
             "vectors "
-            f"from before are kept. {argument('alpha')} was {settings.alpha:g} and {argument('dense_rate')} "
-            f"{settings.dense_rate:g}: try "
+            f"from before are kept. {argument('alpha')} was {settings.alpha:g} and {argument('dense_lr')} "
+            f"{settings.dense_lr:g}: try "
             f"{argument('alpha', f'{settings.alpha / 4:.3g}')} and "
-            f"{argument('dense_rate', f'{settings.dense_rate / 4:.3g}')}"
+            f"{argument('dense_lr', f'{settings.dense_lr / 4:.3g}')}"
         )
         return DivergenceError(message, self.word_vectors())
 

@@ -12,7 +12,7 @@ from vastmax.arguments import one_of
 from vastmax.embedding.settings import OBJECTIVES, CheckedCommonSettings, TrainingSettings, checked_common
 from vastmax.errors import InputError, argument
 from vastmax.methods import RECIPES
-from vastmax.options import check_options
+from vastmax.options import check_options, takes_old_names
 from vastmax.proposal.target_partition import PARTITION
 
 DEFAULT_ALPHA = 0.1
@@ -26,6 +26,7 @@ def trainable_recipes() -> tuple[str, ...]:
     return tuple(name for name, recipe in RECIPES.items() if _NOT_FOR_WORDS not in recipe.needs)
 
 
+@takes_old_names
 @dataclass(frozen=True)
 class WordModelSettings(TrainingSettings):
     """`TrainingSettings` of an objective that goes through PyTorch."""
@@ -40,7 +41,7 @@ class CheckedWordModelSettings(CheckedCommonSettings):
     objective: str
     objective_options: dict[str, Any]
     batch_size: int
-    dense_rate: float
+    dense_lr: float
     partition_size: int
     device: str
 
@@ -48,7 +49,7 @@ class CheckedWordModelSettings(CheckedCommonSettings):
     """Read by `optimizers_for`; vectors are trained without weight decay."""
 
     @property
-    def table_rate(self) -> float:
+    def embedding_lr(self) -> float:
         """`alpha`, under the name by which optimisers are made."""
         return self.alpha
 
@@ -87,7 +88,7 @@ def checked(settings: TrainingSettings) -> CheckedWordModelSettings:
         objective=name,
         objective_options=options,
         batch_size=settings.batch_size,
-        dense_rate=settings.dense_rate,
+        dense_lr=settings.dense_lr,
         partition_size=settings.partition_size,
         device=_usable_device(settings.device),
     )

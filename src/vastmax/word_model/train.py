@@ -10,7 +10,7 @@ from vastmax.embedding import WordVectors
 from vastmax.embedding.report import EpochCallback
 from vastmax.embedding.settings import TrainingSettings
 from vastmax.embedding.train import checked_callbacks, text_and_words
-from vastmax.options import from_arguments
+from vastmax.options import from_arguments, takes_old_names
 from vastmax.progress import Progress, Silent
 from vastmax.training.checkpoints import SavedAs
 from vastmax.training.loop import DEFAULT_MINUTES
@@ -19,6 +19,7 @@ from vastmax.word_model.run import WordModelRun
 from vastmax.word_model.settings import CheckedWordModelSettings, WordModelSettings, checked
 
 
+@takes_old_names
 def train_word_model(
     corpus: object,
     *,
@@ -35,7 +36,7 @@ def train_word_model(
     batch_size: int = 1024,
     alpha: float | None = None,
     min_alpha: float | None = None,
-    dense_rate: float = 2e-3,
+    dense_lr: float = 2e-3,
     partition_size: int = 4096,
     threads: int | None = None,
     device: str = "cpu",
@@ -67,7 +68,7 @@ def train_word_model(
             text.
         alpha: learning rate at the start of row-wise Adagrad, which moves word vectors and rows of the output layer
             (None: 0.1); it falls linearly to `min_alpha` (None: 1e-4 of it).
-        dense_rate: learning rate at the start of AdamW, which moves all other parameters, if there are any.
+        dense_lr: learning rate at the start of AdamW, which moves all other parameters, if there are any.
         partition_size: for "target-sampling": different words that consecutive batches may have, over which its
             softmax goes.
         threads: of PyTorch, while training (None: the cores this process may use).

@@ -119,7 +119,7 @@ def _train_seconds(bench: _Bench, name: str, examples: int, machine: Machine) ->
 def _step_seconds(bench: _Bench, head: Head, name: str, examples: int, *, until: float) -> list[float]:
     """Return the seconds of each step after the first, as many as there is time for and one at least."""
     # Rates so small that the layer stays as it was made: what is learned from these data is of no use to the next.
-    settings = LanguageModelSettings(table_rate=_TINY_RATE, dense_rate=_TINY_RATE)
+    settings = LanguageModelSettings(embedding_lr=_TINY_RATE, dense_lr=_TINY_RATE)
     optimizers = [optimizer for optimizer, _ in optimizers_for(head, settings)]
     batches = bench.batches(name, examples)
     seconds: list[float] = []

@@ -16,11 +16,11 @@ class Rates(Protocol):
     """The part of some settings that optimizers are made of."""
 
     @property
-    def table_rate(self) -> float:
+    def embedding_lr(self) -> float:
         """Learning rate of tables."""
 
     @property
-    def dense_rate(self) -> float:
+    def dense_lr(self) -> float:
         """Learning rate of all else."""
 
     @property
@@ -77,8 +77,8 @@ def optimizers_for(model: nn.Module, settings: Rates, *, steady_trees: bool = Fa
             {"params": [p for p in tables if visits.get(id(p), 0.0) == number], "prior_visits": number}
             for number in sorted({visits.get(id(p), 0.0) for p in tables})
         ]
-        optimizers.append((RowAdagrad(groups, lr=settings.table_rate), settings.table_rate))
+        optimizers.append((RowAdagrad(groups, lr=settings.embedding_lr), settings.embedding_lr))
     if others:
-        adam = torch.optim.AdamW(others, lr=settings.dense_rate, weight_decay=settings.weight_decay)
-        optimizers.append((adam, settings.dense_rate))
+        adam = torch.optim.AdamW(others, lr=settings.dense_lr, weight_decay=settings.weight_decay)
+        optimizers.append((adam, settings.dense_lr))
     return optimizers
