@@ -145,9 +145,11 @@ def _checked(settings: _Settings) -> _Settings:
     return settings
 
 
-def with_new_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by name, such as those in a file of an earlier version, under the current names of options."""
-    return {OLD_NAMES.get(name, name): value for name, value in values.items()}
+def with_new_names(data: Any) -> Any:
+    """Return plain data, such as a file of an earlier version holds, with the current names of options."""
+    if isinstance(data, Mapping):
+        return {OLD_NAMES.get(name, name): with_new_names(value) for name, value in data.items()}
+    return [with_new_names(value) for value in data] if isinstance(data, list) else data
 
 
 def takes_old_names(call: _Call) -> _Call:

@@ -135,8 +135,7 @@ class MethodResult:
         fields = {name: data[name] for name in cls.__dataclass_fields__}
         fields["curve"] = tuple(_checked(Point(**point)) for point in data["curve"])
         fields["bands"] = tuple(_checked(Band(**band)) for band in data["bands"])
-        fields["rates"] = with_new_names(data["rates"])
-        fields["trials"] = tuple(with_new_names(trial) for trial in data["trials"])
+        fields["trials"] = tuple(data["trials"])
         return _checked(cls(**fields))
 
     @property
@@ -230,9 +229,9 @@ class Race:
                 f"a report of format {data.get('format')!r}; expected {FORMAT}: it is of another version of vastmax, "
                 "run the comparison again"
             )
+        data = with_new_names(data)
         methods = tuple(MethodResult.from_json(method) for method in data["methods"])
-        settings = {**data["settings"], "training": with_new_names(data["settings"]["training"])}
-        return _checked(cls(data["text"], settings, data["machine"], methods, data["tree"]))
+        return _checked(cls(data["text"], data["settings"], data["machine"], methods, data["tree"]))
 
 
 _Read = TypeVar("_Read")
