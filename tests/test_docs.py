@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PUBLIC_ROOMS = [
     "characters",
     "compare",
+    "distributed",
     "embedding",
     "encoder",
     "language_model",

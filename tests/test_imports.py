@@ -67,6 +67,7 @@ _WITH_TORCH = {
     "training.pytorch": {"optim", "tensors", *_EVERYWHERE},
     "head": {"eager", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
     "methods": {"embedding", "head", "output", "objective", "proposal", *_BELOW_HEAD},
+    "distributed": {"eager", "head", "output", "objective", "proposal", "optim", *_BELOW_HEAD},
     "recipes": {"methods"},
     "search": {"embedding", "output", *_BELOW_HEAD},
     "encoder": {"characters", "embedding", *_BELOW_HEAD},

@@ -29,6 +29,7 @@ _HOME = {
 _ROOMS = (
     "characters",
     "compare",
+    "distributed",
     "distribution",
     "embedding",
     "encoder",

@@ -28,7 +28,7 @@ N = 33
 
 def refused(name: str, call: Callable[[], object]) -> None:
     try:
-        with pytest.raises(InputError, match=r"is sharded \(DTensor\).*register_fsdp_forward_method"):
+        with pytest.raises(InputError, match=r"is sharded \(DTensor\).*register_forward_methods"):
             call()
     except BaseException as error:
         error.add_note(name)

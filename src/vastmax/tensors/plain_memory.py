@@ -75,6 +75,6 @@ def require_whole(tensor: Tensor) -> None:
         raise InputError(
             "a parameter or input of the output layer is sharded (DTensor), and its numbers are not all in this "
             "process: apply fully_shard to the head itself, and for methods other than its call use "
-            'torch.distributed.fsdp.register_fsdp_forward_method(head, "topk") or head.unshard(); gather a DTensor '
-            "of your own with full_tensor()"
+            "vastmax.distributed.register_forward_methods(head) or head.unshard(); gather a DTensor of your own with "
+            "full_tensor()"
         )

@@ -1,0 +1,25 @@
+"""Heads whose parameters are spread over processes, on PyTorch's own distributed engine."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vastmax.distributed.forward_methods import register_forward_methods
+
+_HOME = {
+    "register_forward_methods": "forward_methods",
+}
+
+__all__ = ["register_forward_methods"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"vastmax.distributed.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'vastmax.distributed' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
