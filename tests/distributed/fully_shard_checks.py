@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from ranks import Ranks
 from torch import Tensor
 from torch.distributed.fsdp import fully_shard
 
 from contract import D, HeadContract, V
-from ranks import Ranks
 from vastmax.distributed import register_forward_methods
 from vastmax.distributed.forward_methods import FORWARD_METHODS
 from vastmax.errors import InputError
@@ -45,14 +45,13 @@ def check_every_recipe_answers_after_fully_shard(ranks: Ranks) -> None:
         with pytest.raises(InputError, match=r"is sharded \(DTensor\).*register_forward_methods\(head\)"):
             head.topk(hidden, 3)
         register_forward_methods(head)
-        for name, found in _answers(head, hidden, target, context).items():
-            torch.testing.assert_close(
-                found, expected[name], msg=lambda text, name=name: f"{recipe.name} {name} {text}"
-            )
-        for name, found in _gradients(head, hidden, target, context).items():
-            torch.testing.assert_close(
-                found, expected[name], msg=lambda text, name=name: f"{recipe.name} {name} {text}"
-            )
+        found = _answers(head, hidden, target, context) | _gradients(head, hidden, target, context)
+        for name, value in found.items():
+            try:
+                torch.testing.assert_close(value, expected[name])
+            except AssertionError as error:
+                error.add_note(f"{recipe.name}: {name}")
+                raise
 
 
 def _answers(head: Head, hidden: Tensor, target: Tensor, context: Any) -> dict[str, Any]:
