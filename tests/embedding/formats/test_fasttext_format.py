@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from vastmax.embedding.formats.fasttext import FastTextModel, QuantizedMatrix, read_fasttext, write_fasttext
+from vastmax.embedding.formats.fasttext.quantizing import quantized
 from vastmax.errors import InputError
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "fasttext"
@@ -124,3 +126,27 @@ def test_words_that_the_format_cannot_hold_are_refused_when_writing() -> None:
     model.words[3] = "two words"
     with pytest.raises(InputError, match="cannot hold the word 'two words'"):
         write_fasttext(io.BytesIO(), model, "again.bin")
+
+
+def test_the_error_of_quantized_rows_is_that_of_the_code_length() -> None:
+    rows = np.random.default_rng(2).normal(size=(1500, 4)).astype(np.float32)
+    errors = [float(np.linalg.norm(quantized(rows, piece_size=size).decoded() - rows)) for size in (2, 4)]
+    relative = np.array(errors) / np.linalg.norm(rows)
+    assert (relative < [0.10, 0.35]).all()
+    assert (np.diff(relative) > 0).all()
+
+
+@pytest.mark.parametrize("norms", [True, False])
+def test_few_rows_are_quantized_without_loss(norms: bool) -> None:
+    rows = np.random.default_rng(4).normal(size=(100, 6)).astype(np.float32)
+    rows[7] = 0.0
+    coded = quantized(rows, piece_size=3, norms=norms)
+    np.testing.assert_allclose(coded.decoded(), rows, atol=1e-6)
+
+
+def test_quantized_models_come_back_from_a_file() -> None:
+    model = read((GOLDEN / "skipgram.bin").read_bytes())
+    coded = replace(model, input=quantized(model.input_rows(), piece_size=2))
+    stream = io.BytesIO()
+    write_fasttext(stream, coded, "model.ftz")
+    np.testing.assert_array_equal(read(stream.getvalue()).input_rows(), coded.input_rows())
