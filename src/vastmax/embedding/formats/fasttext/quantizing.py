@@ -27,10 +27,11 @@ def quantized(matrix: Floats, *, piece_size: int = 2, norms: bool = True, seed: 
     Cost: 256·D multiply-adds per row, and 25·65,536 times as many to fit the centroids.
     """
     random = np.random.default_rng(seed)
-    directions, norm_codes, norm_quantizer = matrix, None, None
+    directions: Floats = matrix
+    norm_codes, norm_quantizer = None, None
     if norms:
         lengths = row_norms(matrix).astype(np.float32)
-        directions = matrix / np.where(lengths > 0, lengths, np.float32(1))[:, None]
+        directions = matrix / np.where(lengths > 0, lengths, 1).astype(np.float32)[:, None]
         norm_quantizer = Quantizer((_fitted(lengths[:, None], random),))
         norm_codes = _nearest(lengths[:, None], norm_quantizer.centroids[0])
     begins = range(0, matrix.shape[1], piece_size)
