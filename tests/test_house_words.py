@@ -22,8 +22,6 @@ NOT_CLEANED = {
     "kernels",
     "language_model",
     "methods",
-    "objective",
-    "optim",
     "output",
     "search",
     "tensors",

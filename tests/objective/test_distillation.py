@@ -113,9 +113,9 @@ def test_wrong_teachers_are_refused_in_words() -> None:
         Distillation(direction="up")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="teacher is of type Linear; expected a Head"):
         Distillation(torch.nn.Linear(2, 2))
-    with pytest.raises(InputError, match="num_words is taken from a teacher's best words"):
+    with pytest.raises(InputError, match="num_words selects the best words of a teacher"):
         Distillation(num_words=3)
-    with pytest.raises(InputError, match=f"the teacher knows {V} words, and the output layer has 9"):
+    with pytest.raises(InputError, match=f"the teacher has {V} words, but the output layer has 9"):
         Head(Dense(D, 9), Distillation(head))
     with pytest.raises(InputError, match=r"context holds nothing but .* needs"):
         Head(layer, Distillation(head))(hidden, target)
@@ -123,11 +123,11 @@ def test_wrong_teachers_are_refused_in_words() -> None:
     good = {"teacher_word_ids": torch.zeros(N, 1, dtype=torch.int64), "teacher_prob": torch.ones(N, 1)}
     for change, message in (
         ({"teacher_prob": torch.ones(N, 2)}, "have shape .* and their probabilities"),
-        ({"teacher_prob": torch.full((N, 1), 1.5)}, "add up to more than 1"),
+        ({"teacher_prob": torch.full((N, 1), 1.5)}, "have a sum above 1"),
         ({"teacher_prob": torch.full((N, 1), float("nan"))}, "negative, NaN"),
         ({"teacher_word_ids": torch.full((N, 1), V)}, rf"out of range; expected \[0, {V}\), or −1"),
         ({"teacher_word_ids": torch.zeros(N, 1)}, "word ids are torch.float32"),
-        ({"teacher_word_ids": [1]}, "are to be tensors"),
+        ({"teacher_word_ids": [1]}, "must be tensors"),
     ):
         with pytest.raises(InputError, match=message):
             student(hidden, target, context={**good, **change})

@@ -269,10 +269,10 @@ def test_bad_arguments_are_refused() -> None:
         ImportanceSampling(noise, 0, 0)
     with pytest.raises(InputError, match="block_size is 0"):
         ImportanceSampling(noise, 1, 5, block_size=0)
-    with pytest.raises(InputError, match="min_ess is 6, which max_samples = 5 draws can never reach"):
+    with pytest.raises(InputError, match="min_ess is 6, which max_samples = 5 draws cannot reach"):
         ImportanceSampling(noise, 6, 5)
     with pytest.raises(InputError, match="ImportanceSampling cannot train Hierarchical"):
         Head(Hierarchical(D, huffman(COUNTS)), ImportanceSampling(noise, 1, 5))
     for objective in (ImportanceSampling(InBatch(COUNTS), 0, 5), NCE(InBatch(COUNTS), 5)):
-        with pytest.raises(InputError, match="that of InBatch always holds it"):
+        with pytest.raises(InputError, match="that of InBatch always contains it"):
             Head(Dense(D, V), objective)

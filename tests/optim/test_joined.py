@@ -131,16 +131,16 @@ def test_the_closure_is_called_once() -> None:
 
 def test_what_cannot_be_joined() -> None:
     weight = nn.Parameter(torch.zeros(2, 2))
-    with pytest.raises(InputError, match="got no optimiser"):
+    with pytest.raises(InputError, match="got no optimizer"):
         JoinedOptimizer()
-    with pytest.raises(InputError, match="got a Parameter; pass optimisers"):
+    with pytest.raises(InputError, match="got a Parameter; pass optimizers"):
         JoinedOptimizer(weight)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="a parameter is in two of the optimisers"):
+    with pytest.raises(InputError, match="a parameter is in two of the optimizers"):
         JoinedOptimizer(RowSGD([weight], lr=0.1), RowSGD([weight], lr=0.1))
     optimizer = JoinedOptimizer(RowSGD([weight], lr=0.1))
-    with pytest.raises(InputError, match="which part is to move this group"):
+    with pytest.raises(InputError, match="it is unknown which part this group belongs to"):
         optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(1))]})
-    with pytest.raises(InputError, match=r"parameter groups with \[2, 2\] parameters, and this optimiser has \[1\]"):
+    with pytest.raises(InputError, match=r"parameter groups of \[2, 2\] parameters, but this optimizer has \[1\]"):
         optimizer.load_state_dict(joined(Model()).state_dict())
     with pytest.raises(InputError, match="no parameter that requires a gradient"):
         JoinedOptimizer.of(nn.Identity())

@@ -1,4 +1,4 @@
-"""Objectives: what is minimised. Imported when first used; this room needs torch."""
+"""Objectives: the losses that are minimized. Imported on first use; needs torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is minimised: an output layer, hidden vectors and targets to one loss an example."""
+"""The interface of objectives: one loss per example from an output layer, hidden vectors and targets."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         label_smoothing: ε, in training.
-        z_loss: ζ: ζ·(log Z)² is added to an exact loss, in training.
-        is_exact: whether the loss is the negative log-likelihood itself, so that weights of words and label smoothing
-            mean what they do in PyTorch.
-        requires_flat: whether only layers that score any word (`FlatOutput`) can be trained with it.
-        sampled: whether only the rows in play get a gradient in a flat layer.
-        self_normalising: whether, after training, the raw score may stand for log p.
-        corrects_scores: whether `score_correction` gives something.
-        takes_targets_as_noise: whether noise may hold each example's own target by construction (`InBatch`).
-        per_example: names in `context` of tensors with one entry, of any shape, for each example.
+        z_loss: ζ; in training, ζ·(log Z)² is added to an exact loss.
+        is_exact: whether the loss is the negative log-likelihood, so word weights and label smoothing have the same
+            meaning as in PyTorch.
+        requires_flat: whether it trains only layers that score any word (`FlatOutput`).
+        sampled: whether only the rows used in the step get a gradient in a flat layer.
+        self_normalising: whether, after training, the raw score approximates log p.
+        corrects_scores: whether `score_correction` returns a correction.
+        takes_targets_as_noise: whether noise may contain each example's own target by construction (`InBatch`).
+        per_example: names in `context` of tensors with one entry, of any shape, per example.
         shared: whether the batch shares its noise; False draws for each example.
-        proposal: where the noise comes from; None when there is none.
+        proposal: the source of the noise, or None.
     """
 
     label_smoothing: float = 0.0
@@ -52,7 +52,7 @@ class Objective(nn.Module, ABC):
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
-        """Losses in nats, (N,), of `hidden` (N, D) and `target` (N,); N may be 0. Arguments are trusted."""
+        """Return losses in nats, (N,), of `hidden` (N, D) and `target` (N,). N may be 0. Arguments are not checked."""
 
     def exact_loss(
         self,
@@ -63,7 +63,7 @@ class Objective(nn.Module, ABC):
         weight: Tensor | None = None,
         label_smoothing: float = 0.0,
     ) -> Tensor:
-        """Return −log p(t), (N,): what a head answers with in eval mode, and what an exact objective trains with.
+        """Return −log p(t), (N,): the loss of a head in eval mode, and of an exact objective.
 
         Equals `F.cross_entropy(scores, target, weight, label_smoothing=label_smoothing, reduction="none")`.
 
@@ -71,8 +71,8 @@ class Objective(nn.Module, ABC):
             output: any layer.
             hidden: (N, D).
             target: (N,) int64.
-            weight: (V,): the loss of a target t is multiplied by weight_t.
-            label_smoothing: ε: (1 − ε)·weight_t·(−log p(t)) + (ε/V)·Σ_w weight_w·(−log p(w)), as in PyTorch. Looks at
+            weight: (V,); the loss of a target t is multiplied by weight_t.
+            label_smoothing: ε in (1 − ε)·weight_t·(−log p(t)) + (ε/V)·Σ_w weight_w·(−log p(w)), as in PyTorch. It reads
                 every word, which a factored layer otherwise does not.
         """
         target_score, log_normaliser = output.exact(hidden, target)
@@ -89,26 +89,26 @@ class Objective(nn.Module, ABC):
 
     @property
     def class_weight(self) -> Tensor | None:
-        """(V,) weights of words as targets, in training; None for ones."""
+        """Weights of words as targets in training, (V,); None for ones."""
         return None
 
     @property
     def needs(self) -> frozenset[str]:
-        """Names that `context` must hold."""
+        """Names that `context` must contain."""
         return self.proposal.needs if self.proposal is not None else frozenset()
 
     def check(self, output: Output) -> None:
-        """Refuse, when a head is built, a layer that this objective cannot train.
+        """Check, when a head is built, that this objective can train `output`.
 
         Raises:
-            InputError: a factored layer under an objective for flat ones; a proposal of another vocabulary size, or
-                one whose noise this objective cannot take.
+            InputError: the layer is factored and the objective is for flat layers; the proposal has a different
+                vocabulary size, or noise that this objective does not support.
         """
         name = type(self).__name__
         if self.requires_flat and not isinstance(output, FlatOutput):
             raise InputError(
-                f"{name} cannot train {type(output).__name__}, which is factored: the log-probability of a word is "
-                "cheap there already; use CrossEntropy"
+                f"{name} cannot train {type(output).__name__}, which is factored: its log-probability of a word is "
+                "already cheap; use CrossEntropy"
             )
         if self.proposal is not None:
             self._check_proposal(self.proposal, output.vocab_size)
@@ -122,34 +122,33 @@ class Objective(nn.Module, ABC):
             )
         if proposal.holds_target and not self.takes_targets_as_noise:
             raise InputError(
-                f"{name} takes noise to be drawn without regard to the target, and that of {noise} always holds it: "
-                "take SampledSoftmax, or another proposal"
+                f"{name} needs noise that is independent of the target, but that of {noise} always contains it: use "
+                "SampledSoftmax or another proposal"
             )
         if proposal.shared_only and not self.shared:
-            raise InputError(f"{noise} draws noise for the whole batch: give {name} shared=True")
+            raise InputError(f"{noise} draws noise for the whole batch: use {name} with shared=True")
 
     def initial_bias(self, vocab_size: int, log_unigram: Tensor | None = None) -> float | Tensor | None:
-        """The biases a fresh layer starts from; None when they do not matter.
+        """Return the initial biases of a layer: one for all words, or (V,); None if they do not matter.
+
+        They make Z about what training drives it to.
 
         Args:
             vocab_size: V.
-            log_unigram: (V,) logs of the words' shares of the text, where they are known: the untrained layer then
-                predicts these. Where they are not, it predicts no word rather than another.
-
-        Returns:
-            of all words, or (V,); so that Z is about what training drives it to, if that is anything.
+            log_unigram: (V,) log relative frequencies of the words, if known: the untrained layer then predicts these;
+                otherwise all words equally.
         """
         return log_unigram
 
     def score_correction(self, word_ids: Tensor) -> Tensor | None:
-        """What is to be added to trained scores s(w) so that their softmax estimates p(w | h); None for nothing."""
+        """Return what to add to trained scores s(w) so that their softmax estimates p(w | h), or None."""
         return None
 
     def likelihood(self, output: Output) -> Output:
-        """Return the layer whose softmax estimates p(w | h) under this objective: nearly always `output` itself."""
+        """Return the layer whose softmax estimates p(w | h) under this objective: usually `output` itself."""
         if not self.corrects_scores:
             return output
-        assert isinstance(output, FlatOutput)  # `check` refused anything else when the head was built
+        assert isinstance(output, FlatOutput)  # see `check`
         device = next((parameter.device for parameter in output.parameters()), None)
         correction = self.score_correction(torch.arange(output.vocab_size, device=device))
         return output if correction is None else output.shifted(correction)
@@ -157,5 +156,5 @@ class Objective(nn.Module, ABC):
     def diagnose(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> dict[str, float]:
-        """Figures of this objective's own, by name (the effective sample size, say); see `Head.diagnose`."""
+        """Return statistics of this objective by name, such as the effective sample size; see `Head.diagnose`."""
         return {}

@@ -17,25 +17,25 @@ from vastmax.tensors.random import Rng
 
 
 class CrossEntropy(Constants, Objective):
-    """Negative log-likelihood, −s(t) + log Z; for factored layers −log p(t).
+    """Negative log-likelihood, −s(t) + log Z; for factored layers, −log p(t).
 
-    Equals `F.cross_entropy(scores, target, reduction="none", …)` without ever allocating the (N, V) scores.
+    Equals `F.cross_entropy(scores, target, reduction="none", …)` without allocating the (N, V) scores.
 
-    `weight`, `label_smoothing` and `z_loss` are a matter of training: in eval mode a head answers with the likelihood.
-    `softcap` and `temperature` belong to the model, p = softmax(cap·tanh(s/cap)/T), and count in every question.
+    `weight`, `label_smoothing` and `z_loss` apply to training only: in eval mode, a head returns the likelihood.
+    `softcap` and `temperature` belong to the model, p = softmax(cap·tanh(s/cap)/T), and apply to every query.
 
     Args:
-        weight: (V,): the loss of a target t is multiplied by weight_t, and the mean is the weighted one.
-        label_smoothing: ε in [0, 1], as in `nn.CrossEntropyLoss`. Looks at every word.
-        z_loss: ζ ≥ 0 adds ζ·(log Z)², which keeps log Z near 0 (PaLM; 1e-4 is usual); flat layers only.
-        softcap: the scores' bound c > 0 (Gemma 2: 30); None for none; flat layers only.
+        weight: (V,); the loss of a target t is multiplied by weight_t, and the mean is weighted.
+        label_smoothing: ε in [0, 1], as in `nn.CrossEntropyLoss`. It reads every word.
+        z_loss: ζ ≥ 0 adds ζ·(log Z)², which keeps log Z near 0 (PaLM; usually 1e-4); flat layers only.
+        softcap: the bound c > 0 of the scores (Gemma 2: 30), or None; flat layers only.
         temperature: T > 0.
 
     Raises:
-        InputError: values out of these ranges; when a head is built, an option that its layer cannot have.
+        InputError: values out of these ranges; when a head is built, an option that its layer does not support.
 
-    Cost: a flat layer's O(N·V·D), forward once and backward three times; a factored layer's own. With a softcap, or
-    with a temperature on a factored layer, the scores go through PyTorch's operations, in tiles.
+    Cost: for a flat layer O(N·V·D), once forward and three times backward; for a factored layer, that of the layer.
+    With a softcap, or with a temperature on a factored layer, PyTorch operations compute the scores in tiles.
 
     Example:
         >>> import torch
@@ -89,8 +89,8 @@ class CrossEntropy(Constants, Objective):
         for name in ("z_loss", "softcap"):
             if getattr(self, name) and not isinstance(output, FlatOutput):
                 raise InputError(
-                    f"{name} is for scores with a normalizer, and those of {type(output).__name__} are log-"
-                    "probabilities already: leave it out, or take a flat layer, such as Dense"
+                    f"{name} is for scores with a normalizer, but those of {type(output).__name__} are "
+                    "log-probabilities: leave it out, or use a flat layer, such as Dense"
                 )
         if self.weight is not None and self.weight.shape != (output.vocab_size,):
             raise InputError(
@@ -103,7 +103,7 @@ class CrossEntropy(Constants, Objective):
         return self.weight
 
     def likelihood(self, output: Output) -> Output:
-        """See `Objective.likelihood`: the layer with its scores capped and divided by the temperature."""
+        """Return the layer with its scores capped and divided by the temperature; see `Objective.likelihood`."""
         if self.softcap is None and self.temperature == 1:
             return output
         return output.mapped(ScoreMap(self.softcap, self.temperature))
@@ -111,7 +111,7 @@ class CrossEntropy(Constants, Objective):
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
-        """Losses (N,); see `Objective.forward`."""
+        """Return losses (N,); see `Objective.forward`."""
         return self.exact_loss(
             self.likelihood(output), hidden, target, weight=self.weight, label_smoothing=self.label_smoothing
         )

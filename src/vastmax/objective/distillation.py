@@ -1,4 +1,4 @@
-"""Learning from another model's probabilities instead of, or beside, the words that came."""
+"""Learning from another model's probabilities, instead of or in addition to the target words."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ TEACHER_WORD_IDS = "teacher_word_ids"
 TEACHER_PROB = "teacher_prob"
 
 _SCORES_AT_ONCE = 2**22
-"""Of student and teacher each, where all words are compared."""
+"""For student and teacher each, when all words are compared."""
 
 _LEAST_LOG = math.log(1e-8)
-"""What log q counts as where the teacher leaves less: the reverse divergence would be infinite."""
+"""A lower bound for log q, without which the reverse divergence could be infinite."""
 
 
 class Distillation(Objective):
-    """The divergence between a teacher's probabilities q and the layer's p, both at temperature T.
+    """The divergence between the probabilities q of a teacher and p of the layer, both at temperature T.
 
-    J = (1 − mix)·(−log p(t)) + mix·T²·KL, with KL = Σ_w q(w)·log(q(w)/p(w)) "forward" (Hinton et al. 2015), and
-    Σ_w p(w)·log(p(w)/q(w)) "reverse", which seeks a mode (Gu et al. 2024). T² keeps the gradient's size.
+    J = (1 − mix)·(−log p(t)) + mix·T²·KL, where KL is Σ_w q(w)·log(q(w)/p(w)) if "forward" (Hinton et al. 2015), or
+    Σ_w p(w)·log(p(w)/q(w)) if "reverse", which seeks a mode (Gu et al. 2024). T² preserves the size of the gradient.
 
-    Where q is known of a few words only, the others are one event, "none of these": their masses 1 − Σq and 1 − Σp are
-    compared as one number. That is a lower bound of the divergence over all words, and takes no (N, V) numbers.
+    If q is known for a few words only, the others form one event, with probabilities 1 − Σq and 1 − Σp. This is a lower
+    bound of the divergence over all words, and needs no (N, V) numbers.
 
-    The teacher's probabilities come as stored numbers, `context={"teacher_word_ids": (…, M), "teacher_prob": (…, M)}`,
-    distinct ids, padded with −1; or from a head, `context={"teacher_hidden": (…, D′)}`.
+    The teacher's probabilities are either stored, `context={"teacher_word_ids": (…, M), "teacher_prob": (…, M)}`, with
+    distinct ids padded with −1; or computed by a head, `context={"teacher_hidden": (…, D′)}`.
 
     Args:
-        teacher: a head, of a model that is not trained: no part of this objective's parameters, state or moves. None
-            for stored probabilities, which are q at temperature T.
-        num_words: M best words of the teacher that are told apart; None for all. With a teacher only.
+        teacher: the head of a model that is not trained; not part of this objective's parameters or state, and not
+            moved with it. None for stored probabilities, which are q at temperature T.
+        num_words: M, the number of best words of the teacher to distinguish; None for all. Requires a teacher.
         direction: "forward" or "reverse".
         temperature: T > 0.
         mix: in [0, 1].
 
     Raises:
-        InputError: values out of these ranges; a teacher of another vocabulary; in a step, a context of other shapes,
-            ids out of range, or probabilities that are none.
+        InputError: values out of these ranges; a teacher with a different vocabulary; in a step, a context with wrong
+            shapes, ids out of range, or invalid probabilities.
 
     Cost: M words: that of `CrossEntropy`, M rows per example, and the teacher's `topk`. All words: the scores of both
-    layers in tiles of examples, made twice, (V, D) gradients added once per tile.
+    layers in tiles of examples, computed twice; (V, D) gradients are added once per tile.
 
-    Example: one word the teacher is sure of is cross-entropy with that word.
+    Example: if the teacher is certain of one word, the loss is the cross-entropy with that word.
         >>> from vastmax.output import Dense
         >>> layer, hidden, target = Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
         >>> sure = {"teacher_word_ids": target[:, None], "teacher_prob": torch.ones(2, 1)}
@@ -88,7 +88,7 @@ class Distillation(Objective):
                 f"teacher is of type {type(teacher).__name__}; expected a Head, or None for stored numbers"
             )
         if num_words is not None and teacher is None:
-            raise InputError("num_words is taken from a teacher's best words, and there is none: leave it out")
+            raise InputError("num_words selects the best words of a teacher, and there is none: leave it out")
         self.__dict__["teacher"] = teacher  # not as a submodule: it is not trained, saved or moved
         self.num_words = None if num_words is None else whole("num_words", num_words, 1, MOST_SIZE)
         self.direction = direction
@@ -110,15 +110,15 @@ class Distillation(Objective):
         super().check(output)
         if self.teacher is not None and self.teacher.vocab_size != output.vocab_size:
             raise InputError(
-                f"the teacher knows {self.teacher.vocab_size} words, and the output layer has {output.vocab_size}: "
-                "distil between models of one vocabulary"
+                f"the teacher has {self.teacher.vocab_size} words, but the output layer has {output.vocab_size}: "
+                "distill between models with the same vocabulary"
             )
 
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
-        """Losses (N,); see `Objective.forward`."""
-        assert context is not None  # the head's door checked it
+        """Return losses (N,); see `Objective.forward`."""
+        assert context is not None  # checked by the head
         layer = output if self.temperature == 1 else output.mapped(ScoreMap(temperature=self.temperature))
         if self.teacher is not None and self.num_words is None:
             divergence = self._of_all_words(layer, hidden, context[TEACHER_HIDDEN])
@@ -132,7 +132,7 @@ class Distillation(Objective):
         return loss + (1 - self.mix) * (log_normaliser - target_score)
 
     def _of_teacher(self, context: Mapping[str, Any], vocab_size: int) -> tuple[Tensor, Tensor]:
-        """(word ids, their probabilities), (N, M) each, without a gradient."""
+        """Return (word ids, their probabilities), (N, M) each, without a gradient."""
         if self.teacher is None or self.num_words is None:
             return _checked(context[TEACHER_WORD_IDS], context[TEACHER_PROB], vocab_size)
         with torch.no_grad():
@@ -141,7 +141,7 @@ class Distillation(Objective):
         return word_ids, log_prob.exp()
 
     def _of_some_words(self, layer: Output, hidden: Tensor, word_ids: Tensor, prob: Tensor) -> Tensor:
-        """KL over the words given and the rest as one event, (N,)."""
+        """Return KL over the given words and all others as one event, (N,)."""
         known = word_ids >= 0
         score, log_normaliser = layer.exact_of(hidden, word_ids.clamp_min(0))
         log_p = (score - log_normaliser[:, None]).masked_fill(~known, -torch.inf)
@@ -153,7 +153,7 @@ class Distillation(Objective):
         return _divergence(log_p.masked_fill(~counted, 0.0), q, counted, self.direction)
 
     def _of_all_words(self, layer: Output, hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-        """KL over the whole vocabulary, (N,), some examples at a time."""
+        """Return KL over the whole vocabulary, (N,), computed in tiles of examples."""
         teacher = self.teacher.likelihood(temperature=self.temperature)
 
         def of_rows(rows: Tensor, of_teacher: Tensor) -> Tensor:
@@ -167,7 +167,7 @@ class Distillation(Objective):
 
 
 def _divergence(log_p: Tensor, q: Tensor, counted: Tensor, direction: Direction) -> Tensor:
-    """Σ over what is `counted`, by row, in the direction asked for."""
+    """Return the sum over the `counted` entries of each row."""
     if direction == "forward":
         return (torch.xlogy(q, q) - torch.where(q > 0, q * log_p, 0.0)).sum(dim=1)
     log_q = q.log().clamp_min(_LEAST_LOG)
@@ -175,14 +175,14 @@ def _divergence(log_p: Tensor, q: Tensor, counted: Tensor, direction: Direction)
 
 
 def _log_rest(log_p: Tensor) -> Tensor:
-    """log(1 − Σ p), (N,), at least the logarithm of what one rounding of Σ p may be off."""
+    """Return log(1 − Σ p), (N,), at least the log of one rounding error of Σ p."""
     mass = log_p.logsumexp(dim=1).clamp_max(math.log1p(-torch.finfo(log_p.dtype).eps))
     return torch.log(-torch.expm1(mass))
 
 
 def _checked(word_ids: object, prob: object, vocab_size: int) -> tuple[Tensor, Tensor]:
     if not (isinstance(word_ids, Tensor) and isinstance(prob, Tensor) and word_ids.ndim == 2):
-        raise InputError(f'context["{TEACHER_WORD_IDS}"] and ["{TEACHER_PROB}"] are to be tensors, (…, M) each')
+        raise InputError(f'context["{TEACHER_WORD_IDS}"] and ["{TEACHER_PROB}"] must be tensors, (…, M) each')
     if word_ids.shape != prob.shape:
         raise InputError(
             f"the teacher's word ids have shape {tuple(word_ids.shape)} and their probabilities {tuple(prob.shape)}; "
@@ -193,10 +193,8 @@ def _checked(word_ids: object, prob: object, vocab_size: int) -> tuple[Tensor, T
             f"the teacher's word ids are {word_ids.dtype} and probabilities {prob.dtype}; expected int64, float"
         )
     if bool(((word_ids < -1) | (word_ids >= vocab_size)).any()):
-        raise InputError(f"a word id of the teacher's is out of range; expected [0, {vocab_size}), or −1 for none")
+        raise InputError(f"a word id of the teacher is out of range; expected [0, {vocab_size}), or −1 for none")
     known = prob.detach().masked_fill(word_ids < 0, 0.0)
     if not bool(((known >= 0) & (known.sum(dim=1, keepdim=True) <= 1 + 1e-3)).all()):
-        raise InputError(
-            "the teacher's probabilities are negative, NaN, or add up to more than 1: pass softmax outputs"
-        )
+        raise InputError("the teacher's probabilities are negative, NaN, or have a sum above 1: pass softmax outputs")
     return word_ids.long(), known

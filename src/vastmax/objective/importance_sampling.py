@@ -1,4 +1,4 @@
-"""The gradient of the likelihood by importance sampling, with exact sums where too few draws carry the weight."""
+"""The gradient of the likelihood by importance sampling, with exact sums where too few draws dominate."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from vastmax.tensors.random import Rng
 
 @dataclass(frozen=True)
 class _Estimate:
-    """log Z of each example as it is estimated so far, all (N,).
+    """The current estimate of log Z of each example, all (N,).
 
-    With weights r of draws: `log_sum` is log of their mean, `log_squares` log of (Σ r²)/K².
+    For importance weights r, `log_sum` is the log of their mean and `log_squares` the log of (Σ r²)/K².
     """
 
     target_score: Tensor
@@ -36,7 +36,7 @@ class _Estimate:
         return (2 * self.log_sum.detach() - self.log_squares).exp()
 
     def joined(self, rows: Tensor, more: _Estimate) -> _Estimate:
-        """With the further draws `more` of the examples `rows`."""
+        """Return the estimate with additional draws `more` for the examples `rows`."""
         old_drawn = self.num_drawn.index_select(0, rows)
         num_drawn = old_drawn + more.num_drawn
         log_old, log_new = (old_drawn / num_drawn).log(), (more.num_drawn / num_drawn).log()
@@ -53,33 +53,33 @@ class _Estimate:
 
 
 class ImportanceSampling(Objective):
-    """Cross-entropy whose log Z is estimated from draws w_1 … w_K of the proposal, weighted by how unlikely each was.
+    """Cross-entropy whose log Z is estimated from weighted draws w_1 … w_K of the proposal.
 
     J = −s(t) + log( (1/K)·Σ_j r_j ), r_j = e^{s(w_j)}/Q(w_j) (Bengio & Senécal 2003). Its gradient is that of
-    cross-entropy with the expectation under the model replaced by Σ_j (r_j/R)·∇s(w_j), R = Σ r_j. The loss lies
-    (Σ_w p(w)²/Q(w) − 1)/(2K) below the exact one, to first order, and the gradient's bias falls as 1/K too.
+    cross-entropy with the expectation under the model replaced by Σ_j (r_j/R)·∇s(w_j), R = Σ r_j. To first order, the
+    loss is (Σ_w p(w)²/Q(w) − 1)/(2K) below the exact one, and the bias of the gradient also falls as 1/K.
 
-    The weights say how much the estimate is worth: ESS = R²/Σ r_j², the *effective sample size* of an example. Draws go
-    on, as many again each time, for the examples whose ESS is below `min_ess`, until each has taken `max_samples`. An
-    example still short then gets the exact loss; so does one whose J is below 0, which no likelihood has: ESS cannot
-    see a word that was never drawn, and if that was the target, the loss would fall without end.
+    ESS = R²/Σ r_j², the *effective sample size* of an example, measures the quality of the estimate. The number of
+    draws is doubled for the examples with an ESS below `min_ess`, up to `max_samples`. Examples that are still below
+    get the exact loss. So do examples with J < 0, which no likelihood has: ESS does not notice a word that was never
+    drawn, and if it was the target, the loss would decrease without bound.
 
     Args:
-        proposal: where words come from, with replacement: `Unigram(counts)`, `AdaptiveBigram`. The nearer to the model,
+        proposal: the source of words, with replacement: `Unigram(counts)`, `AdaptiveBigram`. The nearer to the model,
             the larger the ESS.
-        min_ess: the ESS to be reached, ≥ 0; 0 leaves only the second rule.
-        max_samples: K ≥ 1 an example at most.
-        block_size: draws to begin with.
+        min_ess: the required ESS, ≥ 0; with 0 only the second rule applies.
+        max_samples: the maximum K ≥ 1 per example.
+        block_size: the initial number of draws.
         shared: one set of draws for the batch, scored by one matrix product; False draws for each example.
 
     Raises:
-        InputError: values out of these ranges; a proposal whose draws are unique.
+        InputError: values out of these ranges; a proposal with unique draws.
 
-    Cost: as SampledSoftmax with as many words, plus O(V·D) for each example that falls back. Where any does, the
-    gradient of the layer is dense. `head.diagnose` tells how many do: if most, take `SampledSoftmax`, which has the
-    target in its sum and needs no guard.
+    Cost: as SampledSoftmax with as many words, plus O(V·D) for each example that gets the exact loss. If any does, the
+    gradient of the layer is dense. `head.diagnose` reports their share: if it is large, use `SampledSoftmax`, which
+    has the target in its sum and needs no fallback.
 
-    Example: a proposal that is the model's own distribution has nothing to correct.
+    Example: if the proposal is the model's distribution, the estimate is exact.
         >>> import torch
         >>> from vastmax import objective, output, proposal
         >>> layer, hidden, target = output.Dense(4, 50), torch.zeros(2, 4), torch.tensor([7, 7])  # p is uniform
@@ -96,14 +96,14 @@ class ImportanceSampling(Objective):
     ) -> None:
         super().__init__()
         if proposal.unique:
-            raise InputError("importance weights are those of draws with replacement: use unique=False")
+            raise InputError("importance weights require draws with replacement: use unique=False")
         if not (min_ess >= 0 and math.isfinite(min_ess)):
             raise InputError(f"min_ess is {min_ess}; expected a finite number ≥ 0, such as 10")
         self.proposal = proposal
         self.min_ess = min_ess
         self.max_samples = checked_num_samples(max_samples, name="max_samples")
         if min_ess > max_samples:
-            raise InputError(f"min_ess is {min_ess}, which max_samples = {max_samples} draws can never reach")
+            raise InputError(f"min_ess is {min_ess}, which max_samples = {max_samples} draws cannot reach")
         self.block_size = checked_num_samples(block_size, name="block_size")
         self.shared = shared
 
@@ -117,7 +117,7 @@ class ImportanceSampling(Objective):
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
-        """Losses (N,); see `Objective.forward`."""
+        """Return losses (N,); see `Objective.forward`."""
         estimate = self._estimate(output, hidden, target, context, generator)
         loss = estimate.log_sum - estimate.target_score
         (rows,) = self._falls_back(estimate, loss).nonzero(as_tuple=True)
@@ -129,9 +129,9 @@ class ImportanceSampling(Objective):
     def diagnose(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> dict[str, float]:
-        """See `Objective.diagnose`: "ess_min" and "ess_mean", "num_samples_mean" and "num_samples_max" (K by example).
+        """Return "ess_min", "ess_mean", "num_samples_mean" and "num_samples_max" (K of the examples), and more.
 
-        "fallback_share" is the share of the examples that got the exact loss.
+        "fallback_share" is the share of examples with the exact loss. See `Objective.diagnose`.
         """
         estimate = self._estimate(output, hidden, target, context, generator)
         effective_size, num_drawn = estimate.effective_size, estimate.num_drawn
@@ -178,7 +178,7 @@ class ImportanceSampling(Objective):
 
 
 def _examples_of(context: Context, rows: Tensor, num_examples: int) -> Context:
-    """What `context` says of the examples `rows`: tensors with one entry an example are cut, all else stays."""
+    """Return the `context` of the examples `rows`: selects from tensors with one entry per example."""
     if not isinstance(context, Mapping):
         return context
     return {

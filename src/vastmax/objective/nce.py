@@ -20,25 +20,25 @@ LearnedNormaliser = Literal["scalar", "linear"]
 
 
 class NCE(Objective):
-    """Learn a distribution by telling its words from noise.
+    """Learn a distribution by distinguishing its words from noise.
 
     Δ(w) = s(w) − c − log(K·Q(w)), J = −log σ(Δ(t)) − Σ_{j ≤ K} log σ(−Δ(w_j)) (Gutmann & Hyvärinen 2010; Mnih & Teh
-    2012). As K grows the gradient tends to −∇s(t) + Σ_w e^{s(w) − c} ∇s(w): that of cross-entropy where c = log Z.
-    Noise that happens to be the target stays.
+    2012). As K grows, the gradient tends to −∇s(t) + Σ_w e^{s(w) − c} ∇s(w), that of cross-entropy if c = log Z.
+    Noise words that equal the target are kept.
 
     Args:
-        proposal: where noise comes from. With unique draws the expected count of a word stands for K·Q(w).
+        proposal: the source of noise. With unique draws, the expected count of a word replaces K·Q(w).
         num_samples: K ≥ 1.
-        log_normaliser: c. A number stays as it is (0 teaches the layer to normalise itself, Z ≈ 1); "scalar" learns
+        log_normaliser: c. A number is constant (with 0 the layer learns to normalize itself, Z ≈ 1); "scalar" learns
             one, "linear" learns a·h + c_0. Learned ones start at 0.
         hidden_size: D, for "linear" only.
-        shared: one set of noise for the batch, whose scores are one matrix product (Zoph et al. 2016); False draws K
-            words an example and is slower by far.
+        shared: one set of noise for the batch, scored by one matrix product (Zoph et al. 2016); False draws K words
+            per example and is much slower.
 
     Raises:
         InputError: K < 1; an unknown log_normaliser, or "linear" without hidden_size; unique draws with shared=False.
 
-    Cost: as SampledSoftmax where `shared`; else N·K rows gathered and scored.
+    Cost: as SampledSoftmax if `shared`; otherwise N·K rows are gathered and scored.
 
     Example:
         >>> from vastmax import Head, objective, output, proposal
@@ -61,7 +61,7 @@ class NCE(Objective):
     ) -> None:
         super().__init__()
         if not shared and proposal.unique:
-            raise InputError("unique draws are shared by the batch: take shared=True, or a proposal with unique=False")
+            raise InputError("unique draws are shared by the batch: use shared=True, or a proposal with unique=False")
         self.proposal = proposal
         self.num_samples = checked_num_samples(num_samples)
         self.shared = shared
@@ -71,7 +71,7 @@ class NCE(Objective):
             self.log_normaliser = _Affine(0)
         elif log_normaliser == "linear":
             if hidden_size is None:
-                raise InputError('log_normaliser="linear" needs hidden_size, the width of the hidden vectors')
+                raise InputError('log_normaliser="linear" needs hidden_size, the size of the hidden vectors')
             self.log_normaliser = _Affine(hidden_size)
         elif isinstance(log_normaliser, str) or not math.isfinite(log_normaliser):
             raise InputError(f"log_normaliser is {log_normaliser!r}; expected a finite number, 'scalar' or 'linear'")
@@ -85,13 +85,13 @@ class NCE(Objective):
         return f"num_samples={self.num_samples}, log_normaliser={kind}, shared={self.shared}"
 
     def initial_bias(self, vocab_size: int, log_unigram: Tensor | None = None) -> float | Tensor:
-        """c + log unigram or c − log V, so that Z ≈ e^c at step 0; see `Objective.initial_bias`."""
+        """Return c + log unigram or c − log V, so Z ≈ e^c at step 0; see `Objective.initial_bias`."""
         return (self.fixed_log_normaliser or 0.0) + (-math.log(vocab_size) if log_unigram is None else log_unigram)
 
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
-        """Losses (N,); see `Objective.forward`."""
+        """Return losses (N,); see `Objective.forward`."""
         noise = self.proposal.draw(target, self.num_samples, shared=self.shared, context=context, generator=generator)
         constant = self.fixed_log_normaliser or 0.0
         noise_shift = -noise.log_expected_count - constant
@@ -110,7 +110,7 @@ class NCE(Objective):
 
 
 class _Affine(nn.Module):
-    """a·h + c_0, (N,), from zero; a constant if the width is 0."""
+    """a·h + c_0, (N,), initially zero; a constant if the width is 0."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -21,23 +21,23 @@ WINDOW = "window_word_ids"
 
 
 class NegativeSampling(Objective):
-    """NCE with K·Q(w) and the normaliser both put at 1: it learns vectors, not likelihoods.
+    """NCE with K·Q(w) and the normalizer both set to 1: it learns vectors, not likelihoods.
 
     J = −log σ(s(t)) − Σ_j log σ(−s(w_j)) (Mikolov et al. 2013). Its optimum is e^{s(w)} = p(w)/(K·Q(w)), so p(w | h) is
-    softmax(s + log Q), which the head's `log_prob`, `topk`, `sample` and eval loss use; softmax(s) would be far worse
+    softmax(s + log Q), which the head's `log_prob`, `topk`, `sample` and eval loss use; softmax(s) would be much worse
     than unigrams.
 
     Args:
-        proposal: where noise comes from: `Unigram(counts, 0.75)` in word2vec.
-        num_samples: K ≥ 1, before any are left out.
-        exclude: which noise words are left out: "none"; the "target" itself (word2vec; the optimum is then
-            p/(K·Q·(1 − p)), so that likelihoods are off where p is not small); or any word of the "window", which
-            `context["window_word_ids"]` (N, M), padded with −1, then holds.
-        shared: one set of noise for the batch, whose scores are one matrix product; False draws K words an example.
+        proposal: the source of noise: `Unigram(counts, 0.75)` in word2vec.
+        num_samples: K ≥ 1, including excluded words.
+        exclude: noise words to leave out: "none"; the "target" itself (word2vec; the optimum is then
+            p/(K·Q·(1 − p)), so likelihoods are wrong where p is not small); or all words of the "window",
+            `context["window_word_ids"]` (N, M), padded with −1.
+        shared: one set of noise for the batch, scored by one matrix product; False draws K words per example.
 
     Raises:
-        InputError: K < 1; an unknown `exclude`; unique draws with shared=False. When a head is built, a proposal that
-            knows log Q in a step only, such as `Oracle`: likelihoods could not be corrected by it.
+        InputError: K < 1; an unknown `exclude`; unique draws with shared=False. When a head is built, a proposal
+            without `log_prob`, such as `Oracle`: likelihoods cannot be corrected without it.
 
     Cost: as NCE.
 
@@ -60,7 +60,7 @@ class NegativeSampling(Objective):
         if exclude not in get_args(Exclude):
             raise InputError(f"exclude is {exclude!r}; expected 'none', 'target' or 'window'")
         if not shared and proposal.unique:
-            raise InputError("unique draws are shared by the batch: take shared=True, or a proposal with unique=False")
+            raise InputError("unique draws are shared by the batch: use shared=True, or a proposal with unique=False")
         self.proposal = proposal
         self.num_samples = checked_num_samples(num_samples)
         self.exclude = exclude
@@ -80,16 +80,16 @@ class NegativeSampling(Objective):
         super().check(output)
         if not self.proposal.has_log_prob:
             raise InputError(
-                f"NegativeSampling corrects likelihoods by log Q, which {type(self.proposal).__name__} knows in a step "
-                "only: take NCE or SampledSoftmax, or a proposal with a fixed law, such as Unigram"
+                f"NegativeSampling corrects likelihoods by log Q, which {type(self.proposal).__name__} has only within "
+                "a step: use NCE or SampledSoftmax, or a proposal with a fixed distribution, such as Unigram"
             )
 
     def score_correction(self, word_ids: Tensor) -> Tensor:
-        """Log Q, up to a constant; for unique draws the log of the inclusion probability."""
+        """Return log Q up to a constant; for unique draws, the log of the inclusion probability."""
         return self.proposal.log_expected_count(word_ids, self.num_samples)
 
     def initial_bias(self, vocab_size: int, log_unigram: Tensor | None = None) -> float | Tensor:
-        """Log p/(K·Q), where training drives scores to, of p = the unigram law, or −log K, of p = Q.
+        """Return log p/(K·Q) for the unigram distribution p, to which training drives the scores, or −log K for p = Q.
 
         See `Objective.initial_bias`.
         """
@@ -100,7 +100,7 @@ class NegativeSampling(Objective):
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
-        """Losses (N,); see `Objective.forward`."""
+        """Return losses (N,); see `Objective.forward`."""
         noise = self.proposal.draw(target, self.num_samples, shared=self.shared, context=context, generator=generator)
         if self.shared and self.exclude != "window":
             step = NoiseStep(
@@ -114,7 +114,7 @@ class NegativeSampling(Objective):
         if self.exclude == "target":
             excluded = target
         elif self.exclude == "window":
-            assert context is not None  # the head's door checked it
+            assert context is not None  # checked by the head
             excluded = context[WINDOW]
         return binary_loss(
             scores.target_score,

@@ -1,4 +1,4 @@
-"""What the sampled objectives share: noise is drawn, the rows in play are gathered once, and everything is scored."""
+"""Scores of targets and noise for the sampled objectives, from one gather of the rows used in the step."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from vastmax.proposal.distinct import distinct
 class NoiseScores:
     """Scores of one step.
 
-    K' is the number of distinct noise words where the batch shares them, K where each example has its own.
+    K' is the number of distinct noise words if the batch shares them, K if each example has its own.
 
     Attributes:
         noise: as drawn.
-        noise_score: (N, K'), shifted as asked for, and ours to overwrite.
+        noise_score: (N, K'), with the shift added; the caller may overwrite it.
         target_score: (N,).
         multiplicity: (K',), or None for ones.
     """
@@ -32,7 +32,7 @@ class NoiseScores:
     multiplicity: Tensor | None
 
     def hits(self, word_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """(example, column) of `noise_score` where the noise word is one of the example's `word_ids` (N,) or (N, M)."""
+        """Return (example, column) of `noise_score` where the noise word is one of the `word_ids`, (N,) or (N, M)."""
         words = word_ids[:, None] if word_ids.ndim == 1 else word_ids
         noise_ids = self.noise.word_ids
         if self.noise.position is not None:
@@ -50,12 +50,12 @@ class NoiseScores:
 def score_noise(
     noise: Noise, output: Output, hidden: Tensor, target: Tensor, *, shift: Tensor | None = None
 ) -> NoiseScores:
-    """Gather, score: one gather for targets and noise, one (N, D)×(D, K') product for shared noise.
+    """Return scores by one gather for targets and noise and, for shared noise, one (N, D)×(D, K') product.
 
-    Each row is gathered once, however often it is in play, so that its gradient is one row too. `shift` is added to the
-    scores of the noise, in the shape of its `log_expected_count`: a constant.
+    Each row is gathered once, however often it is used, so its gradient is one row, too. The constant `shift`, in the
+    shape of `noise.log_expected_count`, is added to the scores of the noise.
     """
-    assert isinstance(output, FlatOutput)  # Objective.check refused anything else when the head was built
+    assert isinstance(output, FlatOutput)  # see Objective.check
     word_ids, position = distinct(torch.cat([noise.word_ids, target]), output.vocab_size)
     num_noise = noise.word_ids.shape[0]
     noise_position, target_position = position[:num_noise], position[num_noise:]
@@ -70,11 +70,11 @@ def score_noise(
 
 
 def fused_loss(output: Output, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:
-    """The losses (N,) by the layer's own kernel, where it has one for this step: see `FlatOutput.noise_loss`."""
+    """Return the losses (N,) from the layer's kernel, or None if it has none for this step; see `FlatOutput`."""
     assert isinstance(output, FlatOutput)
     return output.noise_loss(hidden, target, step)
 
 
 def checked_num_samples(num_samples: int, *, name: str = "num_samples") -> int:
-    """Raises: InputError: fewer than one noise word, with which the loss has no lower bound."""
-    return whole(name, num_samples, 1, MOST_SIZE, why="without noise the loss is least at infinite scores")
+    """Return K; raise InputError if it is below 1, where the loss has no lower bound."""
+    return whole(name, num_samples, 1, MOST_SIZE, why="without noise, the loss is smallest at infinite scores")

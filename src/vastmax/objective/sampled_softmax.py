@@ -18,31 +18,31 @@ AccidentalHits = Literal["keep", "mask"]
 
 
 class SampledSoftmax(Objective):
-    """The loss of a softmax over {target} ∪ noise, scores corrected by how often a word was to be expected.
+    """The loss of a softmax over {target} ∪ noise, with scores corrected by the expected count of each word.
 
-    J = −s′(t) + log( e^{s′(t)} + Σ_w m_w·e^{s′(w)} ), s′(w) = s(w) − log E[count of w], m_w the times w was drawn
+    J = −s′(t) + log( e^{s′(t)} + Σ_w m_w·e^{s′(w)} ), where s′(w) = s(w) − log E[count of w] and w was drawn m_w times
     (Jean et al. 2015; Jozefowicz et al. 2016). Its gradient tends to that of cross-entropy as K grows.
 
-    Noise that is the target is an *accidental hit*:
+    A noise word that equals the target is an *accidental hit*:
 
-    - noise drawn uniquely: masked, with −∞; target and noise are corrected alike. K ≥ V is the exact loss.
-    - drawn with replacement, `accidental_hits="keep"`: hits stay in the sum, the target is corrected as well.
-    - drawn with replacement, `accidental_hits="mask"`: hits are masked, the target is left uncorrected.
+    - unique draws: hits are masked with −∞; target and noise are both corrected. K ≥ V is the exact loss.
+    - draws with replacement, `accidental_hits="keep"`: hits stay in the sum, and the target is corrected, too.
+    - draws with replacement, `accidental_hits="mask"`: hits are masked, and the target is not corrected.
 
-    Masked hits beside a corrected target would learn another distribution, and cannot be asked for. Where the batch's
-    own targets are the noise (`InBatch`), an example's own target counts once, as the target.
+    Masked hits with a corrected target would learn a different distribution and are not supported. If the targets of
+    the batch are the noise (`InBatch`), an example's own target counts once, as the target.
 
     Args:
-        proposal: where noise comes from; `unique=True` is the usual choice.
-        num_samples: K ≥ 1 noise words, shared by the batch; left out where the proposal decides that itself.
-        accidental_hits: what happens to hits when noise is drawn with replacement; unique noise is always masked.
+        proposal: the source of noise; `unique=True` is the usual choice.
+        num_samples: K ≥ 1 noise words, shared by the batch; None if the proposal sizes itself.
+        accidental_hits: how to treat hits among draws with replacement; with unique draws they are always masked.
 
     Raises:
-        InputError: K < 1, or none where it is needed.
+        InputError: K < 1, or K is missing.
 
     Cost: one (N, D)×(D, K) product forward and two backward; K + N rows get a gradient.
 
-    Example: where the noise covers the vocabulary nothing is approximate.
+    Example: if the noise covers the vocabulary, the loss is exact.
         >>> import torch
         >>> from vastmax import objective, output, proposal
         >>> layer, hidden, target = output.Dense(4, 50), torch.ones(2, 4), torch.tensor([7, 7])
@@ -75,7 +75,7 @@ class SampledSoftmax(Objective):
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
-        """Losses (N,); see `Objective.forward`."""
+        """Return losses (N,); see `Objective.forward`."""
         noise = self.proposal.draw(target, self.num_samples or 0, context=context, generator=generator)
         masked = noise.unique or self.accidental_hits == "mask"
         corrected = noise.unique or self.accidental_hits == "keep"
@@ -86,7 +86,7 @@ class SampledSoftmax(Objective):
             target_shift=-noise.target_log_expected_count if corrected else None,
             mask_target=masked,
         )
-        # The kernel adds the target to the noise, which must not be where it stands there already.
+        # The kernel adds the target to the noise, so the noise must not contain it already.
         own_among_noise = self.proposal.holds_target and not masked
         fused = None if own_among_noise else fused_loss(output, hidden, target, step)
         if fused is not None:

@@ -1,4 +1,4 @@
-"""Exact training that teaches the layer to need no normaliser."""
+"""Exact training of a layer that later needs no normalizer."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Penalty = Literal["likelihood", "squared", "log"]
 
 
 class SelfNormalised(Objective):
-    """Cross-entropy with log Z held near 0, so that at test time the score alone stands for log p.
+    """Cross-entropy that keeps log Z near 0, so at test time the score alone approximates log p.
 
-    A random share γ = `fraction` of the examples, never none, pays for log Z; 1/γ makes up for the others.
+    log Z is computed for a random share γ = `fraction` of the examples (at least one), with weight 1/γ.
 
-    - `penalty="likelihood"`: J = −s(t) + (1/γ)·1[chosen]·(log Z + α·(log Z)²) (Devlin et al. 2014 with γ = 1; known
-      today as z-loss). Its optimum is at log Z = 0.
+    - `penalty="likelihood"`: J = −s(t) + (1/γ)·1[chosen]·(log Z + α·(log Z)²) (Devlin et al. 2014 with γ = 1; today
+      called z-loss). Its optimum is at log Z = 0.
     - `penalty="squared"`: J = −s(t) + (α/γ)·1[chosen]·(log Z)² (Andreas & Klein 2015). Its optimum is at log Z =
-      1/(2α), so that log p ≈ s − 1/(2α).
-    - `penalty="log"`: J = −s(t) + (1/γ)·1[chosen]·log Z (Chen et al. 2015, weak normalisation).
+      1/(2α), so log p ≈ s − 1/(2α).
+    - `penalty="log"`: J = −s(t) + (1/γ)·1[chosen]·log Z (Chen et al. 2015, weak normalization).
 
-    Where γ·N is no whole number, γ is the share really chosen, so that the loss has no bias.
+    If γ·N is not an integer, γ is the share actually chosen, so the loss is unbiased.
 
     Args:
-        alpha: α > 0, the weight of the penalty; not used by "log".
+        alpha: α > 0, the weight of the penalty; unused by "log".
         fraction: 0 < γ ≤ 1.
         penalty: see above.
 
@@ -55,15 +55,13 @@ class SelfNormalised(Objective):
         if not (alpha > 0 and math.isfinite(alpha)):
             raise InputError(f"alpha is {alpha}; expected a finite number above 0, such as 0.1")
         if not 0 < fraction <= 1:
-            raise InputError(
-                f"fraction is {fraction}; expected above 0 and at most 1: some examples must pay for log Z"
-            )
+            raise InputError(f"fraction is {fraction}; expected above 0 and at most 1: some examples need log Z")
         if penalty not in get_args(Penalty):
             raise InputError(f"penalty is {penalty!r}; expected 'likelihood', 'squared' or 'log'")
         self.alpha = alpha
         self.fraction = fraction
         self.penalty = penalty
-        # At the optimum of "squared" the score is log p up to a constant, and of "log" up to any function of h.
+        # At the optimum, the score equals log p up to a constant for "squared", and up to a function of h for "log".
         self.self_normalising = penalty == "likelihood"
 
     def extra_repr(self) -> str:
@@ -71,14 +69,14 @@ class SelfNormalised(Objective):
         return f"alpha={self.alpha}, fraction={self.fraction}, penalty={self.penalty!r}"
 
     def initial_bias(self, vocab_size: int, log_unigram: Tensor | None = None) -> float | Tensor:
-        """Log unigram or −log V, so that Z ≈ 1 at step 0; see `Objective.initial_bias`."""
+        """Return log unigram or −log V, so Z ≈ 1 at step 0; see `Objective.initial_bias`."""
         return -math.log(vocab_size) if log_unigram is None else log_unigram
 
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
-        """Losses (N,); see `Objective.forward`. A single loss is not one example's: who is chosen pays for others."""
-        assert isinstance(output, FlatOutput)  # Objective.check refused anything else when the head was built
+        """Return losses (N,); see `Objective.forward`. Only their mean is meaningful: a few examples carry log Z."""
+        assert isinstance(output, FlatOutput)  # see Objective.check
         num_examples = hidden.shape[0]
         num_chosen = max(1, round(self.fraction * num_examples))
         if num_chosen >= num_examples:

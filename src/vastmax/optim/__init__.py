@@ -1,6 +1,6 @@
-"""Optimisers, clipping and parameter groups for models whose embeddings and output layers get row-sparse gradients.
+"""Optimizers, clipping and parameter groups for models with row-sparse gradients.
 
-A step costs O(rows touched), never O(V). Dense gradients are accepted too and mean "every row was touched".
+A step costs O(rows touched), never O(V). Dense gradients are accepted, too, and touch every row.
 """
 
 from __future__ import annotations

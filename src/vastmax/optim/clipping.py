@@ -21,17 +21,16 @@ def clip_grad_norm_(
     *,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    """Scale all gradients in place so that their joint norm is at most ``max_norm``; returns the norm before.
+    """Scale all gradients in place so that their joint norm is at most ``max_norm``; return the norm before.
 
-    What ``torch.nn.utils.clip_grad_norm_`` does, and equal to it on the dense twins of the gradients; but a row-sparse
-    gradient is never made dense: its repeated rows are summed first (the norm of the parts is not the norm of the
-    sum), and the summed gradient replaces it, so that the optimiser need not sum again.
+    Equals ``torch.nn.utils.clip_grad_norm_`` on dense gradients. A row-sparse gradient is not made dense: its repeated
+    rows are summed, and the sum replaces it, so the optimizer need not sum again.
 
     Args:
-        parameters: a parameter or an iterable of them; those without a gradient are passed over.
-        max_norm: the largest norm allowed, >= 0 and not NaN; infinity measures without clipping.
+        parameters: a parameter or an iterable of them; those without a gradient are skipped.
+        max_norm: the maximum norm, >= 0; infinity measures without clipping.
         norm_type: p of the p-norm, > 0; infinity for the largest absolute entry.
-        error_if_nonfinite: raise when the norm is NaN or infinite, before anything is scaled.
+        error_if_nonfinite: raise if the norm is NaN or infinite, before anything is scaled.
 
     Returns:
         The joint norm, a scalar tensor of float32 or better, on the device of the first gradient.
@@ -70,9 +69,9 @@ def clip_grad_norm_(
     norms = [torch.linalg.vector_norm(e, norm_type, dtype=at_least_float32(e.dtype)).to(device) for e in entries]
     total: Tensor = torch.linalg.vector_norm(torch.stack(norms), norm_type)
     if error_if_nonfinite and not bool(torch.isfinite(total)):
-        raise RuntimeError(f"the norm of the gradients is {total.item()}: skip this step, or find what made it so")
+        raise RuntimeError(f"the norm of the gradients is {total.item()}: skip this step, or find the cause")
     if max_norm < math.inf:
-        # As in torch: the small constant keeps a zero norm from dividing by zero.
+        # The constant prevents a division by zero, as in torch.
         scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
         for e in entries:
             e.mul_(scale.to(e.device, e.dtype))

@@ -1,11 +1,11 @@
-"""One optimiser out of several: what trainers want that hold exactly one."""
+"""Several optimizers as one, for trainers that hold exactly one."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from itertools import chain
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,27 +15,27 @@ from vastmax.errors import InputError
 from vastmax.optim.clipping import clip_grad_norm_
 from vastmax.optim.parameter_groups import parameter_groups
 from vastmax.optim.row_adagrad import RowAdagrad
-from vastmax.optim.row_optimizer import check_option
+from vastmax.optim.row_optimizer import ClosureOptimizer, check_option
 
 
-class JoinedOptimizer(Optimizer):
-    """Several optimisers that step together and look like one, each with parameters of its own.
+class JoinedOptimizer(ClosureOptimizer):
+    """Several optimizers that step together and look like one, each with its own parameters.
 
-    A model with a sampled head has two kinds of parameters: dense ones, for AdamW, and row-sparse ones, for a row
-    optimiser. Trainers that hold one optimiser (Transformers, Lightning's automatic optimisation, GradScaler, learning
-    rate schedulers) take this one. ``param_groups`` are those of the parts, one after the other, and the very same
-    objects: a scheduler that sets a learning rate sets it there. ``state_dict`` has the usual form, so that a part may
-    be exchanged for another of the same kind.
+    A model with a sampled head has dense parameters, for AdamW, and row-sparse parameters, for a row optimizer.
+    Trainers that hold one optimizer (Transformers, Lightning's automatic optimization, GradScaler, learning rate
+    schedulers) can use this one. ``param_groups`` are those of the parts in order, as the same objects, so a scheduler
+    sets the learning rates of the parts. ``state_dict`` has the usual form, so a part can be exchanged for another of
+    the same kind.
 
     Args:
         optimizers: the parts, in the order of their steps; no parameter in two of them.
-        max_grad_norm: > 0: all gradients together are clipped to this norm before the parts step, for trainers whose
-            own clipping takes dense gradients only (switch that off). None: nothing is clipped here.
+        max_grad_norm: > 0; clip all gradients together to this norm before the parts step, for trainers whose own
+            clipping supports dense gradients only (disable that). None: no clipping.
 
     Raises:
-        InputError: no optimiser, something that is none, or a parameter that two of them would move.
+        InputError: no optimizer, an object that is not an optimizer, or a parameter in two of them.
 
-    Cost: the parts' own.
+    Cost: that of the parts.
 
     Example:
         >>> from vastmax import Head, objective, output, proposal
@@ -54,16 +54,16 @@ class JoinedOptimizer(Optimizer):
         for optimizer in optimizers:
             if not isinstance(optimizer, Optimizer):
                 raise InputError(
-                    f"JoinedOptimizer got a {type(optimizer).__name__}; pass optimisers, such as "
+                    f"JoinedOptimizer got a {type(optimizer).__name__}; pass optimizers, such as "
                     "JoinedOptimizer(torch.optim.AdamW(groups.dense), RowAdagrad(groups.row_sparse))"
                 )
         if not optimizers:
-            raise InputError("JoinedOptimizer got no optimiser: pass those to be joined")
+            raise InputError("JoinedOptimizer got no optimizer: pass those to join")
         groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         parameters = [parameter for group in groups for parameter in group["params"]]
         if len(set(parameters)) < len(parameters):
             raise InputError(
-                "a parameter is in two of the optimisers, and would be moved twice: split them, as "
+                "a parameter is in two of the optimizers and would be updated twice: split them, as "
                 "vastmax.optim.parameter_groups(model) does"
             )
         if max_grad_norm is not None:
@@ -87,13 +87,13 @@ class JoinedOptimizer(Optimizer):
 
         Args:
             model: with its head built; see `parameter_groups`.
-            lr: AdamW's learning rate.
-            row_lr: that of `RowAdagrad`.
-            weight_decay: AdamW's; the rows do not decay.
+            lr: the learning rate of AdamW.
+            row_lr: the learning rate of `RowAdagrad`.
+            weight_decay: for AdamW; the rows do not decay.
             max_grad_norm: see the class.
 
         Raises:
-            InputError: a model without a trainable parameter.
+            InputError: the model has no trainable parameter.
         """
         groups = parameter_groups(model)
         optimizers: list[Optimizer] = []
@@ -105,36 +105,21 @@ class JoinedOptimizer(Optimizer):
             raise InputError(f"{type(model).__name__} has no parameter that requires a gradient: unfreeze some")
         return cls(*optimizers, max_grad_norm=max_grad_norm)
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Let every part step, after one call of the closure; return the closure's loss."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+    def update(self) -> None:
+        """Clip the gradients if `max_grad_norm` is set, and let every part step."""
         if self.max_grad_norm is not None:
             clip_grad_norm_([p for group in self.param_groups for p in group["params"]], self.max_grad_norm)
         for optimizer in self.optimizers:
             optimizer.step()
-        return loss
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Refuse a group that no part was named for.
-
-        Raises:
-            InputError: always, once the parts are joined: add the group to one of them before.
-        """
+        """Add a group during construction; raise InputError afterward, when its part would be unknown."""
         if self._joined:
-            raise InputError("which part is to move this group? add it to one of the optimisers, then join them")
+            raise InputError("it is unknown which part this group belongs to: add it to an optimizer, then join them")
         super().add_param_group(param_group)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what the parts hold, parameters counted through: ``{"state": …, "param_groups": …}``."""
+        """Return the states of the parts, parameters numbered through: ``{"state": …, "param_groups": …}``."""
         state: dict[int, Any] = {}
         groups: list[dict[str, Any]] = []
         first = 0
@@ -146,17 +131,17 @@ class JoinedOptimizer(Optimizer):
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Give each part its own of a state that `state_dict` returned.
+        """Restore the states of the parts from `state_dict`.
 
         Raises:
-            InputError: the state of other parts: another number of groups, or of parameters in one.
+            InputError: the number of groups or of their parameters differs.
         """
         saved = [len(group["params"]) for group in state_dict["param_groups"]]
         held = [len(group["params"]) for group in self.param_groups]
         if saved != held:
             raise InputError(
-                f"the state is of parameter groups with {saved} parameters, and this optimiser has {held}: join the "
-                "same optimisers, in the same order, over the same model"
+                f"the state has parameter groups of {saved} parameters, but this optimizer has {held}: join the same "
+                "optimizers, in the same order, over the same model"
             )
         groups = iter(state_dict["param_groups"])
         first = 0
@@ -184,14 +169,14 @@ class JoinedOptimizer(Optimizer):
         self._take_over()
 
     def _take_over(self) -> None:
-        """Show the groups and states of the parts as one's own; loading a state makes new ones."""
+        """Present the groups and states of the parts, which loading a state replaces."""
         self.param_groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
         self.state = _StateOfParts(self.optimizers)  # type: ignore[assignment]
         self._joined = True
 
 
 class _StateOfParts(MutableMapping[Tensor, Any]):
-    """The states of several optimisers, by parameter; written where the parameter belongs."""
+    """The states of several optimizers, by parameter."""
 
     def __init__(self, optimizers: list[Optimizer]) -> None:
         self._optimizers = optimizers

@@ -1,4 +1,4 @@
-"""Which parameters of a model get row-sparse gradients, and so want a row optimiser."""
+"""Parameters of a model with row-sparse gradients, which need a row optimizer."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class ParameterGroups(NamedTuple):
 
 
 def parameter_groups(model: nn.Module) -> ParameterGroups:
-    """Split the trainable parameters of ``model`` into dense ones, for AdamW, and row-sparse ones, for a row optimiser.
+    """Split the trainable parameters of ``model`` into dense ones, for AdamW, and row-sparse ones, for a row optimizer.
 
-    Row-sparse are the parameters that a module with a true ``sparse`` holds itself (not those of its children):
-    ``nn.Embedding`` and ``nn.EmbeddingBag`` with ``sparse=True``, and the output layers here, which set it by the
-    objective they are trained with. So build the head first.
-    A parameter that several modules share (tied weights) is listed once, and is row-sparse if any of them makes it so:
-    the row optimisers take dense gradients too, AdamW does not take sparse ones. Frozen parameters are in neither list.
+    The row-sparse parameters are the direct parameters of modules whose ``sparse`` is true: ``nn.Embedding`` and
+    ``nn.EmbeddingBag`` with ``sparse=True``, and our output layers, which set it according to the objective. So build
+    the head first. A parameter shared by several modules (tied weights) is listed once, and is row-sparse if any of
+    them makes it so: row optimizers accept dense gradients, but AdamW does not accept sparse ones. Frozen parameters
+    are in neither list.
 
     Args:
         model: the whole model, or a head.
 
     Returns:
-        ``(dense, row_sparse)``, each in the order of ``model.parameters()``. Either may be empty; torch optimisers
+        ``(dense, row_sparse)``, each in the order of ``model.parameters()``. Either may be empty; torch optimizers
         refuse an empty list.
 
     Raises:
@@ -49,9 +49,7 @@ def parameter_groups(model: nn.Module) -> ParameterGroups:
         >>> optimizers = [torch.optim.AdamW(groups.dense), RowAdagrad(groups.row_sparse)]
     """
     if not isinstance(model, nn.Module):
-        raise InputError(
-            f"parameter_groups got a {type(model).__name__}; pass the torch.nn.Module that holds the parameters"
-        )
+        raise InputError(f"parameter_groups got a {type(model).__name__}; pass the torch.nn.Module with the parameters")
     row_sparse_ids = {id(p) for module in model.modules() for p in _own_row_sparse_parameters(module)}
     trainable = [p for p in model.parameters() if p.requires_grad]
     return ParameterGroups(

@@ -1,4 +1,4 @@
-"""Adagrad with one accumulator a row."""
+"""Adagrad with one accumulator per row."""
 
 from __future__ import annotations
 
@@ -13,41 +13,37 @@ from vastmax.optim.rows import add_rows_, one_per_row, read_rows, write_rows_
 from vastmax.tensors.numbers import at_least_float32
 
 _NUMBERS_AT_ONCE = 2**19
-"""Of the gradient: 2 MB in float32. What is worked out of a large gradient would be as large as it is: memory new to
-the process in each step, and out of the cache between one operation and the next."""
+"""Size of a piece of the gradient, 2 MB in float32. Intermediate results for a whole large gradient would take new
+memory in each step and leave the cache between operations."""
 
 
 class RowAdagrad(RowOptimizer):
-    r"""Adagrad (Duchi et al. 2011) with one accumulated square a row: V numbers of state, not V·D.
+    r"""Adagrad (Duchi et al. 2011) with one accumulated square per row: V numbers of state instead of V·D.
 
     For each row r in the gradient g::
 
         a_r = a_r + mean(g_r ** 2)
         w_r = w_r - lr * g_r / (sqrt(a_r) + eps)
 
-    Adagrad's state moves only with a gradient, so there is nothing lazy about it: a row that is absent from a batch has
-    gradient 0 and dense row-wise Adagrad would leave it alone as well. For a (V,) bias it is ``torch.optim.Adagrad``.
-    Rare rows keep a large step, frequent ones a small one, which is what a Zipf law asks for.
+    A row that is absent from a batch has gradient 0, and dense row-wise Adagrad would not change it, either. For a (V,)
+    bias, it equals ``torch.optim.Adagrad``. Rare rows keep a large step and frequent ones a small one, which suits
+    words with a Zipf distribution.
 
-    A first step of root mean square lr, however small the gradient, is too large where a row's score is a decision of
-    its own, such as a node of a tree far from its root: one word seen there makes the model sure of the next. With
-    ``prior_visits`` n every row begins as if it had been met n times before, with the gradients that rows of this
-    parameter have on average: n·m is added to a_r under the root, m being the mean of mean(g_r ** 2) over all rows in
-    all gradients so far.
+    The first step has root mean square lr, however small the gradient. This is too large if the score of a row is a
+    decision by itself, such as a tree node far from the root: one word makes the model certain of the next. With
+    ``prior_visits`` n, every row starts as if it had been visited n times, with average gradients: n·m is added to a_r
+    under the root, where m is the mean of mean(g_r ** 2) over all rows in all gradients so far.
 
     Args:
-        params: parameters or groups, as for every torch optimiser.
-        lr: learning rate, >= 0. A row's first step has root mean square lr.
-        initial_accumulator: a_r before the first step, >= 0; above 0 it damps the first steps of each row.
-        prior_visits: n above, >= 0; unlike an initial accumulator it goes by the size that gradients happen to have.
+        params: as for every torch optimizer.
+        lr: learning rate, >= 0. The first step of a row has root mean square lr.
+        initial_accumulator: a_r before the first step, >= 0; above 0, it damps the first steps of each row.
+        prior_visits: n, >= 0; unlike an initial accumulator, it adapts to the size of the gradients.
         eps: added to the root, > 0.
-        weight_decay: taken off the touched rows, decoupled from the gradient; see `RowOptimizer`.
-        maximize: go up the gradient.
+        weight_decay: see `RowOptimizer`.
+        maximize: see `RowOptimizer`.
 
-    Raises:
-        InputError: an option out of range; in ``step``, a sparse gradient that is not sparse over rows.
-
-    Cost: O(U * D) a step for U touched rows.
+    Cost: O(U * D) per step for U touched rows.
 
     Example:
         >>> import torch
@@ -103,14 +99,14 @@ class RowAdagrad(RowOptimizer):
                 square = square.flatten(1).mean(1)
             total = read_rows(sums, ids).add_(square)
             write_rows_(sums, ids, total)
-            if group.get("prior_visits"):  # optimisers that were saved before it was there have none
+            if group.get("prior_visits"):  # missing in old saved optimizers
                 total = total + group["prior_visits"] * _mean_square(square, state)
             scale = total.sqrt().add_(group["eps"]).reciprocal_()
             add_rows_(table, ids, part * one_per_row(scale, part), alpha=-float(group["lr"]))
 
 
 def _mean_square(square: Tensor, state: dict[str, Any]) -> Tensor:
-    """Return the mean of `square` (U,) and all that came before."""
+    """Return the mean of `square` (U,) and all previous ones."""
     if "squares" not in state:
         state["squares"] = torch.zeros(2, dtype=torch.float64, device=square.device)  # their sum, and how many
     state["squares"][0] += square.sum(dtype=torch.float64)
@@ -120,7 +116,7 @@ def _mean_square(square: Tensor, state: dict[str, Any]) -> Tensor:
 
 
 def _pieces(gradient: Tensor) -> list[Any]:
-    """What indexes the gradient some rows at a time, so that what is worked out of it stays in the cache."""
+    """Return indices of pieces of the gradient whose intermediate results stay in the cache."""
     if gradient.numel() <= _NUMBERS_AT_ONCE:
         return [...]
     rows = max(1, _NUMBERS_AT_ONCE * len(gradient) // gradient.numel())

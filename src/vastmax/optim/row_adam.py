@@ -18,7 +18,7 @@ BiasCorrection = Literal["row", "step"]
 
 
 class RowAdam(RowOptimizer):
-    r"""Adam (Kingma & Ba 2015) in which a row's moments move only when the row has a gradient.
+    r"""Adam (Kingma & Ba 2015) that updates the moments of a row only when the row has a gradient.
 
     For each row r in the gradient g, touched for the t_r-th time::
 
@@ -26,29 +26,26 @@ class RowAdam(RowOptimizer):
         v_r = beta2 * v_r + (1 - beta2) * g_r ** 2
         w_r = w_r - lr * (m_r / (1 - beta1 ** t)) / (sqrt(v_r / (1 - beta2 ** t)) + eps)
 
-    ``bias_correction="row"`` (the default) takes t = t_r, the row's own count: each row follows exactly the trajectory
-    of Adam on its own sequence of gradients, and its first step has size lr whenever it comes.
-    ``bias_correction="step"`` takes t = the number of steps so far, as ``torch.optim.SparseAdam`` does: a row first met
-    late is then uncorrected, and its first step is (1 - beta1) / sqrt(1 - beta2), about 3.2, times as large.
-    With dense gradients both are ``torch.optim.Adam``, with ``weight_decay`` ``torch.optim.AdamW``.
+    With ``bias_correction="row"`` (the default), t = t_r, the count of the row: each row follows the trajectory of Adam
+    on its own sequence of gradients, and its first step always has size lr. With ``bias_correction="step"``, t is the
+    number of steps, as in ``torch.optim.SparseAdam``: a row first visited late is not corrected, and its first step is
+    (1 - beta1) / sqrt(1 - beta2), about 3.2, times as large. With dense gradients, both equal ``torch.optim.Adam``, or
+    with ``weight_decay`` ``torch.optim.AdamW``.
 
-    Dense Adam would also move rows that are absent, by their old momentum, and decay their moments: that costs a pass
-    over all V rows in every step, and is what makes it unusable here.
+    Dense Adam would also move absent rows by their old momentum and decay their moments, at the cost of a pass over all
+    V rows in every step.
 
     Args:
-        params: parameters or groups, as for every torch optimiser.
+        params: as for every torch optimizer.
         lr: learning rate, >= 0.
         betas: decay of the two moments, each in [0, 1).
         eps: added to the root, > 0.
-        bias_correction: "row" or "step", see above.
-        weight_decay: taken off the touched rows, decoupled from the gradient; see `RowOptimizer`.
-        maximize: go up the gradient.
+        bias_correction: "row" or "step".
+        weight_decay: see `RowOptimizer`.
+        maximize: see `RowOptimizer`.
 
-    Raises:
-        InputError: an option out of range; in ``step``, a sparse gradient that is not sparse over rows.
-
-    Cost: O(U * D) a step for U touched rows; state: two moments of the parameter's size (float32 or better) and, with
-    "row", one count a row.
+    Cost: O(U * D) per step for U touched rows; state: two moments of the parameter's size (float32 or better) and, with
+    "row", one count per row.
 
     Example:
         >>> import torch
@@ -111,7 +108,7 @@ class RowAdam(RowOptimizer):
 
 
 def _one_minus_power(beta: float, count: Tensor, dtype: torch.dtype) -> Tensor:
-    """1 - beta ** count without the cancellation that costs four digits at beta = 0.999, count = 1 in float32."""
+    """Return 1 - beta ** count without cancellation, which costs four digits at beta = 0.999, count = 1 in float32."""
     if beta == 0.0:
         return torch.ones_like(count, dtype=dtype)
     return torch.expm1(count.to(dtype) * math.log(beta)).neg_()

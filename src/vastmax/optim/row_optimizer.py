@@ -1,4 +1,4 @@
-"""What every row optimiser shares: the walk over gradients, checks, and state that survives saving as it was."""
+"""The base of the row optimizers: the loop over gradients, checks, and saved state with exact dtypes."""
 
 from __future__ import annotations
 
@@ -16,25 +16,8 @@ from vastmax.optim.rows import scale_rows_, touched_rows
 from vastmax.tensors.numbers import at_least_float32
 
 
-class RowOptimizer(Optimizer):
-    """A torch optimiser whose step reads and writes only the rows that got a gradient.
-
-    A subclass says in ``update_rows`` what happens to the touched rows of one parameter, and in ``check_group`` which
-    options are legal. Row r of a parameter is ``parameter[r]``: a vector of a (V, D) matrix, one number of a (V,) bias.
-
-    Every row optimiser takes, beside its own options:
-
-    - ``lr``: a number, or a tensor with one, which a captured or compiled schedule may change in place;
-    - ``weight_decay``: λ ≥ 0; before its update a touched row is multiplied by 1 − lr·λ, as ``torch.optim.AdamW`` does
-      with every row. Rows out of play do not decay: that would cost a pass over all V in every step;
-    - ``maximize``: go up the gradient instead of down.
-    """
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:  # saved before there were these options
-            group.setdefault("weight_decay", 0.0)
-            group.setdefault("maximize", False)
+class ClosureOptimizer(Optimizer):
+    """A torch optimizer whose `step` evaluates the closure and then calls `update`, without gradients."""
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -43,38 +26,70 @@ class RowOptimizer(Optimizer):
     def step(self, closure: Callable[[], float]) -> float: ...
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Update every parameter that has a gradient, each only in its touched rows; returns the closure's loss."""
+        """Evaluate `closure` if there is one, update the parameters, and return its loss."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         with torch.no_grad():
-            for group in self.param_groups:
-                for parameter in group["params"]:
-                    if parameter.grad is None:
-                        continue
-                    row_ids, gradient = touched_rows(parameter.grad)
-                    if gradient.numel() > 0:
-                        gradient = gradient.to(at_least_float32(parameter.dtype))
-                        if group["weight_decay"]:
-                            scale_rows_(parameter, row_ids, 1 - float(group["lr"]) * group["weight_decay"])
-                        if group["maximize"]:
-                            gradient = -gradient
-                        self.update_rows(parameter, row_ids, gradient, self.state[parameter], group)
+            self.update()
         return loss
+
+    @abstractmethod
+    def update(self) -> None:
+        """Update the parameters from their gradients."""
+
+
+class RowOptimizer(ClosureOptimizer):
+    """A torch optimizer whose step reads and writes only the rows with a gradient.
+
+    A subclass defines the update of the touched rows of one parameter (``update_rows``) and checks its options
+    (``check_group``). Row r of a parameter is ``parameter[r]``: a vector of a (V, D) matrix, one number of a (V,) bias.
+
+    Every row optimizer has these options besides its own:
+
+    - ``lr``: a number, or a tensor with one, which a captured or compiled schedule may change in place;
+    - ``weight_decay``: λ ≥ 0; before its update, a touched row is multiplied by 1 − lr·λ, as ``torch.optim.AdamW`` does
+      with every row. Other rows do not decay: that would cost a pass over all V in every step;
+    - ``maximize``: maximize instead of minimizing.
+
+    Raises:
+        InputError: an option out of range; in ``step``, a sparse gradient that is not sparse over rows.
+    """
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:  # missing in old saved optimizers
+            group.setdefault("weight_decay", 0.0)
+            group.setdefault("maximize", False)
+
+    def update(self) -> None:
+        """Update every parameter with a gradient, each only in its touched rows."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                row_ids, gradient = touched_rows(parameter.grad)
+                if gradient.numel() > 0:
+                    gradient = gradient.to(at_least_float32(parameter.dtype))
+                    if group["weight_decay"]:
+                        scale_rows_(parameter, row_ids, 1 - float(group["lr"]) * group["weight_decay"])
+                    if group["maximize"]:
+                        gradient = -gradient
+                    self.update_rows(parameter, row_ids, gradient, self.state[parameter], group)
 
     @abstractmethod
     def update_rows(
         self, parameter: Tensor, row_ids: Tensor | None, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]
     ) -> None:
-        """Move ``parameter[row_ids]`` (unique ids; None: all rows) against ``gradient``, of state precision."""
+        """Update ``parameter[row_ids]`` (unique ids; None: all rows) from ``gradient``, in the state's precision."""
 
     @abstractmethod
     def check_group(self, group: dict[str, Any]) -> None:
-        """Raise InputError unless the options of this parameter group are legal."""
+        """Raise InputError unless the options of this parameter group are valid."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group of parameters, options not named in it taken from the defaults; checked before it is added."""
+        """Check and add a group of parameters; options that it does not contain have their defaults."""
         options = {**self.defaults, **param_group}
         check_option("lr", options["lr"], low=0.0)
         check_option("weight_decay", options["weight_decay"], low=0.0)
@@ -86,15 +101,15 @@ class RowOptimizer(Optimizer):
             if not parameter.is_floating_point():
                 self.param_groups.pop()
                 raise InputError(
-                    f"a parameter of dtype {parameter.dtype}; {type(self).__name__} moves real floating-point "
-                    "parameters only: leave it out or store its real and imaginary parts"
+                    f"a parameter has dtype {parameter.dtype}, but {type(self).__name__} supports only real "
+                    "floating-point parameters: leave it out or store its real and imaginary parts"
                 )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore state exactly as it was saved.
+        """Restore the state exactly, each tensor with its own dtype on the parameter's device.
 
-        torch casts loaded state to the parameter's dtype; here the accumulators of a bfloat16 parameter are float32
-        and row counts are integers, so each tensor is put back in its own dtype, on the parameter's device.
+        torch casts loaded state to the dtype of the parameter, but the accumulators of a bfloat16 parameter are float32
+        and row counts are integers.
         """
         super().load_state_dict(state_dict)
         saved_ids = [i for group in state_dict["param_groups"] for i in group["params"]]
@@ -108,10 +123,10 @@ class RowOptimizer(Optimizer):
 def check_option(
     name: str, value: float | Tensor, *, low: float, high: float = math.inf, low_open: bool = False
 ) -> None:
-    """Raise InputError unless ``low <= value < high`` (``low < value`` with low_open); a tensor holds one number."""
+    """Raise InputError unless ``low <= value < high`` (``low < value`` with low_open), also for one-number tensors."""
     if isinstance(value, Tensor) and value.numel() == 1:
         value = value.item()
-    legal = isinstance(value, int | float) and math.isfinite(value) and (low < value if low_open else low <= value)
-    if not legal or value >= high:
+    valid = isinstance(value, int | float) and math.isfinite(value) and (low < value if low_open else low <= value)
+    if not valid or value >= high:
         bound = f"{'above' if low_open else 'at least'} {low:g}" + (f" and below {high:g}" if high < math.inf else "")
         raise InputError(f"{name} is {value!r}; it must be a finite number {bound}: pass such a {name}")

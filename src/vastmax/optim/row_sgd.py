@@ -14,28 +14,25 @@ from vastmax.tensors.numbers import at_least_float32
 
 
 class RowSGD(RowOptimizer):
-    r"""SGD, with momentum if asked for, that touches only the rows with a gradient.
+    r"""SGD with optional momentum that touches only the rows with a gradient.
 
     For each row r in the gradient g::
 
         b_r = momentum * b_r + g_r        # without momentum: b_r = g_r, and no state is kept
         w_r = w_r - lr * b_r
 
-    With dense gradients this is ``torch.optim.SGD``. With row-sparse ones momentum is *lazy*: the velocity of a row
-    that is not in the batch neither decays nor moves the row, where the dense algorithm would let both happen in every
-    step, over all V rows. A row's trajectory is thus that of dense SGD on its own sequence of gradients.
+    With dense gradients, it equals ``torch.optim.SGD``. With row-sparse ones, momentum is *lazy*: the velocity of a row
+    that is not in the batch neither decays nor moves the row, whereas the dense algorithm does both in every step, over
+    all V rows. Each row follows the trajectory of dense SGD on its own sequence of gradients.
 
     Args:
-        params: parameters or groups, as for every torch optimiser.
+        params: as for every torch optimizer.
         lr: learning rate, >= 0.
-        momentum: in [0, 1). Above 0 a velocity of the parameter's size is kept, float32 or better.
-        weight_decay: taken off the touched rows, decoupled from the gradient; see `RowOptimizer`.
-        maximize: go up the gradient.
+        momentum: in [0, 1). Above 0, it needs a velocity of the parameter's size, float32 or better.
+        weight_decay: see `RowOptimizer`.
+        maximize: see `RowOptimizer`.
 
-    Raises:
-        InputError: an option out of range; in ``step``, a sparse gradient that is not sparse over rows.
-
-    Cost: O(U * D) a step for U touched rows.
+    Cost: O(U * D) per step for U touched rows.
 
     Example:
         >>> import torch
