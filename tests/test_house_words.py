@@ -25,7 +25,6 @@ NOT_CLEANED = {
     "output",
     "search",
     "tensors",
-    "tree",
     "word_model",
 }
 """Rooms of src/vastmax that are still to be edited. Remove a name once its room passes."""

@@ -30,7 +30,7 @@ def groups(t: Tree) -> set[frozenset[int]]:
     return {frozenset(words) for words in below.values() if len(words) > 1}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(nesting=st.lists(NESTINGS, min_size=1, max_size=6), seed=st.integers(0, 99))
 def test_what_stood_together_stays_together(nesting: Nesting, seed: int) -> None:
     names: list[str] = []

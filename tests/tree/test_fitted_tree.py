@@ -56,5 +56,5 @@ def test_labels_stay_with_their_nodes() -> None:
 
 
 def test_a_tree_without_names_is_refused() -> None:
-    with pytest.raises(InputError, match="does not know what its words are called"):
+    with pytest.raises(InputError, match="does not know its words"):
         tree.fitted(tree.balanced(3), ["a", "b", "c"], [1, 1, 1])

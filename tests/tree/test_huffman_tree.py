@@ -117,9 +117,9 @@ def test_bad_counts(build, counts: list, message: str) -> None:
         build(counts)
 
 
-def test_a_million_words_take_seconds() -> None:
-    counts = (1e9 / np.arange(1, 1_000_001)).astype(np.int64)
+def test_cost_is_linear_in_the_words() -> None:
+    counts = (1e9 / np.arange(1, 200_001)).astype(np.int64)
     start = time.process_time()
     t = tree.huffman(counts)
-    assert time.process_time() - start < 8  # 0.8 s when measured
+    assert time.process_time() - start < 1.6  # 0.16 s when measured
     assert t.describe(counts).excess_bits < 0.1

@@ -50,7 +50,7 @@ def test_parts_may_have_words_of_their_own() -> None:
 def test_what_cannot_be_joined() -> None:
     with pytest.raises(InputError, match="no trees"):
         tree.joined([])
-    with pytest.raises(InputError, match="trees of 3 and 4 words"):
+    with pytest.raises(InputError, match="trees over 3 and 4 words"):
         tree.joined([tree.balanced(3), tree.balanced(4)])
-    with pytest.raises(InputError, match="call their words differently"):
+    with pytest.raises(InputError, match="the trees have different words"):
         tree.joined([tree.balanced(2).with_words(["a", "b"]), tree.balanced(2).with_words(["b", "a"])])

@@ -69,7 +69,7 @@ def test_bad_nestings(labels: object, words: list[str] | None, message: str) -> 
     ("text", "message"),
     [
         (b'{"a": [', r"is not JSON \(line 1, column 8"),
-        (b'"word"', "holds 'word'; expected an object or a list"),
+        (b'"word"', "contains 'word'; expected an object or a list"),
         (b'{"a": ["x"], "a": ["y"]}', "has 'a' twice in one object"),
         (b'["\xff"]', r"is not UTF-8 text \(byte 2\)"),
         (b"[" * 100_000, "nested more than 200 levels deep"),

@@ -120,16 +120,16 @@ def test_one_word_needs_no_decision() -> None:
 @pytest.mark.parametrize(
     ("children", "child_counts", "leaf_words", "message"),
     [
-        ([~0, ~1], [3], None, "claim 3 children where 2 are given"),
+        ([~0, ~1], [3], None, "have 3 children, but 2 are given"),
         ([~0, ~1], [], None, "2 children but no inner node"),
-        ([~0, ~1], [2, 0], None, "each needs one at least"),
+        ([~0, ~1], [2, 0], None, "each needs at least one"),
         ([~0, 0], [2], None, "breadth-first"),  # its own child
         ([~0, ~1, ~2, 1], [2, 2], None, "breadth-first"),  # node 1 is its own parent
         ([2, 1, ~0, ~1, ~2, ~3], [2, 2, 2], None, "breadth-first"),
         ([~0, ~0], [2], None, "numbered from 0"),
         ([~0, ~2], [2], None, "numbered from 0"),
         ([~0, ~1], [2], [0], "2 leaves but 1 words"),
-        ([~0, ~1], [2], [0, 2], "leave none out"),
+        ([~0, ~1], [2], [0, 2], "without gaps"),
         ([~0, ~1], [2], [1, 2], "ascend from 0"),
         ([~0, ~1, ~2], [3], [0, 1, 0], "ascend from 0"),
         ([0.5, 1.5], [2], None, "list of integers"),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from page_programs import programs
 
@@ -19,14 +18,12 @@ def record(name: str) -> Any:
     return json.loads((ROOT / "benchmarks" / "records" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def test_the_programs_run(tmp_path: Path) -> None:
+def test_the_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
     printed = []
     for program in programs("concepts/trees.md"):
-        command = [sys.executable, "-W", "error", "-c", program]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        printed.append(done.stdout)
+        exec(program, {})
+        printed.append(capsys.readouterr().out)
     assert printed[0].startswith("001\nwords ")
     assert printed[1] == "(0, 0, 1)\n"
     assert printed[2] == "True\n2\n"

@@ -85,7 +85,7 @@ def test_few_words(folder: Path) -> None:
 
 
 def test_words_that_cannot_be_placed(folder: Path) -> None:
-    with pytest.raises(InputError, match="'dog' stands twice"):
+    with pytest.raises(InputError, match="'dog' occurs twice"):
         tree.wordnet(["dog", "cat", "dog"], path=folder)
     with pytest.raises(InputError, match="no words"):
         tree.wordnet([], path=folder)

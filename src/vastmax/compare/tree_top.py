@@ -33,7 +33,7 @@ def tree_top(tree: Tree, counts: npt.ArrayLike, *, depth: int = DEPTH) -> dict[s
         >>> [(child["words"], child["share"], child["size"]) for child in top["children"]]
         [(['b', 'c'], 0.5, 2), (['a'], 0.5, 1)]
     """
-    mass = (tree.word_weights(counts) / np.diff(tree.word_offsets))[tree.leaf_words]
+    mass = tree.leaf_weights(counts)
     share, size = tree.edge_sums(mass / mass.sum()), tree.edge_sums(np.ones(tree.num_leaves))
 
     def below(node: int, levels: int) -> list[dict[str, Any]]:

@@ -314,8 +314,7 @@ def _checksum(tree: Tree) -> int:
 
 def _unigram_biases(tree: Tree, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Biases under which every decision is as likely as the counts have it."""
-    weights = tree.word_weights(counts)
-    log_mass = np.log(tree.edge_sums((weights / np.diff(tree.word_offsets))[tree.leaf_words]))
+    log_mass = np.log(tree.edge_sums(tree.leaf_weights(counts)))
     if tree.is_binary:
         return log_mass[1::2] - log_mass[::2]
     node_mass = np.add.reduceat(np.exp(log_mass), tree.child_offsets[:-1])

@@ -1,6 +1,6 @@
-"""Trees over a vocabulary, the skeleton of hierarchical softmax: one type, one file for each way to build it.
+"""Trees over a vocabulary, for hierarchical softmax: one type, and one file for each way to build it.
 
-No torch here: a tree is a handful of numpy arrays, however many words it holds.
+A tree is a few numpy arrays, whatever its size. Nothing here needs torch.
 """
 
 from vastmax.tree.balanced_tree import balanced
@@ -13,8 +13,8 @@ from vastmax.tree.huffman_tree import huffman
 from vastmax.tree.joined_tree import joined
 from vastmax.tree.kmeans_class_tree import kmeans_classes
 from vastmax.tree.nested_tree import nested
-from vastmax.tree.paths import Path, Paths
 from vastmax.tree.random_tree import random
+from vastmax.tree.structure import Path, Paths
 from vastmax.tree.tree import Tree
 from vastmax.tree.wide_tree import in_classes, widened
 from vastmax.tree.wordnet_tree import wordnet

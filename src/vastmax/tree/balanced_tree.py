@@ -1,4 +1,4 @@
-"""The balanced tree: every word after ⌊log2 V⌋ or ⌈log2 V⌉ decisions, whatever its frequency."""
+"""The balanced tree: every word takes ⌊log2 V⌋ or ⌈log2 V⌉ decisions, whatever its frequency."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from vastmax.tree.tree import Tree
 
 
 def balanced(vocab_size: int) -> Tree:
-    """A binary tree whose leaf depths differ by one at most, in word order: the truncated binary code.
+    """Return a binary tree in word order whose leaf depths differ by at most one: the truncated binary code.
 
-    With d = ⌈log2 V⌉ and u = 2^d − V, word i < u has the d − 1 bits of i for its code, any other the d bits of i + u.
+    With d = ⌈log2 V⌉ and u = 2^d − V, the code of word i < u is the d − 1 bits of i, of others the d bits of i + u.
 
     Args:
         vocab_size: V ≥ 1.
 
     Returns:
-        A `Tree` of V − 1 inner nodes.
+        A `Tree` with V − 1 inner nodes.
 
     Raises:
         InputError: V < 1.
@@ -28,15 +28,15 @@ def balanced(vocab_size: int) -> Tree:
         >>> balanced(5).path(4).code
         '111'
     """
-    check_vocab_size(vocab_size)
+    whole("vocab_size", vocab_size, 1, MOST_WORDS)
     if vocab_size == 1:
         return Tree([], [])
     depth = (vocab_size - 1).bit_length()
     short_codes = 2**depth - vocab_size  # u
-    # Breadth first the nodes of the full levels come in numerical order, each level doubling; in the level of depth
-    # d − 1 the first u places are leaves and the rest are inner nodes with two leaves each.
+    # Full levels contain the nodes in numerical order, and each level doubles. At depth d − 1, the first u places are
+    # leaves and the rest are inner nodes with two leaves each.
     last_level = 2 ** (depth - 1)
-    inner_edges = np.arange(1, last_level - 1)  # edges into the levels above depth d − 1
+    inner_edges = np.arange(1, last_level - 1)  # into the levels above depth d − 1
     long_codes = np.arange(short_codes, vocab_size)
     children = np.concatenate(
         [
@@ -47,8 +47,3 @@ def balanced(vocab_size: int) -> Tree:
         ]
     )
     return Tree(children, np.full(vocab_size - 1, 2))
-
-
-def check_vocab_size(vocab_size: int) -> None:
-    """Raise InputError unless there is a word at least, and no more than ids can number."""
-    whole("vocab_size", vocab_size, 1, MOST_WORDS)

@@ -1,4 +1,4 @@
-"""Any tree as a binary one: what stood under a node stays together, frequent children take fewer decisions."""
+"""Conversion of any tree to a binary one: words below a node stay together, frequent ones get shorter paths."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from vastmax.tree.tree import Tree
 
 
 def binarised(tree: Tree, counts: npt.ArrayLike | None = None) -> Tree:
-    """The tree with every node of more than two children replaced by a Huffman tree over these children.
+    """Return the tree with every node of more than two children replaced by a Huffman tree over these children.
 
-    The words below a node stay the words below one node, which keeps its label; nodes of two children stay as they are,
-    nodes of one child vanish. A binary tree has one row of weights a decision and the quicker kernels, and a node of
-    many children of uneven mass costs its entropy in decisions rather than one score for each child.
+    The words below a node stay below one node, which keeps its label. Nodes with two children stay, nodes with one
+    child vanish. A binary tree has one row of weights per decision and faster kernels, and a node with many children of
+    unequal mass costs about its entropy in decisions instead of one score per child.
 
     Args:
         tree: any tree.
-        counts: (V,) of the words, zeros floored; None: all words alike. The mass of a child is that of its words, of
-            each leaf an equal part where a word has several.
+        counts: (V,) word counts, zeros raised to the smallest positive one; None: equal counts. The mass of a child is
+            that of its words; a word with several leaves is divided equally among them.
 
     Raises:
-        InputError: counts that do not fit the tree.
+        InputError: counts do not fit the tree.
 
     Cost: a Python loop over edges.
 
@@ -32,17 +32,16 @@ def binarised(tree: Tree, counts: npt.ArrayLike | None = None) -> Tree:
         >>> [binarised(wide, [5, 1, 1, 9]).path(word).code for word in ("oak", "apple", "pear")]
         ['1', '01', '001']
     """
-    weights = np.ones(tree.vocab_size) if counts is None else tree.word_weights(counts)
-    mass = tree.edge_sums((weights / np.diff(tree.word_offsets))[tree.leaf_words])
+    mass = tree.edge_sums(tree.leaf_weights(counts))
     num_children = tree.child_counts.tolist()
     offsets = tree.child_offsets.tolist()
     is_leaf = tree.children < 0
     targets = np.where(is_leaf, ~tree.leaf_words[np.where(is_leaf, ~tree.children, 0)], tree.children).tolist()
-    # A node of C children becomes C − 1 nodes, of which the last one made is the top.
+    # A node with C children becomes C − 1 nodes, the last of which is the top.
     base = np.concatenate([[0], np.cumsum(tree.child_counts - 1, dtype=np.int64)]).tolist()
     children: list[list[int]] = [[] for _ in range(base[-1])]
     labels = [""] * base[-1]
-    top = [0] * tree.num_nodes  # what stands for each node: a new node, or ~word
+    top = [0] * tree.num_nodes  # the replacement of each node: a new node, or ~word
     for node in reversed(range(tree.num_nodes)):  # children have higher numbers than their parent
         C, first = num_children[node], offsets[node]
         links = [target if target < 0 else top[target] for target in targets[first : first + C]]

@@ -1,4 +1,4 @@
-"""Trees from word vectors: words that are alike stay together, by two-way clustering from the root down."""
+"""Trees from word vectors: similar words stay together, by two-way clustering from the root down."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from vastmax.tree.word_rows import WordRows, word_rows
 
 Split = Literal["adaptive", "balanced"]
 
-# Steps of EM at a node; the means hardly move after that.
+# Steps of EM per node; the means hardly move after that.
 ITERATIONS = 10
-# Each side of a split keeps this share of the words to itself: no path is longer than a few times log2 V.
+# Each side of a split has this share of the words exclusively, so no path is longer than a few times log2 V.
 _LEAST_SHARE = 0.1
 
 
@@ -41,44 +41,42 @@ def clustered(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Tree:
-    """A binary tree by recursive two-way clustering of word vectors (Mnih & Hinton 2008).
+    """Return a binary tree from recursive two-way clustering of word vectors (Mnih & Hinton 2008).
 
-    At every node a mixture of two Gaussians is fitted to the vectors of its words by EM, from a random start; a word's
-    responsibility r is the posterior of the second component.
+    At every node, EM fits a mixture of two Gaussians to the vectors of its words from a random start. The
+    responsibility r of a word is the posterior of the second component.
 
     - ``split="adaptive"``: words with r > ½ go right, the others left.
-    - ``split="balanced"``: words in order of r are cut in the middle.
-    - ``overlap`` ε: a word with \\|r − ½\\| ≤ ε goes both ways and so gets several leaves, in whose sum the model may
-      find it by different contexts. Adaptive splits only.
+    - ``split="balanced"``: words in order of r are divided in the middle.
+    - ``overlap`` ε: a word with \\|r − ½\\| ≤ ε goes both ways and so gets several leaves, which different contexts may
+      reach. Adaptive splits only.
     - ``copies`` m: m trees from different seeds under one root (see `vastmax.tree.joined`).
 
-    Where this differs from the paper, as far as it says: the two components share one spherical variance (of two free
-    ones the narrower takes the words near the mean, whatever they mean), and each side of a split keeps a tenth of the
-    words to itself.
+    Differences from the paper: the two components share one spherical variance (with free ones, the narrower component
+    takes the words near the mean, whatever they mean), and each side of a split has a tenth of the words exclusively.
 
     Args:
-        vectors: (V, D) in id order, or `WordVectors`. As they are: a vector's length counts, so pass unit vectors to
-            cluster by direction alone.
-        words: the vocabulary in id order. With `WordVectors`, rows are looked up by word; words that have none go under
-            a subtree of their own. None: the words of the vectors.
+        vectors: (V, D) in id order, or `WordVectors`. Their lengths matter: pass unit vectors to cluster by direction.
+        words: the vocabulary in id order. With `WordVectors`, rows are looked up by word; words without a vector form
+            a separate subtree. None: the words of the vectors.
         split: ``"adaptive"`` or ``"balanced"``.
         overlap: ε in [0, ½).
         copies: m ≥ 1.
-        counts: (V,) word counts: a word then weighs as much as its count in the mixtures, and a balanced split is one
-            of count, which makes the expected path short. None: all words alike, as published.
-        max_mean_leaves: leaves a word that overlaps may make, on average in each copy; words nearest to ½ come first.
-        seed: of the random starts, ≥ 0; equal seeds give equal trees.
+        counts: (V,) word counts: they weight the words in the mixtures and in balanced splits, which shortens the
+            expected path. None: equal weights, as published.
+        max_mean_leaves: the maximum mean number of leaves per word and copy; words nearest to ½ are duplicated first.
+        seed: the seed of the random starts, ≥ 0; equal seeds give equal trees.
         threads: None: the cores this process may use. The tree does not depend on them.
-        progress: told of the words that have found their leaf.
+        progress: receives the number of words that have a leaf.
 
     Returns:
         A binary `Tree`.
 
     Raises:
-        InputError: vectors that are no matrix or hold NaN; options out of range; counts or words that do not fit.
+        InputError: vectors that are not a matrix or contain NaN; options out of range; counts or words do not fit.
 
-    Cost: about 30·D multiply-adds a word and level, log2 V levels or somewhat more, times the copies; the vectors once
-    in memory as float32, and about 100 bytes a leaf.
+    Cost: about 30·D multiply-adds per word and level, for slightly more than log2 V levels, times the copies; memory
+    for the vectors as float32, and about 100 bytes per leaf.
 
     Example:
         >>> import numpy as np
@@ -106,7 +104,7 @@ def clustered(
 
 
 def with_lacking_words(tree: Tree, rows: WordRows) -> Tree:
-    """The tree over the words that have vectors, and beside it, under a common root, one over those that have none."""
+    """Return `tree`, over the words with vectors, and a Huffman tree over the other words under a common root."""
     if not rows.lacking.size:
         return tree if rows.words is None else tree.with_words(rows.words)
     others = huffman(np.ones(rows.lacking.size) if rows.counts is None else rows.counts[rows.lacking])
@@ -124,14 +122,14 @@ class _Options(NamedTuple):
 def _cluster(
     rows: WordRows, options: _Options, rng: np.random.Generator, progress: Progress, *, done_before: int
 ) -> Int64:
-    """Part all words level by level; returns the two children of each node, a negative one being ``~row``."""
+    """Split all words level by level; return the two children of each node, a negative one being ``~row``."""
     n, weights = len(rows.vectors), rows.weights
     if n == 1:
         return np.empty(0, dtype=np.int64)
     members, offsets = np.arange(n, dtype=np.int32), np.array([0, n])
     children: list[Int64] = []
     num_nodes, num_leaves = 1, 0
-    while members.size:  # one level of the tree: `members` are its words, node after node
+    while members.size:  # one level of the tree; `members` are its words, node after node
         log_odds = _log_odds(rows, members, offsets, options.threads, rng)
         node = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
         order = np.lexsort((log_odds, node))
@@ -156,7 +154,7 @@ def _cluster(
 def _log_odds(
     rows: WordRows, members: npt.NDArray[np.int32], offsets: Int64, threads: int, rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """log r/(1 − r) of the members of each node; of two words neither needs it."""
+    """Return log r/(1 − r) of the members of each node with more than two words."""
     sizes = np.diff(offsets)
     seeds = rng.integers(2**64, size=sizes.size, dtype=np.uint64)
     large = sizes > 2
@@ -181,9 +179,9 @@ def _cuts(
     options: _Options,
     spare: int,
 ) -> tuple[Int64, Int64]:
-    """(where left parts stop, where right parts start), for each node, among its members in order of their odds.
+    """Return for each node (the end of its left part, the start of its right part), with members in order of odds.
 
-    What lies between the two goes both ways; there is room for `spare` such members.
+    Members between the two go both ways; at most `spare` may.
     """
     first, stop = offsets[:-1], offsets[1:]
     sizes = stop - first
@@ -203,7 +201,7 @@ def _cuts(
     distance = np.abs(log_odds)
     near = distance[distance <= reach]
     if near.size > spare:
-        # The nearest ones; of several that are equally near all or none.
+        # The nearest ones; of several that are equally near, all or none.
         reach = float(np.nextafter(np.partition(near, spare)[spare], np.float32(-1)))
     begin = first + np.add.reduceat(log_odds < -reach, first, dtype=np.int64)
     end = first + np.add.reduceat(log_odds <= reach, first, dtype=np.int64)
@@ -215,7 +213,7 @@ def _cuts(
 
 
 def _equal_mass(weights: npt.NDArray[np.float32], first: Int64, stop: Int64) -> Int64:
-    """The cuts that come nearest to half of each stretch's mass, each side keeping one member at least."""
+    """Return the cuts nearest to half of the mass of each range, with at least one member on each side."""
     total = np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])
     goal = (total[first] + total[stop]) / 2
     above = np.searchsorted(total, goal)
@@ -225,7 +223,7 @@ def _equal_mass(weights: npt.NDArray[np.float32], first: Int64, stop: Int64) -> 
 
 
 def check_splits(split: str, overlap: float, copies: int) -> None:
-    """Raise InputError for options of `clustered` that it cannot use: for callers who have long work to do before."""
+    """Raise InputError for invalid options of `clustered`; callers use it before long work."""
     if split not in ("adaptive", "balanced"):
         raise InputError(f'split is {split!r}; choose "adaptive" or "balanced"')
     real("overlap", overlap, 0.0, 0.5, below=True)

@@ -1,4 +1,4 @@
-"""What a tree costs, in numbers: how deep it is, and how far from the entropy that bounds it."""
+"""The cost of a tree in numbers: its depth, and its distance from the entropy that bounds it."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from vastmax.tree.structure import Structure
 
 @dataclass(frozen=True)
 class Description:
-    """The shape of a tree and the cost of its paths; expectations are under the counts it was described with."""
+    """The shape of a tree and the cost of its paths; expectations are under the counts passed to `describe`."""
 
     num_words: int
     num_leaves: int
     num_nodes: int
     max_children: int
     mean_depth: float
-    """Decisions to a leaf, all leaves alike."""
+    """Decisions per leaf, with equal weights."""
     max_depth: int
     expected_depth: float
-    """Decisions to a word."""
+    """Decisions per word."""
     expected_scores: float
-    """Scores computed for a word: one at a binary node, one for each child at any other."""
+    """Scores computed per word: one for a binary node, one per child for any other."""
     expected_bits: float
     """Σ log2(children) along the path to a word: in a binary tree its depth."""
     entropy_bits: float
-    """H of the words; no tree has fewer expected bits."""
+    """H of the words, a lower bound of the expected bits."""
     num_rows: int
-    """Rows of weights that the tree holds: V − 1 for a binary one."""
+    """Rows of weights: V − 1 for a binary tree."""
 
     @property
     def excess_bits(self) -> float:
-        """Expected bits above the entropy: the words' code is that much longer than an ideal one."""
+        """Expected bits minus the entropy: how much longer the code is than an ideal one."""
         return self.expected_bits - self.entropy_bits
 
     def rows(self) -> list[tuple[str, str]]:
-        """The figures with their names, for a table."""
+        """Return the figures with their names, for a table."""
         return [
             ("words", f"{self.num_words:,}"),
             ("leaves", f"{self.num_leaves:,}"),
@@ -59,12 +59,12 @@ class Description:
 
 
 def describe(tree: Structure, counts: npt.ArrayLike | None = None) -> Description:
-    """Describe a tree under word counts (V,) in id order; all words alike when None.
+    """Return the description of a tree under word counts (V,) in id order, or equal counts if None.
 
-    Of a word with several leaves the depth and bits are the mean over them, the scores those of all of them.
+    For a word with several leaves, depth and bits are the mean over the leaves, and scores their sum.
 
     Raises:
-        InputError: counts of another number of words, or such as `floored_counts` refuses.
+        InputError: the number of counts is wrong, or `floored_counts` rejects them.
 
     Example:
         >>> from vastmax import tree
@@ -92,7 +92,7 @@ def describe(tree: Structure, counts: npt.ArrayLike | None = None) -> Descriptio
 
 
 def _path_sums(tree: Structure, node_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """For each leaf the sum of a value over the nodes on its path."""
+    """Return for each leaf the sum of a value over the nodes on its path."""
     if not tree.num_nodes:
         return np.zeros(1)
     sums = node_values.copy()

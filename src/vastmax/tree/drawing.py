@@ -1,4 +1,4 @@
-"""A picture of a tree, or of the top of a large one, as SVG: the root at the left, one row a leaf."""
+"""A picture of a tree, or of the top of a large one, as SVG: the root on the left, one row per leaf."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from vastmax.tree.structure import Structure
 
 # Pixels; text is 13 px high, and a character of it about 7.3 wide.
 _ROW, _MARGIN, _CHARACTER, _MIN_COLUMN, _NODE_RADIUS = 22, 24, 7.3, 58, 3.5
-_LONGEST_NAME = 36  # characters of a word or label before it is cut
-_WIDEST_NODE = 12  # children drawn of one node before the rest share a row
-_EXAMPLES = 3  # words named for a subtree that is not unfolded
+_LONGEST_NAME = 36  # characters of a word or label before it is truncated
+_WIDEST_NODE = 12  # children of one node before the rest share a row
+_EXAMPLES = 3  # words named for a subtree that is not expanded
 _INK, _FAINT, _LINE, _PAPER = "#1f2937", "#6b7280", "#a9bcd9", "#ffffff"
 
 
 @dataclass
 class _Item:
-    """Something drawn: an inner node with its children, or a row of text."""
+    """A part of the picture: an inner node with its children, or a row of text."""
 
     depth: int
-    share: float  # of all words, or of their mass: the thickness of the line that leads here
-    branch: str = ""  # what is written on that line
+    share: float  # of all words, or of their mass: determines the line width
+    branch: str = ""  # the text on the line
     label: str = ""
     is_word: bool = False
     children: list[_Item] = field(default_factory=list)
@@ -44,13 +44,13 @@ def draw(
     max_rows: int = 40,
     title: str | None = None,
 ) -> str:
-    """Draw a tree as SVG, heaviest parts unfolded first; what does not fit is a row that says how much it hides.
+    """Draw a tree as SVG, expanding the heaviest parts first; a row of text stands for what does not fit.
 
     Args:
-        tree: any tree; words are named when it knows them, else numbered.
-        path: a file to write the picture to, as well.
-        counts: (V,) of the words: lines are then as thick as the share of text that passes them, and the heaviest
-            nodes are unfolded first; otherwise the number of leaves decides.
+        tree: any tree; words are named if it knows them, otherwise numbered.
+        path: a file to write the picture to, in addition.
+        counts: (V,) word counts, which determine the line widths and the nodes to expand; if None, the number of leaves
+            does.
         max_rows: about how many rows the picture has, at least 2.
         title: a line above it.
 
@@ -58,13 +58,11 @@ def draw(
         The SVG text.
 
     Raises:
-        InputError: max_rows < 2, or counts that do not fit the tree.
+        InputError: max_rows < 2, or counts do not fit the tree.
     """
     if max_rows < 2:
-        raise InputError(f"max_rows is {max_rows}; a picture needs 2 rows at least")
-    leaf_mass = np.ones(tree.num_leaves)
-    if counts is not None:
-        leaf_mass = (tree.word_weights(counts) / np.diff(tree.word_offsets))[tree.leaf_words]
+        raise InputError(f"max_rows is {max_rows}; a picture needs at least 2 rows")
+    leaf_mass = np.ones(tree.num_leaves) if counts is None else tree.leaf_weights(counts)
     root = _unfold(tree, leaf_mass / leaf_mass.sum(), max_rows)
     rows = _place(root)
     svg = _svg(root, rows, title)
@@ -75,7 +73,7 @@ def draw(
 
 
 def _unfold(tree: Structure, leaf_share: npt.NDArray[np.float64], max_rows: int) -> _Item:
-    """Choose what to show: unfold the heaviest folded node, as long as there are rows for its children."""
+    """Choose what to show: expand the heaviest node as long as there are rows for its children."""
     if not tree.num_nodes:
         return _Item(0, 1.0, label=_word_name(tree, 0), is_word=True)
     share, size = tree.edge_sums(leaf_share), tree.edge_sums(np.ones(tree.num_leaves))
@@ -113,7 +111,7 @@ def _word_name(tree: Structure, word_id: int) -> str:
 
 
 def _folded_name(tree: Structure, edge: int, share: npt.NDArray[np.float64], num_leaves: int) -> str:
-    """Such as "topic: 312 words: the, of, and …", the examples being the heaviest leaves below."""
+    """Return a name such as "topic: 312 words: the, of, and …", with the heaviest leaves as examples."""
     examples = heaviest_words(tree, edge, share, _EXAMPLES)
     label = _cut(tree.labels[int(tree.children[edge])]) if tree.labels else ""
     more = " …" if num_leaves > len(examples) else ""
@@ -122,7 +120,7 @@ def _folded_name(tree: Structure, edge: int, share: npt.NDArray[np.float64], num
 
 
 def heaviest_words(tree: Structure, edge: int, share: npt.NDArray[np.float64], number: int) -> list[str]:
-    """The names of the heaviest words below an edge, `share` (E,) being the weight of each edge."""
+    """Return the names of the heaviest words below an edge, given the weight `share` (E,) of each edge."""
     examples: list[str] = []
     open_edges = [(-float(share[edge]), edge)]
     while open_edges and len(examples) < number:
@@ -144,7 +142,7 @@ def _cut(name: str) -> str:
 
 
 def _place(root: _Item) -> int:
-    """Give every item its height, parents in the middle of their children; returns the number of rows."""
+    """Set the height of every item, parents in the middle of their children; return the number of rows."""
     rows = 0
     stack = [(root, False)]
     while stack:
@@ -168,7 +166,7 @@ def _svg(root: _Item, rows: int, title: str | None) -> str:
     items = [root]
     for item in items:
         items.extend(item.children)
-    # A column a depth, as wide as the longest label of an inner node in it.
+    # One column per depth, as wide as the longest label of an inner node in it.
     columns = [0.0] * (max(item.depth for item in items) + 1)
     for item in items:
         if item.children:
@@ -184,7 +182,7 @@ def _svg(root: _Item, rows: int, title: str | None) -> str:
         x0, y0 = x[item.depth], top + item.y
         for child in item.children:
             x1, y1 = x[child.depth], top + child.y
-            fork = x0 + (_width(item.label) + 4 if item.label else 0)  # the lines part where the label ends
+            fork = x0 + (_width(item.label) + 4 if item.label else 0)  # lines diverge at the end of the label
             bend = (x1 - fork) * 0.55
             lines.append(
                 f'<path d="M{x0:.1f} {y0:.1f}H{fork:.1f}'
@@ -215,10 +213,10 @@ def _svg(root: _Item, rows: int, title: str | None) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, colour: str, size: int, *, bold: bool = False) -> str:
-    # A rim in the colour of the paper keeps words readable where a line runs behind them.
+def _text(x: float, y: float, text: str, color: str, size: int, *, bold: bool = False) -> str:
+    # A rim in the background color keeps words readable in front of lines.
     weight = ' font-weight="600"' if bold else ""
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}"{weight} fill="{colour}" stroke="{_PAPER}" '
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}"{weight} fill="{color}" stroke="{_PAPER}" '
         f'stroke-width="3" paint-order="stroke">{escaped(text)}</text>'
     )

@@ -1,4 +1,4 @@
-"""A tree made for one vocabulary, fitted to the words of another."""
+"""Adaptation of a tree to another vocabulary."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from vastmax.tree.tree import Tree
 
 
 def fitted(tree: Tree, words: Sequence[str], counts: npt.ArrayLike) -> Tree:
-    """Return a tree over `words` that places them as `tree` does, found there by name.
+    """Return a tree over `words` that places them as `tree` does.
 
-    Words that `tree` lacks, such as the ends of sentences and the unknown word of a language model, go under a Huffman
-    tree of their own, beside the others below a common root. Leaves of words that are not among `words` go, and so do
-    nodes that are left with one child. Labels stay with the nodes that are left.
+    Words that are not in `tree`, such as the sentence end and the unknown word of a language model, form a Huffman tree
+    next to the others under a common root. Leaves of words that are not among `words` are removed, and so are nodes
+    that then have one child. The remaining nodes keep their labels.
 
     Args:
-        tree: that knows its words.
+        tree: a tree that knows its words.
         words: (V,) the vocabulary in id order.
-        counts: (V,) of them.
+        counts: (V,) word counts.
 
     Raises:
         InputError: the tree does not know its words, or has none of these.
@@ -37,7 +37,7 @@ def fitted(tree: Tree, words: Sequence[str], counts: npt.ArrayLike) -> Tree:
         ['01', '00', '1']
     """
     if tree.words is None:
-        raise InputError("the tree does not know what its words are called; give it with_words(words)")
+        raise InputError("the tree does not know its words; use tree.with_words(words)")
     if list(tree.words) == list(words):
         return tree
     ids = {word: word_id for word_id, word in enumerate(words)}
@@ -46,7 +46,7 @@ def fitted(tree: Tree, words: Sequence[str], counts: npt.ArrayLike) -> Tree:
     if not held.size:
         raise InputError(
             f"none of the {len(tree.words):,} words of the tree (the first is {tree.words[0]!r}) is among the "
-            f"{len(words):,} of the vocabulary; make a tree of this text"
+            f"{len(words):,} of the vocabulary; build a tree from this text"
         )
     place = np.where(new_ids >= 0, np.searchsorted(held, new_ids), -1)  # among the words that both have
     kept = _pruned(tree, place)
@@ -58,17 +58,17 @@ def fitted(tree: Tree, words: Sequence[str], counts: npt.ArrayLike) -> Tree:
 
 
 def _pruned(tree: Tree, new_ids: npt.NDArray[np.int64]) -> Tree:
-    """Return the tree over the words whose new id is not −1, without nodes of fewer than two children."""
+    """Return the tree over the words whose new id is not −1, without nodes with fewer than two children."""
     below = tree.edge_sums((new_ids[tree.leaf_words] >= 0).astype(np.float64)) > 0
     live = np.add.reduceat(below.astype(np.int64), tree.child_offsets[:-1]) if tree.num_nodes else np.empty(0, np.int64)
-    # Where an edge leads once nodes of one child are passed over: a node, or ~new_id. Children have higher numbers.
+    # The target of each edge, skipping nodes with one child: a node, or ~new_id. Children have higher numbers.
     leads = np.where(tree.children < 0, ~new_ids[tree.leaf_words[np.where(tree.children < 0, ~tree.children, 0)]], 0)
     inner = tree.children >= 0
     leads[inner] = tree.children[inner]
     end = np.arange(tree.num_nodes)
     single = np.flatnonzero(live == 1)
     if single.size:
-        only = np.flatnonzero(below & (live == 1)[tree.edge_nodes])  # the one edge of each, in the order of nodes
+        only = np.flatnonzero(below & (live == 1)[tree.edge_nodes])  # their edges, in the order of nodes
         for node, edge in zip(single[::-1].tolist(), only[::-1].tolist(), strict=True):
             target = int(leads[edge])
             end[node] = end[target] if target >= 0 else target

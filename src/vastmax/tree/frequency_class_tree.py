@@ -17,21 +17,19 @@ Mass = Literal["count", "sqrt-count"]
 
 
 def frequency_classes(counts: npt.ArrayLike, num_classes: int | None = None, *, mass: Mass = "sqrt-count") -> Tree:
-    """A tree of two decisions: the class, then the word in it; words in count order, cut into classes of equal mass.
+    """Return a tree of two decisions, the class and then the word, with classes of equal mass in count order.
 
-    The device of class-based language models (Goodman 2001; Mikolov et al. 2011). With the mass of a word equal to its
-    count every class is chosen equally often; with its square root, the default, frequent words come into smaller
-    classes and rare ones into larger, so that the expected class is much smaller. A class of one word is a leaf of the
-    root.
+    Class-based language models use it (Goodman 2001; Mikolov et al. 2011). If the mass of a word is its count, every
+    class is chosen equally often. With its square root, the default, classes of frequent words are smaller and those of
+    rare words larger, so the expected class is much smaller. A class of one word is a leaf of the root.
 
     Args:
-        counts: (V,) word counts in id order, any order of frequency; zeros are floored to the smallest positive count.
-        num_classes: C in [1, V]; about √V when None.
-        mass: ``"count"`` or ``"sqrt-count"``, of what every class shall hold an equal part, as near as whole words
-            allow.
+        counts: (V,) word counts in id order, in any order of frequency; zeros are raised to the smallest positive one.
+        num_classes: C in [1, V]; about √V if None.
+        mass: ``"count"`` or ``"sqrt-count"``, which every class has in equal parts, as nearly as possible.
 
     Raises:
-        InputError: counts that are empty, negative, NaN or all zero; num_classes out of range; an unknown mass.
+        InputError: the counts are empty, negative, NaN or all zero; num_classes out of range; an unknown mass.
 
     Cost: a sort of V counts.
 
@@ -51,7 +49,7 @@ def frequency_classes(counts: npt.ArrayLike, num_classes: int | None = None, *, 
 
 
 def _equal_mass_cuts(mass: npt.NDArray[np.float64], num_parts: int) -> npt.NDArray[np.int64]:
-    """The starts of `num_parts` non-empty stretches of about equal mass; each takes its share of what is left."""
+    """Return the starts of `num_parts` non-empty ranges of about equal mass; each takes its share of the rest."""
     total = np.concatenate([[0.0], np.cumsum(mass)])
     starts = [0]
     for parts_left in range(num_parts, 1, -1):

@@ -1,4 +1,4 @@
-"""The Huffman tree: the shortest expected path that any binary tree can have under the counts."""
+"""The Huffman tree, whose expected path is the shortest of all binary trees under the counts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from vastmax.tree.tree import Tree
 
 
 def huffman(counts: npt.ArrayLike) -> Tree:
-    """The binary tree of least expected depth under the counts (Huffman 1952), with word2vec's rule on ties.
+    """Return the binary tree with the smallest expected depth (Huffman 1952), with ties resolved as in word2vec.
 
-    The expected depth lies between the unigram entropy H in bits and H + 1. Of two parts joined, the heavier becomes
-    branch 1. (word2vec gives σ(+score) to branch 0, fastText to branch 1; `vastmax.output.Hierarchical` to branch 1.)
+    The expected depth is between the unigram entropy H in bits and H + 1. The heavier of two joined parts becomes
+    branch 1. (word2vec gives σ(+score) to branch 0, fastText and `vastmax.output.Hierarchical` to branch 1.)
 
     Args:
-        counts: (V,) word counts or probabilities in id order; zeros are floored to the smallest positive one.
+        counts: (V,) word counts or probabilities in id order; zeros are raised to the smallest positive one.
 
     Returns:
-        A `Tree` of V − 1 inner nodes.
+        A `Tree` with V − 1 inner nodes.
 
     Raises:
-        InputError: counts that are empty, negative, NaN or all zero.
+        InputError: the counts are empty, negative, NaN or all zero.
 
     Cost: a sort and 2V steps in Python; about a second for a million words.
 
@@ -36,6 +36,6 @@ def huffman(counts: npt.ArrayLike) -> Tree:
     V = weights.size
     if V == 1:
         return Tree([], [])
-    parts = huffman_merges(weights).children.reshape(-1)  # words, then the nodes made by each merge, numbered from V
+    parts = huffman_merges(weights).children.reshape(-1)  # words, and from V the nodes made by each merge
     links = np.where(parts < V, ~parts, parts - V)
     return Tree.from_links(links, np.full(V - 1, 2), root=V - 2)

@@ -1,4 +1,4 @@
-"""Several trees as one: over the same words, each of which keeps its leaf in every tree, or over words of their own."""
+"""Several trees as one, over the same words or over different words."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Ids = npt.NDArray[np.integer]
 
 
 def joined(trees: Sequence[Tree]) -> Tree:
-    """The trees under one root, so that a word has the leaves of all of them and p(word) is their sum.
+    """Return the trees under one root, so a word has its leaves in all of them and p(word) is their sum.
 
-    The root's decision says which tree to believe, given the context: a mixture of trees. (Mnih & Hinton 2008 joined
-    clusterings from different seeds so; any trees may be joined, such as a Huffman tree and one of meanings.)
-    Binary trees are joined by binary decisions, others are the children of one root.
+    The decision at the root chooses a tree given the context: a mixture of trees. Mnih & Hinton (2008) joined
+    clusterings from different seeds; any trees can be joined, such as a Huffman tree and one of meanings. Binary trees
+    are joined by binary decisions, others are the children of one root.
 
     Args:
-        trees: one or more over the same number of words. Words and labels are those of the trees that know them.
+        trees: one or more over the same number of words. Words and labels are those of the trees that have them.
 
     Raises:
-        InputError: no trees, trees over vocabularies of different sizes, or that call their words differently.
+        InputError: there are no trees, or their vocabularies have different sizes or words.
 
-    Cost: O(leaves). A step of training costs as much as in all the trees together.
+    Cost: O(leaves). A training step costs as much as in all trees together.
 
     Example:
         >>> from vastmax import tree
@@ -36,13 +36,13 @@ def joined(trees: Sequence[Tree]) -> Tree:
         ['01', '100']
     """
     if not trees:
-        raise InputError("no trees to join; give one at least")
+        raise InputError("no trees to join; pass at least one")
     sizes = {tree.vocab_size for tree in trees}
     if len(sizes) > 1:
-        raise InputError(f"found trees of {' and '.join(f'{V:,}' for V in sorted(sizes))} words; join trees over one")
+        raise InputError(f"found trees over {' and '.join(f'{V:,}' for V in sorted(sizes))} words; expected one size")
     names = {tree.words for tree in trees if tree.words is not None}
     if len(names) > 1:
-        raise InputError("the trees call their words differently; join trees over one vocabulary")
+        raise InputError("the trees have different words; join trees over one vocabulary")
     if len(trees) == 1:
         return trees[0]
     top = top_of(len(trees), binary=all(tree.is_binary for tree in trees))
@@ -51,14 +51,14 @@ def joined(trees: Sequence[Tree]) -> Tree:
 
 
 def top_of(num_parts: int, *, binary: bool) -> Tree:
-    """What leads from the root to so many subtrees, as a tree whose leaves are to be replaced by them."""
+    """Return a tree with `num_parts` leaves, to be replaced by subtrees."""
     return balanced(num_parts) if binary else Tree(~np.arange(num_parts), [num_parts])
 
 
 def grafted(top: Tree, parts: Sequence[tuple[Tree, Ids]], *, words: Sequence[str] | None = None) -> Tree:
-    """`top` with leaf i replaced by the i-th part, whose word w becomes word ``word_ids[w]``; parts may share words.
+    """Return `top` with leaf i replaced by the i-th part, whose word w becomes ``word_ids[w]``; parts may share words.
 
-    Labels are kept: a part that is one leaf has none, and a root's label comes from its own tree.
+    Nodes keep their labels.
     """
     # The nodes of the top come first, then those of each part.
     starts = top.num_nodes + np.concatenate([[0], np.cumsum([part.num_nodes for part, _ in parts])])

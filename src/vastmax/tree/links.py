@@ -1,4 +1,4 @@
-"""Nodes and edges as arrays: put in breadth-first order, and checked to be a tree."""
+"""Nodes and edges as arrays: sort them in breadth-first order, and check that they form a tree."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Ordered(NamedTuple):
     leaf_words: Int64
     """(leaves,)"""
     nodes: Int64
-    """(M,) the number each node had before."""
+    """(M,) the old number of each node."""
 
 
 def breadth_first(
     children: npt.NDArray[np.integer], child_counts: npt.NDArray[np.integer], *, root: int = 0
 ) -> Ordered:
-    """Number nodes by level and leaves by word, from links in any order; see `Tree.from_links`.
+    """Number nodes by level and leaves by word, given links in any order; see `Tree.from_links`.
 
     Raises:
-        InputError: a node that is out of reach of the root, or reached twice.
+        InputError: a node is not reached from the root, or reached twice.
     """
     num_nodes = len(child_counts)
     offsets = np.concatenate([[0], np.cumsum(child_counts, dtype=np.int64)])
@@ -41,7 +41,7 @@ def breadth_first(
     while level.size:
         seen += level.size
         if seen > num_nodes:
-            raise InputError(f"not a tree: of {num_nodes} inner nodes some are reached twice from the root")
+            raise InputError(f"not a tree: some of {num_nodes} inner nodes are reached twice from the root")
         node_order.append(level)
         edges = concatenated_ranges(offsets[level], np.asarray(child_counts)[level])
         edge_order.append(edges)
@@ -64,11 +64,11 @@ def breadth_first(
 
 
 def check_tree(children: Int32, child_counts: Int32, leaf_words: Int32) -> None:
-    """Raise InputError unless the arrays are what `vastmax.tree.Tree` says they must be."""
+    """Raise InputError unless the arrays form a tree as described in `vastmax.tree.Tree`."""
     if child_counts.size and (child_counts.min() < 1 or child_counts.sum() != children.size):
         raise InputError(
-            f"not a tree: {child_counts.size} inner nodes claim {child_counts.sum()} children where "
-            f"{children.size} are given, and each needs one at least"
+            f"not a tree: {child_counts.size} inner nodes have {child_counts.sum()} children, but {children.size} are "
+            "given; each needs at least one"
         )
     if not child_counts.size and children.size:
         raise InputError(f"not a tree: {children.size} children but no inner node")
@@ -76,7 +76,7 @@ def check_tree(children: Int32, child_counts: Int32, leaf_words: Int32) -> None:
     parents = np.repeat(np.arange(child_counts.size), child_counts)[children >= 0]
     numbers = np.arange(1, child_counts.size)
     if not np.array_equal(inner, numbers) or bool((parents >= numbers).any()):
-        raise InputError("not a tree in breadth-first order: inner nodes must be children once each, by level")
+        raise InputError("not a tree in breadth-first order: each inner node must be a child once, by level")
     leaves = ~children[children < 0]
     num_leaves = max(1, leaves.size)
     if children.size and not (
@@ -87,11 +87,11 @@ def check_tree(children: Int32, child_counts: Int32, leaf_words: Int32) -> None:
         raise InputError(f"not a tree: {num_leaves} leaves but {leaf_words.size} words on them")
     steps = np.diff(leaf_words)
     if leaf_words[0] != 0 or ((steps != 0) & (steps != 1)).any():
-        raise InputError("not a tree: the words on the leaves must ascend from 0 and leave none out")
+        raise InputError("not a tree: the words of the leaves must ascend from 0 without gaps")
 
 
 def concatenated_ranges(starts: npt.NDArray[np.integer], lengths: npt.NDArray[np.integer]) -> Int64:
-    """``np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths)])``, without the loop."""
+    """Return ``np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths)])``, without the loop."""
     lengths = np.asarray(lengths, dtype=np.int64)
     ends = np.cumsum(lengths)
     ranges: Int64 = np.arange(ends[-1] if ends.size else 0)

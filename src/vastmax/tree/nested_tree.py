@@ -1,4 +1,4 @@
-"""A tree from the user's own labels: nested dicts and lists, or a JSON file of them."""
+"""A tree from the user's labels: nested dicts and lists, or a JSON file of them."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ Labels = dict[str, Any] | list[Any]
 
 
 def nested(labels: Labels | str | os.PathLike[str], words: Sequence[str] | None = None) -> Tree:
-    """A tree that follows a nesting of labels, such as ``{"sports": ["golf", "tennis"], "music": ["piano"]}``.
+    """Return a tree that follows a nesting of labels, such as ``{"sports": ["golf", "tennis"], "music": ["piano"]}``.
 
-    A dict is an inner node whose children are named by its keys, a list one whose children are words (strings), lists,
-    or, where a dict stands in it, the named children of that dict. Children keep their order, depths may be uneven.
+    A dict is an inner node whose children are labeled by its keys. A list is an inner node whose children are words
+    (strings), lists, or the labeled children of dicts in it. Children keep their order; depths may differ.
 
     Args:
-        labels: the nesting, or the path of a JSON file that holds it.
-        words: the vocabulary in id order, each of its words to be placed exactly once; when None, word ids follow the
+        labels: the nesting, or the path of a JSON file with it.
+        words: the vocabulary in id order, each word of which must occur exactly once; if None, word ids follow the
             nesting level by level.
 
     Returns:
         A `Tree` that knows its words and the labels of its inner nodes.
 
     Raises:
-        InputError: words missing, repeated or unknown (named); an empty dict or list; anything else than strings, dicts
-            and lists; a file that is not JSON.
+        InputError: words are missing, repeated or unknown; a dict or list is empty; something is neither a string, dict
+            nor list; the file is not JSON.
 
     Cost: a Python loop over words and labels.
 
@@ -72,7 +72,7 @@ def nested(labels: Labels | str | os.PathLike[str], words: Sequence[str] | None 
 
 
 class _Place(NamedTuple):
-    """A node by the labels above it, put into words for a message only: a long label may have many nodes below it."""
+    """A node by the labels above it, formatted only for a message, because many nodes may share a long label."""
 
     above: _Place | None
     label: str
@@ -87,7 +87,7 @@ class _Place(NamedTuple):
 
 
 def _items(node: Labels, where: _Place) -> list[tuple[str, Any]]:
-    """The children of a node, with the labels that a dict gives them."""
+    """Return the children of a node, with the labels that dicts give them."""
     items: list[tuple[str, Any]] = []
     for part in [node] if isinstance(node, dict) else node:
         if isinstance(part, dict):
@@ -104,12 +104,12 @@ def _items(node: Labels, where: _Place) -> list[tuple[str, Any]]:
         else:
             raise InputError(f"found {part!r:.60} {where} of the nesting; words must be strings")
     if not items:
-        raise InputError(f"nothing {where} of the nesting; leave the label out or put words there")
+        raise InputError(f"nothing {where} of the nesting; remove the label or add words")
     return items
 
 
 def _word_ids(leaves: list[str], words: Sequence[str] | None) -> npt.NDArray[np.int64]:
-    """The word id of each leaf; every word must be found once."""
+    """Return the word id of each leaf; every word must occur once."""
     repeated = [word for word, times in Counter(leaves).items() if times > 1]
     if repeated:
         raise InputError(f"{_named(repeated)} more than once in the nesting; place every word once")
@@ -139,5 +139,5 @@ def _read(path: Path) -> Labels:
         raise wrong_kind(path, kind, "JSON of labels and words")
     labels = read_json(path)
     if not isinstance(labels, dict | list):
-        raise InputError(f"{path} holds {labels!r}; expected an object or a list of labels and words")
+        raise InputError(f"{path} contains {labels!r}; expected an object or a list of labels and words")
     return labels

@@ -1,4 +1,4 @@
-"""The random tree: the control case that says what the arrangement of words in a tree is worth."""
+"""The random tree, a control that shows the value of arranging words in a tree."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vastmax.tree.tree import Tree
 
 
 def random(vocab_size: int, seed: int = 0) -> Tree:
-    """A balanced tree with the words put on its leaves in a random order.
+    """Return a balanced tree with the words on its leaves in random order.
 
     Args:
         vocab_size: V ≥ 1.
-        seed: of the shuffle, ≥ 0; equal seeds give equal trees.
+        seed: the seed of the shuffle, ≥ 0; equal seeds give equal trees.
 
     Raises:
         InputError: V < 1 or a negative seed.

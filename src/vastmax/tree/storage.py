@@ -1,4 +1,4 @@
-"""A tree as a file: its arrays in the safetensors format, which holds no code and has one byte sequence a content."""
+"""A tree as a file: its arrays in the safetensors format, which contains no code and is reproducible to the byte."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _DTYPES = {
     "labels": "U8",
     "words": "U8",
 }
-"""By name; the widest first, so that each array begins at a multiple of its item size."""
+"""The widest first, so each array begins at a multiple of its item size."""
 _REQUIRED = {"children", "child_counts"}
 
 Built = TypeVar("Built", bound=Structure)
 
 
 def save(tree: Structure, path: str | os.PathLike[str]) -> None:
-    """Write `tree` to `path`, beside its place first and then renamed, so that no half of a file is ever found there.
+    """Write `tree` to `path`, under a temporary name that is then renamed.
 
-    Cost: 12 bytes a word of a binary tree, and the spelling of the words where the tree knows them.
+    Cost: 12 bytes per word for a binary tree, plus the spellings if the tree knows its words.
     """
     arrays: dict[str, npt.NDArray[Any]] = {"children": tree.children, "child_counts": tree.child_counts}
     if not tree.one_leaf_a_word:
@@ -51,23 +51,23 @@ def save(tree: Structure, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str], build: Callable[..., Built]) -> Built:
-    """Read a tree that `save` wrote.
+    """Read a tree written by `save`.
 
     Args:
-        path: of the file.
-        build: makes the tree of its arrays: `Tree`, or `Structure`.
+        path: the file.
+        build: the constructor of the tree from its arrays: `Tree` or `Structure`.
 
     Raises:
-        InputError: the file is damaged, holds something else, or its arrays do not make a tree.
+        InputError: the file is damaged, has other content, or its arrays do not form a tree.
         OSError: the file cannot be read.
     """
-    with open(path, "rb") as opened:  # a missing or unreadable file is an OSError that names it
+    with open(path, "rb") as opened:  # a missing file raises an OSError that names it
         found = own_format(opened.read(HEAD_BYTES))
     if found not in (FORMAT, _WITHOUT_CHECKSUM):
         raise not_expected(
             path,
             "a tree that vastmax saved",
-            f"is not a tree file, or is damaged ({found or 'no format'!r} where {FORMAT!r} was expected)",
+            f"is not a tree file, or is damaged (found {found or 'no format'!r}, expected {FORMAT!r})",
         )
     try:
         header = Header(os.fspath(path))
@@ -79,7 +79,7 @@ def load(path: str | os.PathLike[str], build: Callable[..., Built]) -> Built:
         header.require_checksum()
     names = set(header.names)
     if not _REQUIRED <= names <= _DTYPES.keys():
-        raise InputError(f"{path} is damaged: it holds the arrays {sorted(names)}")
+        raise InputError(f"{path} is damaged: it contains the arrays {sorted(names)}")
     arrays = {name: header.place(name, _DTYPES[name], 1).read() for name in names}
     try:
         return build(
@@ -103,7 +103,7 @@ def _unpacked(arrays: dict[str, npt.NDArray[Any]], names: str, ends: str) -> lis
         return None
     text, stops = arrays[names].tobytes(), arrays[ends]
     if stops.size and stops[-1] != len(text):
-        raise InputError(f"{names} and {ends} do not fit each other")
+        raise InputError(f"{names} and {ends} do not match")
     starts = np.concatenate([[0], stops[:-1]])
     if (starts > stops).any():
         raise InputError(f"{ends} do not ascend")

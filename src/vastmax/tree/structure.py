@@ -1,9 +1,11 @@
-"""The plain data of a tree: flat arrays of nodes, edges and leaves, and the arrays that follow from them."""
+"""The data of a tree: flat arrays of nodes, edges and leaves, and arrays derived from them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +13,39 @@ import numpy.typing as npt
 from vastmax.distribution.counts import floored_counts
 from vastmax.errors import InputError
 from vastmax.tree.links import Int32, Int64, check_tree
-from vastmax.tree.paths import Paths
+
+
+class Path(NamedTuple):
+    """The decisions from the root to one leaf."""
+
+    nodes: tuple[int, ...]
+    """The inner nodes on the path, root first."""
+    branches: tuple[int, ...]
+    """The index of the child taken at each of them: 0 is the left one."""
+
+    @property
+    def code(self) -> str:
+        """The branches as text: ``"011"`` is left, right, right. If one is 10 or more, dots separate them."""
+        return ("" if max(self.branches, default=0) < 10 else ".").join(map(str, self.branches))
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The concatenated paths of many leaves; that of leaf i is from ``offsets[i]`` to ``offsets[i + 1]`` − 1."""
+
+    offsets: npt.NDArray[np.int64]
+    """(leaves + 1,)"""
+    nodes: npt.NDArray[np.int32]
+    """(decisions,) node ids, root first within a leaf."""
+    branches: npt.NDArray[Any]
+    """(decisions,) the index of the child taken, in the smallest unsigned integer type."""
 
 
 class Structure:
-    """The arrays of a tree, checked; descriptions, drawings and files are made from them. See `vastmax.tree.Tree`.
+    """The checked arrays of a tree, for descriptions, drawings and files. See `vastmax.tree.Tree`.
 
     Args:
-        children: (E,) as in `Tree`, like all others.
+        children: (E,), as in `Tree`, and so are the others.
         child_counts: (M,)
         leaf_words: (leaves,), or None.
         words: (V,) names, or None.
@@ -58,7 +85,7 @@ class Structure:
 
     @property
     def num_leaves(self) -> int:
-        """V, or more when words have several leaves."""
+        """The number of leaves: V, or more if words have several."""
         return int(self.leaf_words.size)
 
     @property
@@ -68,7 +95,7 @@ class Structure:
 
     @property
     def num_edges(self) -> int:
-        """E, the number of children of all inner nodes together."""
+        """E, the total number of children of all inner nodes."""
         return int(self.children.size)
 
     @cached_property
@@ -86,21 +113,21 @@ class Structure:
         """The number of decisions on the longest path."""
         return len(self.level_offsets) - 1
 
-    # Derived arrays; each is made when first asked for.
+    # Derived arrays, computed on first use.
 
     @cached_property
     def child_offsets(self) -> Int64:
-        """(M + 1,) where the edges of each node begin."""
+        """The index of the first edge of each node, (M + 1,)."""
         return np.concatenate([[0], np.cumsum(self.child_counts, dtype=np.int64)])
 
     @cached_property
     def edge_nodes(self) -> Int32:
-        """(E,) the node each edge starts from."""
+        """The node that each edge starts from, (E,)."""
         return np.repeat(np.arange(self.num_nodes, dtype=np.int32), self.child_counts)
 
     @cached_property
     def level_offsets(self) -> Int64:
-        """(max_depth + 1,) the nodes of depth d are those from ``level_offsets[d]`` to ``level_offsets[d + 1]``."""
+        """Offsets (max_depth + 1,): nodes of depth d are ``level_offsets[d]`` to ``level_offsets[d + 1]`` − 1."""
         inner_before = np.concatenate([[0], np.cumsum(self.children >= 0)])  # inner edges before an edge
         offsets = [0]
         stop = min(1, self.num_nodes)
@@ -111,17 +138,17 @@ class Structure:
 
     @cached_property
     def word_offsets(self) -> Int64:
-        """(V + 1,) the leaves of word w are those from ``word_offsets[w]`` to ``word_offsets[w + 1]``."""
+        """Offsets (V + 1,): leaves of word w are ``word_offsets[w]`` to ``word_offsets[w + 1]`` − 1."""
         return np.searchsorted(self.leaf_words, np.arange(self.vocab_size + 1)).astype(np.int64)
 
     @cached_property
     def node_depths(self) -> Int32:
-        """(M,) the number of decisions before each node; 0 for the root."""
+        """The number of decisions before each node, (M,); 0 for the root."""
         return np.repeat(np.arange(self.max_depth, dtype=np.int32), np.diff(self.level_offsets))
 
     @cached_property
     def leaf_edges(self) -> Int64:
-        """(leaves,) the edge that leads to each leaf; -1 in a tree without inner nodes."""
+        """The edge that leads to each leaf, (leaves,); -1 in a tree without inner nodes."""
         edges = np.full(self.num_leaves, -1, dtype=np.int64)
         at = np.flatnonzero(self.children < 0)
         edges[~self.children[at]] = at
@@ -129,32 +156,32 @@ class Structure:
 
     @cached_property
     def node_edges(self) -> Int64:
-        """(M,) the edge that leads to each inner node; -1 for the root."""
+        """The edge that leads to each inner node, (M,); -1 for the root."""
         return np.concatenate([np.full(min(1, self.num_nodes), -1), np.flatnonzero(self.children >= 0)])
 
     @cached_property
     def leaf_depths(self) -> Int32:
-        """(leaves,) the number of decisions on the path to each leaf."""
+        """The number of decisions on the path to each leaf, (leaves,)."""
         if not self.num_nodes:
             return np.zeros(1, dtype=np.int32)
         return self.node_depths[self.edge_nodes[self.leaf_edges]] + np.int32(1)
 
     @cached_property
     def path_offsets(self) -> Int64:
-        """(leaves + 1,) where the decisions of each leaf begin when all paths stand end to end."""
+        """The index of the first decision of each leaf in the concatenated paths, (leaves + 1,)."""
         return np.concatenate([[0], np.cumsum(self.leaf_depths, dtype=np.int64)])
 
     @cached_property
     def path_edges(self) -> Int32:
-        """(decisions,) the edges on the path to each leaf, root first, leaf after leaf; see `path_offsets`.
+        """The edges on the path to each leaf, root first, leaf after leaf, (decisions,); see `path_offsets`.
 
-        Cost: 4 bytes a decision, some 90 MB for a million words in a binary tree.
+        Cost: 4 bytes per decision, about 90 MB for a million words in a binary tree.
         """
         edges = np.empty(self.path_offsets[-1], dtype=np.int32)
         edge, position = self.leaf_edges, self.path_offsets[1:] - 1
         if not self.num_nodes:
             return edges
-        while edge.size:  # all leaves climb together, one level a round
+        while edge.size:  # all leaves move up together, one level per round
             edges[position] = edge
             node = self.edge_nodes[edge]
             below_root = node > 0
@@ -163,14 +190,14 @@ class Structure:
 
     @property
     def paths(self) -> Paths:
-        """The paths of all leaves by node and branch, made anew at each call."""
+        """The paths of all leaves by node and branch, computed again in each call."""
         nodes = self.edge_nodes[self.path_edges]
         widest = int(self.child_counts.max(initial=1)) - 1
         branches = (self.path_edges - self.child_offsets[nodes]).astype(np.min_scalar_type(widest))
         return Paths(self.path_offsets, nodes, branches)
 
     def edge_sums(self, leaf_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """For each edge (E,) the sum of a value (leaves,) over the leaves below it."""
+        """Return for each edge (E,) the sum of a value (leaves,) over the leaves below it."""
         below = np.zeros(self.num_edges)
         is_leaf = self.children < 0
         below[is_leaf] = leaf_values[~self.children[is_leaf]]
@@ -182,11 +209,17 @@ class Structure:
         return below
 
     def word_weights(self, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Counts (V,) as positive float64, zeros floored; InputError where they are no counts of this tree's words."""
+        """Return counts (V,) as float64, zeros raised to the smallest positive; raise InputError if they do not fit."""
         weights = floored_counts(counts)
         if weights.size != self.vocab_size:
-            raise InputError(f"found {weights.size} counts for {self.vocab_size} words; give one a word, in id order")
+            raise InputError(f"found {weights.size} counts for {self.vocab_size} words; pass one per word, in id order")
         return weights
+
+    def leaf_weights(self, counts: npt.ArrayLike | None) -> npt.NDArray[np.float64]:
+        """Return the weights of leaves, (leaves,): the count of the word (1 if None) divided among its leaves."""
+        weights = np.ones(self.vocab_size) if counts is None else self.word_weights(counts)
+        shares: npt.NDArray[np.float64] = (weights / np.diff(self.word_offsets))[self.leaf_words]
+        return shares
 
 
 def _integers(values: npt.ArrayLike, name: str) -> Int32:
@@ -201,5 +234,5 @@ def _integers(values: npt.ArrayLike, name: str) -> Int32:
 
 def _names(names: Sequence[str], expected: int, kind: str) -> tuple[str, ...]:
     if len(names) != expected:
-        raise InputError(f"the tree has {expected} {kind}, found {len(names)} names for them; give one each")
+        raise InputError(f"the tree has {expected} {kind}, found {len(names)} names for them; pass one for each")
     return tuple(names)

@@ -1,4 +1,4 @@
-"""The tree type: leaves are words, inner nodes are decisions. A handful of flat arrays, no Python object a node."""
+"""The tree type: leaves are words, inner nodes are decisions. A few flat arrays, no Python object per node."""
 
 from __future__ import annotations
 
@@ -14,32 +14,30 @@ from vastmax.errors import InputError, UnknownWordError
 from vastmax.tree.description import Description, describe
 from vastmax.tree.drawing import draw
 from vastmax.tree.links import Int32, Int64, breadth_first
-from vastmax.tree.paths import Path
 from vastmax.tree.storage import load, save
-from vastmax.tree.structure import Structure
+from vastmax.tree.structure import Path, Structure
 
 
 class Tree(Structure):
     """A tree whose leaves are the words of a vocabulary.
 
-    Inner nodes are numbered breadth first, the root being node 0, so that a level is a stretch of node ids and the
-    nodes that every word passes lie together. The children of all nodes stand in one array of *edges*, node by node; an
-    edge holds the id of the inner node it leads to, or ``~leaf_id`` (negative) when it leads to a leaf. Leaves are
-    numbered in the order of their words, and a word may have several of them (its probability is then their sum).
-    A vocabulary of one word makes a tree of one leaf and no inner node.
+    Inner nodes are numbered breadth first from the root, node 0, so each level is a range of node ids. The children of
+    all nodes form one array of *edges*, node by node; an edge is the id of the inner node it leads to, or ``~leaf_id``
+    (negative) for a leaf. Leaves are numbered in the order of their words. A word may have several leaves; its
+    probability is then their sum. The tree of one word is one leaf without inner nodes.
 
     Args:
         children: (E,) integers, the edges as above; leaves and inner nodes each occur exactly once, inner nodes in
             breadth-first order.
         child_counts: (M,) integers of at least 1, the number of children of each inner node.
-        leaf_words: (leaves,) word ids, ascending; None when leaf i is word i.
-        words: the vocabulary in id order, so that words can be named; see also `with_words`.
-        labels: names for the inner nodes (M,), for pictures; the empty string where a node has none.
+        leaf_words: (leaves,) word ids, ascending; None if leaf i is word i.
+        words: the vocabulary in id order, for lookups by word; see also `with_words`.
+        labels: names of the inner nodes (M,), for pictures; the empty string for a node without a name.
 
     Raises:
         InputError: the arrays do not describe a tree, or a word has no leaf.
 
-    Cost: O(V) memory; about 30 bytes a word of a binary tree, and the paths when they are asked for.
+    Cost: O(V) memory; about 30 bytes per word for a binary tree, plus the paths once they are used.
 
     Example:
         >>> from vastmax import tree
@@ -58,34 +56,34 @@ class Tree(Structure):
         words: Sequence[str] | None = None,
         labels: Sequence[str] | None = None,
     ) -> Tree:
-        """Build from nodes numbered in any order, a negative child being ``~word_id``; a word may occur repeatedly.
+        """Build from nodes in any order, where a negative child is ``~word_id``; a word may occur repeatedly.
 
         Args:
             children: (E,) the children of all nodes, node by node.
-            child_counts: (M,) how many of them each node has.
-            root: the number of the root among the nodes.
+            child_counts: (M,) the number of children of each node.
+            root: the index of the root among the nodes.
             words: names of the words.
             labels: names of the nodes, in the given order.
 
         Raises:
-            InputError: a node that is out of reach of the root, or reached twice.
+            InputError: a node is not reached from the root, or reached twice.
         """
         ordered = breadth_first(children, child_counts, root=root)
         named = None if labels is None else [labels[i] for i in ordered.nodes]
         return cls(ordered.children, ordered.child_counts, ordered.leaf_words, words=words, labels=named)
 
-    # Questions a person asks.
+    # Queries.
 
     def path(self, word: str | int, *, copy: int = 0) -> Path:
-        """The path to a word, given by name (when the tree knows its words) or by id.
+        """Return the path to a word, given by name (if the tree knows its words) or by id.
 
         Args:
             word: a word or a word id.
-            copy: which of the word's leaves, when it has several.
+            copy: the index of the leaf, if the word has several.
 
         Raises:
-            InputError: an id or a copy out of range, or a name asked of a tree without names.
-            UnknownWordError: a name the vocabulary does not hold.
+            InputError: an id or a copy out of range, or a name for a tree without names.
+            UnknownWordError: a name that is not in the vocabulary.
 
         Example:
             >>> from vastmax import tree
@@ -95,11 +93,11 @@ class Tree(Structure):
         """
         leaves = self.leaves(word)
         if not 0 <= copy < leaves.size:
-            raise InputError(f"word {word!r} has {leaves.size} leaves; copy {copy} does not exist, count from 0")
+            raise InputError(f"word {word!r} has {leaves.size} leaves; copy {copy} does not exist, copies count from 0")
         return self._leaf_path(int(leaves[copy]))
 
     def word_paths(self, word: str | int) -> tuple[Path, ...]:
-        """The paths to all leaves of a word: one, but for trees that place words repeatedly. Raises as `path` does."""
+        """Return the paths to all leaves of a word: one, unless the tree repeats words. Raises as `path`."""
         return tuple(self._leaf_path(int(leaf)) for leaf in self.leaves(word))
 
     def _leaf_path(self, leaf: int) -> Path:
@@ -113,10 +111,12 @@ class Tree(Structure):
         return Path(tuple(reversed(nodes)), tuple(reversed(branches)))
 
     def leaves(self, word: str | int) -> Int64:
-        """The ids of a word's leaves; one, but for trees that place words repeatedly. Raises as `path` does."""
+        """Return the ids of all leaves of a word: one, unless the tree repeats words. Raises as `path`."""
         if isinstance(word, str):
             if self.words is None:
-                raise InputError(f"this tree does not know its words, so not {word!r}; give an id, or with_words first")
+                raise InputError(
+                    f"this tree does not know its words, such as {word!r}; pass an id, or use with_words first"
+                )
             if word not in self._word_ids:
                 raise UnknownWordError(f"no word {word!r} in this tree of {self.vocab_size} words")
             word = self._word_ids[word]
@@ -129,11 +129,11 @@ class Tree(Structure):
         return {word: word_id for word_id, word in enumerate(self.words or ())}
 
     def with_words(self, words: Sequence[str]) -> Tree:
-        """The same tree, knowing what its words are called: ``words[i]`` is the word of id i."""
+        """Return the same tree with names for its words: ``words[i]`` is the word with id i."""
         return Tree(self.children, self.child_counts, self.leaf_words, words=words, labels=self.labels)
 
     def describe(self, counts: npt.ArrayLike | None = None) -> Description:
-        """Depth, expected path and cost against the entropy of `counts` (V,); all words alike when None."""
+        """Return depth, expected path length and cost under `counts` (V,), None for equal counts, and the entropy."""
         return describe(self, counts)
 
     def draw(
@@ -144,30 +144,30 @@ class Tree(Structure):
         max_rows: int = 40,
         title: str | None = None,
     ) -> str:
-        """Draw the tree as SVG, or its top when it has more than `max_rows` leaves; see `vastmax.tree.drawing.draw`."""
+        """Draw the tree as SVG, or its top if it has more than `max_rows` leaves; see `vastmax.tree.drawing.draw`."""
         return draw(self, path, counts=counts, max_rows=max_rows, title=title)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the tree to one small file of arrays (safetensors), beside its place and then renamed."""
+        """Write the tree to a file of arrays (safetensors), under a temporary name that is then renamed."""
         save(self, path)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Tree:
-        """Read what `save` wrote; InputError when the file is damaged or not a tree."""
+        """Read a tree from a file written by `save`; raise InputError if it is damaged or not a tree."""
         return load(path, Tree)
 
     def __copy__(self) -> Tree:
-        return self  # nothing in it can be changed
+        return self  # immutable
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tree:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # What can be derived again is not pickled.
+        # Derived arrays are not pickled.
         return _rebuilt, (self.children, self.child_counts, self.leaf_words, self.words, self.labels)
 
     def __repr__(self) -> str:
-        kind = "binary" if self.is_binary else f"up to {self.child_counts.max()} children a node"
+        kind = "binary" if self.is_binary else f"up to {self.child_counts.max()} children per node"
         leaves = "" if self.one_leaf_a_word else f", {self.num_leaves} leaves"
         return f"Tree({self.vocab_size} words{leaves}, {self.num_nodes} inner nodes, {kind}, depth {self.max_depth})"
 

@@ -1,4 +1,4 @@
-"""The shape that all trees of classes have: the root chooses a class, the class a word."""
+"""Trees of two levels: the root chooses a class, the class a word."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from vastmax.tree.tree import Tree
 
 
 def two_levels(words: Int64, sizes: Int64, *, names: Sequence[str] | None = None) -> Tree:
-    """Return the tree over `words` (V,), class after class, whose classes have these sizes (C,), each at least 1.
+    """Return the tree over `words` (V,), sorted by class, whose classes have `sizes` (C,), each at least 1.
 
-    A class of one word is a leaf of the root, which is the same model with one decision less.
+    A class of one word becomes a leaf of the root: the same model with one decision less.
     """
     V, C = words.size, sizes.size
     if V == 1:

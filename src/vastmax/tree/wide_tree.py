@@ -1,4 +1,4 @@
-"""Trees with nodes of many children made of one with few: decisions that lie below each other become one."""
+"""Trees with many children per node from one with few: several successive decisions become one."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from vastmax.tree.two_levels import two_levels
 
 
 def widened(tree: Tree, fan_out: int, counts: npt.ArrayLike | None = None) -> Tree:
-    """Return the tree with up to `fan_out` children for every node, words that were together staying together.
+    """Return the tree with up to `fan_out` children per node, which keeps words together.
 
-    From the root down, the heaviest inner child of a node gives way to its own children as long as no more than
-    `fan_out` come of it (the greedy code of Tunstall 1967). So a word is reached by fewer decisions, each among more
-    children: each is one softmax in place of several decisions in a fixed order, and costs a score for every child.
-    Labels stay with the nodes that are left.
+    From the root down, the heaviest inner child of a node is replaced by its children as long as there are no more than
+    `fan_out` (the greedy code of Tunstall 1967). So a word takes fewer decisions, each among more children: one softmax
+    instead of several decisions in a fixed order, at the cost of one score per child. The remaining nodes keep their
+    labels.
 
     Args:
-        tree: any tree; nodes that have more than `fan_out` children keep them.
-        fan_out: C ≥ 2; 2 changes no binary tree.
-        counts: (V,) of the words, zeros floored; None: all words alike. The mass of a child is that of its words, of
-            each leaf an equal part where a word has several.
+        tree: any tree; nodes with more than `fan_out` children keep them.
+        fan_out: C ≥ 2; 2 does not change a binary tree.
+        counts: (V,) word counts, as in `binarised`.
 
     Raises:
-        InputError: fan_out out of range, or counts that do not fit the tree.
+        InputError: fan_out out of range, or counts do not fit the tree.
 
     Cost: a Python loop over edges, about a second for 300,000 words.
 
@@ -43,10 +42,10 @@ def widened(tree: Tree, fan_out: int, counts: npt.ArrayLike | None = None) -> Tr
     if not tree.num_nodes:
         return tree
     links = _Links(tree, counts)
-    kept = [0]  # the nodes that are left, in the order of their numbers
+    kept = [0]  # the remaining nodes, in the order of their numbers
     children: list[int] = []
     child_counts: list[int] = []
-    for node in kept:  # grows as it is walked
+    for node in kept:  # grows during the loop
         edges = links.unfolded(node, fan_out)
         child_counts.append(len(edges))
         for edge in edges:
@@ -61,21 +60,21 @@ def widened(tree: Tree, fan_out: int, counts: npt.ArrayLike | None = None) -> Tr
 
 
 def in_classes(tree: Tree, num_classes: int, counts: npt.ArrayLike | None = None) -> Tree:
-    """Return a tree of two decisions, the class and the word in it, whose classes are parts of `tree`.
+    """Return a tree of two decisions, the class and then the word, whose classes are subtrees of `tree`.
 
-    The root is unfolded as in `widened`, into `num_classes` parts of about equal mass; what is below each is a class,
-    flat. With counts^½ for `counts`, frequent words get small classes and rare ones large, which keeps the expected
-    class small. A class of one word is a leaf of the root.
+    The root is expanded as in `widened` into `num_classes` parts of about equal mass, and the words below each are a
+    class. With counts^½ as `counts`, classes of frequent words are small and those of rare words large, which keeps the
+    expected class small. A class of one word is a leaf of the root.
 
     Args:
         tree: any tree with one leaf per word.
         num_classes: C in [1, V].
-        counts: (V,) weights of the words; None: all words alike.
+        counts: (V,) weights of the words; None: equal weights.
 
     Raises:
-        InputError: num_classes out of range, weights that do not fit, or a tree with several leaves for a word.
+        InputError: num_classes out of range, weights do not fit, or a word has several leaves.
 
-    Cost: a Python loop over the nodes that are unfolded, then arrays.
+    Cost: a Python loop over the expanded nodes, then arrays.
 
     Example:
         >>> from vastmax import tree
@@ -99,22 +98,20 @@ def in_classes(tree: Tree, num_classes: int, counts: npt.ArrayLike | None = None
 
 
 class _Links:
-    """A tree as lists, which a loop in Python reads faster than arrays, and the mass below each edge."""
+    """A tree as lists, which Python loops read faster than arrays, and the mass below each edge."""
 
     def __init__(self, tree: Tree, counts: npt.ArrayLike | None) -> None:
-        weights = np.ones(tree.vocab_size) if counts is None else tree.word_weights(counts)
-        mass = tree.edge_sums((weights / np.diff(tree.word_offsets))[tree.leaf_words])
-        self.mass: list[float] = mass.tolist()
+        self.mass: list[float] = tree.edge_sums(tree.leaf_weights(counts)).tolist()
         self.first: list[int] = tree.child_offsets.tolist()
         self.sizes: list[int] = tree.child_counts.tolist()
         self.children: list[int] = tree.children.tolist()
         self.leaf_words: list[int] = tree.leaf_words.tolist()
 
     def unfolded(self, node: int, most: int) -> list[int]:
-        """Return the edges, from left to right, that become those of `node` when its heaviest parts are unfolded."""
+        """Return the edges of `node`, from left to right, after its heaviest parts are expanded to `most` edges."""
         edges = list(self._edges(node))
         count = len(edges)
-        below: dict[int, range] = {}  # what each edge that gave way is replaced by
+        below: dict[int, range] = {}  # the replacement of each expanded edge
         waiting = [(-self.mass[edge], edge) for edge in edges if self.children[edge] >= 0]
         heapq.heapify(waiting)
         while waiting and count < most:
@@ -142,9 +139,9 @@ class _Links:
 
 
 def _leaves_from_left(tree: Tree) -> Int64:
-    """Return the words (V,) as they stand from left to right, so that those below any edge stand together."""
+    """Return the words (V,) from left to right, so those below any edge are contiguous."""
     size = tree.edge_sums(np.ones(tree.num_leaves)).astype(np.int64)
-    before = np.cumsum(size) - size  # leaves below the edges before each one, all nodes together
+    before = np.cumsum(size) - size  # leaves below the edges before each one
     place = np.zeros(tree.num_edges, dtype=np.int64)  # of the first leaf below each edge
     for start, stop in zip(tree.level_offsets[:-1], tree.level_offsets[1:], strict=True):
         edges = slice(int(tree.child_offsets[start]), int(tree.child_offsets[stop]))

@@ -1,7 +1,7 @@
-"""WordNet's dictionary files: where they are found, and the few facts of them that a tree needs.
+"""WordNet's dictionary files: where to find them, and how to read what a tree needs.
 
-The format is that of Princeton's wndb(5): an index and a data file for each part of speech, a line a lemma or synset;
-a synset is known by the byte at which its line begins, so that only the lines in question are read.
+The format is Princeton's wndb(5): an index and a data file per part of speech, with one line per lemma or synset. The
+id of a synset is the byte offset of its line, so only the needed lines are read.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.errors import InputError
 
 _EXPECTED = "a dictionary file of WordNet"
-_LARGEST_DATA = 1 << 28  # bytes of a data file; WordNet 3.1's largest has 15.7 million
+_LARGEST_DATA = 1 << 28  # bytes of a data file; the largest in WordNet 3.1 has 15.7 million
 _LONGEST_COUNT = 20  # digits
 PARTS_OF_SPEECH = ("noun", "verb", "adj", "adv")
 _LETTERS = {"n": "noun", "v": "verb", "a": "adj", "s": "adj", "r": "adv"}
 # ss_type in sense keys: 5 is an adjective satellite, an adjective like any other here.
 _SENSE_TYPES = {"1": "noun", "2": "verb", "3": "adj", "4": "adv", "5": "adj"}
-# What a synset is a kind or an instance of; an adjective's satellite hangs from the head of its cluster.
+# Pointers to what a synset is a kind or an instance of, or from a satellite adjective to the head of its cluster.
 _UPWARD = {"@", "@i", "&"}
 
-# Endings that inflection adds, and what stands in their place in the lemma (morphy(7)).
+# Inflected endings and their replacements in the lemma (morphy(7)).
 _ENDINGS = {
     "noun": [("s", ""), ("ses", "s"), ("xes", "x"), ("zes", "z"), ("ches", "ch"), ("shes", "sh"), ("men", "man"),
              ("ies", "y")],
@@ -36,7 +36,7 @@ _ENDINGS = {
     "adv": [],
 }  # fmt: skip
 
-# Lexicographer files of synsets that nothing stands above, by their number in the data files (lexnames(5)).
+# Lexicographer files of synsets without hypernyms, by their number in the data files (lexnames(5)).
 _LEXICOGRAPHER_FILES = {
     0: "adj.all", 1: "adj.pert", 2: "adv.all", 29: "verb.body", 30: "verb.change", 31: "verb.cognition",
     32: "verb.communication", 33: "verb.competition", 34: "verb.consumption", 35: "verb.contact", 36: "verb.creation",
@@ -46,31 +46,31 @@ _LEXICOGRAPHER_FILES = {
 
 
 class SynsetId(NamedTuple):
-    """A synset by its place."""
+    """The place of a synset in the files."""
 
     part_of_speech: str
     offset: int
 
 
 class Synset(NamedTuple):
-    """What a tree needs of a synset."""
+    """The data of a synset that a tree needs."""
 
     words: tuple[str, ...]
-    """As they are spelled, spaces as "_"; the first one names it."""
+    """The words as spelled, with "_" for spaces; the first one is the name."""
     lexicographer_file: str
-    """The field it belongs to, such as "verb.motion"; "" for nouns, which all have one root."""
+    """The field, such as "verb.motion"; "" for nouns, which all have one root."""
     above: tuple[SynsetId, ...]
-    """What it is a kind of, the first one first."""
+    """Its hypernyms, in order."""
 
 
 def find_dictionary(path: str | os.PathLike[str] | None = None) -> Path:
-    """The folder of WordNet's files: `path`, or the first of the usual places.
+    """Return the folder of WordNet's files: `path`, or the first of the usual places.
 
-    These are the folders that WNSEARCHDIR and WNHOME name, as for Princeton's programs; those of Debian's wordnet-base
-    and of Princeton's own installation; any Python package that ships the files; NLTK's downloads.
+    These are the folders in WNSEARCHDIR and WNHOME, as for Princeton's programs; those of Debian's wordnet-base and of
+    Princeton's installation; any Python package that contains the files; NLTK's downloads.
 
     Raises:
-        InputError: there is none, or a folder that was named holds no dictionary.
+        InputError: there is none, or the named folder contains no dictionary.
     """
     if path is not None:
         return _checked(Path(path), "")
@@ -82,7 +82,7 @@ def find_dictionary(path: str | os.PathLike[str] | None = None) -> Path:
             return folder
     raise InputError(
         "no WordNet dictionary found on this machine (not in WNSEARCHDIR, /usr/share/wordnet, a Python package or "
-        "NLTK's downloads); install Debian's wordnet-base, or name the folder that holds index.noun and data.noun "
+        "NLTK's downloads); install Debian's wordnet-base, or pass the folder with index.noun and data.noun "
         "(--wordnet DIR)"
     )
 
@@ -92,7 +92,7 @@ def _system_folders() -> list[Path]:
 
 
 def _package_folders() -> Iterator[Path]:
-    for package in metadata.distributions():  # whatever they are called
+    for package in metadata.distributions():  # under any name
         for line in (package.read_text("RECORD") or "").splitlines():
             file = line.split(",")[0]
             if file.endswith("/data.noun"):
@@ -119,20 +119,20 @@ def _checked(folder: Path, origin: str) -> Path:
 
 
 class Dictionary:
-    """The files of one folder, read as far as they are asked."""
+    """The files of one folder, read on demand."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # Offsets count single line ends; the files of some packages have been through Windows.
+        # Offsets assume single-byte line ends; some packages have files with Windows line ends.
         self._data = {part: _content(folder / f"data.{part}").replace(b"\r\n", b"\n") for part in PARTS_OF_SPEECH}
 
     def senses(self, words: Iterable[str]) -> dict[str, SynsetId]:
-        """The commonest sense of each word that WordNet knows, in whatever form: capitalised or inflected.
+        """Return the most common sense of each word that WordNet knows, capitalized, inflected or not.
 
-        Of all lemmas and parts of speech that a form may belong to, the one counts that is tagged most often in
-        WordNet's own texts (cntlist.rev; without that file, the one with most tagged senses); equals in the order form
-        before lemma, noun, verb, adjective, adverb. The index lists the senses of a lemma by frequency; the first that
-        is spelled like the word is taken (the Turkey that is a country, the turkey that is a bird), or the first.
+        Among all lemmas and parts of speech of a form, the one tagged most often in WordNet's texts is chosen
+        (cntlist.rev; without that file, the one with most tagged senses). Ties are resolved in the order form before
+        lemma, then noun, verb, adjective, adverb. The index lists the senses of a lemma by frequency; the first that is
+        spelled like the word is chosen (Turkey the country, turkey the bird), or the first.
         """
         exceptions = {part: self._exceptions(part) for part in PARTS_OF_SPEECH}
         forms: dict[str, list[tuple[str, str]]] = {}
@@ -154,7 +154,7 @@ class Dictionary:
         return senses
 
     def _exceptions(self, part: str) -> dict[str, list[str]]:
-        """Irregular forms → lemmas; Debian and Princeton ship them, a folder without them has none."""
+        """Return irregular forms → lemmas, from a file that Debian and Princeton provide but others may lack."""
         path = self.folder / f"{part}.exc"
         if not path.is_file():
             return {}
@@ -162,13 +162,13 @@ class Dictionary:
         return {form: bases for form, *bases in filter(None, fields)}
 
     def _index(self, wanted: set[str]) -> tuple[dict[tuple[str, str], list[SynsetId]], dict[tuple[str, str], int]]:
-        """(senses, number of tagged senses) by lemma and part of speech."""
+        """Return (senses, number of tagged senses) by lemma and part of speech."""
         by_lemma, tags = {}, {}
         for part in PARTS_OF_SPEECH:
             path = self.folder / f"index.{part}"
             for _, line in text_lines(path, _EXPECTED):
                 lemma = line[: line.find(" ")]
-                if lemma not in wanted or line.startswith(" "):  # the licence at the top is indented
+                if lemma not in wanted or line.startswith(" "):  # the license at the top is indented
                     continue
                 # lemma pos synset_cnt p_cnt [ptr_symbol…] sense_cnt tagsense_cnt synset_offset…
                 fields = line.split()
@@ -199,7 +199,7 @@ class Dictionary:
         """Read one line of a data file.
 
         Raises:
-            InputError: no synset begins at that byte.
+            InputError: no synset begins at this byte.
         """
         part, offset = synset_id
         data = self._data[part]
@@ -220,23 +220,23 @@ class Dictionary:
             raise InputError(
                 f"{self.folder}/data.{part} is damaged: no synset at byte {offset} ({line[:40]!r})"
             ) from None
-        # Adjectives may say where they can stand: "galore(ip)".
+        # Adjectives may have a syntactic marker: "galore(ip)".
         return Synset(tuple(word.partition("(")[0] for word in fields[4:pointers:2]), field, above)
 
 
 def _content(path: Path) -> bytes:
-    """A data file as it is; text of another kind, or too much of it, is refused before it is read."""
+    """Return the content of a data file; raise InputError before reading a file of another kind or too large a one."""
     size = path.stat().st_size
     kind = kind_at(path)
     if kind is not None:
         raise wrong_kind(path, kind, _EXPECTED)
     if size > _LARGEST_DATA:
-        raise InputError(f"{path} has {size:,} bytes; expected a data file of WordNet, which has 16 million")
+        raise InputError(f"{path} has {size:,} bytes; expected a data file of WordNet, with at most 16 million")
     return path.read_bytes()
 
 
 def _bases(form: str, part: str, exceptions: dict[str, list[str]]) -> list[str]:
-    """What an inflected form may be a form of; an irregular form is no regular one as well."""
+    """Return the possible lemmas of an inflected form; irregular forms are not inflected regularly, too."""
     if form in exceptions:
         return exceptions[form]
     return [

@@ -1,4 +1,4 @@
-"""A tree of meanings: the kinds of things that WordNet knows, cut down to the words of a vocabulary."""
+"""A tree of meanings: WordNet's hierarchy, restricted to the words of a vocabulary."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from vastmax.tree.wordnet_files import Dictionary, SynsetId, find_dictionary
 
 _NAMES = {"noun": "noun", "verb": "verb", "adj": "adjective", "adv": "adverb"}
 LACKING = "not in WordNet"
-"""The label of the subtree of words that the dictionary lacks."""
+"""The label of the subtree of words that are not in the dictionary."""
 
 
 def wordnet(
     words: Sequence[str], counts: npt.ArrayLike | None = None, path: str | os.PathLike[str] | None = None
 ) -> Tree:
-    """A binary tree that follows WordNet's hierarchy of meanings (Morin & Bengio 2005).
+    """Return a binary tree that follows WordNet's hierarchy of meanings (Morin & Bengio 2005).
 
-    A word stands under its commonest sense, that under what it is a kind of, and so on up: a dog is a canine, a canine
-    a carnivore, … an entity. Inflected forms stand with their lemma. From the graph of meanings a tree is cut by
-    keeping the first of several hypernyms. Verbs, adjectives and adverbs above which nothing stands are grouped by
-    WordNet's lexicographer files (verbs of motion, of perception, …); words that WordNet lacks form a subtree of their
-    own. Nodes of one child are left out, and nodes of many split by frequency, see `vastmax.tree.binarised`.
+    A word is below its most common sense, which is below its hypernym, and so on: a dog is a canine, a canine is a
+    carnivore, … an entity. Inflected forms are next to their lemma. Of several hypernyms the first is kept, which makes
+    the graph of meanings a tree. Verbs, adjectives and adverbs without hypernyms are grouped by WordNet's lexicographer
+    files (verbs of motion, of perception, …); words that are not in WordNet form a separate subtree. Nodes with one
+    child are left out, and nodes with many are split by frequency; see `vastmax.tree.binarised`.
 
     Args:
         words: the vocabulary in id order.
-        counts: (V,) of the words; None: all words alike.
-        path: the folder of the dictionary; None looks in the usual places, see `find_dictionary`.
+        counts: (V,) word counts; None: equal counts.
+        path: the folder of the dictionary; None searches the usual places, see `find_dictionary`.
 
     Returns:
-        A binary `Tree` with one leaf a word, which knows its words; inner nodes are labelled by the first word of their
-        synset.
+        A binary `Tree` with one leaf per word, which knows its words; the labels of inner nodes are the first words of
+        their synsets.
 
     Raises:
-        InputError: no dictionary or a damaged one; a word given twice; counts that do not fit.
+        InputError: the dictionary is missing or damaged; a word occurs twice; counts do not fit.
 
     Cost: about a second for ten thousand words, mostly to read the index.
     """
     repeated = [word for word, times in Counter(words).items() if times > 1]
     if repeated or not words:
-        raise InputError(f"{repeated[0]!r} stands twice among the words" if repeated else "no words; give one at least")
+        raise InputError(f"{repeated[0]!r} occurs twice among the words" if repeated else "no words; pass at least one")
     dictionary = Dictionary(find_dictionary(path))
     forest = _Forest(dictionary)
     senses = dictionary.senses(words)
@@ -56,7 +56,7 @@ def wordnet(
 
 
 class _Forest:
-    """Nodes as they are first met: what each holds, and what it is called. Node 0 is the root."""
+    """The content and the label of nodes, in the order of creation. Node 0 is the root."""
 
     def __init__(self, dictionary: Dictionary) -> None:
         self._dictionary = dictionary
@@ -65,12 +65,12 @@ class _Forest:
         self._node: dict[SynsetId | str, int] = {}
 
     def place(self, word_id: int, sense: SynsetId | None) -> None:
-        """Hang a word under its sense."""
+        """Add a word below its sense."""
         node = self._group(LACKING) if sense is None else self._synset_node(sense)
         self._held[node].append(~word_id)
 
     def _synset_node(self, sense: SynsetId) -> int:
-        """The node of a synset, and if it is new the nodes above it."""
+        """Return the node of a synset; create it and the nodes above it if they are new."""
         new: list[SynsetId] = []
         names: list[str] = []
         at: SynsetId | None = sense
@@ -79,7 +79,7 @@ class _Forest:
             synset = self._dictionary.synset(at)
             new.append(at)
             names.append(synset.words[0].replace("_", " "))
-            # Not one that has been passed: there are verbs in WordNet 3.0 that are kinds of each other.
+            # Skip those already visited: some verbs in WordNet 3.0 are kinds of each other.
             higher = next((above for above in synset.above if above not in new), None)
             if higher is None:
                 parent = self._group(_NAMES[at.part_of_speech])
@@ -104,7 +104,7 @@ class _Forest:
         return node
 
     def tree(self, words: Sequence[str]) -> Tree:
-        """The tree of all nodes, each with as many children as it happens to have."""
+        """Return the tree of all nodes, before it is made binary."""
         if len(words) == 1:
             return Tree([], [], words=words)
         child_counts = np.array([len(held) for held in self._held])
