@@ -74,6 +74,36 @@ class KeptWord:
 
 
 @dataclass
+class SubwordMeans:
+    """Word vectors that are means of rows, for a stretch of centres; then each row gets what its words moved by."""
+
+    rows: np.ndarray
+    of_word: list[list[int]]
+    stretch: int
+
+    def take(self, vectors: np.ndarray) -> None:
+        for word, rows in enumerate(self.of_word):
+            vectors[word] = self.rows[rows].mean(axis=0)
+        self.before = vectors.copy()
+
+    def give_back(self, vectors: np.ndarray) -> None:
+        for word, rows in enumerate(self.of_word):
+            for row in rows:
+                self.rows[row] += vectors[word] - self.before[word]
+
+
+def stretches(kept: list[KeptWord], vectors: np.ndarray, subwords: SubwordMeans | None) -> Iterator[range]:
+    """Yield the centres to train between two visits to the rows that words share; all at once without such rows."""
+    if subwords is None:
+        yield range(len(kept))
+        return
+    for begin in range(0, len(kept), subwords.stretch):
+        subwords.take(vectors)
+        yield range(begin, min(begin + subwords.stretch, len(kept)))
+        subwords.give_back(vectors)
+
+
+@dataclass
 class NoisePools:
     """Pools of noise words from an alias table, drawn one ahead of use."""
 
@@ -144,32 +174,40 @@ class SkipgramReference:
     predictions: int = 0
     loss: float = 0.0
     seen: list[SkipgramBlock] = field(default_factory=list)
-    after_span: Callable[[list[KeptWord], float], None] | None = None  # what another objective does with the same span
+    after_stretch: Callable[[list[KeptWord], range, float], None] | None = (
+        None  # another objective, on the same centres
+    )
+    subwords: SubwordMeans | None = None
 
     def train(self, sentences: list[list[int]], alpha_begin: float, alpha_end: float, seed: int) -> None:
         stream = splitmix64(seed)
         pools = NoisePools(self.alias_threshold, self.alias_word, max(self.pool_sizes), stream)
         text = KeptText(len(self.centre), self.keep_threshold, self.window)
         for share, kept in text.spans(sentences, stream):
-            longest = max((k.sentence_length for k in kept), default=0)
-            for band, pool_size in enumerate(self.pool_sizes):
-                near = band * self.band_width
-                if near + 1 >= longest:
-                    break
-                distances = range(near + 1, near + self.band_width + 1)
-                for begin in range(0, len(kept), self.block_size):
-                    block = SkipgramBlock()
-                    for p in range(begin, min(begin + self.block_size, len(kept))):
-                        block.centres.append(kept[p].word)
-                        block.contexts.append([kept[q].word for q in kept[p].window if abs(q - p) in distances])
-                        block.windows.append({kept[q].word for q in kept[p].window})
-                    if any(block.contexts):
-                        block.pool = pools.next()[:pool_size]
-                        self.seen.append(block)
-                        self.step(block, alpha_begin + (alpha_end - alpha_begin) * share)
-            if self.after_span:
-                self.after_span(kept, alpha_begin + (alpha_end - alpha_begin) * share)
+            alpha = alpha_begin + (alpha_end - alpha_begin) * share
+            for centres in stretches(kept, self.centre, self.subwords):
+                self.train_stretch(kept, centres, pools, alpha)
+                if self.after_stretch:
+                    self.after_stretch(kept, centres, alpha)
         self.words, self.kept = text.words, text.kept
+
+    def train_stretch(self, kept: list[KeptWord], centres: range, pools: NoisePools, alpha: float) -> None:
+        longest = max((k.sentence_length for k in kept), default=0)
+        for band, pool_size in enumerate(self.pool_sizes):
+            near = band * self.band_width
+            if near + 1 >= longest:
+                break
+            distances = range(near + 1, near + self.band_width + 1)
+            for begin in centres[:: self.block_size]:
+                block = SkipgramBlock()
+                for p in range(begin, min(begin + self.block_size, centres.stop)):
+                    block.centres.append(kept[p].word)
+                    block.contexts.append([kept[q].word for q in kept[p].window if abs(q - p) in distances])
+                    block.windows.append({kept[q].word for q in kept[p].window})
+                if any(block.contexts):
+                    block.pool = pools.next()[:pool_size]
+                    self.seen.append(block)
+                    self.step(block, alpha)
 
     def step(self, block: SkipgramBlock, alpha: float) -> None:
         h = self.centre[block.centres].copy()
@@ -237,24 +275,29 @@ class CbowReference:
     predictions: int = 0
     loss: float = 0.0
     seen: list[CbowBlock] = field(default_factory=list)
+    subwords: SubwordMeans | None = None
 
     def train(self, sentences: list[list[int]], alpha_begin: float, alpha_end: float, seed: int) -> None:
         stream = splitmix64(seed)
         pools = NoisePools(self.alias_threshold, self.alias_word, self.pool_size, stream)
         text = KeptText(len(self.input), self.keep_threshold, self.window)
         for share, kept in text.spans(sentences, stream):
-            for begin in range(0, len(kept), self.block_size):
-                block = CbowBlock()
-                for p in range(begin, min(begin + self.block_size, len(kept))):
-                    contexts = [kept[q].word for q in kept[p].window if q != p]
-                    if contexts:
-                        block.centres.append(kept[p].word)
-                        block.contexts.append(contexts)
-                if block.centres:
-                    block.pool = pools.next()
-                    self.seen.append(block)
-                    self.step(block, alpha_begin + (alpha_end - alpha_begin) * share)
+            for centres in stretches(kept, self.input, self.subwords):
+                self.train_stretch(kept, centres, pools, alpha_begin + (alpha_end - alpha_begin) * share)
         self.words, self.kept = text.words, text.kept
+
+    def train_stretch(self, kept: list[KeptWord], centres: range, pools: NoisePools, alpha: float) -> None:
+        for begin in centres[:: self.block_size]:
+            block = CbowBlock()
+            for p in range(begin, min(begin + self.block_size, centres.stop)):
+                contexts = [kept[q].word for q in kept[p].window if q != p]
+                if contexts:
+                    block.centres.append(kept[p].word)
+                    block.contexts.append(contexts)
+            if block.centres:
+                block.pool = pools.next()
+                self.seen.append(block)
+                self.step(block, alpha)
 
     def step(self, block: CbowBlock, alpha: float) -> None:
         h = np.array([self.input[contexts].mean(axis=0) for contexts in block.contexts])

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from reference import CbowBlock, CbowReference, KeptText, KeptWord, log_sigmoid, sigmoid, splitmix64
+from reference import (
+    CbowBlock,
+    CbowReference,
+    KeptText,
+    KeptWord,
+    SubwordMeans,
+    log_sigmoid,
+    sigmoid,
+    splitmix64,
+    stretches,
+)
 
 
 @dataclass
@@ -52,15 +62,18 @@ class SkipgramPathsReference:
     kept: int = 0
     predictions: int = 0
     pairs: list[tuple[int, int]] = field(default_factory=list)
+    subwords: SubwordMeans | None = None
 
     def train(self, sentences: list[list[int]], alpha_begin: float, alpha_end: float, seed: int) -> None:
         text = KeptText(len(self.words_matrix), self.keep_threshold, self.window)
         for share, kept in text.spans(sentences, splitmix64(seed)):
-            self.span(kept, alpha_begin + (alpha_end - alpha_begin) * share)
+            for centres in stretches(kept, self.words_matrix, self.subwords):
+                self.stretch(kept, centres, alpha_begin + (alpha_end - alpha_begin) * share)
         self.words, self.kept = text.words, text.kept
 
-    def span(self, kept: list[KeptWord], alpha: float) -> None:
-        for p, centre in enumerate(kept):
+    def stretch(self, kept: list[KeptWord], centres: range, alpha: float) -> None:
+        for p in centres:
+            centre = kept[p]
             contexts = [kept[q].word for q in centre.window if q != p]
             self.predictions += len(contexts)
             self.pairs += [(centre.word, o) for o in contexts]

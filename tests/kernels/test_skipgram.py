@@ -257,6 +257,9 @@ def model_arguments(V=10):
         "path_offsets": np.zeros(0, np.int64),
         "path_edges": np.zeros(0, np.int32),
         "visits_per_exchange": 0,
+        "subword_offsets": np.zeros(0, np.int64),
+        "subword_rows": np.zeros(0, np.int32),
+        "stretch": 0,
     }
 
 

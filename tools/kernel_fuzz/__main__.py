@@ -38,6 +38,7 @@ KERNELS: dict[str, Callable[[Draw], None]] = {
     "text_encoder": text.encoder,
     "phrases": text.phrases,
     "ngram_law": text.ngram_law,
+    "subwords": text.ngrams_of_words,
 }
 
 MOST_FAILURES = 20

@@ -8,6 +8,7 @@ from tools.kernel_fuzz.draw import Draw, must_refuse
 from vastmax.distribution.ngrams import NGrams
 from vastmax.kernels.ngram_law import row_laws, row_responsibilities
 from vastmax.kernels.phrases import PhraseJoiner, count_pairs
+from vastmax.kernels.subwords import ngram_buckets
 from vastmax.kernels.text_encoder import TextEncoder, gather_words
 
 PIECES = [
@@ -117,3 +118,17 @@ def ngram_law(draw: Draw) -> None:
                 name: getattr(table, name) for name in ("order", "vocab_size", "contexts", "offsets", "cumulative")
             }
             must_refuse("a word out of range", lambda: NGrams(**fields, word_ids=draw.wrong_ids(table.word_ids, V)))
+
+
+def ngrams_of_words(draw: Draw) -> None:
+    """Character n-grams of words that may be empty and need not be UTF-8."""
+    blob = b"".join(draw.choice(PIECES) for _ in range(draw.whole(0, 400)))
+    offsets = draw.offsets(draw.whole(1, 60), len(blob)).astype(np.int64)
+    min_n = draw.whole(1, 8)
+    options = {"min_n": min_n, "max_n": draw.whole(min_n, 40), "buckets": draw.choice([1, 1000, 2**31 - 1])}
+    draw.note(words=len(offsets) - 1, bytes=len(blob), **options)
+    found_offsets, found = ngram_buckets(blob, offsets, **options)
+    if len(found) != found_offsets[-1] or (found < 0).any() or (found >= options["buckets"]).any():
+        raise AssertionError("buckets out of range")
+    must_refuse("no n-grams", lambda: ngram_buckets(blob, offsets, **{**options, "min_n": 0}))
+    must_refuse("offsets beyond the words", lambda: ngram_buckets(blob, offsets + 1, **options))

@@ -12,7 +12,7 @@ from tools.kernel_fuzz.draw import Draw, must_refuse
 from vastmax import tree
 from vastmax.kernels import _native
 from vastmax.kernels.embedding_kernel import CbowKernel, SkipgramKernel
-from vastmax.kernels.embedding_tables import TreePaths, padded_rows
+from vastmax.kernels.embedding_tables import InputRows, TreePaths, padded_rows
 
 DEEPEST = 200
 WORK = 3e6
@@ -39,6 +39,17 @@ def draw_tree(draw: Draw, counts: NDArray[np.int64]) -> TreePaths:
         "chain": lambda: chain(V),
     }[kind]()
     return TreePaths(found.path_offsets, found.path_edges, found.num_nodes)
+
+
+def draw_subwords(draw: Draw, V: int) -> InputRows:
+    """Each word's own row and up to 30 of n-grams, of as many as V."""
+    extra = draw.whole(1, V)
+    counts = draw.rng.integers(1, draw.choice([2, 5, 30]), V)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    rows = draw.ids(V, V + extra, int(offsets[-1]), dtype=np.int32)
+    rows[offsets[:-1]] = np.arange(V)
+    draw.note(subword_rows=len(rows), ngrams=extra)
+    return InputRows(offsets, rows, V + extra)
 
 
 def draw_text(draw: Draw, V: int, tokens: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -76,6 +87,9 @@ def draw_kernel(draw: Draw, *, cbow: bool) -> tuple[Any, int, int, int, int]:
         options["pool_sizes"] = draw.choice([None, np.full(bands if negative else 0, pool, np.int32)])
     if negative == 0 or draw.chance(0.3):
         options["paths"] = draw_tree(draw, counts)
+    if draw.chance(0.4):
+        options["subwords"] = draw_subwords(draw, V)
+        options["stretch"] = draw.choice([None, draw.whole(1, 5000)])
     kernel = (CbowKernel if cbow else SkipgramKernel)(counts, D, **options)
     for matrix in kernel.matrices.values():
         matrix[:, :D] = draw.floats(len(matrix), D)
@@ -119,7 +133,7 @@ def refuse(draw: Draw, kernel: Any, ids: NDArray[np.int32], offsets: NDArray[np.
     none = TreePaths.none()
     paths = draw_tree(draw, np.arange(V, 0, -1)) if V <= 3000 else none
     model = {
-        "words": kernel.words,
+        "words": kernel.words[:V],
         "outputs": kernel.outputs,
         "keep_threshold": kernel.tables.keep,
         "alias_threshold": kernel.tables.noise.thresholds,
@@ -128,10 +142,25 @@ def refuse(draw: Draw, kernel: Any, ids: NDArray[np.int32], offsets: NDArray[np.
         "path_offsets": paths.offsets,
         "path_edges": paths.edges,
         "visits_per_exchange": 1,
+        "subword_offsets": np.zeros(0, np.int64),
+        "subword_rows": np.zeros(0, np.int32),
+        "stretch": 0,
     }
     _native.EmbeddingModel(**model)
     wrong_alias = draw.wrong_ids(kernel.tables.noise.words, V)
     must_refuse("an alias out of range", lambda: _native.EmbeddingModel(**{**model, "alias_word": wrong_alias}))
+    rows = draw_subwords(draw, V)
+    by_rows = {
+        **model,
+        "words": padded_rows(rows.num_rows, kernel.words.shape[1]),
+        "subword_offsets": rows.offsets,
+        "subword_rows": rows.rows,
+        "stretch": 1,
+    }
+    _native.EmbeddingModel(**by_rows)
+    wrong_rows = draw.wrong_ids(rows.rows, rows.num_rows)
+    must_refuse("a row out of range", lambda: _native.EmbeddingModel(**{**by_rows, "subword_rows": wrong_rows}))
+    must_refuse("rows left over", lambda: _native.EmbeddingModel(**{**by_rows, "subword_rows": rows.rows[:-1]}))
     if paths.num_nodes:
         wrong_edges = draw.wrong_ids(paths.edges, 2 * paths.num_nodes)
         must_refuse("an edge out of range", lambda: _native.EmbeddingModel(**{**model, "path_edges": wrong_edges}))

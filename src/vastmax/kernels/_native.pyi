@@ -34,6 +34,9 @@ class EmbeddingModel:
         path_offsets: Column[numpy.int64],
         path_edges: Column[numpy.int32],
         visits_per_exchange: int,
+        subword_offsets: Column[numpy.int64],
+        subword_rows: Column[numpy.int32],
+        stretch: int,
     ) -> None: ...
 
 class EmbeddingSettings:

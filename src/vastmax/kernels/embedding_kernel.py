@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.kernels import _native
-from vastmax.kernels.embedding_tables import TreePaths, WordTables, padded_rows, visits_per_exchange
+from vastmax.kernels.embedding_tables import InputRows, TreePaths, WordTables, padded_rows, visits_per_exchange
 from vastmax.kernels.machine import choose_target
 
 EXCLUDE_CODES = {"none": 0, "target": 1, "window": 2}
@@ -32,6 +32,13 @@ MOST_STALE_STEPS = 8
 """How many steps computed from the same old row one word may take at once; see `cbow_centres`."""
 
 
+LONGEST_STRETCH = 128
+"""Centres of a stretch of text with subwords: the means of its words stay in the second-level cache."""
+
+MOST_STALE_SHARES = 4.0
+"""How many steps that other words took from the same old rows one word may take at once; see `subword_stretch`."""
+
+
 class ChunkResult(NamedTuple):
     """What one call of a kernel did."""
 
@@ -49,9 +56,11 @@ class EmbeddingKernel:
 
     Attributes:
         words: (V, stride) float32 with zero padding beyond column D, as all that follow; `train` updates them in place.
+            With subwords a row for each word, then those of n-grams: a word's vector is the mean of its rows.
         outputs: (V, stride), what words are scored against in negative sampling; no row without it.
         nodes: (num_nodes, stride) of the tree; no row without one.
-        matrices: those that have rows, by name: "word_vectors", "output_vectors", "node_vectors".
+        matrices: those that have rows, by name: "word_vectors", or "word_rows" and "ngram_rows" with subwords;
+            "output_vectors"; "node_vectors".
         untrained_loss: mean nats per prediction before anything is learned.
         target: the instruction set it was compiled for.
         tables: what it knows of the words.
@@ -72,14 +81,21 @@ class EmbeddingKernel:
         pool_sizes: NDArray[np.int32],
         sum_gradient: bool,
         paths: TreePaths | None,
+        subwords: InputRows | None,
+        stretch: int,
         threads: int,
         target: str | None,
     ) -> None:
-        V, tree = tables.keep.size, paths or TreePaths.none()
-        self.words = padded_rows(V, vector_size)
+        V, tree, inputs = tables.keep.size, paths or TreePaths.none(), subwords or InputRows.none()
+        self.words = padded_rows(inputs.num_rows or V, vector_size)
         self.outputs = padded_rows(V if negative else 0, vector_size)
         self.nodes = padded_rows(tree.num_nodes, vector_size)
-        named = {"word_vectors": self.words, "output_vectors": self.outputs, "node_vectors": self.nodes}
+        rows = {"word_rows": self.words[:V], "ngram_rows": self.words[V:]}
+        named = {
+            **(rows if subwords else {"word_vectors": self.words}),
+            "output_vectors": self.outputs,
+            "node_vectors": self.nodes,
+        }
         self.matrices = {name: rows for name, rows in named.items() if len(rows)}
         self.target = target or choose_target()
         self.tables, self.centres, self.pool_sizes = tables, centres, pool_sizes
@@ -94,6 +110,9 @@ class EmbeddingKernel:
             path_offsets=tree.offsets,
             path_edges=tree.edges,
             visits_per_exchange=visits_per_exchange(threads),
+            subword_offsets=inputs.offsets,
+            subword_rows=inputs.rows,
+            stretch=stretch,
         )
         self._settings = _native.EmbeddingSettings(
             window=window,
@@ -142,6 +161,8 @@ class SkipgramKernel(EmbeddingKernel):
         ns_exponent: float,
         exclude: str = "target",
         paths: TreePaths | None = None,
+        subwords: InputRows | None = None,
+        stretch: int | None = None,
         threads: int = 1,
         centres: int | None = None,
         pool_sizes: NDArray[np.int32] | None = None,
@@ -160,6 +181,8 @@ class SkipgramKernel(EmbeddingKernel):
             pool_sizes=skipgram_pools(window, negative, centres) if pool_sizes is None else pool_sizes,
             sum_gradient=False,
             paths=paths,
+            subwords=subwords,
+            stretch=subword_stretch(subwords, tables, centres) if stretch is None else stretch,
             threads=threads,
             target=target,
         )
@@ -180,6 +203,8 @@ class CbowKernel(EmbeddingKernel):
         gradient: str = "exact",
         exclude: str = "target",
         paths: TreePaths | None = None,
+        subwords: InputRows | None = None,
+        stretch: int | None = None,
         threads: int = 1,
         centres: int | None = None,
         pool_size: int | None = None,
@@ -199,6 +224,8 @@ class CbowKernel(EmbeddingKernel):
             pool_sizes=np.array([pool_size] if negative else [], np.int32),
             sum_gradient=gradient == "word2vec",
             paths=paths,
+            subwords=subwords,
+            stretch=subword_stretch(subwords, tables, centres) if stretch is None else stretch,
             threads=threads,
             target=target,
         )
@@ -229,6 +256,18 @@ def skipgram_pools(window: int, negative: int, centres: int) -> NDArray[np.int32
     wanted = centres * per_band * negative / PAIRS_PER_NOISE_WORD
     sizes: NDArray[np.int32] = np.maximum(8, 8 * np.round(wanted / 8)).astype(np.int32)
     return sizes
+
+
+def subword_stretch(subwords: InputRows | None, tables: WordTables, centres: int) -> int:
+    """Return how many centres are trained before rows that words share learn of it: whole blocks, at least one.
+
+    In a stretch of B centres a word moves by about B·crowding stale steps of others, where `crowding` is the share of
+    its rows that the next word has, too.
+    """
+    if subwords is None:
+        return 0
+    most = MOST_STALE_SHARES / max(subwords.crowding(tables.kept_counts), 1e-9)
+    return centres * int(np.clip(most // centres, 1, max(1, LONGEST_STRETCH // centres)))
 
 
 def cbow_centres(crowding: float, negative: int) -> int:

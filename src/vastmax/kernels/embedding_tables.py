@@ -105,6 +105,41 @@ class TreePaths:
         return math.log(2) * float(np.average(np.diff(self.offsets), weights=weights)) if self.num_nodes else 0.0
 
 
+@dataclass(frozen=True)
+class InputRows:
+    """The rows of a matrix that each word's vector is the mean of: its own, and those of its n-grams.
+
+    A kernel that is made with them refuses rows outside the matrix, and words without one.
+    """
+
+    offsets: NDArray[np.int64]
+    """(V + 1,) where each word's rows begin; none: word w has row w."""
+    rows: NDArray[np.int32]
+    """Rows may come twice."""
+    num_rows: int
+    """Of the matrix. The first V are the words' own."""
+
+    @classmethod
+    def none(cls) -> InputRows:
+        """Return what stands for no subwords."""
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int32), 0)
+
+    def crowding(self, weights: NDArray[np.floating]) -> float:
+        """Return how much of what one word learns reaches another on average, for words that occur by `weights` (V,).
+
+        Of two words that occur one after the other, the share of the rows of the first that also the second has.
+        """
+        if not self.num_rows:
+            return 0.0
+        law, counts = weights / weights.sum(), np.diff(self.offsets)
+        of_row = np.bincount(
+            self.rows, np.repeat(law, counts), self.num_rows
+        )  # P(a word has the row), repeats included
+        of_row[: len(law)] = 0.0  # a word itself is not another one
+        shared = np.add.reduceat(of_row[self.rows], self.offsets[:-1]) / counts
+        return float(law @ shared)
+
+
 def visits_per_exchange(threads: int) -> int:
     """Return how often a thread visits a node near the root before it exchanges what it learnt there with the others.
 

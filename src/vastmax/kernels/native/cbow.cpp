@@ -14,8 +14,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
 #include <vector>
 
+#include "inputs.hpp"
 #include "noise_block.hpp"
 #include "tree_paths.hpp"
 #include "windows.hpp"
@@ -27,7 +29,7 @@ class Trainer {
   public:
     Trainer(const EmbeddingModel &model, const EmbeddingSettings &settings)
         : model_(model), settings_(settings), stride_(model.stride),
-          pool_size_(settings.num_pools ? settings.pool_sizes[0] : 0), noise_(most_cbow_centres, pool_size_, stride_),
+          pool_size_(settings.num_pools ? settings.pool_sizes[0] : 0), inputs_(model), noise_(most_cbow_centres, pool_size_, stride_),
           means_(Floats::zeros(most_cbow_centres * stride_)), steps_(Floats::zeros(most_cbow_centres * stride_)),
           h_(means_.data()), e_(steps_.data()) {
         if (model.tree.num_nodes > 0) paths_ = std::make_unique<TreePaths>(model.tree, stride_);
@@ -40,11 +42,9 @@ class Trainer {
         for (int64_t s = 0; s < chunk.num_sentences;) {
             alpha_ = chunk.alpha(s);
             s = windows_.fill(model_.subsampling, chunk, s, uint32_t(settings_.window), random);
-            for (int64_t begin = 0; begin < windows_.size(); begin += settings_.centres) {
-                if (!choose_windows(begin)) continue;
-                noise_.draw(model_.subsampling.vocab_size, model_.noise, random);
-                with_units(stride_, [&](auto units) { block<units>(); });
-            }
+            const int64_t stretch = inputs_.stretch(windows_.size());
+            for (int64_t begin = 0; begin < windows_.size(); begin += stretch)
+                train_stretch(begin, std::min(begin + stretch, windows_.size()), random);
             if (paths_) paths_->end_span();
         }
         if (paths_) result_.loss += paths_->finish();
@@ -54,19 +54,27 @@ class Trainer {
     }
 
   private:
-    float *input_row(int64_t position) const { return model_.words + windows_.word_id(position) * stride_; }
+    // Trains the centres begin .. end - 1, block by block.
+    void train_stretch(int64_t begin, int64_t end, Random &random) {
+        auto [first, last] = windows_.reach(begin, end);
+        inputs_.take(windows_, first, last);
+        for (; begin < end; begin += settings_.centres) {
+            if (!choose_windows(begin, end)) continue;
+            noise_.draw(model_.subsampling.vocab_size, model_.noise, random);
+            with_units(stride_, [&](auto units) { block<units>(); });
+        }
+        inputs_.give_back();
+    }
+
+    float *input_row(int64_t position) const { return inputs_.row(windows_, position); }
     float *output_row(int32_t word_id) const { return model_.outputs + word_id * stride_; }
 
     // Lists, for each position of the block's reach, the centres whose windows open there, and those whose windows closed
     // just before it. Returns whether any centre has a context.
-    bool choose_windows(int64_t begin) {
+    bool choose_windows(int64_t begin, int64_t end) {
         begin_ = begin;
-        count_ = int(std::min<int64_t>(settings_.centres, windows_.size() - begin));
-        first_ = begin, end_ = begin;
-        for (int i = 0; i < count_; ++i) {
-            first_ = std::min(first_, windows_.window_begin(begin + i));
-            end_ = std::max(end_, windows_.window_last(begin + i) + 1);
-        }
+        count_ = int(std::min<int64_t>(settings_.centres, end - begin));
+        std::tie(first_, end_) = windows_.reach(begin, begin + count_);
         opening_.assign(end_ - first_ + 1, none);
         closing_.assign(end_ - first_ + 1, none);
         int predictions = 0;
@@ -128,7 +136,7 @@ class Trainer {
     // contexts that come into reach and the pool while rows are moved, output rows of centres while scores are taken.
     VASTMAX_PREFETCHES void prefetch_contexts(int i) const {
         int64_t reach = begin_ + settings_.centres + i + settings_.window;
-        if (reach < windows_.size()) prefetch_row(input_row(reach), stride_);
+        inputs_.prefetch(windows_, reach);
         for (int j = i; j < noise_.size(); j += settings_.centres)
             prefetch_row(output_row(noise_.next_word(j)), stride_);
     }
@@ -238,6 +246,7 @@ class Trainer {
     const int64_t stride_;
     const int pool_size_;
     Windows windows_;
+    Inputs inputs_;
     NoiseBlock noise_;
     std::unique_ptr<TreePaths> paths_;
     const Floats means_, steps_;

@@ -37,6 +37,13 @@ struct Tree {
         visits_per_exchange; // of a thread to a node near the root, then it exchanges what it learnt; 0: it is alone
 };
 
+// The rows of `words` that each word's vector is the mean of: its own, and those of its n-grams.
+struct Subwords {
+    const int64_t *offsets; // (V + 1,) where each word's rows begin, at least one each; null: there are no subwords
+    const int32_t *rows;
+    int64_t stretch; // centres that are trained before rows that words share learn of it
+};
+
 // The noise words that do not count for a prediction: none, the word that is predicted, every word in the centre's window.
 enum class Exclude : int32_t { none, target, window };
 
@@ -66,12 +73,14 @@ struct ChunkResult {
 constexpr int most_skipgram_centres = 32, most_cbow_centres = 64;
 
 struct EmbeddingModel {
-    float *words;   // (V, stride) the word vectors; in CBOW their mean over a window predicts its centre
+    float *words;   // (V, stride) the word vectors; in CBOW their mean over a window predicts its centre. With subwords
+                    // any number of rows
     float *outputs; // (V, stride) the output vectors
     int64_t stride; // floats per row, a multiple of row_alignment
     Subsampling subsampling;
     NoiseLaw noise;
     Tree tree;
+    Subwords subwords;
 };
 
 struct EmbeddingSettings {

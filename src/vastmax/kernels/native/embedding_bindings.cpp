@@ -20,9 +20,9 @@ constexpr int most_window = 1 << 24, most_pool = 1 << 24;
 constexpr int64_t most_sentence = int64_t(1) << 30;
 
 // A tree whose nodes have no row is none.
-Tree checked_tree(const Rows &words, const Rows &nodes, const Column<const int64_t> &path_offsets,
+Tree checked_tree(int64_t V, const Rows &words, const Rows &nodes, const Column<const int64_t> &path_offsets,
                   const Column<const int32_t> &path_edges, int visits_per_exchange) {
-    const int64_t V = words.length(), num_nodes = nodes.length(), *offsets = path_offsets.data();
+    const int64_t num_nodes = nodes.length(), *offsets = path_offsets.data();
     require_shape("nodes", nodes, {num_nodes, words.size(1)});
     require(visits_per_exchange >= 0, "visits_per_exchange must not be negative");
     int64_t longest = 0;
@@ -40,16 +40,30 @@ Tree checked_tree(const Rows &words, const Rows &nodes, const Column<const int64
     return {nodes.data(), num_nodes, offsets, path_edges.data(), longest, visits_per_exchange};
 }
 
+// Subwords without offsets are none. Each word has at least one row, and 2^31 at most.
+Subwords checked_subwords(int64_t V, const Rows &words, const Column<const int64_t> &offsets,
+                          const Column<const int32_t> &rows, int64_t stretch) {
+    if (offsets.length() == 0) return {nullptr, nullptr, 0};
+    require(is_partition(offsets.data(), V + 1, rows.length()), "subword_offsets must cover the rows");
+    for (int64_t word = 0; word < V; ++word)
+        require(offsets.data()[word] < offsets.data()[word + 1], "a word has no row");
+    require(all_below(rows.data(), rows.length(), words.length()), "a row of a word is not in the matrix");
+    require(stretch > 0, "a stretch must have a centre");
+    return {offsets.data(), rows.data(), stretch};
+}
+
 // The arrays of a model, kept as long as it is.
 class Model {
   public:
     Model(Rows words, Rows outputs, Column<const uint32_t> keep_threshold, Column<const uint32_t> alias_threshold,
           Column<const int32_t> alias_word, Rows nodes, Column<const int64_t> path_offsets,
-          Column<const int32_t> path_edges, int visits_per_exchange)
+          Column<const int32_t> path_edges, int visits_per_exchange, Column<const int64_t> subword_offsets,
+          Column<const int32_t> subword_rows, int64_t stretch)
         : words_(words), outputs_(outputs), nodes_(nodes), keep_threshold_(keep_threshold),
           alias_threshold_(alias_threshold), alias_word_(alias_word), path_offsets_(path_offsets),
-          path_edges_(path_edges) {
-        const int64_t V = words.length(), stride = words.size(1);
+          path_edges_(path_edges), subword_offsets_(subword_offsets), subword_rows_(subword_rows) {
+        const bool by_rows = subword_offsets.length() > 0;
+        const int64_t V = by_rows ? subword_offsets.length() - 1 : words.length(), stride = words.size(1);
         require(V > 0 && V < (int64_t(1) << 31), "vocabulary size must be in 1 .. 2^31 - 1");
         require(stride > 0 && stride % row_alignment == 0, "rows must be padded to a multiple of 16 floats");
         if (outputs.length() > 0) require_shape("outputs", outputs, {V, stride});
@@ -62,7 +76,8 @@ class Model {
                   stride,
                   {int32_t(V), keep_threshold.data()},
                   {alias_threshold.data(), alias_word.data()},
-                  checked_tree(words, nodes, path_offsets, path_edges, visits_per_exchange)};
+                  checked_tree(V, words, nodes, path_offsets, path_edges, visits_per_exchange),
+                  checked_subwords(V, words, subword_offsets, subword_rows, stretch)};
     }
     const EmbeddingModel &get() const { return model_; }
     bool has_outputs() const { return outputs_.length() > 0; }
@@ -71,8 +86,8 @@ class Model {
     Rows words_, outputs_, nodes_;
     Column<const uint32_t> keep_threshold_, alias_threshold_;
     Column<const int32_t> alias_word_;
-    Column<const int64_t> path_offsets_;
-    Column<const int32_t> path_edges_;
+    Column<const int64_t> path_offsets_, subword_offsets_;
+    Column<const int32_t> path_edges_, subword_rows_;
     EmbeddingModel model_;
 };
 
@@ -152,9 +167,10 @@ void bind_embedding(nb::module_ &m) {
     m.attr("most_cbow_centres") = most_cbow_centres;
     nb::class_<Model>(m, "EmbeddingModel")
         .def(nb::init<Rows, Rows, Column<const uint32_t>, Column<const uint32_t>, Column<const int32_t>, Rows,
-                      Column<const int64_t>, Column<const int32_t>, int>(),
+                      Column<const int64_t>, Column<const int32_t>, int, Column<const int64_t>, Column<const int32_t>,
+                      int64_t>(),
              nb::kw_only(), "words"_a, "outputs"_a, "keep_threshold"_a, "alias_threshold"_a, "alias_word"_a, "nodes"_a,
-             "path_offsets"_a, "path_edges"_a, "visits_per_exchange"_a);
+             "path_offsets"_a, "path_edges"_a, "visits_per_exchange"_a, "subword_offsets"_a, "subword_rows"_a, "stretch"_a);
     nb::class_<Settings>(m, "EmbeddingSettings")
         .def(nb::init<int, int, std::vector<int32_t>, int, bool, int>(), nb::kw_only(), "window"_a, "negative"_a,
              "pool_sizes"_a, "centres"_a, "sum_gradient"_a, "exclude"_a);

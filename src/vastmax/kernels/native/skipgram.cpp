@@ -15,6 +15,7 @@
 #include <memory>
 #include <vector>
 
+#include "inputs.hpp"
 #include "noise_block.hpp"
 #include "tree_paths.hpp"
 #include "windows.hpp"
@@ -29,18 +30,17 @@ static_assert(most_skipgram_centres % (tile_vecs * lanes) == 0);
 // of a centre share its path.
 class SkipgramPaths {
   public:
-    SkipgramPaths(float *words, const Tree &tree, int64_t stride)
-        : words_(words), stride_(stride), paths_(tree, stride) {}
+    SkipgramPaths(const Inputs &inputs, const Tree &tree, int64_t stride) : inputs_(inputs), paths_(tree, stride) {}
 
-    // Trains the pairs of a span; returns how many there are.
-    int64_t train(const Windows &windows, float alpha) {
+    // Trains the pairs of centres begin .. end - 1; returns how many there are.
+    int64_t train(const Windows &windows, int64_t begin, int64_t end, float alpha) {
         int64_t pairs = 0;
-        for (int64_t p = 0; p < windows.size(); ++p) {
-            if (p + furthest_prefetch < windows.size()) prefetch_row(row(windows, p + furthest_prefetch), stride_);
+        for (int64_t p = begin; p < end; ++p) {
+            inputs_.prefetch(windows, p + furthest_prefetch);
             paths_.prefetch(windows, p);
             contexts_.clear();
             for (int64_t q = windows.window_begin(p); q <= windows.window_last(p); ++q)
-                if (q != p) contexts_.push_back(row(windows, q));
+                if (q != p) contexts_.push_back(inputs_.row(windows, q));
             if (contexts_.empty()) continue;
             paths_.walk(windows.word_id(p), contexts_.data(), contexts_.data(), int(contexts_.size()), 1.0f, alpha);
             pairs += int64_t(contexts_.size());
@@ -55,10 +55,7 @@ class SkipgramPaths {
   private:
     static constexpr int64_t furthest_prefetch = 12;
 
-    float *row(const Windows &windows, int64_t p) const { return words_ + windows.word_id(p) * stride_; }
-
-    float *const words_;
-    const int64_t stride_;
+    const Inputs &inputs_;
     TreePaths paths_;
     std::vector<float *> contexts_; // rows of the words in a window
 };
@@ -66,10 +63,10 @@ class SkipgramPaths {
 class Trainer {
   public:
     Trainer(const EmbeddingModel &model, const EmbeddingSettings &settings)
-        : model_(model), settings_(settings), stride_(model.stride),
+        : model_(model), settings_(settings), stride_(model.stride), inputs_(model),
           noise_(most_skipgram_centres, largest_pool(settings), stride_),
           centre_rows_(Floats::zeros(most_skipgram_centres * stride_)), h_(centre_rows_.data()) {
-        if (model.tree.num_nodes > 0) paths_ = std::make_unique<SkipgramPaths>(model.words, model.tree, stride_);
+        if (model.tree.num_nodes > 0) paths_ = std::make_unique<SkipgramPaths>(inputs_, model.tree, stride_);
     }
 
     ChunkResult train(const Chunk &chunk) {
@@ -78,13 +75,9 @@ class Trainer {
         for (int64_t s = 0; s < chunk.num_sentences;) {
             alpha_ = chunk.alpha(s);
             s = windows_.fill(model_.subsampling, chunk, s, uint32_t(settings_.window), random);
-            for (int band = 0; band < settings_.num_pools && band * band_width + 1 < windows_.longest_sentence();
-                 ++band)
-                train_band(band, random);
-            if (paths_) {
-                int64_t pairs = paths_->train(windows_, alpha_);
-                if (settings_.negative == 0) result_.predictions += pairs;
-            }
+            const int64_t stretch = inputs_.stretch(windows_.size());
+            for (int64_t begin = 0; begin < windows_.size(); begin += stretch)
+                train_stretch(begin, std::min(begin + stretch, windows_.size()), random);
         }
         if (paths_) result_.loss += paths_->finish();
         result_.words = windows_.words();
@@ -99,12 +92,25 @@ class Trainer {
         return largest;
     }
 
-    // Trains the pairs of a span whose distance is in one band, block by block.
-    void train_band(int band, Random &random) {
+    // Trains the pairs of centres begin .. end - 1.
+    void train_stretch(int64_t begin, int64_t end, Random &random) {
+        auto [first, last] = paths_ ? windows_.reach(begin, end) : std::pair(begin, end);
+        inputs_.take(windows_, first, last);
+        for (int band = 0; band < settings_.num_pools && band * band_width + 1 < windows_.longest_sentence(); ++band)
+            train_band(band, begin, end, random);
+        if (paths_) {
+            int64_t pairs = paths_->train(windows_, begin, end, alpha_);
+            if (settings_.negative == 0) result_.predictions += pairs;
+        }
+        inputs_.give_back();
+    }
+
+    // Trains those whose distance is in one band, block by block.
+    void train_band(int band, int64_t begin, int64_t end, Random &random) {
         below_ = band * band_width;
         noise_.use(settings_.pool_sizes[band]);
-        for (int64_t begin = 0; begin < windows_.size(); begin += settings_.centres) {
-            int64_t pairs = choose_contexts(begin);
+        for (; begin < end; begin += settings_.centres) {
+            int64_t pairs = choose_contexts(begin, end);
             if (pairs == 0) continue;
             result_.predictions += pairs;
             noise_.draw(model_.subsampling.vocab_size, model_.noise, random);
@@ -112,11 +118,10 @@ class Trainer {
         }
     }
 
-    float *centre_row(int32_t word_id) const { return model_.words + word_id * stride_; }
     float *context_row(int32_t word_id) const { return model_.outputs + word_id * stride_; }
 
-    int64_t choose_contexts(int64_t begin) {
-        count_ = int(std::min<int64_t>(settings_.centres, windows_.size() - begin));
+    int64_t choose_contexts(int64_t begin, int64_t end) {
+        count_ = int(std::min<int64_t>(settings_.centres, end - begin));
         std::fill(&contexts_[0][0], &contexts_[0][0] + max_contexts * most_skipgram_centres, -1);
         int64_t pairs = 0;
         most_contexts_ = 0;
@@ -133,7 +138,7 @@ class Trainer {
     // its centres, the contexts that come into reach, its pool.
     VASTMAX_PREFETCHES void prefetch(int64_t begin, int i) const {
         int64_t next = begin + settings_.centres + i, reach = next + std::min(settings_.window, below_ + band_width);
-        if (next < windows_.size()) prefetch_row(centre_row(windows_.word_id(next)), stride_);
+        inputs_.prefetch(windows_, next);
         if (reach < windows_.size()) prefetch_row(context_row(windows_.word_id(reach)), stride_);
         for (int j = i; j < noise_.size(); j += settings_.centres)
             prefetch_row(context_row(noise_.next_word(j)), stride_);
@@ -143,12 +148,12 @@ class Trainer {
         begin_ = begin;
         for (int i = 0; i < most_skipgram_centres;
              ++i) // rows past the end of the text repeat the last one; they weigh nothing
-            copy_row<units>(h_ + i * stride_, centre_row(windows_.word_id(begin + std::min(i, count_ - 1))), stride_);
+            copy_row<units>(h_ + i * stride_, inputs_.row(windows_, begin + std::min(i, count_ - 1)), stride_);
         noise_.score<units>(h_, most_skipgram_centres, model_.outputs);
         noise_.to_gradients(alpha_, loss_, NoiseWeights{*this});
         for (int i = 0; i < count_; ++i) {
             prefetch(begin, i);
-            centre<units>(centre_row(windows_.word_id(begin + i)), i);
+            centre<units>(inputs_.row(windows_, begin + i), i);
         }
         noise_.update_words<units>(h_, most_skipgram_centres, model_.outputs);
         result_.loss += double(sum(loss_));
@@ -250,6 +255,7 @@ class Trainer {
     const EmbeddingSettings &settings_;
     const int64_t stride_;
     Windows windows_;
+    Inputs inputs_;
     NoiseBlock noise_;
     std::unique_ptr<SkipgramPaths> paths_;
     const Floats centre_rows_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "checks.hpp"
@@ -18,6 +19,7 @@ struct Position {
     int32_t word_id;
     int32_t first, last; // its sentence, as positions in the span
     int32_t width;       // how far its window reaches
+    int32_t input;       // the number of its input vector: that of the word, unless it is set
 };
 
 class Windows {
@@ -36,7 +38,7 @@ class Windows {
                 ++words_;
                 uint64_t r = random.next();
                 if (uint32_t(r >> 32) <= words.keep_threshold[*word])
-                    positions_.push_back({*word, first, 0, int32_t(1 + Random::below(window, uint32_t(r)))});
+                    positions_.push_back({*word, first, 0, int32_t(1 + Random::below(window, uint32_t(r))), *word});
             }
             auto last = int32_t(size()) - 1;
             for (int32_t k = first; k <= last; ++k) positions_[k].last = last;
@@ -90,6 +92,23 @@ class Windows {
     int32_t word_id(int64_t p) const {
         VASTMAX_ASSERT(0 <= p && p < size());
         return positions_[p].word_id;
+    }
+    int32_t input(int64_t p) const {
+        VASTMAX_ASSERT(0 <= p && p < size());
+        return positions_[p].input;
+    }
+    void set_input(int64_t p, int32_t number) {
+        VASTMAX_ASSERT(0 <= p && p < size());
+        positions_[p].input = number;
+    }
+    // The first position in the windows of positions begin .. end - 1, and the one behind their last.
+    std::pair<int64_t, int64_t> reach(int64_t begin, int64_t end) const {
+        int64_t first = begin, last = end;
+        for (int64_t p = begin; p < end; ++p) {
+            first = std::min(first, window_begin(p));
+            last = std::max(last, window_last(p) + 1);
+        }
+        return {first, last};
     }
     int32_t longest_sentence() const { return longest_; } // in kept words
     int64_t words() const { return words_; }              // in the vocabulary, over all calls of fill
