@@ -97,6 +97,23 @@ def test_a_tree_in_a_file_is_found_by_the_words(tmp_path: Path) -> None:
     assert [head.output.tree.path(word).code for word in ("d", "a", "</s>")] == ["000", "011", "1"]
 
 
+def test_hierarchical_softmax_clusters_where_there_is_a_text(corpus: Corpus) -> None:
+    recipe = RECIPES["hierarchical-softmax"]
+    vocabulary = corpus.vocabulary
+
+    def codes(source: Any, **options: Any) -> list[str]:
+        found = recipe.build(D, source, **options).output.tree
+        return [found.path(word).code for word in range(len(vocabulary))]
+
+    huffman, clustered = codes(vocabulary), codes(corpus)
+    assert huffman == [tree.huffman(vocabulary.counts).path(word).code for word in range(len(vocabulary))]
+    assert clustered != huffman
+    assert clustered == codes(corpus.encode_with(vocabulary), tree="clustered")
+    assert codes(corpus, tree="huffman") == huffman
+    with pytest.raises(InputError, match="'hierarchical-softmax' clusters the words of a text: pass a Corpus"):
+        recipe.build(D, vocabulary, tree="clustered")
+
+
 def test_options_reach_the_tree(corpus: Corpus) -> None:
     build = RECIPES["clustered-hierarchical"].build
     assert int(build(D, corpus, fan_out=4).output.tree.child_counts.max()) == 4

@@ -42,7 +42,7 @@ class CompareOptions:
         None,
         "Which methods run.",
         metavar="NAME,…|all",
-        default_text="softmax,hierarchical-softmax,clustered-hierarchical,two-level,adaptive,sampled-softmax,nce",
+        default_text="softmax,hierarchical-softmax,two-level,adaptive,sampled-softmax,nce",
         also=("method",),
     )
     model: ModelConfig = part(without=("method", "tied"))

@@ -182,7 +182,7 @@ def resumed(begun: Race, now: Race) -> Race:
         )
     known = {method.method for method in begun.methods}
     further = tuple(method for method in now.methods if method.method not in known)
-    return replace(now, methods=(*begun.methods, *further))
+    return replace(now, methods=(*begun.methods, *further), tree=begun.tree)
 
 
 def _described(text: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vastmax import tree as trees
 from vastmax.compare.facts import machine_facts, text_facts
 from vastmax.compare.folder import RaceFolder, resumed
 from vastmax.compare.process import ContestantProcess
@@ -17,9 +16,12 @@ from vastmax.compare.settings import RaceSettings
 from vastmax.compare.standing import Standing
 from vastmax.compare.tree_top import tree_top
 from vastmax.errors import InputError, argument
+from vastmax.language_model.run_folder import TREE
 from vastmax.language_model.text import TrainingText
 from vastmax.progress import Progress
 from vastmax.run_lock import locked_folder
+from vastmax.text import Vocabulary
+from vastmax.tree import Tree
 
 _TREE_METHOD = "hierarchical-softmax"
 
@@ -74,7 +76,6 @@ def run_race(
         settings.as_dict(),
         machine_facts(settings.threads, settings.device),
         tuple(MethodResult(method) for method in settings.methods),
-        _tree(text) if _TREE_METHOD in settings.methods else None,
     )
     place = RaceFolder(Path(folder))
     with locked_folder(place.path):
@@ -86,15 +87,11 @@ def run_race(
         place.write(race)
         place.write_text(text)
         try:
-            return _Running(race, settings, place, save_minutes, stop or (lambda: False), progress).run()
+            return _Running(
+                race, settings, place, text.vocabulary, save_minutes, stop or (lambda: False), progress
+            ).run()
         finally:
             place.remove_text()
-
-
-def _tree(text: TrainingText) -> dict[str, Any]:
-    """The top of the tree that the recipe builds."""
-    counts = text.vocabulary.counts
-    return tree_top(trees.huffman(counts).with_words(text.vocabulary.words), counts)
 
 
 def _made_ready(race: Race, place: RaceFolder, *, retry_failed: bool) -> Race:
@@ -115,11 +112,13 @@ class _Running:
         race: Race,
         settings: RaceSettings,
         place: RaceFolder,
+        vocabulary: Vocabulary,
         save_minutes: float,
         stop: Callable[[], bool],
         progress: Progress | None,
     ) -> None:
         self._race, self._settings, self._place = race, settings, place
+        self._vocabulary = vocabulary
         self._save_minutes, self._stop = save_minutes, stop
         training, work = settings.training, 1 + settings.trials * settings.trial_share
         self._standing = Standing(
@@ -171,8 +170,16 @@ class _Running:
         """Keep what is known of a method."""
         methods = list(self._race.methods)
         methods[number] = result
-        self._race = replace(self._race, methods=tuple(methods))
+        self._race = replace(self._race, methods=tuple(methods), tree=self._race.tree or self._tree_of(result))
         self._place.write(self._race)
+
+    def _tree_of(self, result: MethodResult) -> dict[str, Any] | None:
+        """Return the top of the tree that a run has made, for the picture in the report."""
+        path = self._place.run_path(result.method) / TREE
+        if result.method != _TREE_METHOD or not path.exists():
+            return None
+        counts = self._vocabulary.counts
+        return tree_top(Tree.load(path).with_words(self._vocabulary.words), counts)
 
 
 def _last_readings(method: MethodResult) -> dict[str, float | str]:

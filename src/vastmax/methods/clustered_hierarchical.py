@@ -47,7 +47,7 @@ def clustered_hierarchical(
 
 def _tree(source: Any, options: Mapping[str, Any], progress: Progress | None = None) -> trees.Tree:
     """Return the tree of a text, or the one that is given, with up to `fan_out` children per node."""
-    clustering = {"split": "balanced", "weights": "sqrt-count", "overlap": 0.0, "copies": 1, "fan_out": 2, **options}
+    clustering = {"fan_out": 2, **options}
     fan_out, given = whole("fan_out", clustering.pop("fan_out"), 2, MOST_WORDS), clustering.pop("tree", None)
     if given is None:
         found = clustered_text(source, of=NAME, progress=progress, **clustering)
@@ -79,7 +79,6 @@ METHOD = Method(
     tree_from=_tree,
     needs=frozenset({"corpus"}),
     complexity=15,
-    in_default_race=True,
     published=Published(
         quality="on APNews 127 with one clustered tree and 112 with four overlapping ones, against 151 with a random "
         "tree and 117 without one (Mnih & Hinton 2008)",

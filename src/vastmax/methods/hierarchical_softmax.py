@@ -9,7 +9,7 @@ from vastmax import tree as trees
 from vastmax.distribution.counts import counts_array
 from vastmax.methods.case import Case, capital
 from vastmax.methods.method import Method, Published, WhenToTake
-from vastmax.methods.text_tree import GivenTree, given_tree, tree_head
+from vastmax.methods.text_tree import GivenTree, clustered_text, given_tree, has_text, tree_head
 from vastmax.methods.tree_work import binary_tree_work
 from vastmax.methods.work import MethodWork, Setting
 
@@ -19,15 +19,24 @@ if TYPE_CHECKING:
 
 
 def hierarchical_softmax(hidden_size: int, vocabulary: Any, *, tree: GivenTree = None) -> Head:
-    """Build Hierarchical over a tree, a Huffman tree unless another is given, × CrossEntropy."""
+    """Build Hierarchical over a tree × CrossEntropy.
+
+    Args:
+        hidden_size: D.
+        vocabulary: a `Corpus` or its encoded form, a `Vocabulary`, or counts (V,).
+        tree: a `Tree`, a file that holds one, "clustered" (from the text, see `clustered-hierarchical`), or "huffman"
+            (from the counts). None: clustered where there is a text, else Huffman.
+    """
     over = tree if isinstance(tree, trees.Tree) else _tree(vocabulary, {"tree": tree})
     return tree_head(hidden_size, vocabulary, over)
 
 
 def _tree(source: Any, options: Mapping[str, Any], progress: Progress | None = None) -> trees.Tree:
     vocabulary = getattr(source, "vocabulary", source)
-    given = options.get("tree")
-    return trees.huffman(counts_array(vocabulary)) if given is None else given_tree(given, vocabulary)
+    tree = options.get("tree") or ("clustered" if has_text(source) else "huffman")
+    if tree == "clustered":
+        return clustered_text(source, of="hierarchical-softmax", progress=progress)
+    return trees.huffman(counts_array(vocabulary)) if tree == "huffman" else given_tree(tree, vocabulary)
 
 
 def _work(setting: Setting) -> MethodWork:
@@ -46,8 +55,8 @@ def _avoid(case: Case) -> str | None:
 METHOD = Method(
     name="hierarchical-softmax",
     title="hierarchical softmax",
-    summary="a word is a path of binary decisions, the frequent ones short: the cheapest exact step at any V; "
-    "a model of its own, as good as its tree",
+    summary="a word is a path of binary decisions in a tree clustered from the text (counts alone give Huffman's): the "
+    "cheapest exact step at any V; a model of its own, as good as its tree",
     source="Morin & Bengio 2005; Mikolov et al. 2013",
     family="paths in a tree",
     family_rank=1,
@@ -74,8 +83,8 @@ METHOD = Method(
         rank={"train": (None, None, 4), "score": (None, 2, 2), "best-word": (None, None, 3), "vectors": (2, 2, 2)},
         why=lambda case: (
             f"{capital(case.faster('hierarchical-softmax'))}, exact, and {case.score_against('hierarchical-softmax')}. "
-            "It is another model, as good as its tree: `vastmax tree --kind clustered` makes better ones than by "
-            "frequency"
+            "It is another model, as good as its tree: one clustered from the text, which is what training on a text "
+            "takes, predicts better than one by frequency"
         ),
         why_for={
             "best-word": lambda case: (

@@ -24,7 +24,7 @@ Weights = Literal["sqrt-count", "count", "none"]
 """What a word weighs in clustering."""
 
 GivenTree = trees.Tree | None | str
-"""The option `tree` of recipes: a tree, a file that holds one, or none."""
+"""The option `tree` of recipes: a tree, a file that holds one, a kind of tree by name, or none."""
 
 _POWERS = {"sqrt-count": 0.5, "count": 1.0, "none": 0.0}
 
@@ -48,6 +48,11 @@ def tree_head(hidden_size: int, source: Any, tree: trees.Tree) -> Head:
     )
 
 
+def has_text(source: Any) -> bool:
+    """Return whether a recipe is given a text, in any of the forms that `text_of` takes, and not words or counts."""
+    return isinstance(source, EncodedView) or hasattr(source, "read_ids") or hasattr(source, "blocks")
+
+
 def text_of(source: Any) -> tuple[TokenStream, Vocabulary] | None:
     """Return the text of what a recipe is given, and the words of it that count; None where there is no text.
 
@@ -58,7 +63,7 @@ def text_of(source: Any) -> tuple[TokenStream, Vocabulary] | None:
         return source, source.vocabulary
     if isinstance(source, EncodedView):
         return source.corpus, source.vocabulary
-    if not hasattr(source, "blocks"):
+    if not has_text(source):
         return None
     ids, offsets, at = [], [np.zeros(1, dtype=np.int64)], 0
     for block, ends in source.blocks():
@@ -86,8 +91,8 @@ def clustered_text(
     source: Any,
     *,
     of: str,
-    split: Split,
-    weights: Weights,
+    split: Split = "balanced",
+    weights: Weights = "sqrt-count",
     overlap: float = 0.0,
     copies: int = 1,
     progress: Progress | None = None,
