@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from vastmax.kernels.coded_normalizer import sample_normalizer
 from vastmax.kernels.listed_scan import scan_listed
 from vastmax.kernels.word_scan import (
     BLOCK_ROWS,
@@ -110,6 +111,32 @@ def test_log_z_is_as_near_as_it_was_asked_to_be(tolerance: float) -> None:
     assert found.log_normaliser == pytest.approx(log_normaliser, abs=tolerance + 1e-5)
     assert found.normaliser_error is not None
     assert (found.normaliser_error <= tolerance / 2).all()
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_sampled_log_z(bits: int) -> None:
+    """Red where the error bar is wrong, or where what the codes miss is not corrected."""
+    V, D, N = 3001, 32, 101
+    weight, bias = table(V, D)
+    weight[:, 12:] *= 0.1
+    hidden = np.random.default_rng(1).standard_normal((N, D), dtype=np.float32)
+    codes = coded(weight, bias, bits, 0.4)
+    _, log_normaliser = best(weight, bias, hidden, 1)
+    seed = np.random.default_rng(2).integers(2**64, size=N, dtype=np.uint64)
+    given = {"coded": codes, "turned": hidden, "seed": seed, "likely": np.argsort(-bias)[:50], "threads": 2}
+    for draws, share in ((100.0, 0.1), (1000.0, 0.4)):
+        found = sample_normalizer(hidden, weight, bias, draws=draws, **given)
+        off = found.log_normalizer - log_normaliser
+        assert 0.85 <= (np.abs(off) <= 1.96 * found.error).mean() <= 1.0
+        assert 0.3 < np.mean((off / found.error) ** 2) < 2.5
+        assert 10 < found.num_scored.mean() < share * V
+    assert np.abs(off).mean() < 0.01
+    with pytest.raises(ValueError, match="draws must be at least 1"):
+        sample_normalizer(hidden, weight, bias, draws=0.5, **given)
+    with pytest.raises(ValueError, match=r"seed has the shape \(3,\)"):
+        sample_normalizer(hidden, weight, bias, draws=5, **given | {"seed": seed[:3].copy()})
+    with pytest.raises(ValueError, match="a likely word is not there"):
+        sample_normalizer(hidden, weight, bias, draws=5, **given | {"likely": np.array([V])})
 
 
 @pytest.mark.parametrize("disjoint", [True, False])

@@ -88,6 +88,57 @@ def test_intervals_of_log_z_cover_it() -> None:
     assert abs(float(unbiased.mean())) < 4 / 5_000**0.5
 
 
+def structured(V: int = 3_000, D: int = 32) -> Head:
+    """Few directions hold most of the rows, biases fall like those of a text, some words stand out."""
+    rng = torch.Generator().manual_seed(8)
+    head = Head(output.Dense(D, V), objective.CrossEntropy(), counts=np.arange(V, 0, -1)).eval()
+    weight = 0.6 * torch.randn(V, D, generator=rng) * torch.arange(1, D + 1) ** -0.7
+    weight[::37] *= 2
+    with torch.no_grad():
+        head.output.get_parameter("weight").copy_(weight)
+        head.output.get_parameter("bias").copy_(-torch.arange(1, V + 1).log())
+    return head
+
+
+def test_sampled_intervals_of_a_certified_index_cover_log_z() -> None:
+    """Red when the error bar is wrong by half: then far fewer than 93 % are covered."""
+    head = structured()
+    index = search.Certified(head, width=8)
+    queries = torch.randn(5_000, 32, generator=torch.Generator().manual_seed(6))
+    exact = table_of(head).scores(queries).double().logsumexp(1)
+    generator = torch.Generator().manual_seed(7)
+    found, error = index.log_normaliser(queries, samples=300, generator=generator)
+    off = found - exact
+    assert 0.93 <= (off.abs() <= 1.96 * error).double().mean() <= 0.97
+    assert (off.abs() <= 1.96 * error / 2).double().mean() < 0.75
+    assert 1e-4 < off.abs().mean() < 0.02
+    assert abs(float((off.exp() - 1.0).mean())) < 4 * float(error.square().mean().sqrt()) / 5_000**0.5
+    again, _ = index.log_normaliser(queries[:5], samples=300, generator=torch.Generator().manual_seed(9))
+    twin, _ = index.log_normaliser(queries[:5], samples=300, generator=torch.Generator().manual_seed(9))
+    assert again.equal(twin)
+
+
+def test_sampled_log_z_where_codes_say_nothing_or_all_is_drawn() -> None:
+    head = structured(500)
+    index = search.Certified(head)
+    queries = torch.randn(20, 32, generator=torch.Generator().manual_seed(6))
+    queries[3, 0] = torch.nan
+    exact = table_of(head).scores(queries).logsumexp(1)
+    found, error = index.log_normaliser(queries, samples=10**9)
+    torch.testing.assert_close(found, exact, equal_nan=True)
+    assert (error[exact.isfinite()] < 1e-6).all()
+    assert error[3].isnan()
+    rough = search.Certified(head, width=1)  # codes that tell little: nothing is drawn by them
+    found, error = rough.log_normaliser(20 * queries, samples=10)
+    torch.testing.assert_close(found, table_of(head).scores(20 * queries).logsumexp(1), equal_nan=True)
+    assert (error[found.isfinite()] < 1e-5).all()
+    assert index.log_normaliser(queries[:0], samples=2)[0].shape == (0,)
+    with pytest.raises(InputError, match="samples"):
+        index.log_normaliser(queries, samples=1)
+    with pytest.raises(InputError, match="best is 5; a certified index chooses by itself"):
+        index.log_normaliser(queries, best=5)
+
+
 def test_all_words_known_leave_nothing_to_chance() -> None:
     table = table_of(head_of())
     queries = torch.randn(4, D)

@@ -6,6 +6,7 @@ import numpy as np
 from tools.kernel_fuzz.draw import Draw, must_refuse
 
 from vastmax.kernels import (
+    coded_normalizer,
     listed_scan,
     noise_loss,
     pattern_fit,
@@ -231,6 +232,18 @@ def scan_of_words(draw: Draw) -> None:
         np.testing.assert_allclose(
             found.score, every.score, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(every.score).max(initial=0))
         )
+    sampled = coded_normalizer.sample_normalizer(
+        hidden,
+        weight,
+        bias,
+        coded=coded,
+        turned=hidden,
+        seed=draw.rng.integers(2**63, size=N).astype(np.uint64),
+        likely=draw.ids(0, V, draw.whole(0, 20)),
+        draws=draw.choice([1.0, 100.0, 1e9]),
+        threads=threads,
+    )
+    assert ((sampled.num_scored >= 0) & (sampled.num_scored <= V)).all()
 
 
 def scan_of_lists(draw: Draw) -> None:

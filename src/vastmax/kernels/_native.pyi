@@ -420,6 +420,21 @@ def scan_codes(
     num_broken: Column[numpy.int64],
     threads: int,
 ) -> None: ...
+def sample_normalizer(
+    target: str,
+    weight: Matrix[numpy.float32],
+    bias: Column[numpy.float32] | None,
+    coded: CodedTable,
+    turned: Matrix[numpy.float32],
+    seed: Column[numpy.uint64],
+    likely: Column[numpy.int64],
+    draws: float,
+    hidden: Matrix[numpy.float32],
+    log_normalizer: Column[numpy.float32],
+    error: Column[numpy.float32],
+    num_scored: Column[numpy.int64],
+    threads: int,
+) -> None: ...
 def scan_listed(
     target: str,
     weight: Matrix[numpy.float32],

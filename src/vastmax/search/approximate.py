@@ -69,10 +69,15 @@ class Approximate(Index):
         )
 
     def _normaliser(
-        self, table: ScoreTable, hidden: Tensor, best: int, samples: int, generator: torch.Generator | None
+        self,
+        table: ScoreTable,
+        hidden: Tensor,
+        best: int | None,
+        samples: int | None,
+        generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor]:
-        whole("best", best, 1, None)
-        whole("samples", samples, 2, None)
+        best = whole("best", 1024 if best is None else best, 1, None)
+        samples = whole("samples", 4096 if samples is None else samples, 2, None)
         queries = table.queries(hidden)
         log_z = torch.full((len(queries),), torch.nan)
         error = log_z.clone()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vastmax.arguments import real, whole
 from vastmax.errors import InputError
+from vastmax.kernels.coded_normalizer import sample_normalizer
 from vastmax.kernels.word_scan import BLOCK_ROWS, CodedTable, block_bytes, code_table, scan_codes, scan_rows
 from vastmax.search.index import STALE, Best, Index
 from vastmax.search.index_file import IndexFile
@@ -25,6 +26,9 @@ _TILE_ROWS = 1 << 16
 
 _ROUGH, _MANY_QUERIES = 1e-3, 8
 """So many queries at once with log Z to a tolerance below this cost more by codes than by the rows themselves."""
+
+_ROUGH_VARIANCE = 1.0
+"""Expected squared error of scores by the leading codes above which they are too rough to draw words by."""
 
 _ENOUGH_QUERIES, _MOST_SCORED = 4, 0.1
 """After so many queries codes are given up if more than this share of the rows was scored."""
@@ -119,15 +123,61 @@ class Certified(Index):
         self._likely = order.topk(min(_LIKELY, len(order))).indices.sort().values.numpy()
 
     def _normaliser(
-        self, table: ScoreTable, hidden: Tensor, best: int, samples: int, generator: torch.Generator | None
+        self,
+        table: ScoreTable,
+        hidden: Tensor,
+        best: int | None,
+        samples: int | None,
+        generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor]:
-        """By the codes, to `tolerance`: no word is left to chance."""
+        """Estimate log Z by the codes to `tolerance`, or by `samples` rows."""
+        if best is not None:
+            raise InputError(
+                f"best is {best}; a certified index chooses by itself which words it sums exactly: leave it out"
+            )
+        if samples is not None:
+            whole("samples", samples, 2, None)
         if not len(hidden):
             return torch.zeros(0), torch.zeros(0)
+        if samples is not None:
+            return self._sampled(table, hidden, samples, generator)
+        return self._to_tolerance(table, hidden)
+
+    def _to_tolerance(self, table: ScoreTable, hidden: Tensor) -> tuple[Tensor, Tensor]:
         found = self._answer(table, hidden, 1, normaliser=True)
         assert found.log_normaliser is not None
         assert found.normaliser_error is not None
         return found.log_normaliser, found.normaliser_error
+
+    def _sampled(
+        self, table: ScoreTable, hidden: Tensor, samples: int, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Estimate log Z from a sample; by the codes to `tolerance` where they are too rough to draw by."""
+        queries = table.queries(hidden)
+        turned = self._turned(queries)
+        seed = torch.randint(-(2**63), 2**63 - 1, (len(queries),), generator=generator)
+        expected = torch.from_numpy(self._coded.spread_of(turned.numpy())) * float(
+            self._coded.variance[: self.vocab_size].mean()
+        )
+        drawn = (expected <= _ROUGH_VARIANCE).nonzero()[:, 0]  # none of NaN
+        log_z, error = torch.full((2, len(queries)), torch.nan)
+        if len(drawn):
+            found = sample_normalizer(
+                queries[drawn],
+                table.weight,
+                table.bias,
+                coded=self._coded,
+                turned=turned[drawn],
+                seed=seed[drawn].numpy().view(np.uint64),
+                likely=self._likely,
+                draws=samples,
+                threads=self.threads,
+            )
+            log_z[drawn], error[drawn] = torch.from_numpy(found.log_normalizer), torch.from_numpy(found.error)
+        left = (~torch.isfinite(log_z)).nonzero()[:, 0]
+        if len(left):
+            log_z[left], error[left] = self._to_tolerance(table, hidden[left])
+        return log_z, error
 
     def _find(self, table: ScoreTable, queries: Tensor, k: int, *, normaliser: bool) -> Best:
         many = normaliser and self.tolerance < _ROUGH and len(queries) >= _MANY_QUERIES

@@ -23,7 +23,6 @@ from vastmax.search.index_file import IndexFile, write_index
 from vastmax.search.score_table import ScoreTable, layer_of, table_of
 
 _FEWEST_FOR_SAMPLE = 16
-_BEST_FOR_Z, _SAMPLES_FOR_Z = 1024, 4096
 
 STALE = "the layer has changed since the index was built (it was trained, or has other weights): index.refresh(head)"
 
@@ -201,18 +200,32 @@ class Index(ABC):
         return found.score[0].numpy(), found.word_id[0].numpy()
 
     def log_normaliser(
-        self, hidden: Tensor, *, best: int = 1024, samples: int = 4096, generator: torch.Generator | None = None
+        self,
+        hidden: Tensor,
+        *,
+        best: int | None = None,
+        samples: int | None = None,
+        generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return (log Z, its standard error), (N,) each: the best words exactly, the rest by a sample; see `with_rest`.
+        """Return (log Z, its standard error), (N,) each, for less than scoring every word.
+
+        A certified index computes log Z to its `tolerance`, from which nothing is drawn: its error is then the expected
+        one, not that of a sample. With `samples`, it draws about so many words by their codes. Z is then unbiased and
+        log Z ± 1.96 errors covers the true value for 95 % of queries, as far as codes tell words of high probability
+        from others: `benchmarks/search.py` counts it on a trained model, `tests/search/test_laws.py` on a small one.
+
+        The other indexes sum the best words that they find and estimate the rest from a sample (`rest_of_z.with_rest`).
+        It is unbiased, too, but knows no words by their codes. On a trained model its intervals cover less than they
+        say, since a missed word of high probability is rarely drawn.
 
         Args:
             hidden: (N, D).
-            best: words summed exactly.
-            samples: draws that the rest is estimated from.
-            generator: where they come from; the default generator if None.
+            best: words summed exactly, by indexes that are not certified; None: 1,024.
+            samples: draws that the rest is estimated from; None: 4,096, or none by a certified index.
+            generator: source of the draws; the default generator if None.
 
         Raises:
-            InputError: as `topk`; numbers out of range.
+            InputError: as `topk`; numbers out of range; `best` for a certified index.
         """
         self._check_hidden(hidden)
         return self._normaliser(self._current(self._source), hidden, best, samples, generator)
@@ -221,11 +234,16 @@ class Index(ABC):
         self, output: Output, hidden: Tensor, *, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return what `log_normaliser` does, for the layer; `Head.log_normaliser(search=index)` calls it."""
-        return self._normaliser(self._current(output), hidden, _BEST_FOR_Z, _SAMPLES_FOR_Z, generator)
+        return self._normaliser(self._current(output), hidden, None, None, generator)
 
     @abstractmethod
     def _normaliser(
-        self, table: ScoreTable, hidden: Tensor, best: int, samples: int, generator: torch.Generator | None
+        self,
+        table: ScoreTable,
+        hidden: Tensor,
+        best: int | None,
+        samples: int | None,
+        generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor]:
         """See `log_normaliser`; NaN for hidden vectors that are not finite."""
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "best_words.hpp"
-#include "int_products.hpp"
-#include "products.hpp"
+#include "coded_products.hpp"
 #include "threads.hpp"
+#include "word_rows.hpp"
 #include "word_scan.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
@@ -23,42 +23,6 @@ constexpr float unit = 0x1p-24f; // of rounding
 constexpr int64_t blocks_at_once = 64;
 // Rows that wait, their numbers under way from memory, before they are scored.
 constexpr int most_waiting = 16;
-
-// Part of an example rounded to whole numbers: h = scale * whole + r.
-struct RoundedHidden {
-    std::vector<int32_t> pair; // two 16-bit numbers each
-    float scale = 0.0f;
-    int32_t eight_sums = 0; // 8 * the sum of all numbers, by which codes that count from 8 are too large
-    double norm = 0.0;      // |h|^2
-    double left = 0.0;      // |r|^2
-};
-
-RoundedHidden rounded(const float *hidden, int64_t width, int bits) {
-    RoundedHidden to;
-    const int64_t columns = bits == 8 ? (width + 1) / 2 * 2 : (width + 3) / 4 * 4;
-    // Sums of products of a code and a number must fit 32 bits.
-    const int64_t code = bits == 8 ? 128 : 15;
-    const int64_t most = std::min<int64_t>(32767, ((int64_t(1) << 31) - 1) / (code * std::max<int64_t>(columns, 2)));
-    float largest = 0.0f;
-    for (int64_t d = 0; d < width; ++d)
-        largest = std::max(largest, std::fabs(hidden[d])), to.norm += double(hidden[d]) * hidden[d];
-    std::vector<int16_t> whole(size_t(columns), 0);
-    to.scale = largest / float(most);
-    if (!(to.scale >= std::numeric_limits<float>::min())) to.scale = 0.0f;
-    int64_t sum = 0;
-    for (int64_t d = 0; d < width; ++d) {
-        const double exact = to.scale > 0.0f ? double(hidden[d]) / to.scale : 0.0;
-        const double x = std::isnan(exact) ? 0.0 : std::clamp(std::nearbyint(exact), double(-most), double(most));
-        whole[size_t(d)] = int16_t(x);
-        sum += int64_t(x);
-        const double r = double(hidden[d]) - double(to.scale) * x;
-        to.left += r * r;
-    }
-    to.pair.resize(size_t(columns / 2));
-    if (columns) std::memcpy(to.pair.data(), whole.data(), size_t(columns) * sizeof(int16_t));
-    to.eight_sums = bits == 8 ? 0 : int32_t(8 * sum);
-    return to;
-}
 
 float rounded_up(double x) { return float(x * (1.0 + 1e-6)); }
 
@@ -95,57 +59,13 @@ Example example_of(const WordTable &table, const CodedTable &coded, const WordQu
     return e;
 }
 
-// Whole-number products of one block with `count` examples: sums[e * parts + p] holds rows p * lanes .. of it.
-template <int count>
-inline void block_sums(const RowCodes &codes, int64_t block, const RoundedHidden *const *hidden, IntVec *sums) {
-    constexpr int vectors = count * parts;
-    IntVec total[vectors] = {};
-    const int64_t bytes = block_bytes(codes.width, codes.bits);
-    const int8_t *code_bytes = codes.codes + block * bytes;
-    const int32_t *pair[count];
-    for (int e = 0; e < count; ++e) pair[e] = hidden[e]->pair.data();
-    if (codes.bits == 8) {
-        for (int64_t at = 0, j = 0; at < bytes; at += 32, ++j) {
-            Pairs code[parts];
-            for (int p = 0; p < parts; ++p) code[p] = widened(code_bytes + at + p * 2 * lanes);
-            for (int e = 0; e < count; ++e) {
-                const Pairs h = same_pair(pair[e][j]);
-                for (int p = 0; p < parts; ++p) total[e * parts + p] += pair_sums(code[p], h);
-            }
-        }
-    } else {
-        for (int64_t at = 0, j = 0; at < bytes; at += 32, j += 2) {
-            Pairs low[parts], high[parts];
-            for (int p = 0; p < parts; ++p) {
-                const Pairs both = widened_unsigned(code_bytes + at + p * 2 * lanes);
-                low[p] = low_four(both), high[p] = high_four(both);
-            }
-            for (int e = 0; e < count; ++e) {
-                const Pairs first = same_pair(pair[e][j]), second = same_pair(pair[e][j + 1]);
-                for (int p = 0; p < parts; ++p)
-                    total[e * parts + p] += pair_sums(low[p], first) + pair_sums(high[p], second);
-            }
-        }
-        for (int e = 0; e < count; ++e)
-            for (int p = 0; p < parts; ++p) total[e * parts + p] -= broadcast(hidden[e]->eight_sums);
-    }
-    for (int v = 0; v < vectors; ++v) sums[v] = total[v];
-}
-
-float exact_score(const WordTable &table, const float *hidden, int64_t w) {
-    const float *row = table.weight + w * table.D;
-    float score;
-    dot_tile<1, 1>(&hidden, &row, table.D, &score);
-    return score + (table.bias ? table.bias[w] : 0.0f);
-}
-
 // How much of log Z's squared error the rows are expected to have together that are left at their first codes, and at their
 // second: where they have more, the example is searched again with stricter bounds.
 constexpr double strictness_step = 30.0, most_strict = 1e6;
 constexpr double first_mass = 0.002, second_mass = 0.012;
 // What rows left at their first codes may have of expected squared error, times their share of Z, per unit of tolerance: the
 // correction for it is not exact.
-constexpr double first_excess = 1e-4;
+constexpr double first_excess = 4e-5;
 
 // What one thread knows of one example.
 class Search {
@@ -202,8 +122,9 @@ class Search {
             const Vec bias = load(coded_.bias + row);
             score[p] = rough_[p];
             if (both) score[p] += to_float(sums[p]) * (load(coded_.second.scale + row) * example_.second.scale);
-            variance[p] = broadcast(std::exp(spread));
-            const Vec margin = load(errors + row) * factor + rounding_of(bias) + slack;
+            const Vec error = load(errors + row) * factor;
+            variance[p] = both ? error * error / float(table_.D) : load(coded_.variance + row) * example_.spread;
+            const Vec margin = error + rounding_of(bias) + slack;
             const IntVec doubt = ~(score[p] + margin < broadcast(bar_)) | ~(score[p] < broadcast(heavy));
             if (!any_lane(doubt)) continue;
             for (int lane = 0; lane < lanes; ++lane)
@@ -264,8 +185,7 @@ class Search {
     void wait_for(int64_t word, float rough, float margin) {
         if (num_waiting_ == most_waiting) score_waiting();
         waiting_[num_waiting_++] = {word, rough, margin};
-        const float *row = table_.weight + word * table_.D;
-        for (int64_t d = 0; d < table_.D; d += 16) __builtin_prefetch(row + d);
+        fetch_row(table_, word);
     }
     void score_waiting() {
         float scores[most_waiting + lanes];
@@ -335,10 +255,7 @@ float first_bar(const WordTable &table, const WordQuery &query, const CodedQuery
     if (aids.num_likely < query.k) return minus_infinity;
     BestWords best(query.k);
     for (int64_t i = 0; i < aids.num_likely; ++i) {
-        if (i + 8 < aids.num_likely) {
-            const float *ahead = table.weight + aids.likely[i + 8] * table.D;
-            for (int64_t d = 0; d < table.D; d += 16) __builtin_prefetch(ahead + d);
-        }
+        if (i + 8 < aids.num_likely) fetch_row(table, aids.likely[i + 8]);
         best.offer(exact_score(table, hidden, aids.likely[i]), aids.likely[i]);
     }
     return best.bar();

@@ -9,6 +9,7 @@
 #include "products.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
+#include "word_rows.hpp"
 
 namespace vastmax::VASTMAX_TARGET {
 namespace {
@@ -79,7 +80,7 @@ class Scan {
             for (int64_t r = 0; r < rows; ++r) {
                 row[r] = table_.weight + int64_t(words[std::min(i + r, count - 1)]) * table_.D;
                 const int64_t ahead = i + r + rows_ahead;
-                if (ahead < known) fetch(words[ahead]);
+                if (ahead < known) fetch_row(table_, words[ahead]);
             }
             float tile[rows];
             dot_tile<1, rows>(&h, row, table_.D, tile);
@@ -96,10 +97,6 @@ class Scan {
         }
         kept.sum.add(scores_.data(), padded);
         kept.num_scored += count;
-    }
-    void fetch(int32_t word) const {
-        const float *row = table_.weight + int64_t(word) * table_.D;
-        for (int64_t d = 0; d < table_.D; d += 16) __builtin_prefetch(row + d);
     }
 
     const WordTable &table_;

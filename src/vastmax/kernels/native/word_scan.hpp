@@ -70,6 +70,20 @@ struct CodedQuery {
     float tolerance; // of log Z
 };
 
+// Asks for log Z of each example by the leading columns' codes and a sample of the rows.
+struct SampledNormalizer {
+    int64_t N;
+    const float *hidden;   // (N, D)
+    const float *turned;   // (N, D), the examples turned as the rows were
+    const uint64_t *seed;  // (N,)
+    const int64_t *likely; // (num_likely,), words whose scores the first guess of Z is made from
+    int64_t num_likely;
+    float draws;           // about so many rows are scored, at least 1
+    float *log_normalizer; // (N,), NaN where the sample says that Z is not above 0
+    float *error;          // (N,), the standard error of Z, in units of Z
+    int64_t *num_scored;   // (N,)
+};
+
 // What a table is rounded to.
 struct RowCoding {
     int bits;
@@ -103,6 +117,8 @@ VASTMAX_KERNELS(void code_rows(const WordTable &table, const RowCoding &coding, 
                 void scan_rows(const WordTable &table, const WordQuery &query, int threads);
                 void scan_codes(const WordTable &table, const CodedTable &coded, const WordQuery &query,
                                 const CodedQuery &aids, int threads);
+                void sample_normalizer(const WordTable &table, const CodedTable &coded, const SampledNormalizer &query,
+                                       int threads);
                 void scan_listed(const WordTable &table, const WordLists &lists, const ListedQuery &query,
                                  int threads);)
 

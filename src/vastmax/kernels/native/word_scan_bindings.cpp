@@ -124,6 +124,26 @@ void scan_codes(const std::string &target, Matrix<const float> weight, OptionalC
     run_kernel(VASTMAX_KERNEL(target, scan_codes), table, coded.checked(table.V, table.D), query, aids, threads);
 }
 
+void sample_normalizer(const std::string &target, Matrix<const float> weight, OptionalColumn<const float> bias,
+                       const Coded &coded, Matrix<const float> turned, Column<const uint64_t> seed,
+                       Column<const int64_t> likely, float draws, Matrix<const float> hidden,
+                       Column<float> log_normalizer, Column<float> error, Column<int64_t> num_scored, int threads) {
+    const WordTable table = table_of(weight, bias);
+    const int64_t N = hidden.length();
+    require_shape("hidden", hidden, {N, table.D});
+    require_shape("turned", turned, {N, table.D});
+    require_shape("seed", seed, {N});
+    require_shape("log_normalizer", log_normalizer, {N});
+    require_shape("error", error, {N});
+    require_shape("num_scored", num_scored, {N});
+    require(all_below(likely.data(), likely.length(), table.V), "a likely word is not there");
+    require(draws >= 1.0f, "draws must be at least 1");
+    const SampledNormalizer query{
+        N,     hidden.data(),         turned.data(), seed.data(),      likely.data(), likely.length(),
+        draws, log_normalizer.data(), error.data(),  num_scored.data()};
+    run_kernel(VASTMAX_KERNEL(target, sample_normalizer), table, coded.checked(table.V, table.D), query, threads);
+}
+
 void scan_listed(const std::string &target, Matrix<const float> weight, OptionalColumn<const float> bias,
                  Column<const int64_t> offsets, Column<const int32_t> words, bool disjoint, Matrix<const float> hidden,
                  Matrix<const int32_t> chosen, Matrix<int64_t> word_id, Matrix<float> score, Column<float> log_sum,
@@ -185,6 +205,8 @@ void bind_word_scan(nb::module_ &m) {
     m.def("scan_codes", &scan_codes, "target"_a, "weight"_a, "bias"_a, "coded"_a, "turned"_a, "spread"_a, "likely"_a,
           "tolerance"_a, "hidden"_a, "word_id"_a, "score"_a, "log_normaliser"_a, "normaliser_error"_a, "num_scored"_a,
           "num_broken"_a, "threads"_a);
+    m.def("sample_normalizer", &sample_normalizer, "target"_a, "weight"_a, "bias"_a, "coded"_a, "turned"_a, "seed"_a,
+          "likely"_a, "draws"_a, "hidden"_a, "log_normalizer"_a, "error"_a, "num_scored"_a, "threads"_a);
     m.def("scan_listed", &scan_listed, "target"_a, "weight"_a, "bias"_a, "offsets"_a, "words"_a, "disjoint"_a,
           "hidden"_a, "chosen"_a, "word_id"_a, "score"_a, "log_sum"_a, "num_scored"_a, "threads"_a);
 }
