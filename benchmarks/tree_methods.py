@@ -1,10 +1,10 @@
 """Language models over trees clustered from their own text, at equal processor time.
 
-    python benchmarks/tree_methods.py [--minutes M] [--seeds S …] [--runs NAME …] [--list] [--record]
+    python benchmarks/tree_methods.py [--minutes M] [--seeds S …] [--runs NAME …] [--record]
 
 English Wikipedia with every word (V = 344,202), an LSTM (D = 256), one thread. Time is the processor's, and what it
 takes to build a tree (word vectors of the same text, clustering) is part of a run's budget. Each run is kept as a file
-in the folder; what is done is not done again, and `--record` writes down what there is.
+in the folder; what is done is not done again, and `--record` writes down what there is beside the runs recorded before.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness import SCRATCH, corpora, write_record
+from harness import RECORDS, SCRATCH, corpora, write_record
 from vastmax import tree as trees
 from vastmax.atomic import replacing
 from vastmax.compare.measuring import sample_of
@@ -119,6 +119,9 @@ VARIANTS: dict[str, Variant] = {
     "visits64-w2": replace(CLUSTERED, visits=64, vectors=("skipgram", 2, 3)),
     "visits64-w2-e2": replace(CLUSTERED, visits=64, vectors=("skipgram", 2, 2)),
     "visits64-fan16": replace(CLUSTERED, visits=64, fan_out=16),
+    "visits64-fan32": replace(CLUSTERED, visits=64, fan_out=32),
+    "visits64-copies2": replace(CLUSTERED, visits=64, copies=2),
+    "visits64-overlap": replace(CLUSTERED, visits=64, split="adaptive", overlap=0.05),
     "huffman-visits64": Variant("hierarchical-softmax", visits=64),
     "sampled-softmax-visits64": Variant("sampled-softmax", visits=64),
     "sampled-softmax-visits16": Variant("sampled-softmax", visits=16),
@@ -135,6 +138,7 @@ def title_of(variant: Variant) -> str:
     else:
         parts = ["clustered tree" if variant.fan_out == 2 else f"clustered tree, fan-out {variant.fan_out}"]
     plain, model_window = Variant(), variant.vectors
+    parts += ["adaptive splits that overlap"] * (variant.overlap > 0)
     parts += ["node vectors from zero"] * variant.zero
     parts += [f"{variant.copies} copies"] * (variant.copies > 1)
     parts += [f"initial accumulator {variant.damping:g}"] * (variant.damping > 0)
@@ -313,6 +317,13 @@ def profile(bench: Bench, name: str, steps: int = 40) -> dict[str, float]:
     return {part: round(1000 * seconds / steps, 2) for part, seconds in spent.items()}
 
 
+def recorded_runs(new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the new runs and those of the record that were not made again."""
+    before = json.loads((RECORDS / f"{NAME}.json").read_text())["runs"] if (RECORDS / f"{NAME}.json").exists() else []
+    runs = {(run["name"], run["minutes"], run["building_counted"], run["seed"]): run for run in [*before, *new]}
+    return [runs[key] for key in sorted(runs)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=SCRATCH.parent / NAME, help="where runs are kept")
@@ -340,7 +351,7 @@ def main() -> None:
             )
     if options.record:
         results = [json.loads(path.read_text()) for path in sorted(options.folder.glob("run-*.json"))]
-        runs = [{"title": title_of(Variant(**run["variant"])), **run} for run in results]
+        runs = recorded_runs([{"title": title_of(Variant(**run["variant"])), **run} for run in results])
         profiles = {
             path.stem.removeprefix("profile-"): json.loads(path.read_text())
             for path in sorted(options.folder.glob("profile-*.json"))
