@@ -153,7 +153,7 @@ def _read_word_model_checkpoint(path: Path) -> Any:
     from vastmax.word_model.checkpoint import WordModelCheckpoint
 
     file = WordModelCheckpoint(path)
-    return file._settings, file._text, file.state
+    return file.settings, file.text, file.state
 
 
 def _run_folder(folder: Path) -> Any:

@@ -77,13 +77,13 @@ def test_ctrl_c_saves_and_the_command_it_names_goes_on(
             "--objective is 'nonsense'; expected 'negative-sampling' or 'hierarchical-",
         ),
         (("--objective", "adaptive-importance-sampling"), "it is for language models (vastmax lm train)"),
-        (("--objective", "nce", "--negative", "5"), "--negative means nothing to --objective nce; leave it out, or "),
+        (("--objective", "nce", "--negative", "5"), "--objective nce does not use --negative; leave it out, or "),
         (("--objective", "nce", "--start-from", "v.bin"), "--start-from means nothing to --objective nce"),
         (("--objective", "nce", "--objective-option", "samples=5"), "nce has no option 'samples'; it has num_samples"),
         (("--objective", "nce", "--objective-option", "num_samples=many"), "num_samples=many of nce: expected a whole"),
         (("--objective", "nce", "--device", "tpu"), "--device is 'tpu'; expected cpu, cuda or cuda:NUMBER"),
-        (("--objective-option", "power=1"), "--objective-option means nothing to --objective negative-sampling"),
-        (("--batch-size", "5"), "--batch-size means nothing to --objective negative-sampling; leave it out"),
+        (("--objective-option", "power=1"), "--objective negative-sampling does not use --objective-option"),
+        (("--batch-size", "5"), "--objective negative-sampling does not use --batch-size; leave it out"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(

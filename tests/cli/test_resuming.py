@@ -142,7 +142,7 @@ def test_a_run_is_neither_overwritten_nor_resumed_by_mistake(
     complaint = invoke(*options).refused()
     assert f"go on with: vastmax embed {text} -o {tmp_path}/v.safetensors" in complaint
     assert f"--resume (or start anew: rm {checkpoint})" in complaint
-    assert "was begun with --window 5 (now 4)" in invoke(*options, "--resume", "--window", 4).refused()
+    assert "was started with --window 5 (now 4)" in invoke(*options, "--resume", "--window", 4).refused()
     assert "exclude each other" in invoke(*options, "--resume", "--no-checkpoint").refused()
     assert "start without --resume" in invoke(*options, "--resume", "--checkpoint", tmp_path / "other").refused()
     other = tmp_path / "other.txt"

@@ -73,11 +73,15 @@ RARE = [*SENTENCES, *([f"once{i}"] * 2 for i in range(400))]
             {"negative": 40, "vector_size": 8},
             ["negative is 40", "40 words", "negative=10 or less"],
         ),
-        (SENTENCES, {"stop_words": ["Der", "Die"]}, ["not one of the 2 stop_words", "'Der'", "of the same case"]),
+        (
+            SENTENCES,
+            {"stop_words": ["Der", "Die"]},
+            ["not one of the 2 stop_words", "'Der'", "in the same language and case"],
+        ),
         (
             [text(length=10_001, sentences=1)[0]],
             {},
-            ["one line of 10,001 words", "a sentence or a paragraph on a line"],
+            ["one line of 10,001 words", "put one sentence or paragraph per line"],
         ),
     ],
     ids=lambda value: next(iter(value), "one line") if isinstance(value, dict) else "",

@@ -320,8 +320,8 @@ def test_divergence_after_resuming_says_what_is_kept(corpus, stopped, monkeypatc
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"window": 4}, r"begun with window=3 \(now 4\); give the settings it was begun with, or remove it"),
-        ({"epochs": 4, "seed": 2}, r"begun with epochs=3 \(now 4\) and seed=1 \(now 2\)"),
+        ({"window": 4}, r"started with window=3 \(now 4\); give the settings it was started with, or remove it"),
+        ({"epochs": 4, "seed": 2}, r"started with epochs=3 \(now 4\) and seed=1 \(now 2\)"),
         ({"alpha": 0.1}, r"alpha=0\.0275 \(now 0\.1\) and min_alpha"),
     ],
 )
@@ -331,7 +331,7 @@ def test_changed_settings_are_refused_by_name_before_the_text_is_read(stopped, c
 
 
 def test_other_threads_are_told_but_welcome(corpus, stopped):
-    with pytest.warns(UserWarning, match=r"resumed with threads=2 and not 1: .* not the same to the bit"):
+    with pytest.warns(UserWarning, match=r"resumed with threads=2 and not 1: .* but not identical"):
         train_embeddings(corpus, checkpoint=stopped, resume=True, **{**SMALL, "threads": 2})
 
 
@@ -362,7 +362,7 @@ def test_one_flipped_bit_or_a_missing_end_is_noticed(stopped, share):
     stopped.write_bytes(data[:where])
     with pytest.raises(
         InputError,
-        match=r"run\.checkpoint.*(remove it and start anew|start anew with another|create it again if it is damaged)",
+        match=r"run\.checkpoint.*(remove it to start again|start again with another|create it again if it is damaged)",
     ):
         train_embeddings("never read", checkpoint=stopped, resume=True, **SMALL)
     data[max(where, 8)] ^= 4
@@ -374,7 +374,7 @@ def test_one_flipped_bit_or_a_missing_end_is_noticed(stopped, share):
 def test_a_checkpoint_of_another_version_is_refused(stopped, monkeypatch):
     stopped.write_bytes(stopped.read_bytes().replace(b'{\\"version\\": 2', b'{\\"version\\": 3', 1))
     monkeypatch.setenv("VASTMAX_VERIFY", "0")  # its checksum is not what this is about
-    with pytest.raises(InputError, match=r"version 3 and this vastmax goes on from version 2 and older; finish that"):
+    with pytest.raises(InputError, match=r"version 3, but this vastmax reads only up to version 2; finish that"):
         train_embeddings("never read", checkpoint=stopped, resume=True, **SMALL)
 
 
@@ -388,7 +388,7 @@ def test_vectors_are_no_checkpoint(uninterrupted, tmp_path):
     ("options", "message"),
     [
         ({"resume": True}, "resume is True, but there is no checkpoint"),
-        ({"checkpoint": "nothing", "resume": True}, "there is no checkpoint nothing to go on from"),
+        ({"checkpoint": "nothing", "resume": True}, "there is no checkpoint nothing; start without resume"),
         ({"checkpoint": "no/folder"}, "the folder no does not exist"),
         ({"checkpoint": 3}, "checkpoint is 3; expected the path"),
         ({"checkpoint": "c", "checkpoint_minutes": 0}, "checkpoint_minutes is 0; expected a number above 0"),

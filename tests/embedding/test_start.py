@@ -1,4 +1,4 @@
-"""Training that goes on from vectors with new text: what is kept, what is added, what is refused."""
+"""Training that starts from vectors, with new text: what is kept, what is added, what is refused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_known_words_keep_what_they_know_and_new_ones_learn(start):
 
 
 def test_going_on_with_the_same_text_is_training_for_longer(start):
-    """The loss goes on from where it was, and does not begin anew."""
+    """The loss continues from its last value."""
     text = sentences([NUMBERS, FRUITS], 0)
     options = {**SMALL, "alpha": 0.001, "epochs": 1}
     later, anew = (train_embeddings(text, start=vectors, **options) for vectors in (start, None))
@@ -133,10 +133,14 @@ def test_a_checkpoint_of_such_a_run_is_resumed_to_the_bit(start, tmp_path):
     ("start", "options", "message"),
     [
         ("v.safetensors", {}, "start is str; expected WordVectors"),
-        (vectors_of({"a": 2, "b": 1}, counts=None), {}, "with their counts and output vectors"),
-        (vectors_of({"a": 2, "b": 1}, output_vectors=None), {}, "with their counts and output vectors"),
-        (vectors_of({"a": 2, "b": 1}, output_vectors=np.ones((1, 3))), {}, "one for each word"),
-        (vectors_of({"a": 2, "b": 1}), {"vector_size": 4}, "vector_size is 4, .* have 3 numbers; give vector_size=3"),
+        (vectors_of({"a": 2, "b": 1}, counts=None), {}, "with counts and one output vector per word"),
+        (vectors_of({"a": 2, "b": 1}, output_vectors=None), {}, "with counts and one output vector per word"),
+        (vectors_of({"a": 2, "b": 1}, output_vectors=np.ones((1, 3))), {}, "one output vector per word"),
+        (
+            vectors_of({"a": 2, "b": 1}),
+            {"vector_size": 4},
+            "vector_size is 4, .* have 3 dimensions; give vector_size=3",
+        ),
         (vectors_of({"a": 2, "b": 1}), {"max_final_vocab": 1}, "max_final_vocab is 1, but 2 words .* at least 2"),
         (vectors_of({"a": 2, "b": 1}, training={"model": "cbow"}), {}, "trained with model='cbow', not 'skipgram'"),
         (vectors_of({"a": 2, "b": 1}, training={"objective": "hs"}), {}, "trained with objective='hs', not"),
@@ -149,5 +153,5 @@ def test_what_cannot_be_gone_on_from_is_refused_before_the_text_is_read(start, o
 
 def test_vectors_that_are_not_finite_are_refused():
     spoilt = vectors_of({"a": 2, "b": 1}, output_vectors=np.array([[1, 2, 3], [1, np.nan, 1]]))
-    with pytest.raises(InputError, match="output_vectors hold a NaN or an infinity"):
+    with pytest.raises(InputError, match="output_vectors contain a NaN or an infinity"):
         train_embeddings([["a", "b", "c"]] * 9, start=spoilt, vector_size=3, min_count=1)

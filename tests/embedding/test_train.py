@@ -211,10 +211,10 @@ def test_any_noise_exponent_trains(corpus, exponent):
         ({"exclude": None}, "exclude is None; expected 'none' or 'target' or 'window'"),
         ({"alpha": 0}, r"alpha is 0; .*a learning rate, such as 0\.025"),
         ({"objective": "glove"}, "objective is 'glove'; expected 'negative-sampling'"),
-        ({"batch_size": 8}, "batch_size means nothing to objective=negative-sampling; leave it out"),
+        ({"batch_size": 8}, "objective=negative-sampling does not use batch_size; leave it out"),
         (
             {"objective": "nce", "negative": 8},
-            "negative means nothing to objective=nce; leave it out, or set num_samples",
+            "objective=nce does not use negative; leave it out, or set num_samples",
         ),
         ({"objective": "nce", "start": 3}, "start is for negative sampling, not 'nce'"),
     ],

@@ -88,7 +88,7 @@ class TestConstruction:
             (["a"], np.ones((1, 2)), {"counts": [1, 2]}, r"expected \(1,\) whole numbers"),
             (["a"], np.ones((1, 2)), {"counts": [1.5]}, r"expected \(1,\) whole numbers"),
             (["a"], np.ones((1, 2)), {"counts": [-1]}, "whole numbers ≥ 0"),
-            (["a"], np.ones((1, 2)), {"output_vectors": np.ones((1, 3))}, "3 wide and vectors 2"),
+            (["a"], np.ones((1, 2)), {"output_vectors": np.ones((1, 3))}, "have 3 columns and vectors 2"),
             (["a"], np.ones((1, 2)), {"training": {"f": print}}, "cannot be written as JSON"),
         ],
     )
@@ -149,11 +149,11 @@ class TestMostSimilar:
         [
             (None, None, "nothing to search for"),
             ([], [], "nothing to search for"),
-            ("zero", None, "no direction left"),
-            ("a", "a", "no direction left"),
-            (("a", 0.0), None, "no direction left"),
-            (np.ones(3), None, r"shape \(3,\); these vectors need \(2,\)"),
-            (np.array([1.0, np.nan]), None, "a query vector holds a NaN"),
+            ("zero", None, "so it has no direction"),
+            ("a", "a", "so it has no direction"),
+            (("a", 0.0), None, "so it has no direction"),
+            (np.ones(3), None, r"shape \(3,\); expected \(2,\)"),
+            (np.array([1.0, np.nan]), None, "a query vector contains a NaN"),
             ([3], None, "a query holds 3; expected a word"),
             (("a", np.inf), None, "weight is a NaN or an infinity"),
         ],
@@ -198,7 +198,7 @@ def test_a_search_among_given_words() -> None:
         assert limited == [word for word in all_words if word in among]
     with pytest.raises(InputError, match="'wx' is not among"):
         v.most_similar("w3", restrict_vocab=["wx"])
-    with pytest.raises(InputError, match="restrict_vocab is an empty list of words"):
+    with pytest.raises(InputError, match="restrict_vocab is an empty list; expected at least one word"):
         v.most_similar("w3", restrict_vocab=[])
 
 
@@ -257,7 +257,7 @@ class TestNeighbours:
         assert v.neighbours(["a"], topn=5) == [[("zero", 0.0)]]
         with pytest.raises(InputError, match="the vector of 'zero' is zero"):
             v.neighbours(["a", "zero"])
-        with pytest.raises(InputError, match="takes a list of words"):
+        with pytest.raises(InputError, match="expected a list of words; for the single word"):
             v.neighbours("a")
 
 

@@ -162,7 +162,7 @@ def test_what_does_not_fit_a_checkpoint_is_refused(corpus: Corpus, tmp_path: Pat
     train_word_model(corpus, checkpoint=path, checkpoint_minutes=1e-6, **options)
     with pytest.raises(InputError, match="holds a run that was not finished"):
         train_word_model(corpus, checkpoint=path, **options)
-    with pytest.raises(InputError, match=r"was begun with epochs=1 \(now 3\)"):
+    with pytest.raises(InputError, match=r"was started with epochs=1 \(now 3\)"):
         train_word_model(corpus, checkpoint=path, resume=True, **{**options, "epochs": 3})
     with pytest.raises(InputError, match="the text is not the one of the checkpoint"):
         train_word_model([["one", "two"]], checkpoint=path, resume=True, **options)

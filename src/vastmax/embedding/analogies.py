@@ -1,4 +1,4 @@
-"""Evaluation by analogies: which share of "a is to b as c is to ?" questions do the vectors answer?"""
+"""Evaluation by analogies: the share of "a is to b as c is to ?" questions that the vectors answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AnalogySection:
     Attributes:
         name: as the file has it.
         used: questions with all four words known.
-        correct: of them, those that 3CosAdd solves.
+        correct: those of them that 3CosAdd solves.
         correct_cosmul: those that 3CosMul solves.
         out_of_vocabulary: questions skipped because a word is not known.
     """
@@ -47,18 +47,18 @@ class AnalogySection:
 
     @property
     def accuracy_cosmul(self) -> float:
-        """The same of 3CosMul."""
+        """Share of the used questions that 3CosMul solves."""
         return self.correct_cosmul / self.used if self.used else math.nan
 
     def to_json(self) -> dict[str, Any]:
-        """Counts and both accuracies as plain JSON values; null for NaN."""
+        """Return counts and both accuracies as plain JSON values; null for NaN."""
         shares = {"accuracy": json_value(self.accuracy), "accuracy_cosmul": json_value(self.accuracy_cosmul)}
         return {**asdict(self), **shares}
 
 
 @dataclass(frozen=True)
 class AnalogyResult:
-    """Analogies, in all and by section.
+    """The results for a file of analogies.
 
     Attributes:
         path: the file of questions.
@@ -86,11 +86,11 @@ class AnalogyResult:
 
     @property
     def accuracy_cosmul(self) -> float:
-        """The same of 3CosMul."""
+        """Share of all used questions that 3CosMul solves."""
         return self.total.accuracy_cosmul
 
     def to_json(self) -> dict[str, Any]:
-        """Totals and sections as plain JSON values."""
+        """Return totals and sections as plain JSON values."""
         return {
             "path": self.path,
             **self.total.to_json(),
@@ -107,21 +107,21 @@ def evaluate_analogies(
 ) -> AnalogyResult:
     """Answer "a is to b as c is to ?" questions by 3CosAdd and by 3CosMul in one pass.
 
-    A question is solved when the best word, a, b and c left out in every spelling of theirs, is the expected one in any
-    spelling. (gensim gives up when five spellings of a, b and c come before the answer; here it is still found.)
+    A question is solved if the best word, with all spellings of a, b and c excluded, is the expected one in any
+    spelling. (gensim gives up when five spellings of a, b and c precede the answer; here it is still found.)
 
     Args:
         v: the vectors.
         path: a UTF-8 file: lines `: name` begin a section, the others are four words (questions-words.txt).
-        restrict_vocab: know, and search, only the first so many words; None: all.
-        case_insensitive: words meet in upper case.
+        restrict_vocab: use only this many of the first words; None: all.
+        case_insensitive: compare words in upper case.
 
     Raises:
-        InputError: a line is something else (file and line are named), or no question can be used.
+        InputError: a line is not of this form (file and line are named), or no question can be used.
 
-    Cost: the cosines of the distinct words asked with all searched words, one matrix product, then a few additions and
-    multiplications a question and searched word. Scratch memory: two tiles of the distinct words by 4096 of the
-    searched ones, 30 MB for the 905 words of the published 19,544 questions.
+    Cost: the cosines of the distinct words of the questions with all searched words, one matrix product, then a few
+    operations per question and searched word. Scratch memory: two tiles of the distinct words by 4096 of the searched
+    ones, 30 MB for the 905 words of the published 19,544 questions.
     """
     name = os.fspath(path)
     known = KnownWords(v, restrict_vocab, case_insensitive)
@@ -158,12 +158,12 @@ def evaluate_analogies(
 
 
 def _solve(v: WordTable, known: KnownWords, asked: Ids) -> tuple[Ids, Ids]:
-    """For questions (n, 3) the best words by 3CosAdd and by 3CosMul, (n,) each; −1 where no word is left."""
+    """Return the best words by 3CosAdd and by 3CosMul for questions (n, 3), (n,) each; −1 if no word is left."""
     distinct, rows = np.unique(asked, return_inverse=True)
     a, b, c = rows.reshape(asked.shape).T
     units = v.unit_vectors(distinct)
     banned = [known.spellings(word_id) for word_id in distinct]
-    # Which (question, word) cells are out of the race, sorted by question.
+    # The (question, word) cells that are excluded, sorted by question.
     left_out = [
         (n, word_id) for n, own in enumerate(rows.reshape(asked.shape)) for row in own for word_id in banned[row]
     ]
@@ -194,14 +194,14 @@ def _solve(v: WordTable, known: KnownWords, asked: Ids) -> tuple[Ids, Ids]:
 
 
 class _Best:
-    """The best word of each question so far, −1 where every word is left out; of equal ones the first."""
+    """The best word of each question so far, the first of equal ones; −1 if every word is excluded."""
 
     def __init__(self, num_questions: int) -> None:
         self.word_ids: Ids = np.full(num_questions, -1, dtype=np.int64)
         self._scores: Floats = np.full(num_questions, -np.inf, dtype=np.float32)
 
     def update(self, part: slice, scores: Floats, left_out: tuple[Ids, Ids], start: int) -> None:
-        """Compare with the scores of the words from `start` on, (questions of `part`, words); overwrites some."""
+        """Take note of the scores of the words from `start` on, (questions of `part`, words); some are overwritten."""
         scores[left_out] = -np.inf
         columns = scores.argmax(axis=1)
         values = scores[np.arange(len(scores)), columns]
@@ -211,7 +211,7 @@ class _Best:
 
 
 def _read_questions(path: str) -> Iterator[tuple[str, tuple[str, ...] | None]]:
-    """(section, None) where a section begins, (section, its four words) for a question."""
+    """Yield (section, None) for the start of a section, and (section, four words) for a question."""
     section: str | None = None
     for line_number, line in question_lines(path):
         if line.startswith(":"):

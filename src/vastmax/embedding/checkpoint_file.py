@@ -1,9 +1,9 @@
-"""The file of a checkpoint: all that a run needs to go on, to the bit, as it would have gone on.
+"""The checkpoint file of the native kernels, from which a run resumes bit for bit.
 
-It is a safetensors file of vectors (see `formats/native.py`), so that it can be looked at like any other, and it holds
-more: all other matrices of the kernel under their names, and the metadata `checkpoint`, which is JSON:
-`version`, `settings`, `kernel_target`, `corpus` (what tells one text from another), `state` and the time spent. Random
-streams are made anew for each piece of each epoch, so there is none to be kept.
+It is a safetensors file of vectors (see `formats/native.py`) and can be read as such. It also holds the other matrices
+of the kernel, by name, and the metadata `checkpoint`, which is JSON: `version`, `settings`, `kernel_target`, `corpus`
+(the fingerprint of the text), `state` and the time spent. Random streams are created for each piece of each epoch, so
+none is saved.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from vastmax.files.safetensors import Header, write_tensors
 from vastmax.kernels.embedding_tables import Floats
 from vastmax.strict_json import json_text, parse_json
 from vastmax.text import Vocabulary
-from vastmax.training.checkpoints import CheckpointsOf, require_same_settings, require_same_text
+from vastmax.training.checkpoints import CheckpointsOf, SavedRun
 
 VERSION = 2
 _OLDER = frozenset({1})
-"""Versions that are gone on from all the same; the last tensor of version 1, `crc32`, is of all bytes before it."""
+"""Versions that can still be resumed. In version 1 the last tensor, `crc32`, is the checksum of all bytes before it."""
 
 _CHECKSUM_BYTES = 4
 _READ_BYTES = 1 << 22
@@ -42,9 +42,9 @@ _READ_BYTES = 1 << 22
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run at the boundary of two pieces, as it is written. The matrices are the live ones, views without padding."""
+    """A run between two pieces, as it is written. The matrices are views of the live ones, without padding."""
 
-    matrices: Mapping[str, Floats]  # by the kernel's names, (any, D)
+    matrices: Mapping[str, Floats]  # by the kernel's names; (any, D)
     vocabulary: Vocabulary
     settings: CheckedSettings
     kernel_target: str
@@ -52,7 +52,7 @@ class Snapshot:
     state: RunState
     elapsed_seconds: float
     cpu_seconds: float
-    training: Mapping[str, Any]  # as of vectors that were finished here
+    training: Mapping[str, Any]  # the metadata of vectors finished now
 
     def write(self, path: Path) -> None:
         """Write the file beside its place, then rename it. Cost: one pass over the matrices, in tiles."""
@@ -76,35 +76,33 @@ class Snapshot:
             write_tensors(stream, tensors, metadata)
 
 
-class CheckpointFile:
-    """A checkpoint to go on from; what does not fit it is refused, by name.
+class CheckpointFile(SavedRun):
+    """A checkpoint to resume from.
 
     Args:
         path: the file.
 
     Raises:
-        InputError: there is none, it is damaged, of another version, or something else.
+        InputError: there is none, it is damaged, or it is of another kind or version.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        if not path.is_file():
-            raise InputError(f"there is no checkpoint {path} to go on from; start without resume, or name another")
+        super().__init__(path)
         kind = kind_at(path)
         if kind is not None and kind is not CHECKPOINT and not kind.may_be_ours:
             raise wrong_kind(path, kind, "the checkpoint that vastmax embed wrote")
         try:
             self._header = Header(str(path))
         except InputError as error:
-            raise InputError(f"{error}, or no checkpoint at all; start anew with another one") from None
+            raise InputError(f"{error}, or not a checkpoint; start again with another file") from None
         if "checkpoint" not in self._header.metadata:
-            raise InputError(f"{path} is no checkpoint of vastmax; name the file that training wrote, or another")
+            raise InputError(f"{path} is not a checkpoint of vastmax; give the file that training wrote, or another")
         try:
             record = parse_json(self._header.metadata["checkpoint"], "'checkpoint'")
             version = int(record["version"])
             if version == VERSION or version in _OLDER:
-                self._settings: dict[str, Any] = dict(record["settings"])
-                self._corpus: dict[str, Any] = dict(record["corpus"])
+                self.settings = dict(record["settings"])
+                self.text = dict(record["corpus"])
                 self.kernel_target = str(record["kernel_target"])
                 self.state = RunState.from_dict(record["state"])
                 self.elapsed_seconds = float(record["elapsed_seconds"])
@@ -113,8 +111,8 @@ class CheckpointFile:
             raise self._damaged(f"its record of the run is unreadable ({error!r})") from None
         if version != VERSION and version not in _OLDER:
             raise InputError(
-                f"{path} is a checkpoint of version {version} and this vastmax goes on from version {VERSION} and "
-                "older; finish that run with the vastmax that began it, or remove the file and start anew"
+                f"{path} is a checkpoint of version {version}, but this vastmax reads only up to version {VERSION}; "
+                "finish that run with the vastmax that started it, or remove the file to start again"
             )
         try:
             if version == 1:
@@ -123,20 +121,16 @@ class CheckpointFile:
                 self._header.require_checksum()
                 self._header.require_all()
         except DamagedFileError:
-            raise self._damaged("its bytes do not agree with its checksum") from None
+            raise self._damaged("its bytes do not match its checksum") from None
 
     @property
     def threads(self) -> int:
-        """How many threads wrote it."""
-        return int(self._settings["threads"])
-
-    def require_settings(self, settings: CheckedSettings) -> None:
-        """Raise InputError if a setting other than the threads differs, naming each with both values."""
-        require_same_settings(self.path, self._settings, settings.as_dict())
+        """The number of threads of the run."""
+        return int(self.settings["threads"])
 
     def require_text(self, corpus: Mapping[str, Any], vocabulary: Vocabulary) -> None:
-        """Raise InputError if the text or its words are not those that training began with."""
-        require_same_text(self.path, self._corpus, corpus)
+        """Raise InputError if the text or the vocabulary is not that of the run."""
+        self.require_same_text(corpus)
         words, offsets, counts = (
             self._header.place(name, dtype, 1).read()
             for name, dtype in (("words", "U8"), ("word_offsets", "I64"), ("counts", "I64"))
@@ -149,7 +143,7 @@ class CheckpointFile:
         if not same:
             raise InputError(
                 f"the vocabulary of {len(vocabulary):,} words is not that of the checkpoint {self.path}, which has "
-                f"{len(counts):,}; start from the same vectors and read the same text, or remove it to start anew"
+                f"{len(counts):,}; start from the same vectors and read the same text, or remove it to start again"
             )
 
     def load(self, matrices: Mapping[str, Floats]) -> None:
@@ -157,12 +151,12 @@ class CheckpointFile:
         for name, matrix in matrices.items():
             place = self._header.place(_tensor_name(name), "F32", 2)
             if place.shape != matrix.shape:
-                raise self._damaged(f"{name} has the shape {place.shape}, {matrix.shape} was expected")
+                raise self._damaged(f"{name} has the shape {place.shape}; expected {matrix.shape}")
             for rows in tiles(*matrix.shape):
                 matrix[rows] = place.read_rows(rows)
 
     def _damaged(self, why: str) -> InputError:
-        return InputError(f"the checkpoint {self.path} is damaged: {why}; remove it and start anew")
+        return InputError(f"the checkpoint {self.path} is damaged: {why}; remove it to start again")
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -183,11 +177,11 @@ def require_old_checksum(header: Header) -> None:
     for start in range(0, end, _READ_BYTES):
         total = zlib.crc32(file.read(start, min(start + _READ_BYTES, end)), total)
     if "crc32" not in header.names or file.read(end, file.size) != total.to_bytes(_CHECKSUM_BYTES, "little"):
-        raise DamagedFileError(f"{header.path} is damaged: its bytes do not agree with its checksum")
+        raise DamagedFileError(f"{header.path} is damaged: its bytes do not match its checksum")
 
 
 class Checkpoints(CheckpointsOf[CheckpointFile]):
-    """When a run of the native kernels is saved, and what it goes on from."""
+    """The checkpoints of a run with the native kernels."""
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -200,5 +194,5 @@ class Checkpoints(CheckpointsOf[CheckpointFile]):
 
 
 def _tensor_name(matrix_name: str) -> str:
-    """Return the name of a matrix of the kernel in files of vectors."""
+    """Return the name in files of vectors of a matrix of the kernel."""
     return "vectors" if matrix_name == "word_vectors" else matrix_name

@@ -1,4 +1,4 @@
-"""A corpus cut into the pieces that a training thread takes at a time."""
+"""The pieces of a corpus that training threads take one at a time."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from numpy.typing import NDArray
 from vastmax.text.encoded_view import TokenStream
 
 CHUNK_TOKENS = 65_536
-"""Tokens a piece, about: long enough that calls cost nothing, short enough to stop quickly."""
+"""Approximate tokens per piece: enough that calls cost nothing, and few enough to stop quickly."""
 
 MOST_WORK = 65_536 * 8 * 100 * 6 * 15
-"""Work a piece, as `most_tokens` counts it: eight times that of a piece at the default settings, some tenths of a
-second. A run can be stopped and saved between pieces only."""
+"""Most work per piece, as `most_tokens` counts it: eight times that of a piece at the default settings, some tenths of
+a second. A run can be stopped and saved only between pieces."""
 
 MIN_CHUNKS = 64
-"""A small corpus is cut finer, so that threads share it evenly."""
+"""Least number of pieces: a small corpus has smaller ones, so that threads share it evenly."""
 
 LONGEST_PART = 1 << 20
-"""A sentence of more tokens is cut, to bound memory: no word is lost, but windows do not reach across a cut."""
+"""A longer sentence is split, to bound memory: no word is lost, but windows do not cross a split."""
 
 SHORTEST_PART = 1 << 14
-"""It is cut much finer where windows allow: the learning rate is steady, and one thread at work, within a part. Text
-in one endless line (text8) would otherwise be few parts, and a short one a single part."""
+"""Parts of long sentences are this short if windows allow it, because a part has one learning rate and one thread.
+Otherwise text in a single line (text8) would have few parts."""
 
 WINDOWS_A_PART = 100
-"""Parts are at least so many windows long: a cut costs a third of a window's pairs, so 0.3 % of them."""
+"""Least length of a part, in windows: a split loses a third of a window's pairs, 0.3 % at this length."""
 
 
 @dataclass(frozen=True)
 class ChunkSpan:
-    """Tokens start … stop of a corpus: either whole sentences, or a part of one that is very long."""
+    """Tokens start … stop of a corpus: whole sentences, or part of a very long one."""
 
     start: int
     stop: int
@@ -42,7 +42,7 @@ class ChunkSpan:
     last_sentence: int  # one past the last; equal to first_sentence for a part of one sentence
 
     def read(self, corpus: TokenStream) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return the token ids and the sentence offsets (the first of which counts as the ids' origin)."""
+        """Return the token ids and the sentence offsets, whose first one belongs to the first id."""
         if self.first_sentence == self.last_sentence:
             offsets = np.array([self.start, self.stop], dtype=np.int64)
         else:
@@ -51,26 +51,26 @@ class ChunkSpan:
 
 
 def most_tokens(vector_size: int, window: int, negative: int) -> int:
-    """Return how many tokens make a piece at most.
+    """Return the largest number of tokens in a piece.
 
-    The work for a token grows with the width of the vectors, the words in its window, and the noise words of each, with
-    something for what is there whatever their number.
+    The work for a token grows with the vector size, the words in its window and the noise words of each, plus a
+    constant for other work.
     """
     work = vector_size * (window + 1) * (negative + 10)
     return max(1024, min(CHUNK_TOKENS, MOST_WORK // work))
 
 
 def part_tokens(window: int, most: int = CHUNK_TOKENS) -> int:
-    """Return how many tokens of one sentence make a piece at most, where `most` make one of short sentences."""
+    """Return the largest number of tokens in a part of one sentence; `most` is that of a piece of short sentences."""
     return min(max(min(SHORTEST_PART, most), WINDOWS_A_PART * window), LONGEST_PART)
 
 
 def chunk_spans(
     sentence_offsets: NDArray[np.int64], most: int = CHUNK_TOKENS, *, window: int = 5
 ) -> Sequence[ChunkSpan]:
-    """Cut a corpus, given by its sentence offsets (num_sentences + 1,), into pieces of at most about `most` tokens.
+    """Split a corpus, given by its sentence offsets (num_sentences + 1,), into pieces of at most about `most` tokens.
 
-    The cuts never depend on the number of threads. Cost: one binary search a piece.
+    The splits never depend on the number of threads. Cost: one binary search per piece.
     """
     longest = part_tokens(window, most)
     chunk_tokens = min(most, max(1024, int(sentence_offsets[-1]) // MIN_CHUNKS))

@@ -1,4 +1,4 @@
-"""Cosines of a few vectors with all rows of a big matrix, in tiles: no normalised copy of the matrix is ever made."""
+"""Cosines of a few vectors with all rows of a large matrix, in tiles, without a normalized copy of the matrix."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ Ids = NDArray[np.int64]
 # Scratch memory of one tile, in numbers: 16 MB of float32.
 _TILE_NUMBERS = 1 << 22
 
-# Vectors longer than 2¹⁰⁰ go through float64: their products may overflow float32, and the inverses of their norms are
-# of few digits there.
+# Vectors longer than 2¹⁰⁰ are converted to float64: in float32 their products may overflow, and the inverses of their
+# norms have few digits.
 _SMALLEST_INVERSE = 2.0**-100
 
 
 def tiles(num_rows: int, row_numbers: int) -> Iterator[slice]:
-    """Slices that cover 0…num_rows, each of at most 2²² numbers when a row has `row_numbers`, and at least one row."""
+    """Yield slices that cover 0…num_rows, each of at least one row and at most 2²² numbers at `row_numbers` per row."""
     step = max(1, _TILE_NUMBERS // max(1, row_numbers))
     for start in range(0, num_rows, step):
         yield slice(start, min(start + step, num_rows))
 
 
 def row_norms(vectors: Floats) -> NDArray[np.float64]:
-    """Euclidean norm of each row, shape (V,): `np.linalg.norm(vectors, axis=1)` in float64, never holding a copy.
+    """Return the Euclidean norm of each row, (V,): `np.linalg.norm(vectors, axis=1)` in float64, without a copy.
 
-    A row with a NaN or an infinity gives a norm that is not finite; float32 rows cannot overflow otherwise.
+    The norm is not finite if the row contains a NaN or an infinity; other float32 rows cannot overflow.
     """
     norms = np.empty(len(vectors), dtype=np.float64)
     for rows in tiles(len(vectors), 8 * vectors.shape[1]):  # 4 MB in float64: it stays in the cache
@@ -38,19 +38,19 @@ def row_norms(vectors: Floats) -> NDArray[np.float64]:
 
 
 def inverse_norms(norms: NDArray[np.float64]) -> Floats:
-    """1 / norm as float32, and 0 for a zero vector, whose cosine with everything is then 0 and not NaN."""
+    """Return 1 / norm as float32, and 0 for a zero vector, whose cosines are then 0, not NaN."""
     inverse = np.zeros(len(norms), dtype=np.float64)
     np.divide(1.0, norms, out=inverse, where=norms > 0)
-    # The inverse of a norm below 3e-39 does not fit; such a vector is as good as zero at float32 precision.
+    # The inverse of a norm below 3e-39 is too large; at float32 precision such a vector is zero.
     inverse[inverse > np.finfo(np.float32).max] = 0.0
     return inverse.astype(np.float32)
 
 
 def cosines(queries: Floats, vectors: Floats, inverse: Floats) -> Floats:
-    """Cosine of each query with each row, shape (n, V).
+    """Return the cosine of each query with each row, (n, V).
 
-    Equals `queries @ (vectors * inverse[:, None]).T`; the rows stay where they are (a read-only memory map is fine) and
-    the scores are scaled in their place.
+    Equals `queries @ (vectors * inverse[:, None]).T`, without a copy of the rows (which may be a read-only memory map):
+    the scores are scaled in place.
 
     Args:
         queries: (n, D), each of norm 1.
@@ -71,7 +71,7 @@ def cosines(queries: Floats, vectors: Floats, inverse: Floats) -> Floats:
 
 
 def top_ids(scores: Floats, topn: int) -> Ids:
-    """Positions of the `topn` greatest scores of one row, greatest first; equal scores: lowest position first.
+    """Return the positions of the `topn` greatest scores of one row, greatest first; for equal scores the lower first.
 
     Equals `np.argsort(-scores, kind="stable")[:topn]` at the cost of a partition. Scores of −inf are never returned.
     """

@@ -1,6 +1,8 @@
-"""From settings to the kernel that trains by them."""
+"""The kernel for the settings of a run."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +14,14 @@ from vastmax.tree import huffman
 
 
 def kernel_for(counts: NDArray[np.int64], settings: CheckedSettings) -> EmbeddingKernel:
-    """Return the kernel of the model and objective, its matrices still zero."""
+    """Return the kernel of the model and objective. Its matrices are zero."""
     paths = None
     if walks_paths(settings):
         tree = huffman(counts)
         paths = TreePaths(tree.path_offsets, tree.path_edges, tree.num_nodes)
-    if settings.model == "cbow":
-        return CbowKernel(
-            counts,
-            settings.vector_size,
-            window=settings.window,
-            negative=settings.negative,
-            sample=settings.sample,
-            ns_exponent=settings.ns_exponent,
-            gradient=settings.cbow_gradient,
-            exclude=settings.exclude,
-            paths=paths,
-            threads=settings.threads,
-        )
-    return SkipgramKernel(
+    cbow = partial(CbowKernel, gradient=settings.cbow_gradient)
+    kernel = cbow if settings.model == "cbow" else SkipgramKernel
+    return kernel(
         counts,
         settings.vector_size,
         window=settings.window,

@@ -1,8 +1,8 @@
-"""The common part of the two evaluations: which words take part, reading a file of questions, JSON.
+"""Shared parts of the two evaluations: the words that are used, reading a file of questions, JSON.
 
-The case policy is gensim's, so that figures can be compared: with `case_insensitive`, words meet in upper case, and of
-several spellings of a word in the vocabulary the first (most frequent) one stands for it. Only the first
-`restrict_vocab` words take part, as candidates and in questions; questions with other words are skipped and counted.
+Case is treated as in gensim, so that results can be compared: with `case_insensitive`, words are compared in upper
+case, and the first (most frequent) spelling represents the others. Only the first `restrict_vocab` words are used, as
+candidates and in questions; questions with other words are skipped and counted.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from vastmax.embedding.word_table import WordTable
 
 
 class KnownWords:
-    """The words that take part, by the case policy.
+    """The words that are used, by this treatment of case.
 
     Attributes:
-        searched: how many words take part.
-        group: (searched,) for each word the first one with the same spelling except for case; itself when case counts.
+        searched: their number.
+        group: (searched,), for each word the first one that differs at most in case; itself if case matters.
     """
 
     def __init__(self, v: WordTable, restrict_vocab: int | None, case_insensitive: bool) -> None:
@@ -43,22 +43,22 @@ class KnownWords:
                 self._spellings.setdefault(first, [first]).append(word_id)
 
     def find(self, words: tuple[str, ...]) -> list[int] | None:
-        """The rows of all these words, or None when one of them does not take part."""
+        """Return the rows of these words, or None if one of them is not used."""
         word_ids = [self._first.get(self._fold(word)) for word in words]
         found = [word_id for word_id in word_ids if word_id is not None]
         return found if len(found) == len(words) else None
 
     def missing(self, words: tuple[str, ...]) -> list[str]:
-        """Return the words that do not take part."""
+        """Return those of the words that are not used."""
         return [word for word in words if self._fold(word) not in self._first]
 
     def spellings(self, word_id: int) -> list[int]:
-        """All rows with this word, which is the first of its group."""
+        """Return all rows with this word, which is the first of its group."""
         return self._spellings.get(word_id, [word_id])
 
 
 def question_lines(path: str) -> Iterator[tuple[int, str]]:
-    """Lines that are not blank, stripped, with their numbers."""
+    """Yield the numbers and stripped text of lines that are not blank."""
     for line_number, text in text_lines(path, "a text file of word pairs or of questions"):
         line = text.strip()
         if line:
@@ -66,7 +66,7 @@ def question_lines(path: str) -> Iterator[tuple[int, str]]:
 
 
 def json_value(value: Any) -> Any:
-    """The value as JSON has it: null for NaN, a list for a tuple."""
+    """Return a value for JSON: None for NaN, a list for a tuple."""
     if isinstance(value, tuple):
         return list(value)
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""The matrices after the last complete epoch, for the case that training runs away in the next."""
+"""The matrices after the last complete epoch, in case training diverges in the next."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from vastmax.kernels.embedding_tables import Floats
 
 
 class LastGood:
-    """Keeps a copy of matrices in a file without a name rather than in memory.
+    """A copy of matrices in an unnamed temporary file, not in memory.
 
-    A temporary folder that cannot hold them is no reason to stop a run that may never need them: `trouble` then
-    says why nothing is held.
+    If the temporary folder cannot hold them, the run continues without a copy, and `trouble` says why.
     """
 
     def __init__(self, matrices: Mapping[str, Floats]) -> None:
         self._matrices = matrices
         self._file: IO[bytes] | None = None
         self.epoch: int | None = None
-        """The epoch after which they were kept, or None."""
+        """The epoch after which they were copied, or None."""
         self.trouble = ""
 
     def keep(self, epoch: int) -> None:
-        """Copy the matrices as they are after this epoch."""
+        """Copy the matrices after this epoch."""
         self.epoch, self.trouble = None, ""
         try:
             if self._file is None:
-                # Unbuffered: nothing is left to be written when it is closed.
+                # Unbuffered: closing it writes nothing.
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as this object
             self._file.seek(0)
             for data in self._bytes():
                 while data:
                     data = data[self._file.write(data) :]
         except OSError as error:
-            self.close()  # gives back what room it took
-            self.trouble = f"the temporary folder could not hold it ({error.strerror or error}); TMPDIR names another"
+            self.close()  # frees its space
+            self.trouble = (
+                f"the temporary folder could not hold them ({error.strerror or error}); set TMPDIR to another"
+            )
         else:
             self.epoch = epoch
 
     def restore(self) -> bool:
-        """Put the kept matrices back in place of the spoilt ones, if any are held."""
+        """Restore the copy, and return whether there was one."""
         if self.epoch is None or self._file is None:
             return False
         self._file.seek(0)
@@ -49,12 +50,12 @@ class LastGood:
             while data:
                 got = self._file.readinto(data)  # type: ignore[attr-defined]
                 if not got:
-                    raise OSError("the temporary file of the last good vectors is cut short")
+                    raise OSError("the temporary file of the last good vectors is truncated")
                 data = data[got:]
         return True
 
     def close(self) -> None:
-        """Drop what is held."""
+        """Delete the copy."""
         self.epoch = None
         if self._file is not None:
             self._file.close()

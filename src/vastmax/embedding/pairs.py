@@ -1,4 +1,4 @@
-"""Evaluation by word pairs: do cosines agree with people's scores of how alike or related two words are?"""
+"""Evaluation by word pairs: the agreement of cosines with human scores of similarity."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class PairResult:
 
     Attributes:
         path: the file of pairs.
-        spearman: rank correlation, in [−1, 1]; the usual figure.
-        spearman_p_value: two-sided, of no correlation.
+        spearman: rank correlation, in [−1, 1]; the usual measure.
+        spearman_p_value: two-sided, for no correlation.
         pearson: linear correlation.
         pearson_p_value: two-sided.
         used: pairs with both words known.
@@ -42,7 +42,7 @@ class PairResult:
     unknown_words: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain JSON values; null for NaN."""
+        """Return the fields as plain JSON values; null for NaN."""
         return {name: json_value(value) for name, value in asdict(self).items()}
 
 
@@ -53,7 +53,7 @@ def evaluate_pairs(
     restrict_vocab: int | None = 300_000,
     case_insensitive: bool = True,
 ) -> PairResult:
-    """Correlate cosines with people's scores of word pairs (WordSim-353, SimLex-999, MEN, …).
+    """Correlate cosines with human scores of word pairs (WordSim-353, SimLex-999, MEN, …).
 
     Args:
         v: the vectors.
@@ -65,7 +65,7 @@ def evaluate_pairs(
         case_insensitive: words meet in upper case.
 
     Raises:
-        InputError: a line is something else (file and line are named), or fewer than three pairs can be used.
+        InputError: a line is not of this form (file and line are named), or fewer than three pairs can be used.
     """
     name = os.fspath(path)
     known = KnownWords(v, restrict_vocab, case_insensitive)

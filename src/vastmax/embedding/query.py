@@ -1,4 +1,4 @@
-"""Queries: words or raw vectors, each with a weight or without, one or several."""
+"""Queries: one or several words or raw vectors, with or without weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WeightedItem: TypeAlias = "Item | tuple[Item, float]"
 
 
 def weighted_items(given: WeightedItem | Sequence[WeightedItem] | None, weight: float) -> list[tuple[Item, float]]:
-    """One or several query items, each with its weight; `weight` for those that have none of their own."""
+    """Return one or several query items, each with its weight; `weight` for those without one."""
     if given is None:
         return []
     if isinstance(given, str) or (isinstance(given, np.ndarray) and given.ndim == 1) or _is_weighted(given):
@@ -36,7 +36,7 @@ def weighted_items(given: WeightedItem | Sequence[WeightedItem] | None, weight: 
 
 
 def _is_weighted(item: object) -> TypeGuard[tuple[Item, float]]:
-    """Is it a pair (word or vector, weight)?"""
+    """Return whether this is a pair (word or vector, weight)."""
     return (
         isinstance(item, tuple)
         and len(item) == 2

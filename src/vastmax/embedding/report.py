@@ -1,4 +1,4 @@
-"""Reports of a training run to its caller: an epoch is over, or training ran away."""
+"""Reports of a training run to its caller: the end of an epoch, or divergence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vastmax.errors import InputError, argument
 
 
 class DivergenceError(InputError):
-    """Training ran away; `word_vectors` holds the last good epoch's, or None."""
+    """Training diverged; `word_vectors` holds those of the last good epoch, or None."""
 
     def __init__(self, message: str, word_vectors: WordVectors | None) -> None:
         super().__init__(message)
@@ -20,14 +20,14 @@ class DivergenceError(InputError):
 
 @dataclass(frozen=True)
 class EpochReport:
-    """The state after an epoch, for callbacks. `word_vectors` are the live matrices: copy what must not change."""
+    """The state after an epoch, for callbacks. `word_vectors` are the live matrices: copy them to keep their values."""
 
     epoch: int  # 1 … epochs
     epochs: int
     loss: float  # mean nats per prediction over this epoch, its K noise words included
-    predictions: int  # (centre, context) pairs in skip-gram, centres with a context in CBOW
+    predictions: int  # (center, context) pairs in skip-gram, centers with a context in CBOW
     words: int  # tokens in the vocabulary, before subsampling
-    elapsed_seconds: float  # since training began, over all sittings of a resumed run
+    elapsed_seconds: float  # of training, before and after it was resumed
     cpu_seconds: float
     word_vectors: WordVectors
 
@@ -36,7 +36,7 @@ EpochCallback = Callable[[EpochReport], None]
 
 
 def nothing_learned(settings: CheckedCommonSettings, *, words: int, kept: int) -> InputError:
-    """Return the complaint of a run that found nothing to predict, `kept` of its `words` being left by subsampling."""
+    """Return the error of a run without predictions, in which subsampling kept `kept` of `words` words."""
     if kept < words:
         fix = f"{argument('sample', f'{settings.sample:g}')} left {kept} of {words} words: try {argument('sample', 0)}"
     else:

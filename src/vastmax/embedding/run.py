@@ -1,9 +1,8 @@
-"""One training run: epochs of pieces on threads, watched for divergence, saved on the way, resumed where it stopped."""
+"""One training run: pieces of text on threads, epoch by epoch; it is saved, resumed, and stopped if it diverges."""
 
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -29,13 +28,13 @@ from vastmax.progress import Progress
 from vastmax.text import Vocabulary
 from vastmax.text.encoded_view import TokenStream
 from vastmax.training.checkpoints import fingerprint
-from vastmax.training.loop import Phase, run_training
+from vastmax.training.loop import Phase, RunClock, run_training
 
 DIVERGED_FACTOR = 4.0
-"""A piece whose mean loss is this many times that of untrained vectors shows that training diverges."""
+"""Training diverges if the mean loss of a piece is this many times that of untrained vectors."""
 
 FEW_PREDICTIONS = 1000
-"""Pieces with fewer predictions are too noisy for that judgement; only NaN counts there."""
+"""Pieces with fewer predictions are too noisy to judge; only NaN counts there."""
 
 _STRIP_ROWS = 16_384
 
@@ -45,14 +44,14 @@ class _RanAwayError(Exception):
 
 
 class TrainingRun:
-    """Holds the kernel and what is known of its progress.
+    """A run with the native kernels.
 
     Args:
         corpus: the text.
         vocabulary: the words that get vectors.
         settings: of the run.
-        checkpoints: where the run is saved, and what it goes on from; None: nowhere, nothing.
-        start: the vectors that its words begin with; None: random ones.
+        checkpoints: where the run is saved and resumes from; None: it is not saved.
+        start: the initial vectors of its words; None: random ones.
     """
 
     def __init__(
@@ -79,25 +78,15 @@ class TrainingRun:
         self._last_good = LastGood(self.kernel.matrices)
         self._state = RunState()
         self._queue: WorkQueue[int] | None = None
-        self._seconds_before = self._cpu_seconds_before = 0.0
-        if checkpoints is not None and checkpoints.resumed is not None:
-            self._resume(checkpoints.resumed)
+        resumed = None if checkpoints is None else checkpoints.resumed
+        if resumed is not None:
+            self._resume(resumed)
         else:
             self._initialise()
             if start is not None:
                 carry_over(start, vocabulary, self.kernel)
-        self._began = time.perf_counter()
-        self._cpu_began = time.process_time()
-
-    @property
-    def elapsed_seconds(self) -> float:
-        """Wall-clock time since the run was set up, and before it was resumed."""
-        return self._seconds_before + time.perf_counter() - self._began
-
-    @property
-    def cpu_seconds(self) -> float:
-        """This process's CPU time over all threads since then, and before."""
-        return self._cpu_seconds_before + time.process_time() - self._cpu_began
+        before = (0.0, 0.0) if resumed is None else (resumed.elapsed_seconds, resumed.cpu_seconds)
+        self._clock = RunClock(*before)
 
     one_phase = True
 
@@ -107,7 +96,7 @@ class TrainingRun:
         return self._state.epoch == self._settings.epochs
 
     def train(self, callbacks: Sequence[EpochCallback], progress: Progress) -> None:
-        """Run all epochs, or those that are left. On Ctrl-C, and when the process is told to leave, save first."""
+        """Train the remaining epochs. On Ctrl-C or SIGTERM, save first."""
         if self._checkpoints is not None:
             self._checkpoints.begin(sum(matrix.nbytes for matrix in self._unpadded.values()))
         try:
@@ -116,7 +105,7 @@ class TrainingRun:
             self._last_good.close()
 
     def word_vectors(self) -> WordVectors:
-        """Wrap the live matrices, without their padding and without a copy."""
+        """Return views of the live matrices without their padding."""
         matrices = self._unpadded
         return WordVectors(
             self._vocabulary.words,
@@ -145,18 +134,18 @@ class TrainingRun:
             "kept": state.kept + tally.kept,
             "predictions": state.predictions + tally.predictions,
             "losses": list(state.losses),
-            "elapsed_seconds": round(self.elapsed_seconds, 3),
-            "cpu_seconds": round(self.cpu_seconds, 3),
+            "elapsed_seconds": round(self._clock.elapsed_seconds, 3),
+            "cpu_seconds": round(self._clock.cpu_seconds, 3),
         }
 
     # --- beginnings ---------------------------------------------------------------------------------------------------
 
     def _initialise(self) -> None:
-        """Word vectors uniform in ±1 / (2 D), all else zero, as in word2vec."""
+        """Set word vectors uniform in ±1 / (2 D) and other matrices to zero, as in word2vec."""
         D = self._settings.vector_size
         random = np.random.default_rng(self._settings.seed)
         word_vectors = self._unpadded["word_vectors"]
-        for first in range(0, len(self._vocabulary), _STRIP_ROWS):  # so that no second matrix is ever held
+        for first in range(0, len(self._vocabulary), _STRIP_ROWS):  # so a second matrix is never held
             strip = word_vectors[first : first + _STRIP_ROWS]
             strip[:] = (random.random(strip.shape, dtype=np.float32) - 0.5) / D
 
@@ -164,7 +153,6 @@ class TrainingRun:
         file.require_text(self._fingerprint, self._vocabulary)
         file.load(self._unpadded)
         self._state = file.state
-        self._seconds_before, self._cpu_seconds_before = file.elapsed_seconds, file.cpu_seconds
         differences = []
         if file.threads != self._settings.threads and 1 in (file.threads, self._settings.threads):
             differences.append(f"threads={self._settings.threads} and not {file.threads}")
@@ -172,14 +160,14 @@ class TrainingRun:
             differences.append(f"{self.kernel.target} instructions and not {file.kernel_target}")
         if differences:
             warnings.warn(
-                f"resumed with {' and '.join(differences)}: the vectors will be as good, but not the same to the bit",
+                f"resumed with {' and '.join(differences)}: the vectors will be as good, but not identical",
                 stacklevel=2,
             )
 
     # --- the work -----------------------------------------------------------------------------------------------------
 
     def steps(self, look_up: Callable[[], bool]) -> Iterator[None]:
-        """Train what is left of the epoch under way; a step ends when the pieces are done or `look_up` says so."""
+        """Train the rest of the current epoch; a step ends when the pieces are done or `look_up` returns True."""
         tally, num_pieces = self._state.tally, len(self._spans)
         try:
             while tally.pieces < num_pieces:
@@ -195,7 +183,7 @@ class TrainingRun:
         look_up()
 
     def end_epoch(self) -> EpochReport:
-        """Close the epoch under way.
+        """Close the current epoch.
 
         Raises:
             InputError: it was the last one, and there was nothing to predict.
@@ -209,9 +197,9 @@ class TrainingRun:
         return self._report(tally.predictions, tally.words)
 
     def at_rest(self) -> str:
-        """Return why the state cannot be saved: threads are at work, or its numbers are none; "" where it can."""
+        """Return why the state cannot be saved: threads are running, or it has diverged; "" if it can."""
         if self._queue is not None and not self._queue.at_rest:
-            return "it was stopped at once"  # a second interrupt does not wait for the pieces in hand
+            return "it was stopped at once"  # a second interrupt does not wait for current pieces
         return "" if self._is_finite() else "training has diverged"
 
     def _train_piece(self, number: int) -> None:
@@ -219,7 +207,7 @@ class TrainingRun:
         word_ids, offsets = span.read(self._corpus)
         if self._new_ids is not None:
             word_ids = self._new_ids[word_ids]
-        # A random stream of its own for each piece of each epoch: which thread takes it, and when, makes no difference.
+        # Each piece of each epoch has its own random stream, whichever thread takes it and whenever.
         stream = np.random.SeedSequence([self._settings.seed, epoch, number]).generate_state(1, np.uint64)
         result = self.kernel.train(
             word_ids,
@@ -245,13 +233,13 @@ class TrainingRun:
             kernel_target=self.kernel.target,
             corpus=self._fingerprint,
             state=self._state,
-            elapsed_seconds=self.elapsed_seconds,
-            cpu_seconds=self.cpu_seconds,
+            elapsed_seconds=self._clock.elapsed_seconds,
+            cpu_seconds=self._clock.cpu_seconds,
             training=self._record(),
         )
         snapshot.write(path)
 
-    # --- judgement and reports ----------------------------------------------------------------------------------------
+    # --- divergence and reports ---------------------------------------------------------------------------------------
 
     def _is_finite(self) -> bool:
         return all(
@@ -285,7 +273,7 @@ class TrainingRun:
         return self._state.epoch * self._corpus.num_tokens + self._state.tally.tokens
 
     def standing(self) -> tuple[float, dict[str, float | str]]:
-        """Return the words that are done, the epoch, its loss so far and the learning rate."""
+        """Return the number of words done, the epoch, its loss so far and the learning rate."""
         epoch, tally = self._state.epoch, self._state.tally
         readings: dict[str, float | str] = {"epoch": f"{epoch + 1}/{self._settings.epochs}"}
         if tally.predictions:
@@ -299,16 +287,16 @@ class TrainingRun:
             loss=self._state.losses[-1],
             predictions=predictions,
             words=words,
-            elapsed_seconds=self.elapsed_seconds,
-            cpu_seconds=self.cpu_seconds,
+            elapsed_seconds=self._clock.elapsed_seconds,
+            cpu_seconds=self._clock.cpu_seconds,
             word_vectors=self.word_vectors(),
         )
 
 
 def _ids_in(vocabulary: Vocabulary, types: Vocabulary) -> NDArray[np.int32] | None:
-    """For each type of a text its id in the vocabulary, or the id after its last, which kernels pass over.
+    """Return the id in the vocabulary of each type of a text; for others V, which kernels skip.
 
-    None where ids agree as they are: the vocabulary is the first part of the types.
+    None if the ids are the same: the vocabulary is a prefix of the types.
     """
     if types.words.starts_with(vocabulary.words):
         return None

@@ -1,4 +1,4 @@
-"""How far a training run is: whole epochs, and the pieces of the one under way."""
+"""The progress of a training run: complete epochs, and the pieces of the current one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COUNTS = ("pieces", "tokens", "words", "kept", "predictions", "loss")
 
 
 class Tally:
-    """Counts of one epoch, added up by the threads."""
+    """Counts of one epoch, summed over the threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,7 +40,7 @@ class Tally:
 
     @classmethod
     def from_dict(cls, counts: Mapping[str, Any]) -> Self:
-        """Go on from what `as_dict` gave."""
+        """Return what `as_dict` describes."""
         tally = cls()
         for name in _COUNTS:
             kind = float if name == "loss" else int
@@ -50,20 +50,20 @@ class Tally:
 
 @dataclass(frozen=True)
 class RunState:
-    """A state of a run at the boundary of two pieces.
+    """The state of a run between two pieces.
 
-    It is replaced as a whole when an epoch is over: whenever an interrupt comes, there is one state or the next.
+    It is replaced as a whole at the end of an epoch, so an interrupt leaves one state or the next.
     """
 
     epoch: int = 0  # complete ones
     losses: tuple[float, ...] = ()  # mean nats per prediction of each
-    words: int = 0  # these three in complete epochs
+    words: int = 0  # these three are of complete epochs
     kept: int = 0
     predictions: int = 0
-    tally: Tally = field(default_factory=Tally)  # of the epoch under way
+    tally: Tally = field(default_factory=Tally)  # of the current epoch
 
     def after_epoch(self) -> RunState:
-        """Return the state in which the epoch under way is complete."""
+        """Return the state in which the current epoch is complete."""
         tally = self.tally
         return RunState(
             epoch=self.epoch + 1,
@@ -86,7 +86,7 @@ class RunState:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
-        """Go on from what `as_dict` gave."""
+        """Return what `as_dict` describes."""
         return cls(
             epoch=int(state["epoch"]),
             losses=tuple(float(loss) for loss in state["losses"]),

@@ -27,13 +27,13 @@ from vastmax.training.schedule import linear
 
 MODELS = ("skipgram", "cbow")
 OBJECTIVES = ("negative-sampling", "hierarchical-softmax", "negative-sampling+hierarchical-softmax")
-"""The objectives that have kernels, with every model."""
+"""The objectives that have kernels, for each model."""
 
 CBOW_GRADIENTS = ("exact", "word2vec")
-"""The gradient of the mean of the contexts, or as word2vec has it, that of their sum."""
+"""The gradient of the mean of the contexts, or that of their sum, as in word2vec."""
 
 EXCLUSIONS = ("none", "target", "window")
-"""The noise words that do not count: none; the word that is predicted; every word of the centre's window."""
+"""The noise words that do not count: none; the word that is predicted; every word in the window."""
 
 FINAL_SHARE_OF_ALPHA = 1e-4
 """The learning rate falls to this share of `alpha`, as in word2vec."""
@@ -41,28 +41,28 @@ FINAL_SHARE_OF_ALPHA = 1e-4
 
 NATIVE_ONLY = ("cbow_gradient", "negative", "ns_exponent", "exclude")
 RECIPE_ONLY = ("objective_options", "batch_size", "dense_lr", "partition_size", "device")
-"""Settings that mean something to the native kernels alone, and to what goes through PyTorch alone."""
+"""Settings that only the native kernels use, and those that only training through PyTorch uses."""
 
-_NO_NOISE = "without noise words the loss has no minimum: vectors would grow for ever"
+_NO_NOISE = "without noise words the loss has no minimum and vectors would grow without end"
 
 
 @takes_old_names
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How vectors are trained, with gensim's names where the meaning is gensim's; see `train_embeddings`."""
+    """The settings of training word vectors, named as in gensim if they mean the same; see `train_embeddings`."""
 
     model: str = option("skipgram", "skipgram: a word predicts those around it; cbow: they predict it.", choices=MODELS)
     objective: str = option(
         "negative-sampling",
-        "negative-sampling: a word is told from noise words. hierarchical-softmax: it is found in a Huffman tree. "
+        "negative-sampling: tell words from noise words. hierarchical-softmax: find words in a Huffman tree. "
         "negative-sampling+hierarchical-softmax: both. These have native kernels. nce, sampled-softmax, softmax and "
         "the other methods of vastmax lm train go through PyTorch, far more slowly.",
         metavar="NAME",
         suggested=OBJECTIVES,
     )
     objective_options: Mapping[str, Any] | None = None
-    vector_size: int = option(100, "Numbers in a word's vector.", bound=Whole(1, 65_536))
-    window: int = option(5, "Words on each side that are predicted, at most.", bound=Whole(1, 1_000_000))
+    vector_size: int = option(100, "Dimensions of the vectors.", bound=Whole(1, 65_536))
+    window: int = option(5, "Most words on each side in a context window.", bound=Whole(1, 1_000_000))
     epochs: int = option(5, "Passes over the text.", bound=Whole(1, MOST_EPOCHS))
     threads: int | None = option(
         None,
@@ -87,13 +87,13 @@ class TrainingSettings:
     )
     sample: float = option(
         1e-3,
-        "Words more frequent than this share are thinned; 0 keeps all.",
+        "Drop some occurrences of words more frequent than this; 0 keeps all.",
         bound=Number(0.0),
         group=TRAINING,
     )
     negative: int = option(5, "Noise words per pair of words.", bound=Whole(1, 10_000, why=_NO_NOISE), group=TRAINING)
     ns_exponent: float = option(
-        0.75, "Noise words are drawn by their count to this power.", bound=Number(-math.inf), group=TRAINING
+        0.75, "Power of the counts by which noise words are drawn.", bound=Number(-math.inf), group=TRAINING
     )
     exclude: str = option(
         "target",
@@ -103,39 +103,39 @@ class TrainingSettings:
     )
     cbow_gradient: str = option(
         "exact",
-        "CBOW: the gradient of the mean of the contexts, or of the sum.",
+        "CBOW: the gradient of the mean of the contexts, or word2vec's, that of the sum.",
         choices=CBOW_GRADIENTS,
         group=TRAINING,
     )
-    batch_size: int = option(1024, "PyTorch: predictions in a step.", bound=Whole(1, MOST_SIZE), group=TRAINING)
+    batch_size: int = option(1024, "PyTorch: predictions per step.", bound=Whole(1, MOST_SIZE), group=TRAINING)
     dense_lr: float = option(
         2e-3,
-        "PyTorch: learning rate of all that is not a table of vectors.",
+        "PyTorch: learning rate of all parameters except tables of vectors.",
         bound=Number(0.0, MOST_RATE),
         group=TRAINING,
     )
     partition_size: int = option(
-        4096, "For target-sampling: different words of a part of the text.", bound=Whole(1), group=TRAINING
+        4096, "For target-sampling: different words in a part of the text.", bound=Whole(1), group=TRAINING
     )
     device: str = option(
         "cpu", "PyTorch: where to compute.", metavar="cpu|cuda", suggested=("cpu", "cuda"), group=TRAINING
     )
-    min_count: int = option(5, "Leave out words that are rarer than this.", bound=Whole(1), group=DATA)
+    min_count: int = option(5, "Leave out words with fewer occurrences.", bound=Whole(1), group=DATA)
     max_final_vocab: int | None = option(
-        None, "Keep only so many words, the most frequent ones.", bound=Whole(1, optional=True), group=DATA
+        None, "Keep at most this many words, the most frequent ones.", bound=Whole(1, optional=True), group=DATA
     )
     stop_words: str | os.PathLike[str] | Iterable[str] | None = None  # a file that lists them, or the words
 
     @property
     def is_native(self) -> bool:
-        """Whether there are kernels for the objective; else PyTorch trains by a recipe of that name."""
+        """Whether the objective has kernels; otherwise it is trained through PyTorch."""
         return self.objective in OBJECTIVES
 
     def refuse_unused(self, given: Callable[[str], bool] | None = None) -> None:
-        """Raise InputError for the first setting that was given and means nothing to the objective.
+        """Raise InputError for the first setting that was given and that the objective does not use.
 
         Args:
-            given: whether it was; None: one that is not the default.
+            given: whether a setting was given; None: if it is not the default.
         """
         usual = TrainingSettings()
         for name in RECIPE_ONLY if self.is_native else NATIVE_ONLY:
@@ -143,7 +143,7 @@ class TrainingSettings:
             is_default = isinstance(value, int | float | str | None) and value == default
             if given(name) if given is not None else not is_default:
                 raise InputError(
-                    f"{argument(name)} means nothing to {argument('objective', self.objective)}; leave it out"
+                    f"{argument('objective', self.objective)} does not use {argument(name)}; leave it out"
                     + _INSTEAD.get(name, "")
                 )
 
@@ -156,10 +156,10 @@ _INSTEAD = {
 
 
 def default_alpha(settings: TrainingSettings | CheckedSettings) -> float:
-    """Return the learning rate that a model with an objective starts from unless told otherwise.
+    """Return the default initial learning rate of a model with an objective.
 
-    Noise words shared by a block make each step a little less noisy than drawing them for each pair does, and bear a
-    slightly higher rate than word2vec's 0.025 (quality: benchmarks/records/embedding_speed.json).
+    Noise words that a block shares make steps a little less noisy than word2vec's, so the rate can be slightly higher
+    than its 0.025 (quality: benchmarks/records/embedding_speed.json).
     """
     exact = settings.cbow_gradient == "exact"
     return {
@@ -184,7 +184,7 @@ def walks_paths(settings: TrainingSettings | CheckedSettings) -> bool:
 
 @dataclass(frozen=True)
 class CheckedCommonSettings:
-    """The settings of both ways of training, with nothing left open: every number is there and can be used."""
+    """The checked settings of both ways of training, without None for defaults."""
 
     model: str
     vector_size: int
@@ -204,13 +204,13 @@ class CheckedCommonSettings:
         return {**asdict(self), "stop_words": list(self.stop_words)}  # as JSON gives it back
 
     def alpha_at(self, done: float) -> float:
-        """Return the learning rate when this share of training is over."""
+        """Return the learning rate after this share of the training."""
         return linear(self.alpha, self.min_alpha, done)
 
 
 @dataclass(frozen=True)
 class CheckedSettings(CheckedCommonSettings):
-    """The settings of the native kernels, with nothing left open."""
+    """The checked settings of the native kernels."""
 
     objective: str
     cbow_gradient: str
@@ -220,12 +220,12 @@ class CheckedSettings(CheckedCommonSettings):
 
 
 def checked(settings: TrainingSettings) -> CheckedSettings:
-    """Fill in what depends on the machine or on other settings; raise InputError on the first that cannot be used."""
+    """Fill in defaults that depend on the machine or other settings; raise InputError for the first invalid one."""
     one_of("objective", settings.objective, OBJECTIVES)
     if not samples_noise(settings):
-        settings = replace(settings, negative=1)  # whatever it is, nobody asks
+        settings = replace(settings, negative=1)  # it is not used
     check_options(settings)
-    choose_target()  # a VASTMAX_KERNEL that this machine lacks is refused before the text is read
+    choose_target()  # an unsupported VASTMAX_KERNEL is an error before the text is read
     return CheckedSettings(
         **vars(checked_common(settings, default_alpha(settings))),
         objective=settings.objective,
@@ -237,7 +237,7 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
 
 
 def checked_common(settings: TrainingSettings, usual_alpha: float) -> CheckedCommonSettings:
-    """Fill in the settings of both ways of training; `usual_alpha` is the rate unless it was given."""
+    """Fill in the settings of both ways of training; `usual_alpha` is the default rate."""
     alpha = usual_alpha if settings.alpha is None else settings.alpha
     min_alpha = alpha * FINAL_SHARE_OF_ALPHA if settings.min_alpha is None else settings.min_alpha
     return CheckedCommonSettings(
@@ -257,11 +257,11 @@ def checked_common(settings: TrainingSettings, usual_alpha: float) -> CheckedCom
 
 
 def require_memory_for_vectors(vocab_size: int, vector_size: int) -> None:
-    """Raise InputError unless there is memory for the two (V, D) matrices that are trained."""
+    """Raise InputError unless there is memory for the two (V, D) matrices."""
     require_memory(
         2 * vocab_size * vector_size * 4,  # float32
         f"{argument('vector_size')} {vector_size:,} for {vocab_size:,} words",
-        f"lower {argument('vector_size')}, or give a {argument('max_final_vocab')}",
+        f"lower {argument('vector_size')} or set {argument('max_final_vocab')}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Training that begins from vectors that were trained before: which words it has, and what each begins with."""
+"""Training that starts from earlier vectors: its words, and their initial vectors."""
 
 from __future__ import annotations
 
@@ -14,39 +14,37 @@ from vastmax.text.words import Words
 
 NATIVE_DEFAULT = "'negative-sampling'"
 
-# The kernel's matrices whose rows stand for words, and where WordVectors has them.
+# The kernel's matrices with one row per word, and their attributes in WordVectors.
 _CARRIED = {"word_vectors": "vectors", "output_vectors": "output_vectors"}
 
 
 def require_startable(start: object, settings: CheckedSettings) -> None:
-    """Raise InputError if training cannot go on from these vectors with these settings."""
+    """Raise InputError if training with these settings cannot start from these vectors."""
     if not isinstance(start, WordVectors):
         raise InputError(
-            f"{argument('start')} is {type(start).__name__}; expected WordVectors, such as WordVectors.load gives"
+            f"{argument('start')} is {type(start).__name__}; expected WordVectors, such as WordVectors.load returns"
         )
     place = start.source or "start"
     if settings.objective != "negative-sampling":
         raise InputError(
-            f"{argument('objective')} is {settings.objective!r}, whose tree changes with the words, so that its "
-            "vectors cannot go on "
-            f"with new text; use {argument('objective', NATIVE_DEFAULT)}, or train on all of the text at once"
+            f"{argument('objective')} is {settings.objective!r}, whose tree changes with the words, so its "
+            f"vectors cannot be trained further; use {argument('objective', NATIVE_DEFAULT)}, or train on all text"
         )
     for name in ("model", "objective"):
         now = getattr(settings, name)
         if (then := start.training.get(name, now)) != now:
             raise InputError(
-                f"{place}: these vectors were trained with {argument(name, repr(then))}, not {now!r}; go on with that"
+                f"{place}: these vectors were trained with {argument(name, repr(then))}, not {now!r}; use that"
             )
     if start.output_vectors is None or len(start.output_vectors) != len(start) or start.counts is None:
         raise InputError(
-            f"{place}: training goes on from vectors with their counts and output vectors, one for each word, and they "
-            "are not there; give the .safetensors file that training wrote"
+            f"{place}: training can only start from vectors with counts and one output vector per word, which are "
+            "missing; give the .safetensors file that training wrote"
         )
     if start.vector_size != settings.vector_size:
         raise InputError(
             f"{argument('vector_size')} is {settings.vector_size}, but the vectors to start from have "
-            f"{start.vector_size} numbers; "
-            f"give {argument('vector_size', start.vector_size)}"
+            f"{start.vector_size} dimensions; give {argument('vector_size', start.vector_size)}"
         )
     limit = settings.max_final_vocab
     if limit is not None and limit < len(start):
@@ -57,20 +55,20 @@ def require_startable(start: object, settings: CheckedSettings) -> None:
 
 
 def merged_vocabulary(types: Vocabulary, start: WordVectors, settings: CheckedCommonSettings) -> Vocabulary:
-    """Return the words of `start`, all of them, and those new in the text that occur at least min_count times there.
+    """Return all words of `start`, and the new words that occur at least min_count times in the text.
 
-    A word's count is that of the old text and the new one together; words go by it, and of equal ones the old come
-    first. With `max_final_vocab` the most frequent of the new words fill what the old ones leave.
+    Counts are those of the old and the new text together. Words are in their order; of equal ones, the old come first.
+    `max_final_vocab` limits the new words to the most frequent ones that fit beside the old.
     """
     assert start.counts is not None
     known = Vocabulary.in_order(Words.of(start.index_to_key), np.zeros(len(start), dtype=np.int64))
-    row = known.map_words(types.words)  # of each type of the text; -1 for a new one
+    row = known.map_words(types.words)  # of each type of the text; -1 for new ones
     is_known = row >= 0
     counts = start.counts.copy()
     counts[row[is_known]] += types.counts[is_known]
     added = np.flatnonzero(~is_known & (types.counts >= settings.min_count))
     if settings.max_final_vocab is not None:
-        added = added[: settings.max_final_vocab - len(start)]  # types go by count
+        added = added[: settings.max_final_vocab - len(start)]  # types are in count order
     new = types.words.take(added)
     both = Words(known.words.blob + new.blob, np.append(known.words.offsets, new.offsets[1:] + len(known.words.blob)))
     counts = np.append(counts, types.counts[added])
@@ -79,7 +77,7 @@ def merged_vocabulary(types: Vocabulary, start: WordVectors, settings: CheckedCo
 
 
 def carry_over(start: WordVectors, vocabulary: Vocabulary, kernel: EmbeddingKernel) -> None:
-    """Put the vectors of `start` in the rows of their words; other rows stay as they are.
+    """Copy the vectors of `start` to the rows of their words.
 
     Raises:
         InputError: a vector is not finite.
@@ -91,6 +89,6 @@ def carry_over(start: WordVectors, vocabulary: Vocabulary, kernel: EmbeddingKern
         for part in tiles(*known.shape):
             strip = known[part]
             if not np.isfinite(strip).all():
-                raise InputError(f"{start.source or 'start'}: {name} hold a NaN or an infinity; train them again")
+                raise InputError(f"{start.source or 'start'}: {name} contain a NaN or an infinity; train them again")
             stays = rows[part] >= 0
             matrix[rows[part][stays], : start.vector_size] = strip[stays]

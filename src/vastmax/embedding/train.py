@@ -1,4 +1,4 @@
-"""Word vectors from text: the one call that trains them."""
+"""The function that trains word vectors."""
 
 from __future__ import annotations
 
@@ -59,84 +59,83 @@ def train_embeddings(
     advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
-    """Train word vectors: skip-gram or CBOW, with any objective there is.
+    """Train word vectors: skip-gram or CBOW, with any objective.
 
-    Negative sampling, hierarchical softmax and both together have native kernels; every other name in `RECIPES` is
-    trained through PyTorch, far more slowly: see `train_word_model`, which this function then calls.
+    Negative sampling, hierarchical softmax and both together have native kernels. Every other name in `RECIPES` is
+    trained through PyTorch, far more slowly: this function then calls `train_word_model`.
 
-    For each centre word c and each context word o within a window drawn uniformly from 1 … `window` (Mikolov et al.
+    For each center word c and each context word o within a window drawn uniformly from 1 … `window` (Mikolov et al.
     2013), skip-gram with negative sampling is stochastic gradient descent on
 
-        −log σ(v_c · u_o) − Σ_{k ≤ K} log σ(−v_c · u_{w_k}),   w_k ~ Q ∝ count^ns_exponent,
+        −log σ(v_c · u_o) − Σ_{k ≤ K} log σ(−v_c · u_{w_k}),   w_k ~ Q ∝ count^ns_exponent.
 
-    or, in CBOW, once for each centre on the same with the mean h of the contexts' vectors in place of v_c, and c in
-    place of o.
+    CBOW uses this loss once per center word, with the mean h of the contexts' vectors in place of v_c, and c in place
+    of o.
 
-    Noise words are drawn once for each block of up to 32 centres and shared by them, weighted so that every prediction
-    gets K of them in expectation. σ and the loss are computed to float precision, without a table or clipping.
-    Sentences end windows.
+    Noise words are drawn once for each block of up to 32 center words, which share them, weighted so that every
+    prediction has K of them in expectation. σ and the loss are computed to float precision, without a table or
+    clipping. Windows do not cross sentences.
 
-    With hierarchical softmax the loss of a pair is −Σ log σ(±v_o · u_n) over the nodes n on the path to c in the
-    Huffman tree of the counts, + for branch 1 (word2vec: for branch 0); in CBOW the mean of the contexts stands for
-    v_o. With both objectives the losses are added.
+    With hierarchical softmax, the loss of a pair is −Σ log σ(±v_o · u_n) over the nodes n on the path to c in the
+    Huffman tree of the counts, + for branch 1 (word2vec: for branch 0); in CBOW, the mean of the contexts replaces
+    v_o. With both objectives, the losses are added.
 
     Args:
         corpus: a path, a glob, several paths, "-" for standard input, lists of words, or a `Corpus`.
         model: "skipgram", or "cbow".
         objective: "negative-sampling", "hierarchical-softmax", "negative-sampling+hierarchical-softmax", or a name in
             `RECIPES`.
-        objective_options: keyword arguments of a recipe, such as ``{"num_samples": 256}``; they, `batch_size`,
-            `dense_lr`, `partition_size` and `device` are for objectives that go through PyTorch.
-        cbow_gradient: "exact", each context moves by its share 1/n of the gradient in the mean; or "word2vec", by all
-            of it.
-        vector_size: D, the width of the vectors.
-        window: the largest distance between centre and context, in words left after subsampling.
-        min_count: words that occur less often are left out.
+        objective_options: keyword arguments of a recipe, such as ``{"num_samples": 256}``. Like `batch_size`,
+            `dense_lr`, `partition_size` and `device`, they are for objectives that are trained through PyTorch.
+        cbow_gradient: "exact": each context moves by 1/n of the gradient of the mean; "word2vec": by all of it.
+        vector_size: D, the dimension of the vectors.
+        window: the largest distance between center and context, after subsampling.
+        min_count: leave out words that occur less often.
         max_final_vocab: keep at most this many of the most frequent words (None: all).
-        stop_words: words, or a file that lists them one a line, that are taken out of the text before anything else:
-            they get no vector and are nobody's context or noise, and windows reach across them.
+        stop_words: words, or a file with one word per line, that are first removed from the text: they have no vector
+            and are not contexts or noise, and windows reach across them.
         sample: t of subsampling; a word of relative frequency f is kept with probability min(1, √(t/f) + t/f).
             0 keeps every word.
-        negative: K, noise words a prediction.
-        ns_exponent: power of the counts in Q; 1 is the unigram law, 0 the uniform one, negative favours rare words.
-        exclude: noise words that do not count for a prediction: "none"; "target", the word predicted; "window", every
-            word in the window, the centre included.
+        negative: K, noise words per prediction.
+        ns_exponent: power of the counts in Q: 1 for the unigram distribution, 0 for the uniform one; negative values
+            favor rare words.
+        exclude: noise words that do not count for a prediction: "none"; "target", the predicted word; "window", every
+            word in the window, the center included.
         epochs: passes over the corpus.
         alpha: learning rate at the start (None: 0.0275 for skip-gram, 0.03 with hierarchical softmax, 0.025 with both
-            objectives; 0.1 for CBOW, 0.06 where hierarchical softmax takes part, with word2vec's gradient 0.05 and
-            0.04); it falls linearly to `min_alpha` (None: 1e-4
-            of it).
-        threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1, the result is
-            bit for bit a function of corpus, settings and seed on one kind of processor.
-        seed: of everything random.
-        start: vectors to go on from, with counts and output vectors, as training gives them. Their words all stay but
-            for `stop_words`, with their vectors; words new in the corpus are added. Counts, which order the words and
-            make the laws of noise and subsampling, are those of the old text and the new together. (None: begin anew.)
-        checkpoint: a file to save the run in, every `checkpoint_minutes`, at the ends of epochs, and on Ctrl-C before
-            KeyboardInterrupt is raised. It stays when training is done, until you remove it. (None: nothing is saved.)
+            objectives; 0.1 for CBOW, 0.06 with hierarchical softmax; with word2vec's gradient 0.05 and 0.04). It
+            falls linearly to `min_alpha` (None: 1e-4 of it).
+        threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1 thread, the
+            result depends only on corpus, settings, seed and the kind of processor, bit for bit.
+        seed: of all random numbers.
+        start: vectors to start from, with counts and output vectors, as returned by training. All their words except
+            `stop_words` are kept with their vectors, and new words of the corpus are added. Counts, which determine the
+            order of words, noise and subsampling, are those of the old and the new text together. (None: random ones.)
+        checkpoint: a file to save the run in every `checkpoint_minutes`, at the ends of epochs, and on Ctrl-C before
+            KeyboardInterrupt is raised. It remains after training until you remove it. (None: nothing is saved.)
         checkpoint_minutes: between checkpoints within an epoch.
-        resume: go on from the file `checkpoint`. Corpus, settings and `start` must be the same, except for the threads;
-            with 1 thread the result is to the bit what it would have been without a stop.
-        callbacks: each is called with an `EpochReport` after every epoch.
-        advise: called, before training, with one line for each setting that wastes time or hurts on this text: what it
-            is, why, and the fix. ``advise=print`` shows them; None: nobody is told.
-        progress: told of words trained, loss and learning rate.
+        resume: continue from the file `checkpoint`. Corpus, settings and `start` must be the same, except for the
+            number of threads; with 1 thread, the result is bit for bit that of an uninterrupted run.
+        callbacks: called with an `EpochReport` after every epoch.
+        advise: called before training with one line for each setting that wastes time or quality on this text: what,
+            why, and the fix. ``advise=print`` shows them; None: no advice.
+        progress: shows words trained, loss and learning rate.
 
     Returns:
         The vectors in count order, with counts, output vectors (None without negative sampling), and in `.training` the
         settings, the predictions trained, the mean loss of each epoch in nats per prediction, and the time taken.
 
     Raises:
-        InputError: a setting or the corpus cannot be used, or no word had another in its window; there is a checkpoint
-            and `resume` is not asked for, or the other way round, or it was begun with other settings or text; another
-            run writes it, or the file is none.
-        DivergenceError: the loss ran away; it holds the vectors of the last good epoch.
+        InputError: a setting or the corpus is invalid, or no word had another in its window; there is a checkpoint
+            without `resume`, or `resume` without one; it is of other settings or text, not a checkpoint, or in use by
+            another run.
+        DivergenceError: the loss diverged; it holds the vectors of the last good epoch.
 
-    Cost: in skip-gram, with n ≈ window + 1 contexts a centre and P ≈ 0.5·n·K noise words a block, 3·D·(n + P)
-    multiply-adds a centre; in CBOW 3·D·(1 + P) with P ≈ 3·K, and some 8·D additions, whatever the window. Hierarchical
-    softmax: 3·D·L a pair of skip-gram or a centre of CBOW, L the mean path, about the words' entropy in bits.
-    Memory: two float32 matrices (V, D), three with both objectives, D rounded up to a multiple of 16, whatever the
-    length of the text.
+    Cost: in skip-gram, with n ≈ window + 1 contexts per center and P ≈ 0.5·n·K noise words per block, 3·D·(n + P)
+    multiply-adds per center; in CBOW 3·D·(1 + P) with P ≈ 3·K, and about 8·D additions, for any window. Hierarchical
+    softmax: 3·D·L per pair in skip-gram and per center in CBOW; L is the mean path length, about the entropy.
+    Memory: two float32 matrices (V, D), three with both objectives, D rounded up to a multiple of 16, for any length of
+    text.
 
     Example:
         >>> sentences = [["the", "king", "rules"], ["the", "queen", "rules"]] * 50
@@ -150,7 +149,7 @@ def train_embeddings(
     if not settings.is_native:
         if start is not None:
             raise InputError(f"{argument('start')} is for negative sampling, not {objective!r}; leave it out")
-        by_recipe = import_module("vastmax").word_model.train_by_recipe  # the public map knows both rooms
+        by_recipe = import_module("vastmax").word_model.train_by_recipe  # only the public map may import both rooms
         trained: WordVectors = by_recipe(corpus, settings, saved, callbacks=callbacks, advise=advise, progress=progress)
         return trained
     ready = checked(settings)
@@ -171,7 +170,7 @@ def train(
     advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
-    """Do what `train_embeddings` does, with settings that were checked beforehand."""
+    """Do what `train_embeddings` does, with checked settings."""
     progress = progress or Silent()
     callbacks = checked_callbacks(callbacks)
     if start is not None:
@@ -185,9 +184,10 @@ def train(
 def train_ids(
     text: TokenStream, vocabulary: Vocabulary, settings: CheckedSettings, *, progress: Progress | None = None
 ) -> WordVectors:
-    """Train vectors of every word of a vocabulary on a text that is ids already; words it lacks stay as they start.
+    """Train vectors for every word of a vocabulary on a text of ids; words that do not occur keep their initial
+    vectors.
 
-    The settings by which words are left out count for nothing here.
+    The settings that leave out words have no effect here.
 
     Raises:
         InputError: no word had another in its window.
@@ -199,7 +199,7 @@ def train_ids(
 
 
 def checked_callbacks(callbacks: object) -> tuple[EpochCallback, ...]:
-    """Return them as they are; raise InputError if they are no functions."""
+    """Return the callbacks; raise InputError if they are not functions."""
     given = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
     if not isinstance(callbacks, Iterable) or not all(map(callable, given)):
         raise InputError(f"callbacks is {callbacks!r}; expected a list of functions that take an EpochReport")
@@ -214,7 +214,7 @@ def text_and_words(
     advise: Callable[[str], object] | None,
     progress: Progress,
 ) -> tuple[Corpus, Vocabulary]:
-    """The text, read where it was not yet, and its words that get vectors; `advise` is told what would go wrong."""
+    """Return the text, read if necessary, and its words that get vectors; pass advice about settings to `advise`."""
     text = corpus if isinstance(corpus, Corpus) else Corpus(corpus, progress=progress)
     vocabulary = _trained_vocabulary(text.vocabulary, settings, start)
     if advise is not None:
@@ -224,7 +224,7 @@ def text_and_words(
 
 
 def _trained_vocabulary(types: Vocabulary, settings: CheckedCommonSettings, start: WordVectors | None) -> Vocabulary:
-    """Return the words that get vectors; at least two, since one word has no other to be told from."""
+    """Return the words that get vectors, at least two."""
     if start is None:
         types = types.without(settings.stop_words)
         vocabulary = types.truncate(min_count=settings.min_count, max_size=settings.max_final_vocab)
@@ -232,9 +232,9 @@ def _trained_vocabulary(types: Vocabulary, settings: CheckedCommonSettings, star
         vocabulary = merged_vocabulary(types, start, settings).without(settings.stop_words)
     if len(vocabulary) < 2:
         if settings.max_final_vocab == 1:
-            fix = f"a {argument('max_final_vocab')} above 1"
+            fix = f"{argument('max_final_vocab')} above 1"
         elif len(types) > 1:
-            fix = f"more text, or a {argument('min_count')} below {settings.min_count}"
+            fix = f"more text, or {argument('min_count')} below {settings.min_count}"
         else:
             fix = "more text"
         raise InputError(f"the vocabulary has one word ({vocabulary.word(0)!r}); at least two are needed. Give {fix}")

@@ -1,4 +1,4 @@
-"""Words and their rows of a matrix: look-up, norms, what files hold; without any search."""
+"""Words and their vectors: lookup, norms, and what files contain; search is in `word_vectors`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from vastmax.text.words import word_of
 if TYPE_CHECKING:
     from vastmax.files.safetensors import Place
 
-# So many rows of a mapped file lie in most of its blocks: all are checked together.
+# This many rows lie in most blocks of a mapped file, so all blocks are checked together.
 _MANY_ROWS = 10_000
 
 
 class WordTable:
-    """V words, a vector (D,) for each, and what else a file keeps: the part of `WordVectors` that others build on.
+    """V words with a vector (D,) each, and what else a file contains: the base of `WordVectors`.
 
-    Files are written from it and evaluations read it; `WordVectors` adds searches, files and evaluation, and documents
-    the arguments.
+    It is what file formats and evaluations use. `WordVectors` adds search, files and evaluation, and documents the
+    arguments.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class WordTable:
         if V == 0 or D == 0:
             raise InputError(f"vectors have the shape ({V}, {D}); at least one word and one dimension are needed")
         if len(self.index_to_key) != V:
-            raise InputError(f"{len(self.index_to_key)} words for {V} vectors; one word a row is needed")
+            raise InputError(f"{len(self.index_to_key)} words for {V} vectors; expected one word per row")
         self.key_to_index = {word: word_id for word_id, word in enumerate(self.index_to_key)}
         if len(self.key_to_index) != V:
             _refuse_repeated(self.index_to_key)
@@ -56,37 +56,37 @@ class WordTable:
         self._output_vectors = None if output_vectors is None else _matrix(output_vectors, "output_vectors")
         if self._output_vectors is not None and self._output_vectors.shape[1] != D:
             raise InputError(
-                f"output_vectors are {self._output_vectors.shape[1]} wide and vectors {D}; the two widths must be equal"
+                f"output_vectors have {self._output_vectors.shape[1]} columns and vectors {D}; expected the same number"
             )
         self.training = _plain_json(training)
-        self.source: str | None = None  # the file these came from, for messages
+        self.source: str | None = None  # the file they were loaded from, for messages
         self._unchecked = dict(unchecked or {})
 
     @property
     def vectors(self) -> Floats:
-        """(V, D), read-only if it is mapped from a file, whose checksums are then checked at the first use.
+        """(V, D), read-only if mapped from a file, whose checksums are then checked at the first use.
 
         Raises:
-            DamagedFileError: the file is not what was written.
+            DamagedFileError: the file was changed or damaged.
         """
         self._check("vectors")
         return self._vectors
 
     @property
     def output_vectors(self) -> Floats | None:
-        """(any, D), or None if they are not known; else as `vectors`."""
+        """(any, D), or None if unknown; read-only and checked like `vectors`."""
         self._check("output_vectors")
         return self._output_vectors
 
     def _check(self, name: str) -> None:
-        """Check a matrix that is mapped from a file, the first time that all of it is asked for."""
+        """Check a matrix that is mapped from a file, the first time that all of it is used."""
         place = self._unchecked.get(name)
         if place is not None:
             place.require()
             self._unchecked.pop(name, None)  # unless another thread was faster
 
     def _rows(self, word_ids: int | Ids) -> Floats:
-        """Return the vectors of a word or of several; of a mapped file after a check of no more than these."""
+        """Return the vectors of one or several words; of a mapped file, check only these."""
         place = self._unchecked.get("vectors")
         if place is not None:
             asked = np.atleast_1d(word_ids)
@@ -99,7 +99,7 @@ class WordTable:
         return rows
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what pickling keeps: all of it in memory, and checked."""
+        """Return the state for pickling, all of it checked and in memory."""
         for name in tuple(self._unchecked):
             self._check(name)
         return self.__dict__.copy()
@@ -156,7 +156,7 @@ class WordTable:
         """The norm of each vector, (V,), computed once.
 
         Raises:
-            InputError: a vector holds a NaN or an infinity (a memory-mapped file is first looked through here).
+            InputError: a vector holds a NaN or an infinity (a memory-mapped file is first read as a whole here).
         """
         norms = row_norms(self.vectors)
         broken = np.flatnonzero(~np.isfinite(norms))
@@ -170,7 +170,7 @@ class WordTable:
 
     @cached_property
     def inverse_norms(self) -> Floats:
-        """1 / norm of each vector, (V,), 0 for a zero vector; what turns inner products into cosines."""
+        """1 / norm of each vector, (V,), 0 for a zero vector."""
         return inverse_norms(self.norms)
 
     def unit_vectors(self, word_ids: Ids) -> Floats:

@@ -1,4 +1,4 @@
-"""Word vectors as a user holds them: look-up, nearest words, analogies, files."""
+"""Word vectors for users: lookup, nearest words, analogies, files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Method: TypeAlias = Literal["3cosadd", "3cosmul"]
 
 
 class VectorSearch(Protocol):
-    """An index that finds the vectors that point most nearly where a query points."""
+    """An index that finds the vectors with the greatest cosines."""
 
     def nearest(self, vectors: WordVectors, query: Floats, k: int) -> tuple[Floats, NDArray[np.int64]]:
         """Return (cosine, word id), (k,) each, greatest first, for a query of length 1."""
@@ -36,22 +36,22 @@ class VectorSearch(Protocol):
 class WordVectors(WordTable):
     """Words and their vectors, the result of training or of a file.
 
-    Rows are in the order of the words, most frequent first when this library or word2vec made them. The matrix is never
-    copied: a read-only memory map, or a view of padded rows, stays what it is. Norms are computed at the first search
-    and kept, so treat the vectors as read-only; for others make another WordVectors.
+    Rows are in the order of the words, most frequent first if this library or word2vec wrote them. The matrix is never
+    copied, even if it is a read-only memory map or a view of padded rows. Norms are computed at the first search and
+    kept, so treat the vectors as read-only, and create another WordVectors for others.
 
     Args:
         words: V different strings.
         vectors: (V, D), V and D at least 1; float32 is kept as it is, other numbers are converted.
-        counts: (V,) occurrences in the corpus, or None when they are not known.
-        output_vectors: (any, D), what the training objective held on its output side (one row a word for negative
-            sampling, one an inner node for hierarchical softmax), or None.
-        training: a JSON-able dict about the run that made the vectors; kept in the native file.
-        unchecked: where `vectors` and `output_vectors` lie in a file that is to be checked at their first use; what
-            loading a file gives.
+        counts: (V,) occurrences in the corpus, or None if unknown.
+        output_vectors: (any, D), the parameters of the objective (one row per word for negative sampling, one per inner
+            node for hierarchical softmax), or None.
+        training: a dict of JSON values about the run that trained the vectors; saved in the native format.
+        unchecked: the places of `vectors` and `output_vectors` in a file, which are checked at their first use; set by
+            loading a file.
 
     Raises:
-        InputError: shapes that do not fit, a repeated word, a `training` that JSON cannot hold.
+        InputError: shapes that do not match, a repeated word, or a `training` that JSON cannot represent.
 
     Example:
         >>> v = WordVectors(["king", "queen", "tree"], np.array([[2.0, 1.0], [1.0, 2.0], [-1.0, 0.5]]))
@@ -74,34 +74,34 @@ class WordVectors(WordTable):
         *,
         search: VectorSearch | None = None,
     ) -> Neighbours:
-        """Return the words whose vectors point most nearly where the query points, as gensim's function of this name.
+        """Return the words whose vectors have the greatest cosine with the query, like gensim's function of this name.
 
         Equals sorting cos(q, v_w) over all words w, where q = Σ_i weight_i · x_i; x_i is a word's vector at norm 1 or a
-        raw vector as it is, and weights are 1 for positive and −1 for negative items. The query's own words are left
-        out; equal scores go by word order.
+        raw vector, not normalized, and weights are 1 for positive and −1 for negative items. The words of the query are
+        excluded; equal scores are in word order.
 
         Args:
             positive: a word, a raw vector (D,), a pair (word or vector, weight), or a list of these.
-            negative: the same. A weight given here is used as it is, sign included, as in gensim.
-            topn: how many to return; there are never more than there are words.
-            restrict_vocab: search only the first so many words, or only these words; None: all.
-            search: an index of these vectors, such as `vastmax.search.Certified(vectors)`: it looks at few words.
+            negative: likewise. A weight given here keeps its sign, as in gensim.
+            topn: the number of words to return; fewer if there are not as many.
+            restrict_vocab: search only this many of the first words, or only these words; None: all.
+            search: an index of these vectors, such as `vastmax.search.Certified(vectors)`, which scores few words.
 
         Returns:
             (word, cosine) pairs, greatest first. A zero vector has cosine 0.
 
         Raises:
             UnknownWordError: a word is not there; the message has the nearest spellings.
-            InputError: nothing is asked, the items cancel out, or a vector has another width; an index of other
+            InputError: the query is empty or its items cancel out, or a vector has another size; an index of other
                 vectors, or one together with restrict_vocab.
 
-        Cost: one matrix-vector product over the searched words; with an index, what the index says.
+        Cost: one matrix-vector product over the searched words; with an index, that of the index.
         """
         _check_topn(topn)
         query, asked = self._query(weighted_items(positive, 1.0) + weighted_items(negative, -1.0))
         if search is not None:
             if restrict_vocab is not None:
-                raise InputError("an index searches all words: leave restrict_vocab or search out")
+                raise InputError("an index searches all words; leave out restrict_vocab or search")
             cosine, word_ids = search.nearest(self, query, min(topn + len(asked), len(self)))
             near = zip(word_ids.tolist(), cosine.tolist(), strict=True)
             return [(self.index_to_key[word_id], each) for word_id, each in near if word_id not in asked][:topn]
@@ -115,16 +115,16 @@ class WordVectors(WordTable):
         """Return the nearest words of many words, batched: `[v.most_similar(word, topn=topn) for word in words]`.
 
         Returns:
-            One list a word, in the order asked; an empty list when no word is asked.
+            One list per word, in the given order.
 
-        Cost: one matrix product (in as few parts as 64 MB of scores allow) in place of one pass over the matrix a word.
+        Cost: one matrix product (in parts of up to 64 MB of scores) instead of one pass over the matrix per word.
         """
         _check_topn(topn)
         if isinstance(words, str):
-            raise InputError(f"neighbours takes a list of words; for the one word {words!r} write [{words!r}]")
+            raise InputError(f"expected a list of words; for the single word {words!r} write [{words!r}]")
         word_ids = self.word_ids(words)
         for word_id in word_ids[self.inverse_norms[word_ids] == 0][:1]:
-            raise InputError(f"the vector of {self.index_to_key[word_id]!r} is zero, so it points nowhere near a word")
+            raise InputError(f"the vector of {self.index_to_key[word_id]!r} is zero, so it has no nearest words")
         searched = self._searched(restrict_vocab)
         found: list[Neighbours] = []
         vectors, inverse = self.vectors[searched], self.inverse_norms[searched]
@@ -159,8 +159,8 @@ class WordVectors(WordTable):
         With x = v_w and all vectors at norm 1 (Levy & Goldberg 2014):
 
         - "3cosadd": the cosine of x with b − a + c, which is `most_similar([b, c], [a])`;
-        - "3cosmul": s(x, b)·s(x, c) / (s(x, a) + ε), where s = (1 + cos) / 2 and ε = 1e-6; no one term can outweigh
-          the others. The scores are positive and not bounded by 1.
+        - "3cosmul": s(x, b)·s(x, c) / (s(x, a) + ε), where s = (1 + cos) / 2 and ε = 1e-6; no single term
+          dominates. The scores are positive and may exceed 1.
 
         Returns:
             (word, score) pairs, greatest first, without a, b and c.
@@ -184,10 +184,10 @@ class WordVectors(WordTable):
         return self._named(scores, searched, asked.tolist(), topn)
 
     def doesnt_match(self, words: Sequence[str]) -> str:
-        """Return the word least like the others: the one with the smallest cosine with the mean of all, each at norm 1.
+        """Return the word that matches the others least: the smallest cosine with the mean of all, each at norm 1.
 
         Raises:
-            InputError: fewer than three words; of two, neither is the odd one.
+            InputError: fewer than three words.
         """
         words = list(words) if isinstance(words, Iterable) and not isinstance(words, str) else words
         if not isinstance(words, list) or len(words) < 3:
@@ -199,7 +199,7 @@ class WordVectors(WordTable):
     # --- files and other programs -------------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str], format: Format | None = None) -> None:
-        """Write a file; `format` None goes by the name's ending. See `vastmax.embedding.formats.save`."""
+        """Write a file; the ending determines the format if it is None. See `vastmax.embedding.formats.save`."""
         formats.save(self, path, format)
 
     @classmethod
@@ -217,32 +217,32 @@ class WordVectors(WordTable):
     ) -> Self:
         """Load word vectors from a file of any of the four formats.
 
-        A native file (safetensors) is memory-mapped: opening costs its words, not its vectors, and processes share
-        them. Its checksums are checked when the vectors are first used: those of the words asked for, or all of them.
-        The others are read into memory, once. They may be compressed (.gz, .bz2, .xz, .zst, told by content).
+        A native file (safetensors) is memory-mapped: opening reads its words, not its vectors, which processes share.
+        Its checksums are checked when vectors are first used: those of the words used, or all of them. Other formats
+        are read into memory. They may be compressed (.gz, .bz2, .xz, .zst, recognized by content).
 
         Args:
             path: the file.
             format: "safetensors", "word2vec" (text with a header line), "word2vec-binary", "glove" (text without), or
-                None: told by content. (One thing content cannot tell: a GloVe file of one dimension whose first row
-                reads like a header, such as `5 3`.)
-            errors: words that are not of the encoding: "strict" refuses them, "replace" puts U+FFFD, "ignore" drops the
-                bytes.
+                None: recognized by content (except for a GloVe file of one dimension whose first row looks like a
+                header, such as `5 3`).
+            errors: for bytes that are invalid in the encoding: "strict" is an error, "replace" gives U+FFFD, "ignore"
+                drops them.
             encoding: of the words in a text or binary file, such as "latin-1".
-            duplicates: a word that comes twice: "refuse" the file, or keep the "first", as gensim does.
-            on_bad_line: a line of text that is no word and its numbers (the word is blank or holds a blank, a number is
-                missing, is no number or not finite, the word is not UTF-8): "refuse" the file, or "skip" such lines and
-                warn of how many there were. Binary forms have no lines: there the file is refused.
-            limit: load only the first so many words, which are usually the most frequent ones; None: all.
-            verify: check the checksums of a native file; False for the hurried, who then have no word of damage.
+            duplicates: for repeated words: "refuse" the file, or keep the "first", like gensim.
+            on_bad_line: for a line of text that is not a word and its numbers (the word is blank or contains one, or is
+                not UTF-8; a number is missing, not a number or not finite): "refuse" the file, or "skip" such lines and
+                warn with their count. Binary files are always refused.
+            limit: load only this many of the first words, usually the most frequent ones; None: all.
+            verify: check the checksums of a native file; without it, damage is not detected.
 
         Raises:
             FileNotFoundError, PermissionError, IsADirectoryError: from the system.
-            InputError: the file is damaged, cut off, lies about its size, or is something else; one line that names the
-                file, what was found and what was expected. Damage to the vectors of a native file is told by the first
-                use of what it hit.
+            InputError: the file is damaged, truncated, of another kind, or its size is wrong. Damage to the vectors of
+                a native file raises it when they are first used.
 
-        Cost: native, about 0.4 µs a word; binary, about 1.5 µs a word of 100 dimensions; text, about 0.25 µs a number.
+        Cost: native, about 0.4 µs per word; binary, about 1.5 µs per word of 100 dimensions; text, about 0.25 µs per
+        number.
         """
         name = os.fspath(path)
         table = formats.read(
@@ -274,17 +274,17 @@ class WordVectors(WordTable):
         )
 
     def to_gensim(self) -> Any:
-        """Return these vectors, copied, as a gensim KeyedVectors, with the counts where they are known."""
+        """Return a copy as a gensim KeyedVectors, with the counts if they are known."""
         return to_gensim(self)
 
     @classmethod
     def from_gensim(cls, model: Any) -> Self:
         """Return a copy of the vectors of a gensim KeyedVectors, or of a model with one as `.wv` (Word2Vec, FastText).
 
-        Counts come along where gensim has them; so do a Word2Vec's output vectors (`syn1neg`, else `syn1`).
+        It includes counts, if gensim has them, and a Word2Vec's output vectors (`syn1neg`, else `syn1`).
 
         Raises:
-            InputError: it has no vectors, or keys that are not strings.
+            InputError: it has no vectors, or its keys are not strings.
         """
         return cls._of(read_gensim(model))
 
@@ -293,7 +293,7 @@ class WordVectors(WordTable):
     def evaluate_pairs(
         self, path: str | os.PathLike[str], *, restrict_vocab: int | None = 300_000, case_insensitive: bool = True
     ) -> PairResult:
-        """Return the correlation with people's scores of word pairs. See `vastmax.embedding.pairs.evaluate_pairs`."""
+        """Return the correlation with human scores of word pairs. See `vastmax.embedding.pairs.evaluate_pairs`."""
         return evaluate_pairs(self, path, restrict_vocab=restrict_vocab, case_insensitive=case_insensitive)
 
     def evaluate_analogies(
@@ -305,11 +305,11 @@ class WordVectors(WordTable):
     # --- within -------------------------------------------------------------------------------------------------------
 
     def _query(self, items: list[tuple[Item, float]]) -> tuple[Floats, list[int]]:
-        """The query's direction at norm 1, (D,), and the rows of the words it is made of."""
+        """Return the query's direction at norm 1, (D,), and the rows of its words."""
         if not items:
             raise InputError("nothing to search for; give at least one positive or negative word or vector")
         total = np.zeros(self.vector_size, dtype=np.float64)
-        weights = 0.0  # of all that is summed, at the length at which it is summed
+        weights = 0.0  # sum of the norms of all terms
         asked: list[int] = []
         for item, weight in items:
             if isinstance(item, str):
@@ -321,17 +321,17 @@ class WordVectors(WordTable):
             total += weight * vector
             weights += abs(weight) * float(np.linalg.norm(vector))
         length = np.linalg.norm(total)
-        # What cancels in exact arithmetic leaves rounding errors of float32 vectors behind, and no direction.
+        # Terms that cancel in exact arithmetic leave float32 rounding errors, which have no meaningful direction.
         if not length > 1e-7 * weights:
-            raise InputError("the words and vectors of the query cancel out or are zero, so there is no direction left")
+            raise InputError("the words and vectors of the query cancel out or are zero, so it has no direction")
         return (total / length).astype(np.float32), asked
 
     def _raw_vector(self, item: NDArray[Any]) -> NDArray[np.float64]:
         vector = np.asarray(item, dtype=np.float64)
         if vector.shape != (self.vector_size,):
-            raise InputError(f"a query vector has the shape {vector.shape}; these vectors need ({self.vector_size},)")
+            raise InputError(f"a query vector has the shape {vector.shape}; expected ({self.vector_size},)")
         if not np.isfinite(vector).all():
-            raise InputError("a query vector holds a NaN or an infinity; it needs finite numbers")
+            raise InputError("a query vector contains a NaN or an infinity; expected finite numbers")
         return vector
 
     def _searched(self, restrict_vocab: int | Sequence[str] | None) -> slice | Ids:
@@ -341,7 +341,7 @@ class WordVectors(WordTable):
         if isinstance(restrict_vocab, Iterable) and not isinstance(restrict_vocab, str):
             rows: Ids = np.unique(self.word_ids(list(restrict_vocab)))
             if not len(rows):
-                raise InputError(f"{argument('restrict_vocab')} is an empty list of words; give one word at least")
+                raise InputError(f"{argument('restrict_vocab')} is an empty list; expected at least one word")
             return rows
         return slice(0, min(whole("restrict_vocab", restrict_vocab, 1, None, "or a list of words"), len(self)))
 

@@ -1,4 +1,4 @@
-"""Threads that take pieces of work from one queue until it is empty, an error comes up, or they are told to stop."""
+"""Threads that take pieces of work from a queue until it is empty, an error occurs, or they are told to stop."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from typing import Generic, TypeVar
 Piece = TypeVar("Piece")
 
 WAIT_SECONDS = 0.1
-"""How often the waiting thread looks up: to show progress, and to notice Ctrl-C or that it is time to stop."""
+"""How often the waiting thread shows progress and checks whether to stop."""
 
 
 class WorkQueue(Generic[Piece]):
-    """Runs `work` on every piece, in order, on `threads` threads; the first error ends the others and is raised again.
+    """Runs `work` on every piece, in order, on `threads` threads; the first error stops the others and is raised.
 
-    The queue is *at rest* when no piece is in hand and none will be taken: those done are then the first so many, and
-    whatever the work changes may be read. It is so before `run` and after it, unless a second interrupt cut short
-    the wait for the pieces in hand.
+    The queue is *at rest* when no piece is being processed and none will be taken. The finished pieces are then the
+    first ones, and it is safe to read what the work changes. It is at rest before and after `run`, unless a second
+    interrupt ended the wait for current pieces.
     """
 
     def __init__(self, pieces: Iterator[Piece], work: Callable[[Piece], None], threads: int) -> None:
         self._pieces = pieces
         self._work = work
-        self._lock = threading.Lock()  # of the three below
+        self._lock = threading.Lock()  # of the next three
         self._taking = False
         self._in_hand = 0
         self._error: BaseException | None = None
-        # Not daemons: one that is in the kernel while the interpreter shuts down would end the process with an abort.
+        # Not daemons: the process would abort if one is in the kernel while the interpreter shuts down.
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
         self._rest = threading.Event()
 
     @property
     def at_rest(self) -> bool:
-        """Whether every piece that was taken is done, and well."""
+        """Whether every piece that was taken is done, without errors."""
         with self._lock:
             return not self._taking and self._in_hand == 0 and self._error is None
 
     def run(self, while_waiting: Callable[[], object]) -> None:
-        """Return when every piece is done; or, once `while_waiting` returns something true, when those in hand are.
+        """Return when every piece is done or, once `while_waiting` returns a true value, when the current ones are.
 
-        On an interrupt, too, the pieces in hand are finished first.
+        On an interrupt, the current pieces are finished first, too.
         """
         self._taking = True
         try:
             for thread in self._threads:
                 thread.start()
-            # Not by joins: interrupted, one of them makes CPython 3.11 take the thread for ended.
+            # Not by joins: after an interrupted one, CPython 3.11 considers the thread finished.
             while not self._rest.wait(WAIT_SECONDS):
                 if while_waiting():
                     break
@@ -57,7 +57,7 @@ class WorkQueue(Generic[Piece]):
                     self._rest.set()
             self._rest.wait()
             for thread in self._threads:
-                if thread.ident is not None:  # an interrupt may have come before its start
+                if thread.ident is not None:  # an interrupt may precede its start
                     thread.join()
         if self._error is not None:
             raise self._error

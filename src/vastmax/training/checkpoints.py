@@ -49,11 +49,58 @@ class SavedAs:
     resume: bool = False
 
 
-class SavedRun(Protocol):
-    """A file to resume from."""
+class Settings(Protocol):
+    """The settings of a run."""
 
-    def require_settings(self, settings: Any) -> None:
-        """Raise InputError if it was begun with other settings."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return them by name."""
+
+
+class SavedRun:
+    """A checkpoint file to resume from.
+
+    Attributes:
+        path: the file.
+        settings: those that the run was started with, by name.
+        text: the `fingerprint` of its text.
+
+    Raises:
+        InputError: there is no such file.
+    """
+
+    settings: dict[str, Any]
+    text: dict[str, Any]
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_file():
+            raise InputError(
+                f"there is no checkpoint {path} to resume from; start without resume, or give another file"
+            )
+
+    def require_settings(self, settings: Settings) -> None:
+        """Raise InputError if a setting other than the threads differs, naming each with both values."""
+        now, then = as_read_back(settings.as_dict()), with_new_names(self.settings)
+        names = [name for name in {**now, **then} if name not in _MAY_CHANGE and now.get(name) != then.get(name)]
+        if names:
+            each = " and ".join(f"{argument(name, repr(then.get(name)))} (now {now.get(name)!r})" for name in names)
+            raise InputError(
+                f"the checkpoint {self.path} was started with {each}; give the settings it was started with, or remove "
+                "it to start again"
+            )
+
+    def require_same_text(self, now: Mapping[str, Any]) -> None:
+        """Raise InputError if the fingerprint of the text differs."""
+        if dict(now) == self.text:
+            return
+        found, expected = (
+            f"{facts.get('tokens', 0):,} words in {facts.get('sentences', 0):,} sentences" for facts in (now, self.text)
+        )
+        differs = f"{found}, but {expected} there" if found != expected else f"{found}, but other ones"
+        raise InputError(
+            f"the text is not the one of the checkpoint {self.path}: {differs}; give the same text, or remove it to "
+            "start again"
+        )
 
 
 File = TypeVar("File", bound=SavedRun)
@@ -240,18 +287,6 @@ def not_a_checkpoint(path: Path) -> InputError:
     return InputError(f"{path} is there and is no checkpoint of such a run; give another path for the checkpoint")
 
 
-def require_same_settings(path: Path, then: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raise InputError if a setting other than the threads differs from that of a checkpoint, naming each with both."""
-    now, then = as_read_back(given), with_new_names(then)
-    names = [name for name in {**now, **then} if name not in _MAY_CHANGE and now.get(name) != then.get(name)]
-    if names:
-        each = " and ".join(f"{argument(name, repr(then.get(name)))} (now {now.get(name)!r})" for name in names)
-        raise InputError(
-            f"the checkpoint {path} was begun with {each}; give the settings it was begun with, or remove it to start "
-            "again"
-        )
-
-
 def fingerprint(corpus: TokenStream) -> dict[str, Any]:
     """Return the size of a text and a digest of its word ids and sentence ends, as JSON values.
 
@@ -265,19 +300,6 @@ def fingerprint(corpus: TokenStream) -> dict[str, Any]:
     for start in range(0, num_offsets, _READ_NUMBERS):
         digest.update(corpus.read_offsets(start, min(start + _READ_NUMBERS, num_offsets)).data)
     return {"tokens": corpus.num_tokens, "sentences": corpus.num_sentences, "sha256": digest.hexdigest()}
-
-
-def require_same_text(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise InputError if the fingerprint of a text is not that of a checkpoint."""
-    if dict(now) == dict(then):
-        return
-    found, expected = (
-        f"{facts.get('tokens', 0):,} words in {facts.get('sentences', 0):,} sentences" for facts in (now, then)
-    )
-    differs = f"{found}, but {expected} there" if found != expected else f"{found}, but other ones"
-    raise InputError(
-        f"the text is not the one of the checkpoint {path}: {differs}; give the same text, or remove it to start again"
-    )
 
 
 def _identity(path: Path) -> _Identity | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,29 @@ class Progressed:
     epoch: int = 0  # complete ones, or cut short by the end of the time
     words: int = 0
     losses: list[float] = field(default_factory=list)  # mean of each complete epoch, in nats
+
+
+class RunClock:
+    """The time that a run has taken, the time before it was resumed included.
+
+    Args:
+        elapsed_seconds: wall-clock time before.
+        cpu_seconds: CPU time of all threads before.
+    """
+
+    def __init__(self, elapsed_seconds: float = 0.0, cpu_seconds: float = 0.0) -> None:
+        self._elapsed_from = time.perf_counter() - elapsed_seconds
+        self._cpu_from = time.process_time() - cpu_seconds
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Wall-clock time."""
+        return time.perf_counter() - self._elapsed_from
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of this process, over all threads."""
+        return time.process_time() - self._cpu_from
 
 
 class Phase(NamedTuple):

@@ -11,7 +11,7 @@ from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.embedding.settings import CheckedCommonSettings
 from vastmax.errors import InputError
 from vastmax.text import Corpus, Vocabulary
-from vastmax.training.checkpoints import CheckpointsOf, fingerprint, require_same_settings, require_same_text
+from vastmax.training.checkpoints import CheckpointsOf, SavedRun, fingerprint
 from vastmax.training.pytorch.state_file import DamagedStateError, read_state, says_of_itself, write_state
 
 VERSION = 1
@@ -24,7 +24,7 @@ def write_checkpoint(path: Path, settings: CheckedCommonSettings, text: dict[str
     write_state(path, record)
 
 
-class WordModelCheckpoint:
+class WordModelCheckpoint(SavedRun):
     """A checkpoint to go on from; what does not fit it is refused, by name.
 
     Args:
@@ -35,9 +35,7 @@ class WordModelCheckpoint:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        if not path.is_file():
-            raise InputError(f"there is no checkpoint {path} to go on from; start without resume, or name another")
+        super().__init__(path)
         kind = kind_at(path)
         if kind is not None and kind is not TORCH:
             raise wrong_kind(path, kind, "the checkpoint that vastmax embed wrote for this objective")
@@ -49,17 +47,9 @@ class WordModelCheckpoint:
         if version != VERSION:
             what = "damaged, or none of this objective" if version is None else f"of version {version}, not {VERSION}"
             raise InputError(f"the checkpoint {path} is {what}; give the objective it was begun with, or another file")
-        self._settings: dict[str, Any] = record["settings"]
-        self._text: dict[str, Any] = record["text"]
+        self.settings = record["settings"]
+        self.text = record["text"]
         self.state: dict[str, Any] = record["state"]
-
-    def require_settings(self, settings: CheckedCommonSettings) -> None:
-        """Raise InputError if a setting other than the threads differs, naming each with both values."""
-        require_same_settings(self.path, self._settings, settings.as_dict())
-
-    def require_text(self, text: dict[str, Any]) -> None:
-        """Raise InputError if `text_digests` are not those that training began with."""
-        require_same_text(self.path, self._text, text)
 
 
 class WordModelCheckpoints(CheckpointsOf[WordModelCheckpoint]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from vastmax.methods import RECIPES
 from vastmax.progress import Progress, Silent
 from vastmax.proposal.target_partition import PARTITION, partitions
 from vastmax.text import Corpus, Vocabulary
-from vastmax.training.loop import Phase, Progressed, run_training
+from vastmax.training.loop import Phase, Progressed, RunClock, run_training
 from vastmax.training.pytorch.optimizers import load_states, optimizers_for, set_rates
 from vastmax.tree import Tree
 from vastmax.word_model.checkpoint import WordModelCheckpoints, text_digests, write_checkpoint
@@ -71,7 +70,7 @@ class WordModelRun:
         checkpoints: WordModelCheckpoints | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self._began, self._cpu_began = time.perf_counter(), time.process_time()
+        self._clock = RunClock()
         self._corpus = corpus
         self._vocabulary = vocabulary
         self._settings = settings
@@ -81,13 +80,12 @@ class WordModelRun:
         require_memory_for_vectors(len(vocabulary), settings.vector_size)
         resumed = None if checkpoints is None else checkpoints.resumed
         if resumed is not None:
-            resumed.require_text(self._text_facts)
+            resumed.require_same_text(self._text_facts)
         self._tree = self._made_tree(progress or Silent()) if resumed is None else _unpacked(resumed.state.get("tree"))
         self.model = WordModel.build(settings, vocabulary, tree=self._tree)
         self.optimizers = optimizers_for(self.model, settings)
         self._generator = torch.Generator(device=settings.device)
         self.progressed = WordModelProgressed()
-        self._seconds_before = self._cpu_seconds_before = 0.0
         self._share_of_piece = 0.0  # that is done, of the piece under way
         self._checkpoints = checkpoints
         if resumed is not None:
@@ -97,16 +95,6 @@ class WordModelRun:
     def finished(self) -> bool:
         """Whether all epochs are over."""
         return self.progressed.epoch == self._settings.epochs
-
-    @property
-    def elapsed_seconds(self) -> float:
-        """Wall-clock time since the run was set up, and before it was resumed."""
-        return self._seconds_before + time.perf_counter() - self._began
-
-    @property
-    def cpu_seconds(self) -> float:
-        """This process's CPU time over all threads since then, and before."""
-        return self._cpu_seconds_before + time.process_time() - self._cpu_began
 
     def train(self, callbacks: Sequence[EpochCallback], progress: Progress, stop: Callable[[], bool]) -> None:
         """Run all epochs, or those that are left; once `stop` says so, save and return after the step under way."""
@@ -145,8 +133,8 @@ class WordModelRun:
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
             "random_state": self._generator.get_state(),
-            "elapsed_seconds": self.elapsed_seconds,
-            "cpu_seconds": self.cpu_seconds,
+            "elapsed_seconds": self._clock.elapsed_seconds,
+            "cpu_seconds": self._clock.cpu_seconds,
         }
 
     def _load(self, state: dict[str, Any]) -> None:
@@ -154,7 +142,7 @@ class WordModelRun:
         self.model.load_state_dict(state["model"])
         load_states(self.optimizers, state["optimizers"])
         self._generator.set_state(state["random_state"])
-        self._seconds_before, self._cpu_seconds_before = state["elapsed_seconds"], state["cpu_seconds"]
+        self._clock = RunClock(state["elapsed_seconds"], state["cpu_seconds"])
 
     def _made_tree(self, progress: Progress) -> Tree | None:
         """Return the tree that the recipe makes of the text, if it is over one."""
@@ -253,8 +241,8 @@ class WordModelRun:
             loss=progressed.losses[-1],
             predictions=predictions,
             words=words,
-            elapsed_seconds=self.elapsed_seconds,
-            cpu_seconds=self.cpu_seconds,
+            elapsed_seconds=self._clock.elapsed_seconds,
+            cpu_seconds=self._clock.cpu_seconds,
             word_vectors=self.word_vectors(),
         )
 
@@ -303,8 +291,8 @@ class WordModelRun:
             "kept": progressed.kept,
             "predictions": progressed.predictions + progressed.epoch_predictions,
             "losses": list(progressed.losses),
-            "elapsed_seconds": round(self.elapsed_seconds, 3),
-            "cpu_seconds": round(self.cpu_seconds, 3),
+            "elapsed_seconds": round(self._clock.elapsed_seconds, 3),
+            "cpu_seconds": round(self._clock.cpu_seconds, 3),
         }
 
     def _divergence(self, loss: float) -> DivergenceError:
