@@ -139,7 +139,7 @@ def test_a_checkpoint_of_such_a_run_is_resumed_to_the_bit(start, tmp_path):
         (
             vectors_of({"a": 2, "b": 1}),
             {"vector_size": 4},
-            "vector_size is 4, .* have 3 dimensions; give vector_size=3",
+            "vector_size is 4, .* 3 dimensions; give vector_size=3",
         ),
         (vectors_of({"a": 2, "b": 1}), {"max_final_vocab": 1}, "max_final_vocab is 1, but 2 words .* at least 2"),
         (vectors_of({"a": 2, "b": 1}, training={"model": "cbow"}), {}, "trained with model='cbow', not 'skipgram'"),
