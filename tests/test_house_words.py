@@ -21,7 +21,6 @@ NOT_CLEANED = {
     "kernels",
     "language_model",
     "methods",
-    "output",
     "search",
     "tensors",
     "word_model",

@@ -72,7 +72,7 @@ def test_a_tied_weight(recipe: Method) -> None:
     embedding = nn.Embedding(V, D, dtype=torch.float64)
     before = embedding.weight.detach().clone()
     if not isinstance(recipe(D, zipf_words(V)).output, Dense):
-        with pytest.raises(InputError, match=f"no vector of width {D} for each of {V} words, .* take a recipe over"):
+        with pytest.raises(InputError, match=f"no vector of size {D} for each of {V} words, .* use a method with"):
             recipe(D, zipf_words(V), weight=embedding.weight)
         return
     head = recipe(D, zipf_words(V), weight=embedding.weight)

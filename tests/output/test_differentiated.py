@@ -296,7 +296,7 @@ def test_default_blocks_have_equal_mass() -> None:
 
 
 def test_one_of_sizes_and_widths_alone_is_refused() -> None:
-    with pytest.raises(InputError, match="expected both, or none"):
+    with pytest.raises(InputError, match="expected both or neither"):
         Differentiated(5, [3, 2, 1], block_sizes=[1, 2])
 
 

@@ -447,7 +447,7 @@ def test_biases_from_counts_are_the_unigram_law(kind: str) -> None:
 
 def test_weights_of_another_tree_are_refused() -> None:
     state = layer_of(tree.random(30, seed=1)).state_dict()
-    with pytest.raises(RuntimeError, match="weight was trained on another tree"):
+    with pytest.raises(RuntimeError, match="weight was trained with another tree"):
         layer_of(tree.random(30, seed=2)).load_state_dict(state)
     same = layer_of(tree.random(30, seed=1), seed=5)
     same.load_state_dict(state)

@@ -76,15 +76,15 @@ def test_a_word_more_or_less_leaves_the_other_decisions_as_they_were() -> None:
 def test_what_cannot_be_resized_is_refused_in_words() -> None:
     head = Head(Dense(D, V))
     for ids, message in (
-        ([0, 1], "old_word_ids is to be a tensor of int64"),
-        (torch.zeros(2), "old_word_ids is to be a tensor of int64"),
+        ([0, 1], "old_word_ids must be a tensor of int64"),
+        (torch.zeros(2), "old_word_ids must be a tensor of int64"),
         (torch.zeros(0, dtype=torch.int64), "old_word_ids is empty"),
-        (torch.tensor([0, V]), rf"old_word_ids holds {V}; expected ids in \[0, {V}\), or −1"),
-        (torch.tensor([1, 1]), "names a word twice"),
+        (torch.tensor([0, V]), rf"old_word_ids contains {V}; expected ids in \[0, {V}\), or −1"),
+        (torch.tensor([1, 1]), "contains a word twice"),
     ):
         with pytest.raises(InputError, match=message):
             head.resized(ids)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="tree is for Hierarchical layers, and this one is Dense"):
+    with pytest.raises(InputError, match="tree is for Hierarchical layers, but this one is Dense"):
         head.resized(IDS, tree=balanced(7))
     tree = Head(Hierarchical(D, balanced(V)), CrossEntropy())
     wrong: list[tuple[Tree | None, str]] = [(None, "tree is none"), (balanced(3), "tree is a tree over 3")]

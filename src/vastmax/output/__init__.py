@@ -1,4 +1,4 @@
-"""Output layers: hidden vectors to probabilities of words. Imported when first used; this room needs torch."""
+"""Output layers: hidden vectors to probabilities of words. Imported on first use; needs torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adaptive softmax: frequent words in a head at full width, rare ones in tail clusters of falling width."""
+"""Adaptive softmax: frequent words in a head of full width, rare ones in tail clusters of decreasing width."""
 
 from __future__ import annotations
 
@@ -37,37 +37,37 @@ from vastmax.tensors.random import Rng
 class Adaptive(Output):
     """log p(w | h) = log p(w | head), or log p(cluster of w | head) + log p(w | cluster) (Grave et al. 2017).
 
-    The words are cut, in count order, into a head of the c_1 most frequent and J tail clusters. The head is a softmax
-    over its words and one entry a cluster; cluster i is a softmax over its words from a projection of h to width
-    hidden_size // div_value^i. It is a model of its own, exactly normalised, not an approximation of `Dense`; without
-    clusters it is `Dense`.
+    In count order, the words are divided into a head with the c_1 most frequent and J tail clusters. The head is a
+    softmax over its words and one entry per cluster; cluster i is a softmax over its words from a projection of h to
+    width hidden_size // div_value^i. It is a normalized model, not an approximation of `Dense`; without clusters, it
+    equals `Dense`.
 
-    A step pays for a cluster only with the examples whose target lies in it. A cluster out of play gets no gradient at
-    all, and one in play a dense one: its softmax moves every word in it. No (n, V_i) scores are held.
+    A step computes a cluster only for the examples whose target is in it. A cluster without targets gets no gradient;
+    one with targets gets a dense gradient, because its softmax updates every word. (n, V_i) scores are never stored.
 
     Args:
         hidden_size: D ≥ 1.
-        counts: (V,) in id order, or what has such `.counts`; ids need not be in count order.
-        cutoffs: [c_1, …, c_J], strictly ascending in [1, V); [] for one plain softmax; None to choose them by
+        counts: (V,) in id order, or an object with such `.counts`; ids need not be in count order.
+        cutoffs: [c_1, …, c_J], strictly ascending in [1, V); [] for a plain softmax; None to choose them with
             `vastmax.distribution.cutoffs.best_cutoffs`.
-        div_value: by how much each cluster is narrower than the one before it, ≥ 1.
-        bias: whether words have a bias; it starts where the untrained layer predicts the law of the counts.
-        batch_size: the batch for which cut-offs are chosen; without effect when they are given.
-        cost: the device's constants for that choice; `measure_product_cost` measures them.
-        device: of the parameters.
-        dtype: of the parameters.
+        div_value: the ratio of the widths of successive clusters, ≥ 1.
+        bias: whether words have a bias, with which the untrained layer predicts the unigram distribution.
+        batch_size: the batch size for which cutoffs are chosen; ignored if they are given.
+        cost: the constants of the device for this choice; `measure_product_cost` measures them.
+        device: the device of the parameters.
+        dtype: the dtype of the parameters.
 
     Raises:
-        InputError: counts, cut-offs or sizes out of range; so many clusters that one would have no width.
+        InputError: counts, cutoffs or sizes out of range; so many clusters that one would have no width.
 
     Shape:
         hidden (N, D), target (N,).
 
     Cost:
-        O((c_1 + J)·D + Σ_i p_i·V_i·D_i) an example, p_i the mass of cluster i.
+        O((c_1 + J)·D + Σ_i p_i·V_i·D_i) per example, where p_i is the mass of cluster i.
 
-    Differs from the paper and from `torch.nn.AdaptiveLogSoftmaxWithLoss` in that words of the tail may have a bias, the
-    whole has (N,) losses, and ids come in any order.
+    Unlike in the paper and `torch.nn.AdaptiveLogSoftmaxWithLoss`, tail words may have a bias, losses are (N,), and ids
+    may be in any order.
 
     Example:
         >>> import torch
@@ -122,7 +122,7 @@ class Adaptive(Output):
 
     @classmethod
     def from_torch(cls, layer: nn.AdaptiveLogSoftmaxWithLoss) -> Adaptive:
-        """The same model with copies of the parameters of torch's layer, whose ids are ranks.
+        """Return the same model with copies of the parameters of torch's layer, whose ids are ranks.
 
         Example:
             >>> import torch
@@ -154,7 +154,7 @@ class Adaptive(Output):
         return ours
 
     def _first_biases(self, counts: Any) -> list[Tensor]:
-        """The biases of the head and of each cluster with which the untrained layer predicts the law of the counts."""
+        """Return biases of the head and clusters with which the untrained layer predicts the unigram distribution."""
         shortlist, *tails = self.order.by_rank(torch.from_numpy(log_unigram(counts))).tensor_split(self.cutoffs)
         entries = [tail.logsumexp(0, keepdim=True) for tail in tails]
         return [torch.cat([shortlist, *entries]), *(tail - entry for tail, entry in zip(tails, entries, strict=True))]
@@ -175,7 +175,7 @@ class Adaptive(Output):
         entry = torch.where(cluster_of == 0, rank, self.head_size - 1 + cluster_of)
         log_prob = self.head.log_prob_at(hidden, entry)
         for i, cluster in enumerate(self._tail()):
-            # Taken even when no target is in the cluster, so that DistributedDataParallel sees every parameter.
+            # Used even without targets in the cluster, so DistributedDataParallel sees every parameter.
             (example,) = (cluster_of == i + 1).nonzero(as_tuple=True)
             position = rank.index_select(0, example) - self.cutoffs[i]
             inside = cluster.log_prob_at(hidden.index_select(0, example), position)
@@ -196,15 +196,15 @@ class Adaptive(Output):
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """See `Output.topk`.
 
-        A word of a cluster is at most as likely as its cluster. So a cluster is opened only for the examples whose k-th
-        best word so far is less likely than the whole cluster: for a sharp model, few.
+        A word is at most as likely as its cluster. So a cluster is opened only for the examples whose k-th best word so
+        far is less likely than the whole cluster: few, if the model is confident.
         """
         log_prob, word_id, _ = self.best_first(hidden, k)
         return log_prob, word_id
 
     @torch.no_grad()
     def best_first(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """What `topk` returns, and how many clusters were opened, the head among them, (N,)."""
+        """Return the result of `topk` and the number of clusters opened, including the head, (N,)."""
         dtype = at_least_float32(hidden.dtype)
         none = hidden.new_zeros(0, dtype=torch.int64)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64), none)]
@@ -213,15 +213,15 @@ class Adaptive(Output):
         return log_prob, self.order.word_id[rank], opened
 
     def _topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """(log_prob, rank, clusters opened), (n, k), over few enough examples to hold their head entries."""
+        """Return (log_prob, rank, clusters opened), (n, k), for a tile of examples."""
         best, rank, bounds = self._topk_of_head(hidden, min(k, self.head_size))
         opened = torch.ones_like(rank[:, 0])
-        missing = k - best.shape[1]  # a head of fewer than k words: its clusters are opened until k are found
+        missing = k - best.shape[1]  # if the head has fewer than k words, clusters are opened until k are found
         best = nn.functional.pad(best, (0, missing), value=-torch.inf)
         rank = nn.functional.pad(rank, (0, missing))
         for i, cluster in enumerate(self._tail()):
             bound = bounds[:, i]
-            (example,) = (~(bound < best[:, -1])).nonzero(as_tuple=True)  # NaN is to be found, too
+            (example,) = (~(bound < best[:, -1])).nonzero(as_tuple=True)  # includes NaN
             if len(example) == 0:
                 continue
             opened[example] += 1
@@ -233,7 +233,7 @@ class Adaptive(Output):
         return best, rank, opened
 
     def _topk_of_head(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """(log_prob, rank) of the k best words of the head, (n, k), and log p of each cluster, (n, J)."""
+        """Return (log_prob, rank) of the k best words of the head, (n, k), and log p of each cluster, (n, J)."""
         weight, bias, size = self.head.weight, self.head.bias, self.head_size
         if scan_takes(hidden) and kernel_takes(weight, bias, copied=(hidden,), on_baseline=False):
             of_words = None if bias is None else bias[:size]
@@ -247,7 +247,7 @@ class Adaptive(Output):
 
     @torch.no_grad()
     def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
-        """See `Output.sample`: an entry of the head, then for entries that are clusters a word of the cluster."""
+        """See `Output.sample`: draws an entry of the head and, if it is a cluster, a word of it."""
         rank = self.head.sample(hidden, generator)
         cluster_of = rank - (self.head_size - 1)
         for i, cluster in enumerate(self._tail()):
@@ -300,7 +300,7 @@ class _Cluster(nn.Module):
         return cluster_log_prob(self.projection(hidden), self.weight, self.bias, position)
 
     def log_prob(self, hidden: Tensor) -> Tensor:
-        """Of all its words, (n, V_i), differentiable by the usual rules."""
+        """Return log p of all words in the cluster, (n, V_i), with PyTorch's derivatives."""
         scores = linear(self.projection(hidden), self.weight, self.bias)
         return scores.to(at_least_float32(scores.dtype)).log_softmax(dim=1)
 

@@ -1,4 +1,4 @@
-"""Output vectors that are worked out from spelling: few parameters, and words alike in form begin alike in meaning."""
+"""Output vectors computed from spellings: few parameters, and words with similar forms start with similar vectors."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.row_sparse import RowSparse, gather_rows
 
 _WORDS_AT_ONCE = 4096
-"""Words whose patterns are held together while the whole table is worked out: some 60 MB."""
+"""Words processed together when the whole table is computed: about 60 MB."""
 
 
 class CharCNN(RowSparse, FrozenTable):
     """s(w) = W_w·h + b_w with W_w = CNN(spelling of w) + M·r_w (CNN-softmax, Jozefowicz et al. 2016).
 
-    Words spelled alike would have to mean alike; the correction r_w, a few numbers a word, lets them differ. Under a
-    sampled objective only the distinct words in play go through the network. What looks at all words (`log_prob`,
-    `topk`, a loss over all of V) works out the whole table of V vectors in each call, until `freeze` keeps it.
+    The correction r_w, a few numbers per word, lets words with similar spellings have different meanings. With a
+    sampled objective, only the distinct words used in the step go through the network. Calls that read all words
+    (`log_prob`, `topk`, a loss over all of V) compute the whole table of V vectors, until `freeze` stores it.
 
     Args:
         hidden_size: D ≥ 1.
         words: distinct words, in id order.
-        correction_size: numbers in r_w; 0 leaves the correction out. None: D // 8, the share in the paper.
+        correction_size: the size of r_w; 0 for no correction. None: D // 8, the share in the paper.
         bias: whether words have a bias.
-        filters: of the network, and so are the next two: see `CharacterCNN`.
-        symbol_size: width of the vectors of bytes.
-        unknown: the word that has a symbol of its own in place of letters.
-        sparse_gradients: for r and b, as for `Dense`; the network's own gradients are dense, and small.
-        device: of the parameters.
-        dtype: of the parameters.
+        filters: an option of the network, see `CharacterCNN`.
+        symbol_size: the size of the vectors of bytes, see `CharacterCNN`.
+        unknown: the word with its own symbol instead of letters, see `CharacterCNN`.
+        sparse_gradients: for r and b, as for `Dense`; the gradients of the network are dense and small.
+        device: the device of the parameters.
+        dtype: the dtype of the parameters.
 
     Raises:
         InputError: sizes out of range, or words that cannot be spelled.
 
     Shape:
-        hidden (N, D), target (N,). Parameters `correction` (V, c), `bias` (V,), and the network's, which do not grow
-        with V.
+        hidden (N, D), target (N,). Parameters `correction` (V, c), `bias` (V,), and those of the network, which do not
+        grow with V.
 
     Cost:
-        sampled: that of `Dense`, plus the network (see `CharacterCNN`) for each distinct word in play, forward and
-        twice that backward. Exact: the network for all V words in each call; after `freeze()` that of `Dense`.
+        sampled: that of `Dense`, plus the network (see `CharacterCNN`) for each distinct word of the step, and twice
+        that backward. Exact: the network for all V words in each call; after `freeze()`, that of `Dense`.
 
     Example:
         >>> output = CharCNN(16, ["cat", "cats", "dog", "<unk>"])
@@ -86,7 +86,7 @@ class CharCNN(RowSparse, FrozenTable):
             filters=filters,
             symbol_size=symbol_size,
             unknown=unknown,
-            scale=1 / math.sqrt(hidden_size),  # scores of a unit hidden vector begin as small as those of `Dense`
+            scale=1 / math.sqrt(hidden_size),  # initial scores of a unit hidden vector are as small as for `Dense`
             device=device,
             dtype=dtype,
         )
@@ -102,7 +102,7 @@ class CharCNN(RowSparse, FrozenTable):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Set corrections and biases to zero; those of the network are its own."""
+        """Set corrections and biases to zero; the network resets its own parameters."""
         self.frozen_table = None
         for parameter in (self.correction, self.bias):
             if parameter is not None:
@@ -127,15 +127,13 @@ class CharCNN(RowSparse, FrozenTable):
     def select(self, word_ids: Tensor) -> LinearRows:
         """See `FlatOutput.select`."""
         bias = None if self.bias is None else gather_rows(self.bias, word_ids, sparse=self.sparse_gradients)
-        if self.score_shift is not None:
-            shift = self.score_shift.index_select(0, word_ids)
-            bias = shift if bias is None else bias + shift
+        bias = self.shifted_bias(bias, word_ids)
         if self.frozen_table is not None:
             return LinearRows(word_ids, self.frozen_table.index_select(0, word_ids), bias)
         return LinearRows(word_ids, self._vectors(word_ids, sparse=self.sparse_gradients), bias)
 
     def noise_loss(self, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:
-        """See `FlatOutput.noise_loss`: the kernel reads the vectors of the words in play as a table of their own."""
+        """See `FlatOutput.noise_loss`; for the kernel, the vectors of the words of the step are a table."""
         if not kernel_takes(self.spelling.project.weight, self.bias, copied=(hidden,), on_baseline=False):
             return None
         word_ids = torch.unique(torch.cat([step.word_ids, target]))
@@ -150,7 +148,7 @@ class CharCNN(RowSparse, FrozenTable):
         )
 
     def live_table(self) -> Tensor:
-        """See `FrozenTable.live_table`. Under autograd the network runs again, piece by piece, on the way back."""
+        """See `FrozenTable.live_table`. Under autograd, the backward pass runs the network again in pieces."""
         device = self.spelling.offsets.device
         parts = []
         for span in spans(self.vocab_size, _WORDS_AT_ONCE):

@@ -22,14 +22,14 @@ from vastmax.tensors.numbers import at_least_float32, undefined_rows
 from vastmax.tensors.random import Rng
 
 _PREFIXES_AT_ONCE = 2**14
-"""Prefixes whose states are held together in a walk over the vocabulary."""
+"""Prefixes processed together in a walk over the vocabulary."""
 
 _SCORES_AT_ONCE = 2**23
-"""Log-probabilities (N, V) held together while some are chosen from."""
+"""Maximum size of an (N, V) tile of log-probabilities."""
 
 
 class _State(NamedTuple):
-    """What the network remembers of the letters so far: two (n, H)."""
+    """The state of the LSTM after some letters: two (n, H)."""
 
     hidden: Tensor
     cell: Tensor
@@ -39,7 +39,7 @@ class _State(NamedTuple):
 
 
 class _Prefixes(NamedTuple):
-    """Some prefixes of words, each in the context of one example, as (n,) vectors."""
+    """Prefixes of words, each for one example, as (n,) vectors."""
 
     example: Tensor
     node: Tensor
@@ -48,21 +48,21 @@ class _Prefixes(NamedTuple):
 
 
 class CharLSTM(Constants, Output):
-    """p(w | h) = Π_t p(symbol_t | symbols before it, h), the end of the word included (Jozefowicz et al. 2016).
+    """p(w | h) = Π_t p(symbol_t | symbols before it, h), including the end of the word (Jozefowicz et al. 2016).
 
-    An LSTM over the bytes of the word, its state started from h. It gives every string a probability, so that those of
-    the V words sum to less than 1: `log_prob` is comparable with that of other layers only with `renormalise`, which
-    divides by the words' mass. Training is by the strings' likelihood in both cases, as in the paper.
+    An LSTM over the bytes of the word, whose initial state is computed from h. Every string has a probability, so the
+    sum over the V words is below 1: `log_prob` is comparable with that of other layers only with `renormalise`, which
+    divides by the mass of the words. Training maximizes the likelihood of the strings in both cases, as in the paper.
 
     Args:
         hidden_size: D ≥ 1.
         words: distinct words, in id order.
-        renormalise: in queries and in eval mode, divide by the probability that the string is one of the words. The
-            mass takes a walk over all of them.
-        state_size: H, width of the LSTM's state; D if None.
-        unknown: the word that is one symbol of its own in place of letters, if it is among the words.
-        device: of the parameters.
-        dtype: of the parameters.
+        renormalise: in queries and in eval mode, divide by the probability that the string is one of the words, which
+            requires a walk over all of them.
+        state_size: H, the size of the LSTM's state; D if None.
+        unknown: the word that is a single symbol instead of letters, if it is among the words.
+        device: the device of the parameters.
+        dtype: the dtype of the parameters.
 
     Raises:
         InputError: sizes below 1, or words that cannot be spelled.
@@ -71,9 +71,9 @@ class CharLSTM(Constants, Output):
         hidden (N, D), target (N,). Parameters do not depend on V.
 
     Cost:
-        a step of the LSTM, 4·H² + 258·H multiply-adds, for each letter of each target: about ten times the length of
-        one step, in sequence. Every word (`log_prob`, the mass, `sample`): a step for each prefix that any of the V
-        words has, for each example; about 4·V of them. `topk` without renormalise leaves out prefixes that cannot win.
+        a step of the LSTM, 4·H² + 258·H multiply-adds, for each letter of each target, about ten steps in sequence.
+        All words (`log_prob`, the mass, `sample`): a step for each prefix of the V words, about 4·V of them, for each
+        example. `topk` without renormalise skips prefixes that cannot win.
 
     Example:
         >>> output = CharLSTM(8, ["to", "too", "a"], renormalise=True)
@@ -101,7 +101,7 @@ class CharLSTM(Constants, Output):
         self.vocab_size = len(spelled)
         self.normalised = renormalise
         self.unknown = unknown
-        # Not in the state_dict: they are the vocabulary, which the model is built from.
+        # Not in the state_dict: they follow from the vocabulary, from which the model is built.
         for name, array in (
             ("_symbol_bytes", spelled.symbols.view(np.uint8)),
             ("_offsets", spelled.offsets),
@@ -111,7 +111,7 @@ class CharLSTM(Constants, Output):
         ):
             self.register_constant(name, torch.from_numpy(array), device=device)
         self.start = nn.Linear(hidden_size, 2 * H, device=device, dtype=dtype)
-        # The byte vectors and the matrix that would map them into the gates, multiplied out: one row a byte.
+        # The product of the byte vectors and the matrix that maps them into the gates: one row per byte.
         self.symbol_gates = nn.Parameter(torch.empty(NUM_PREDICTED, 4 * H, device=device, dtype=dtype))
         self.state_gates = nn.Parameter(torch.empty(4 * H, H, device=device, dtype=dtype))
         self.next_symbol = nn.Linear(H, NUM_PREDICTED, device=device, dtype=dtype)
@@ -132,7 +132,7 @@ class CharLSTM(Constants, Output):
         return self._node_symbol_bytes.view(torch.int16)
 
     def reset_parameters(self) -> None:
-        """Uniform in ±1/√H, as `nn.LSTM`; the forget gates start open."""
+        """Draw parameters from ±1/√H, like `nn.LSTM`, but with open forget gates."""
         H = self.state_gates.shape[1]
         for parameter in (self.symbol_gates, self.state_gates):
             nn.init.uniform_(parameter, -1 / math.sqrt(H), 1 / math.sqrt(H))
@@ -147,7 +147,7 @@ class CharLSTM(Constants, Output):
         )
 
     def exact(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """(log p of the target's string, log of the words' mass), or 0 for the mass in training or if not asked for."""
+        """Return (log p of the target's string, log mass of the words), or 0 in training or without renormalise."""
         of_string = self._string_log_prob(hidden, target)
         if self.training or not self.normalised:
             return of_string, torch.zeros_like(of_string)
@@ -162,7 +162,7 @@ class CharLSTM(Constants, Output):
         return of_word - of_word.logsumexp(dim=1, keepdim=True) if self.normalised else of_word
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Return log p of every word's string, (N, V), before the words' mass is divided out; see `Output.logits`."""
+        """Return log p of every word's string, (N, V), not divided by the mass of the words; see `Output.logits`."""
         return self._word_log_prob(hidden)
 
     def exact_of(self, hidden: Tensor, word_ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -174,7 +174,7 @@ class CharLSTM(Constants, Output):
         return scores, self.log_mass(hidden)
 
     def log_mass(self, hidden: Tensor) -> Tensor:
-        """log of the probability that the string is a word of the vocabulary: (N,), at most 0."""
+        """Return the log of the probability that the string is a word of the vocabulary: (N,), at most 0."""
         parts = [hidden.new_zeros(0, dtype=at_least_float32(hidden.dtype))]
         parts += [self._word_log_prob(hidden[examples]).logsumexp(dim=1) for examples in self._tiles(hidden)]
         return torch.cat(parts)
@@ -185,7 +185,7 @@ class CharLSTM(Constants, Output):
         dtype = at_least_float32(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         for examples in self._tiles(hidden):
-            if self.normalised:  # its mass looks at every word in any case
+            if self.normalised:  # the mass reads every word anyway
                 log_prob, word_id = self.log_prob(hidden[examples]).topk(k, dim=1)
                 parts.append((log_prob, word_id))
             else:
@@ -194,7 +194,7 @@ class CharLSTM(Constants, Output):
 
     @torch.no_grad()
     def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
-        """One word of the vocabulary an example, (N,): drawn from p given that the string is a word."""
+        """Return one word of the vocabulary per example, (N,), drawn from p given that the string is a word."""
         words = [slice(0, self.vocab_size)]
         parts = [hidden.new_zeros(0, dtype=torch.int64)]
         for examples in self._tiles(hidden):
@@ -203,15 +203,15 @@ class CharLSTM(Constants, Output):
 
     @torch.no_grad()
     def sample_strings(self, hidden: Tensor, *, max_length: int = 100, generator: Rng = None) -> list[str]:
-        """One string an example, drawn from p over all strings, word of the vocabulary or not.
+        """Return one string per example, drawn from p over all strings, in the vocabulary or not.
 
         Args:
             hidden: (N, D).
-            max_length: bytes after which a string that has not ended is cut.
-            generator: where the randomness comes from.
+            max_length: the maximum number of bytes.
+            generator: the source of random numbers.
 
         Returns:
-            N strings; bytes that are no UTF-8 become U+FFFD, the symbol for unknown words becomes their word.
+            N strings; invalid UTF-8 becomes U+FFFD, and the symbol of unknown words becomes their word.
         """
         state = self._start(hidden)
         running = torch.arange(len(hidden), device=hidden.device)
@@ -225,9 +225,9 @@ class CharLSTM(Constants, Output):
                     spelled[example].append(symbol)
                 elif symbol == UNKNOWN:
                     spelled[example] += (self.unknown or "").encode()
-            (going_on,) = (drawn != END).nonzero(as_tuple=True)
-            running = running[going_on]
-            state = self._step(drawn[going_on], state.take(going_on))
+            (unfinished,) = (drawn != END).nonzero(as_tuple=True)
+            running = running[unfinished]
+            state = self._step(drawn[unfinished], state.take(unfinished))
         return [string.decode(errors="replace") for string in spelled]
 
     def _start(self, hidden: Tensor) -> _State:
@@ -248,13 +248,13 @@ class CharLSTM(Constants, Output):
         return log_next
 
     def _string_log_prob(self, hidden: Tensor, target: Tensor) -> Tensor:
-        """log p of the targets' strings, (N,): all examples a letter further at each step, the longest words last."""
+        """Return log p of the targets' strings, (N,). All examples advance by one letter per step."""
         begin = self._offsets[target] + 1
         length = self._offsets[target + 1] - begin
         order = torch.argsort(length, descending=True)
         begin, length = begin[order], length[order]
         longest = int(length[0]) if len(length) else 0
-        # How many words have a letter at each place: the first so many rows.
+        # The number of words with a letter at each place; they are the first rows.
         going = (length[:, None] > torch.arange(longest, device=length.device)).sum(dim=0).tolist()
         state = self._start(hidden.index_select(0, order))
         states, symbols, rows = [state.hidden[:0]], [begin[:0]], [begin[:0]]
@@ -271,7 +271,7 @@ class CharLSTM(Constants, Output):
         return of_symbol.new_zeros(len(target)).index_add(0, torch.cat(rows), of_symbol)
 
     def _word_log_prob(self, hidden: Tensor) -> Tensor:
-        """log p of every word's string, (N, V)."""
+        """Return log p of every word's string, (N, V)."""
         if len(hidden) == 0:
             return hidden.new_zeros(0, self.vocab_size, dtype=at_least_float32(hidden.dtype))
         found = list(self._walk(hidden, None))
@@ -280,7 +280,7 @@ class CharLSTM(Constants, Output):
         return log_prob.new_zeros(len(hidden), self.vocab_size).index_put(place, log_prob)
 
     def _best(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """The k best words, by a walk that leaves out prefixes less likely than k words already found."""
+        """Return the k best words, by a walk that skips prefixes less likely than k words already found."""
         shape = (len(hidden), k)
         best = hidden.new_full(shape, -torch.inf, dtype=at_least_float32(hidden.dtype))
         word_id = torch.zeros(shape, dtype=torch.int64, device=hidden.device)
@@ -288,7 +288,7 @@ class CharLSTM(Constants, Output):
             examples, row = torch.unique(found.example, return_inverse=True)
             by_row = torch.argsort(row, stable=True)
             place = torch.arange(len(row), device=row.device) - torch.searchsorted(row[by_row], row[by_row])
-            # The new words of each of these examples beside its best so far, as a rectangle.
+            # The new words of each of these examples next to its best so far, as a matrix.
             most = int(place.max()) + 1
             log_prob = best.new_full((len(examples), most), -torch.inf)
             words = word_id.new_zeros(len(examples), most)
@@ -302,9 +302,9 @@ class CharLSTM(Constants, Output):
         return best, word_id
 
     def _walk(self, hidden: Tensor, best: Tensor | None) -> Iterator[_Prefixes]:
-        """Whole words with their log p, some at a time, from short prefixes to long ones and depth first.
+        """Yield words with their log p in batches, depth first.
 
-        `best` (N, k), which the caller keeps up to date, lets the walk leave out prefixes below its last column.
+        With `best` (N, k), which the caller keeps up to date, the walk skips prefixes below its last column.
         """
         before = self._start(hidden)
         root = self._node_symbol.new_zeros(len(hidden), dtype=torch.int64)
@@ -313,7 +313,7 @@ class CharLSTM(Constants, Output):
         while waiting:
             prefixes, before = waiting.pop()
             if best is not None:
-                # Not those that are worse: what is NaN is not, and is to be found.
+                # Keeps NaN.
                 prefixes = _rows(prefixes, ~(prefixes.log_prob < best[prefixes.example, -1]))
             state = before.take(prefixes.parent)
             if len(prefixes.node) and int(prefixes.node[0]) != 0:
@@ -323,13 +323,13 @@ class CharLSTM(Constants, Output):
             if bool(whole.any()):
                 yield _rows(children, whole)
             inner = _rows(children, ~whole)
-            if best is not None:  # the likely ones first: they raise the bar for the others
+            if best is not None:  # likely ones first, so others can be skipped
                 inner = _rows(inner, torch.argsort(inner.log_prob, descending=True))
             pieces = [_rows(inner, span) for span in spans(len(inner.node), _PREFIXES_AT_ONCE)]
             waiting.extend((piece, state) for piece in reversed(pieces))
 
     def _children(self, prefixes: _Prefixes, log_next: Tensor) -> _Prefixes:
-        """All prefixes that are one symbol longer."""
+        """Return all prefixes that are one symbol longer."""
         first = self._first_child[prefixes.node]
         number = self._first_child[prefixes.node + 1] - first
         total = int(number.sum())

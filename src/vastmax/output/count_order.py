@@ -1,4 +1,4 @@
-"""Word ids come in any order; layers that treat frequent and rare words differently keep the words in count order."""
+"""The order of words by count, for layers that treat frequent and rare words differently."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class CountOrder(Constants):
 
     Args:
         counts: (V,) in id order.
-        device: of the tables.
+        device: the device of the tables.
 
     Attributes:
-        rank: (V,) int64, saved with the model: without it the rows of its parameters would have no names.
-        word_id: (V,) int64, the inverse; made again when a model is loaded.
+        rank: (V,) int64; saved with the model, because the parameters are in rank order.
+        word_id: (V,) int64, the inverse; computed when a model is loaded.
     """
 
     rank: Tensor
@@ -39,18 +39,18 @@ class CountOrder(Constants):
             self.register_constant("word_id", torch.argsort(self.rank.cpu()), device=self.rank.device)
 
     def reset_parameters(self) -> None:
-        """Write the ranks again that the counts gave when the module was built."""
+        """Restore the ranks from the counts with which the module was built."""
         self.rank.copy_(torch.argsort(self.constant("word_id")))
 
     def by_rank(self, numbers: Tensor) -> Tensor:
-        """Return `numbers` (V,), in id order, in rank order, wherever the tables are."""
+        """Return `numbers` (V,) in rank order, given in id order, on any device."""
         return numbers[self.constant("word_id").to(numbers.device)]
 
     def __len__(self) -> int:
         return len(self.rank)
 
     def columns_to_words(self, by_rank: Tensor) -> Tensor:
-        """(N, V) in rank order → (N, V) in id order; differentiable, and no copy where the two orders are the same."""
+        """Return (N, V) in id order, given in rank order; differentiable, without a copy if the orders are equal."""
         if torch.equal(self.rank, torch.arange(len(self.rank), device=self.rank.device)):
             return by_rank
         return by_rank.index_select(1, self.rank)

@@ -1,4 +1,4 @@
-"""The plain softmax layer: one vector and one bias a word."""
+"""The plain softmax layer: one vector and one bias per word."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from vastmax.tensors.row_sparse import RowSparse, gather_rows
 
 
 class Dense(RowSparse, TableOutput):
-    """s(w) = W_w·h + b_w, log p(w | h) = s(w) − log Z: what `nn.Linear` and a softmax compute.
+    """s(w) = W_w·h + b_w, log p(w | h) = s(w) − log Z, like `nn.Linear` and a softmax.
 
     Args:
         hidden_size: D ≥ 1.
         vocab_size: V ≥ 1.
         bias: whether words have a bias.
-        weight: (V, D) to use in place of a new one: an `nn.Parameter`, shared with whoever else holds it, such as an
-            input embedding (weight tying). D and V may then be left out.
-        sparse_gradients: sampled objectives give only the rows in play a gradient, as a sparse tensor; False gives the
-            dense twin (which costs O(V·D) a step).
-        device: of new parameters.
-        dtype: of new parameters.
+        weight: (V, D), an existing `nn.Parameter` to share, such as an input embedding (weight tying). D and V may then
+            be left out.
+        sparse_gradients: sampled objectives give a gradient only to the rows used in the step, as a sparse tensor;
+            False makes it dense, at a cost of O(V·D) per step.
+        device: the device of new parameters.
+        dtype: the dtype of new parameters.
 
     Raises:
-        InputError: sizes below 1, or not those of `weight`.
+        InputError: sizes below 1, or different from those of `weight`.
 
     Shape:
         hidden (N, D), target (N,); `state_dict` is that of `nn.Linear(D, V)`.
 
     Cost:
-        exact loss O(V·D) an example; sampled O(K·D).
+        exact loss O(V·D) per example; sampled O(K·D).
 
     Example:
         >>> import torch
@@ -70,7 +70,7 @@ class Dense(RowSparse, TableOutput):
             hidden_size, vocab_size = _sizes_of(weight, hidden_size, vocab_size)
             device, dtype = weight.device, weight.dtype
         if hidden_size is None or vocab_size is None:
-            raise InputError("Dense needs hidden_size and vocab_size, or a weight to take them from")
+            raise InputError("Dense needs hidden_size and vocab_size, or a weight that has them")
         hidden_size = whole("hidden_size", hidden_size, 1, MOST_SIZE)
         vocab_size = whole("vocab_size", vocab_size, 1, MOST_WORDS)
         self.hidden_size = hidden_size
@@ -85,10 +85,10 @@ class Dense(RowSparse, TableOutput):
 
     @classmethod
     def from_linear(cls, linear: nn.Linear, *, sparse_gradients: bool = True) -> Dense:
-        """The layer that shares the parameters of an existing `linear`: training either trains both."""
+        """Return a layer that shares the parameters of `linear`: training either trains both."""
         if not isinstance(linear, nn.Linear):
             raise InputError(
-                f"linear is of type {type(linear).__name__}; expected an nn.Linear: tie others by Dense(weight=…)"
+                f"linear is of type {type(linear).__name__}; expected an nn.Linear: tie others with Dense(weight=…)"
             )
         weight = cast(nn.Parameter, linear.weight)
         dense = cls(bias=False, weight=weight, sparse_gradients=sparse_gradients)
@@ -96,7 +96,7 @@ class Dense(RowSparse, TableOutput):
         return dense
 
     def reset_parameters(self) -> None:
-        """Draw the weight as `nn.Linear` does, unless it was passed in; set the bias to zero, until a head sets it."""
+        """Draw the weight as `nn.Linear` does, unless it is shared; set the bias to zero until a head sets it."""
         if self.owns_weight:
             bound = 1 / math.sqrt(self.hidden_size)
             nn.init.uniform_(self.weight, -bound, bound)
@@ -128,10 +128,7 @@ class Dense(RowSparse, TableOutput):
         """See `FlatOutput.select`."""
         weight = gather_rows(self.weight, word_ids, sparse=self.sparse_gradients)
         bias = None if self.bias is None else gather_rows(self.bias, word_ids, sparse=self.sparse_gradients)
-        if self.score_shift is not None:
-            shift = self.score_shift.index_select(0, word_ids)
-            bias = shift if bias is None else bias + shift
-        return LinearRows(word_ids, weight, bias)
+        return LinearRows(word_ids, weight, self.shifted_bias(bias, word_ids))
 
     def noise_loss(self, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:
         """See `FlatOutput.noise_loss`."""
@@ -148,13 +145,13 @@ def _sizes_of(weight: Tensor, hidden_size: int | None, vocab_size: int | None) -
     if not isinstance(weight, nn.Parameter):
         raise InputError(
             f"weight is of type {type(weight).__name__}, which would be neither trained nor saved; expected a "
-            "Parameter: pass torch.nn.Parameter(weight), or the one that another module holds"
+            "Parameter: pass torch.nn.Parameter(weight), or one of another module"
         )
     if weight.ndim != 2:
         raise InputError(f"weight has shape {tuple(weight.shape)}; expected (vocab_size, hidden_size)")
     rows, width = weight.shape
     if hidden_size not in (None, width) or vocab_size not in (None, rows):
         raise InputError(
-            f"weight has shape {(rows, width)}, but vocab_size={vocab_size}, hidden_size={hidden_size} were asked for"
+            f"weight has shape {(rows, width)}, but vocab_size={vocab_size} and hidden_size={hidden_size} were passed"
         )
     return width, rows

@@ -1,4 +1,4 @@
-"""Differentiated softmax: frequent words get wide vectors, rare ones narrow vectors, each block its slice of h."""
+"""Differentiated softmax: wide vectors for frequent words, narrow ones for rare words, and a slice of h per block."""
 
 from __future__ import annotations
 
@@ -35,31 +35,31 @@ class _Block(NamedTuple):
 
 
 class Differentiated(RowSparse, FlatOutput):
-    """s(w) = W_w·h_k + b_w with h_k the slice of h that belongs to w's block (D-Softmax, Chen et al. 2015).
+    """s(w) = W_w·h_k + b_w, where h_k is the slice of h for the block of w (D-Softmax, Chen et al. 2015).
 
-    The words in count order are cut into blocks of `block_sizes`; words of block k have vectors of `block_widths[k]`
-    numbers and see only that slice of h. log Z runs over all words. W is thus block-diagonal, and it is stored as its
-    blocks: nothing is padded. With one block it is `Dense`. Rare words are modelled less well: compare by frequency.
+    In count order, the words are divided into blocks of `block_sizes`; words in block k have vectors of size
+    `block_widths[k]` and use only that slice of h. log Z includes all words. W is block-diagonal and stored as blocks
+    without padding. With one block, it equals `Dense`. Rare words are modeled less well: compare by frequency.
 
     Args:
         hidden_size: D, the sum of `block_widths`.
-        counts: (V,) in id order, or what has such `.counts`; ids need not be in count order.
-        block_sizes: words of each block, most frequent first; V in sum.
-        block_widths: numbers a word of each block has, usually falling; D in sum. Both may be left out together for
-            those of `default_blocks`.
+        counts: (V,) in id order, or an object with such `.counts`; ids need not be in count order.
+        block_sizes: the number of words of each block, most frequent first; their sum is V.
+        block_widths: the vector size of each block, usually decreasing; their sum is D. Both may be left out together:
+            `default_blocks` then chooses them.
         bias: whether words have a bias.
         sparse_gradients: as for `Dense`.
-        device: of the parameters.
-        dtype: of the parameters.
+        device: the device of the parameters.
+        dtype: the dtype of the parameters.
 
     Raises:
-        InputError: counts out of range, or sizes and widths that do not add up.
+        InputError: counts out of range, or sizes and widths with wrong sums.
 
     Shape:
         hidden (N, D), target (N,). Parameters `weight_0` (V_0, d_0), `bias_0` (V_0,), `weight_1`, …, in rank order.
 
     Cost:
-        Σ_k V_k·d_k in place of V·D, in training and at test time; sampled: the rows in play.
+        Σ_k V_k·d_k instead of V·D, in training and at test time; sampled: the rows used in the step.
 
     Example:
         >>> import torch
@@ -90,11 +90,11 @@ class Differentiated(RowSparse, FlatOutput):
         if block_sizes is None and block_widths is None:
             block_sizes, block_widths = default_blocks(counts, hidden_size)
         if block_sizes is None or block_widths is None:
-            raise InputError("only one of block_sizes and block_widths was given; expected both, or none of them")
+            raise InputError("only one of block_sizes and block_widths was given; expected both or neither")
         self.block_sizes, self.block_widths = list(block_sizes), list(block_widths)
         _check_blocks(self.block_sizes, self.block_widths, self.vocab_size, hidden_size)
         self.sparse_gradients = sparse_gradients
-        # Parameters of this module itself, not of a list: see RowSparse.
+        # Direct parameters of this module, not of a list: see RowSparse.
         for k, (size, width) in enumerate(zip(self.block_sizes, self.block_widths, strict=True)):
             weight = nn.Parameter(torch.empty(size, width, device=device, dtype=dtype))
             self.register_parameter(f"weight_{k}", weight)
@@ -103,7 +103,7 @@ class Differentiated(RowSparse, FlatOutput):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weight of each block as `nn.Linear` does; set biases to zero, until a head sets them."""
+        """Draw the weight of each block as `nn.Linear` does; set biases to zero until a head sets them."""
         for block in self._blocks(shifted=False):
             bound = 1 / math.sqrt(block.weight.shape[1])
             nn.init.uniform_(block.weight, -bound, bound)
@@ -139,15 +139,13 @@ class Differentiated(RowSparse, FlatOutput):
             row = rank[start:stop] - block.ranks.start
             weight = gather_rows(block.weight, row, sparse=self.sparse_gradients)
             bias = None if block.bias is None else gather_rows(block.bias, row, sparse=self.sparse_gradients)
-            if self.score_shift is not None:
-                shift = self.score_shift.index_select(0, word_ids[by_rank[start:stop]])
-                bias = shift if bias is None else bias + shift
+            bias = self.shifted_bias(bias, word_ids[by_rank[start:stop]])
             blocks.append(BlockRows(slice(start, stop), block.columns, weight, bias))
             start = stop
         return DifferentiatedRows(word_ids, torch.argsort(by_rank), blocks)
 
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """See `FlatOutput.exact`: log Z is the logsumexp of the blocks' own, each in tiles."""
+        """See `FlatOutput.exact`; log Z is the logsumexp over the blocks, each in tiles."""
         if self.score_map is not None:
             of_target, log_normaliser = self.exact_of(hidden, target[:, None])
             return of_target.squeeze(1), log_normaliser
@@ -167,7 +165,7 @@ class Differentiated(RowSparse, FlatOutput):
             scores.append(score)
             examples.append(example)
             normalisers.append(normaliser)
-        # Each example has one target, so the blocks' examples together are a permutation of all.
+        # Each example has one target, so the examples of all blocks are a permutation.
         target_score = torch.cat(scores).index_select(0, torch.argsort(torch.cat(examples)))
         return target_score, torch.stack(normalisers).logsumexp(0)
 
@@ -178,7 +176,7 @@ class Differentiated(RowSparse, FlatOutput):
         return scores if self.score_map is None else self.score_map(scores), self.moments(hidden)[0]
 
     def moments(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Output.moments`: those of the blocks, each weighted with its share of the probability."""
+        """See `Output.moments`; the mean is over blocks, weighted by their share of the probability."""
         each = [
             linear_moments(hidden[:, block.columns], block.weight, block.bias, self.score_map)
             for block in self._blocks()
@@ -238,19 +236,20 @@ class Differentiated(RowSparse, FlatOutput):
         return self.order.word_id[torch.cat(parts)]
 
     def _blocks(self, *, shifted: bool = True) -> Iterator[_Block]:
-        """The blocks; with `shifted`, their biases include `score_shift`."""
+        """Yield the blocks; with `shifted`, their biases include `score_shift`."""
         ranks = pairwise(accumulate(self.block_sizes, initial=0))
         columns = pairwise(accumulate(self.block_widths, initial=0))
         for k, (rank, column) in enumerate(zip(ranks, columns, strict=True)):
             weight, bias = self.get_parameter(f"weight_{k}"), self._parameters[f"bias_{k}"]
-            shifted_bias: Tensor | None = bias
-            if shifted and self.score_shift is not None:
-                shift = self.score_shift[self.order.word_id[slice(*rank)]]
-                shifted_bias = shift if bias is None else bias + shift
-            yield _Block(slice(*rank), slice(*column), weight, shifted_bias)
+            if shifted:
+                yield _Block(
+                    slice(*rank), slice(*column), weight, self.shifted_bias(bias, self.order.word_id[slice(*rank)])
+                )
+            else:
+                yield _Block(slice(*rank), slice(*column), weight, bias)
 
     def _tiles(self, hidden: Tensor) -> Iterator[tuple[slice, list[slice]]]:
-        """Examples, and ranges of ranks none of which crosses from one block into the next."""
+        """Yield examples with ranges of ranks, each within a block."""
         tile_examples, tile_words = tile_shape(hidden.shape[0], hidden.device)
         edges = pairwise(accumulate(self.block_sizes, initial=0))
         ranks = [
@@ -262,7 +261,7 @@ class Differentiated(RowSparse, FlatOutput):
             yield examples, ranks
 
     def _score_tiles(self) -> ScoreTile:
-        """Scores of a range of ranks that lies within a block."""
+        """Return a function that scores a range of ranks within a block."""
         blocks = list(self._blocks())
 
         def score_tile(hidden: Tensor, ranks: slice) -> Tensor:
@@ -280,7 +279,7 @@ class Differentiated(RowSparse, FlatOutput):
 def _check_blocks(sizes: list[int], widths: list[int], vocab_size: int, hidden_size: int) -> None:
     if len(sizes) != len(widths) or not sizes:
         raise InputError(
-            f"{len(sizes)} block_sizes and {len(widths)} block_widths; expected one of each a block, at least one block"
+            f"{len(sizes)} block_sizes and {len(widths)} block_widths; expected one of each per block, at least one"
         )
     if min(sizes) < 1 or sum(sizes) != vocab_size:
         raise InputError(
@@ -290,12 +289,12 @@ def _check_blocks(sizes: list[int], widths: list[int], vocab_size: int, hidden_s
     if min(widths) < 1 or sum(widths) != hidden_size:
         raise InputError(
             f"block_widths {widths} sum to {sum(widths)}; expected positive widths that sum to hidden_size "
-            f"{hidden_size}, since each block has a slice of the hidden vector to itself"
+            f"{hidden_size}, since each block has its own slice of the hidden vector"
         )
 
 
 class BlockRows(NamedTuple):
-    """The rows of one block: their places among all rows in rank order, the slice of hidden they see, parameters."""
+    """The rows of one block: their places among all rows in rank order, their slice of hidden, their parameters."""
 
     places: slice
     columns: slice
@@ -304,10 +303,10 @@ class BlockRows(NamedTuple):
 
 
 class DifferentiatedRows(Rows):
-    """Rows kept in rank order, where those of a block lie together.
+    """Rows in rank order, where those of a block are contiguous.
 
     Attributes:
-        place: (U,) where the row of each word id lies in rank order.
+        place: (U,) the position of each word id in rank order.
         blocks: the blocks, in rank order.
     """
 
@@ -317,7 +316,7 @@ class DifferentiatedRows(Rows):
         self.blocks = blocks
 
     def score(self, hidden: Tensor, position: Tensor | None = None) -> Tensor:
-        """One product a block, put side by side; columns are permuted only where ids are not in count order."""
+        """See `Rows.score`; one product per block, with columns permuted only if ids are not in count order."""
         place = self.place if position is None else self.place.index_select(0, position)
         wanted, by_place = place.sort()
         parts = []
@@ -342,7 +341,7 @@ class DifferentiatedRows(Rows):
         return side_by_side.index_select(1, torch.argsort(by_place))
 
     def score_at(self, hidden: Tensor, position: Tensor) -> Tensor:
-        """Row-wise dot products, gathered block by block."""
+        """See `Rows.score_at`; row-wise dot products, block by block."""
         place = self.place.index_select(0, position.reshape(-1))
         example = torch.arange(len(hidden), device=hidden.device).repeat_interleave(
             position.shape[1] if position.ndim == 2 else 1

@@ -1,4 +1,4 @@
-"""Class vectors from the user's own network: the item tower of a recommender, an encoder of labels."""
+"""Class vectors from a user's network: the item tower of a recommender, an encoder of labels."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from vastmax.output.table import FrozenTable
 from vastmax.tensors.numbers import at_least_float32
 
 Tower = Callable[[Tensor], Tensor]
-"""Ids (U,) int64, ascending and distinct, to their vectors (U, D)."""
+"""A function from ids (U,) int64, ascending and distinct, to their vectors (U, D)."""
 
 _ITEMS_AT_ONCE = 2**16
-"""Items that go through the tower together where no gradient is wanted."""
+"""Items that go through the tower together without gradients."""
 
 
 class Given(FrozenTable):
-    """s(w) = h·v_w/τ with v_w = tower(w), or the cosine of h and v_w over τ: gradients reach both towers.
+    """s(w) = h·v_w/τ with v_w = tower(w), or the cosine of h and v_w over τ; gradients reach both towers.
 
-    Under a sampled objective only the items in play go through the tower. What looks at all items works out all V
-    vectors in each call, until `freeze` keeps them.
+    With a sampled objective, only the items used in the step go through the tower. Calls that read all items compute
+    all V vectors, until `freeze` stores them.
 
     Args:
-        tower: ids to vectors: an `nn.Module`, which becomes part of this layer, or any function.
-        hidden_size: D, the width of its vectors and of the hidden ones.
-        vocab_size: V: the tower is asked for ids in [0, V).
+        tower: maps ids to vectors: an `nn.Module`, which becomes part of this layer, or any function.
+        hidden_size: D, the size of its vectors and of the hidden vectors.
+        vocab_size: V; the ids are in [0, V).
         temperature: τ > 0.
-        cosine: whether both vectors are taken at length 1. A temperature of 0.05 to 0.2 is usual then: at 1 the largest
-            probability any item can have is about e²/V.
+        cosine: whether to scale both vectors to length 1. A temperature of 0.05 to 0.2 is then usual: at 1, the largest
+            possible probability of an item is about e²/V.
 
     Raises:
-        InputError: sizes below 1 or a temperature that is not positive; when used, a tower that returns another shape.
+        InputError: sizes below 1 or a temperature that is not positive; when used, the tower returns a wrong shape.
 
     Shape:
-        hidden (N, D), target (N,). The parameters are the tower's.
+        hidden (N, D), target (N,). The parameters are those of the tower.
 
     Cost:
-        sampled: that of `Dense`, plus the tower for each distinct item in play, forward and backward. Exact: the tower
-        for all V items; after `freeze()` that of `Dense`.
+        sampled: that of `Dense`, plus the tower for each distinct item of the step, forward and backward. Exact: the
+        tower for all V items; after `freeze()`, that of `Dense`.
 
     Example:
         >>> from torch import nn
@@ -57,7 +57,7 @@ class Given(FrozenTable):
         torch.Size([2, 5])
     """
 
-    sparse_gradients = False  # those of the tower are its own affair
+    sparse_gradients = False  # the tower determines its gradients
 
     def __init__(
         self, tower: Tower, hidden_size: int, vocab_size: int, *, temperature: float = 1.0, cosine: bool = False
@@ -79,7 +79,7 @@ class Given(FrozenTable):
         return f"{self.hidden_size}, {self.vocab_size}, temperature={self.temperature}, cosine={self.cosine}"
 
     def initialise_bias(self, value: float | Tensor) -> bool:
-        """See `FlatOutput.initialise_bias`: there is none."""
+        """Return False, since there is no bias."""
         return False
 
     def select(self, word_ids: Tensor) -> Rows:
@@ -88,11 +88,10 @@ class Given(FrozenTable):
             vectors = self._vectors(word_ids)
         else:
             vectors = self.frozen_table.index_select(0, word_ids)
-        shift = None if self.score_shift is None else self.score_shift.index_select(0, word_ids)
-        return _ScaledRows(LinearRows(word_ids, vectors, shift), self.scaled)
+        return _ScaledRows(LinearRows(word_ids, vectors, self.shifted_bias(None, word_ids)), self.scaled)
 
     def live_table(self) -> Tensor:
-        """See `FrozenTable.live_table`; v_w, at length 1 where the cosine is taken."""
+        """See `FrozenTable.live_table`: v_w, with length 1 for the cosine."""
         parameter = next(self.parameters(), None)
         word_ids = torch.arange(self.vocab_size, device=None if parameter is None else parameter.device)
         if torch.is_grad_enabled():
@@ -100,11 +99,11 @@ class Given(FrozenTable):
         return torch.cat([self._vectors(word_ids[span]) for span in spans(self.vocab_size, _ITEMS_AT_ONCE)])
 
     def table_bias(self) -> Tensor | None:
-        """See `FrozenTable.table_bias`: none."""
+        """Return None, since there is no bias."""
         return None
 
     def scaled(self, hidden: Tensor) -> Tensor:
-        """See `TableOutput.scaled`: h/τ, at length 1 before where the cosine is taken."""
+        """See `TableOutput.scaled`: h/τ, with h scaled to length 1 first for the cosine."""
         if self.cosine:
             hidden = _at_length_one(hidden)
         return hidden if self.temperature == 1 else hidden / self.temperature
@@ -126,7 +125,7 @@ def _at_length_one(vectors: Tensor) -> Tensor:
 
 
 class _ScaledRows(Rows):
-    """Rows that score hidden vectors as the layer scales them."""
+    """Rows that score scaled hidden vectors."""
 
     def __init__(self, rows: LinearRows, scaled: Callable[[Tensor], Tensor]) -> None:
         self.word_ids = rows.word_ids

@@ -1,4 +1,4 @@
-"""Hierarchical softmax: a word is reached by the decisions on its path through a tree."""
+"""Hierarchical softmax: decisions on the path through a tree determine a word."""
 
 from __future__ import annotations
 
@@ -26,51 +26,51 @@ from vastmax.tensors.random import Rng
 from vastmax.tensors.row_sparse import RowSparse
 from vastmax.tree import Tree
 
-# Numbers of an (edges, examples) tile when all words are looked at.
+# Size of an (edges, examples) tile in queries over all words.
 _TILE_NUMEL = 2**24
 
 STEADY_WIDTH = 32
-"""Width of the hidden vectors at which the first step of a decision in a tree is taken in full.
+"""Size of the hidden vectors up to which the first step of Adagrad is not damped.
 
-The first step of Adagrad moves a score by lr·D·rms(h), whatever the gradient: in a wide layer one word makes the
-decision, and most nodes of a large tree are met a few times. With (D / 32)² prior visits (see `RowAdagrad`) it moves as
-in a layer of that width. Measured in benchmarks/records/tree_methods.json.
+The first step moves a score by lr·D·rms(h), whatever the gradient: in a wide layer, one word makes the decision, and
+most nodes of a large tree are visited only a few times. With (D / 32)² prior visits (see `RowAdagrad`), it moves as in
+a layer of that size. Measured in benchmarks/records/tree_methods.json.
 """
 
 
 class Hierarchical(RowSparse, Constants, Output):
-    """p(w | h) as the product of the decisions on the way from the root to w (Morin & Bengio 2005).
+    """p(w | h) as the product of the decisions on the path from the root to w (Morin & Bengio 2005).
 
         log p(w | h) = Σ over the edges (n → c) on the path to w of log p(c | n, h)
 
-    In a binary tree node n has one vector and one bias, p(right | n) = σ(v_n·h + b_n), right being branch 1. In any
-    other tree a node with C children has a vector and a bias for each, and p(child | n) is their softmax; a tree of
+    In a binary tree, node n has one vector and one bias, and p(right | n) = σ(v_n·h + b_n); right is branch 1. In any
+    other tree, a node with C children has a vector and a bias per child, and p(child | n) is their softmax; a tree of
     depth one is the plain softmax. A word with several leaves has the sum of their probabilities.
 
-    Never allocates (N, V) to score given words.
+    (N, V) is never allocated to score given words.
 
     Args:
         hidden_size: D ≥ 1.
-        tree: over the vocabulary; see `vastmax.tree`.
+        tree: a tree over the vocabulary; see `vastmax.tree`.
         bias: whether decisions have a bias.
-        counts: (V,) word counts: the biases start at the log-odds of the decisions under them, so that the untrained
-            layer gives unigram probabilities where v·h is small. None: they start at zero.
-        sparse_gradients: only the nodes on the paths of a batch get a gradient, as a sparse tensor; False gives the
-            dense twin, which costs O(V·D) a step.
-        device: of the parameters.
-        dtype: of the parameters.
+        counts: (V,) word counts: the biases start at the log-odds of the decisions under them, so the untrained layer
+            gives unigram probabilities if v·h is small. None: they start at zero.
+        sparse_gradients: only the nodes on the paths of a batch get a gradient, as a sparse tensor; False makes it
+            dense, at a cost of O(V·D) per step.
+        device: the device of the parameters.
+        dtype: the dtype of the parameters.
 
     Raises:
-        InputError: hidden_size < 1; counts that do not fit the tree, or are given without bias.
+        InputError: hidden_size < 1; counts do not fit the tree, or are given without bias.
 
     Shape:
-        hidden (N, D), target (N,). weight (V − 1, D) and bias (V − 1,) for a binary tree; a row an edge for any other.
-        The state also holds a checksum of the tree, so that weights of another tree are refused.
+        hidden (N, D), target (N,). weight (V − 1, D) and bias (V − 1,) for a binary tree; one row per edge for others.
+        The state contains a checksum of the tree, so the weights of another tree are rejected.
 
     Cost:
-        loss and gradients 3·L·D multiply-adds an example in a binary tree of path length L, 3·ΣC·D in any other; on the
-        CPU in float32 by a native kernel. One number a score is kept for the backward pass, and one hidden vector. All
-        words: as much as `Dense`. Best words: see `topk`.
+        loss and gradients take 3·L·D multiply-adds per example in a binary tree with path length L, and 3·ΣC·D in
+        others; on the CPU in float32 in a native kernel. One number per score and one hidden vector are saved for the
+        backward pass. All words: as much as `Dense`. Best words: see `topk`.
 
     Example:
         >>> import torch
@@ -107,7 +107,7 @@ class Hierarchical(RowSparse, Constants, Output):
                 f"tree is of type {type(tree).__name__}; expected a vastmax.tree.Tree, such as tree.huffman(counts)"
             )
         if counts is not None and not bias:
-            raise InputError("counts set the biases, and bias=False leaves them out: give one or the other")
+            raise InputError("counts set the biases, but bias=False leaves them out: pass one or the other")
         self.hidden_size = hidden_size
         self.prior_visits = (hidden_size / STEADY_WIDTH) ** 2
         self.vocab_size = tree.vocab_size
@@ -119,7 +119,7 @@ class Hierarchical(RowSparse, Constants, Output):
         self._first_bias = None if counts is None else torch.from_numpy(_unigram_biases(tree, counts))
         for name in ("path_offsets", "path_edges", "edge_nodes", "child_offsets"):
             self._keep(name, getattr(tree, name))
-        self._keep("edge_children", tree.children)  # nn.Module has a `children` of its own
+        self._keep("edge_children", tree.children)  # nn.Module.children is taken
         self.register_buffer("tree_checksum", torch.empty((), dtype=torch.int64, device=self.weight.device))
         self.reset_parameters()
 
@@ -148,7 +148,7 @@ class Hierarchical(RowSparse, Constants, Output):
         )
 
     def exact(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """(log p(target | hidden), 0), both (N,); see `Output.exact`."""
+        """Return (log p(target | hidden), 0), both (N,); see `Output.exact`."""
         if self.tree.one_leaf_a_word:
             log_prob = self._leaf_log_prob(hidden, target)
         else:
@@ -158,7 +158,7 @@ class Hierarchical(RowSparse, Constants, Output):
         return log_prob, torch.zeros_like(log_prob)
 
     def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
-        """See `Output.log_prob`. All words take one matrix product and one addition an edge, level by level."""
+        """See `Output.log_prob`. All words take one matrix product and one addition per edge, level by level."""
         if target is not None:
             return self.exact(hidden, target)[0]
         by_leaf = tree_walk.leaf_log_prob(self._walk(), hidden, self.weight, self.bias)  # (leaves, N)
@@ -169,22 +169,18 @@ class Hierarchical(RowSparse, Constants, Output):
 
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """See `Output.topk`; of equally probable words the lower id comes first.
+        """See `Output.topk`; ties are in the order of ids.
 
-        On the CPU in float32 best first: a node's log-probability bounds all leaves below it, so only nodes that may
-        hold one of the best are unfolded; see `best_words` for words with several leaves. Elsewhere all words are
-        scored, in tiles of examples.
+        On the CPU in float32, the search is best first: the log-probability of a node bounds those of the leaves below
+        it, so only nodes that may contain one of the best are expanded; see `best_words` for words with several leaves.
+        Elsewhere, all words are scored, in tiles of examples.
         """
         log_prob, word_id, _ = self.best_first(hidden, k)
         return log_prob, word_id
 
     @torch.no_grad()
     def best_first(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """What `topk` returns, and how many nodes were opened, (N,).
-
-        Where words have several leaves, the mean over the examples: rounds of the search take the examples that are
-        left, and open nodes again.
-        """
+        """Return the result of `topk` and the number of expanded nodes, (N,), or their mean if words repeat."""
         none_yet = torch.zeros(hidden.shape[0], dtype=torch.int64)
         if not self._native(hidden):
             return *self._topk_of_all(hidden, k), none_yet + self.tree.num_nodes
@@ -225,7 +221,7 @@ class Hierarchical(RowSparse, Constants, Output):
 
     @torch.no_grad()
     def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
-        """See `Output.sample`: decision by decision from the root, O(L·D) an example in a binary tree."""
+        """See `Output.sample`; draws decisions from the root, at O(L·D) per example in a binary tree."""
         leaf = tree_walk.sample_leaf(self._walk(), hidden, self.weight, self.bias, generator)
         if self.tree.one_leaf_a_word:
             return leaf
@@ -233,10 +229,10 @@ class Hierarchical(RowSparse, Constants, Output):
 
     @torch.no_grad()
     def loss_by_depth(self, hidden: Tensor, target: Tensor) -> Tensor:
-        """What the decisions at each depth cost: (max_depth,) nats an example, the root first; they add up to the loss.
+        """Return the loss by depth: (max_depth,) nats per example, the root first. Their sum is the loss.
 
-        Of a word with several leaves the most probable one counts. A depth that stands out shows where siblings cannot
-        be told apart from h: there the tree may be improved.
+        For a word with several leaves, the most probable one counts. At a depth with a large loss, h does not
+        distinguish siblings: the tree may be improved there.
         """
         example, leaf = self._leaves_of(target)
         if not self.tree.one_leaf_a_word:
@@ -264,7 +260,7 @@ class Hierarchical(RowSparse, Constants, Output):
         return undefined_rows(hidden).to(each.dtype).index_add(0, decisions.example, each)
 
     def _leaves_of(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        """All leaves of all targets: (example, leaf)."""
+        """Return all leaves of all targets: (example, leaf)."""
         if self.tree.one_leaf_a_word:
             return torch.arange(target.shape[0], device=target.device), target
         offsets = torch.from_numpy(self.tree.word_offsets).to(target.device)
@@ -272,7 +268,7 @@ class Hierarchical(RowSparse, Constants, Output):
         return torch.repeat_interleave(count), tree_walk.concatenated_ranges(first, count)
 
     def _native(self, hidden: Tensor) -> bool:
-        """Whether the native kernels take this: float32 on the CPU."""
+        """Return whether the native kernels support this: float32 on the CPU."""
         return kernel_takes(copied=(hidden, self.weight, self.bias))
 
     def _walk(self) -> tree_walk.Walk:
@@ -299,7 +295,7 @@ class Hierarchical(RowSparse, Constants, Output):
         if found is not None and int(found) != _checksum(self.tree):
             errors: list[str] = rest[-1]
             errors.append(
-                f"{prefix}weight was trained on another tree than the one this layer has; rebuild it with that tree"
+                f"{prefix}weight was trained with another tree than that of this layer; build the layer with that tree"
             )
             return
         super()._load_from_state_dict(state_dict, prefix, *rest)
@@ -313,7 +309,7 @@ def _checksum(tree: Tree) -> int:
 
 
 def _unigram_biases(tree: Tree, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Biases under which every decision is as likely as the counts have it."""
+    """Return biases that give every decision its probability under the counts."""
     log_mass = np.log(tree.edge_sums(tree.leaf_weights(counts)))
     if tree.is_binary:
         return log_mass[1::2] - log_mass[::2]

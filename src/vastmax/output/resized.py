@@ -1,4 +1,4 @@
-"""The same layer over another vocabulary: words kept, added and left out."""
+"""Layers for a changed vocabulary, with words kept, added and removed."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from vastmax.output.hierarchical import Hierarchical
 from vastmax.tree import Tree
 
 _MARKS = 2**30
-"""Numbers that mark words: sums of up to 2^23 of them are exact in float64, and two sets hardly ever share two sums."""
+"""Random numbers below this identify words: up to 2^23 have an exact sum in float64, and sets rarely share two sums."""
 
 
 def resized(layer: Output, old_word_ids: Tensor, *, tree: Tree | None = None) -> Output:
-    """Return a new layer over V′ words: what `layer` knows of those it has is kept.
+    """Return a new layer over V′ words that keeps the parameters of the words in `layer`.
 
-    `Dense` keeps the rows of words; a new word's vector is drawn as in a new layer, its bias the smallest of all, as
-    befits a word that was never seen. `Hierarchical` keeps the decisions of the new tree that split the words that both
-    have as one of the old tree's did; the others start anew.
+    `Dense` keeps the rows of words; the vector of a new word is drawn as in a new layer, and its bias is the smallest
+    one, as for a word that was never seen. `Hierarchical` keeps decisions of the new tree that split the common words
+    in the same way as one of the old tree; others are initialized.
 
     Args:
         layer: a `Dense` or a `Hierarchical`.
-        old_word_ids: (V′,) int64: the id that each new word had in `layer`, or −1 where it is new. A word that is not
-            listed is left out.
-        tree: over the V′ words, for `Hierarchical`.
+        old_word_ids: (V′,) int64, the id of each new word in `layer`, or −1 if it is new. Other words are removed.
+        tree: a tree over the V′ words, for `Hierarchical`.
 
     Raises:
-        InputError: ids out of range or listed twice; a tree that is missing, of another size, or of no use; a layer of
-            another kind.
+        InputError: ids out of range or repeated; the tree is missing, has a wrong size, or is not needed; the layer is
+            of another kind.
     """
     old_word_ids = _checked(old_word_ids, layer.vocab_size)
     if isinstance(layer, Dense):
         if tree is not None:
-            raise InputError("tree is for Hierarchical layers, and this one is Dense: leave it out")
+            raise InputError("tree is for Hierarchical layers, but this one is Dense: leave it out")
         return _dense(layer, old_word_ids)
     if not isinstance(layer, Hierarchical):
         raise InputError(
@@ -97,9 +96,9 @@ def _hierarchical(layer: Hierarchical, old_word_ids: Tensor, tree: Tree) -> Hier
 
 
 def _decisions(tree: Tree, marks: NDArray[np.float64]) -> list[tuple[float, float] | None]:
-    """What each row of a layer over `tree` decides, as sums of marks of words: None where it does not split them.
+    """Return the decision of each row of a layer over `tree` as sums of marks of words, None if it does not split any.
 
-    In a binary tree the words on either side; in any other, the words below the node and those below the child.
+    In a binary tree, the sums are of the words on either side; otherwise, of the words below the node and the child.
     """
     below = tree.edge_sums(marks[tree.leaf_words])
     if tree.is_binary:
@@ -114,14 +113,14 @@ def _decisions(tree: Tree, marks: NDArray[np.float64]) -> list[tuple[float, floa
 
 def _checked(old_word_ids: object, vocab_size: int) -> Tensor:
     if not isinstance(old_word_ids, Tensor) or old_word_ids.ndim != 1 or old_word_ids.is_floating_point():
-        raise InputError("old_word_ids is to be a tensor of int64, (V′,): the old id of each new word, −1 for none")
+        raise InputError("old_word_ids must be a tensor of int64, (V′,): the old id of each new word, −1 for none")
     if old_word_ids.numel() == 0:
         raise InputError("old_word_ids is empty; expected one old id per word of the new vocabulary, at least one")
     ids = old_word_ids.detach().cpu().long()
     if bool(((ids < -1) | (ids >= vocab_size)).any()):
         wrong = int(ids[(ids < -1) | (ids >= vocab_size)][0])
-        raise InputError(f"old_word_ids holds {wrong}; expected ids in [0, {vocab_size}), or −1 for a new word")
+        raise InputError(f"old_word_ids contains {wrong}; expected ids in [0, {vocab_size}), or −1 for a new word")
     kept = ids[ids >= 0]
     if len(set(kept.tolist())) < kept.numel():
-        raise InputError("old_word_ids names a word twice: a word of the old vocabulary becomes at most one of the new")
+        raise InputError("old_word_ids contains a word twice: an old word becomes at most one new word")
     return ids

@@ -1,4 +1,4 @@
-"""A flat layer whose words have one vector each: everything that is asked of the whole table of them."""
+"""Flat layers with one vector per word: queries over the whole table."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from vastmax.tensors.random import Rng
 
 
 class TableOutput(FlatOutput):
-    """s(w) = W_w·h + b_w, wherever the rows W_w come from: parameters of their own, spellings, a user's network."""
+    """s(w) = W_w·h + b_w, where the rows W_w are parameters or computed from spellings or by a user's network."""
 
     @abstractmethod
     def table(self) -> tuple[Tensor, Tensor | None]:
-        """(weight (V, D), bias (V,) or None) of all words, `score_shift` not included; differentiable."""
+        """Return (weight (V, D), bias (V,) or None) of all words without `score_shift`; differentiable."""
 
     def scaled(self, hidden: Tensor) -> Tensor:
-        """Return what the rows of the table are multiplied with: `hidden` itself, unless a layer scales it."""
+        """Return the factor of the rows of the table: `hidden`, unless a layer scales it."""
         return hidden
 
     def exact(self, hidden: Tensor, target: Tensor, *, normaliser_rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `FlatOutput.exact`."""
         if self.score_map is not None:
-            assert normaliser_rows is None  # asked for by objectives that map nothing
+            assert normaliser_rows is None  # only objectives without a map use it
             scores, log_normaliser = self.exact_of(hidden, target[:, None])
             return scores.squeeze(1), log_normaliser
         weight, bias = self.scored_table()
@@ -57,7 +57,7 @@ class TableOutput(FlatOutput):
         return linear_moments(self.scaled(hidden), *self.scored_table(), self.score_map)
 
     def weighted_score(self, hidden: Tensor, weight: Tensor | None = None) -> Tensor:
-        """See `Output.weighted_score`: scores being linear, one product with the weighted sum of all rows."""
+        """See `Output.weighted_score`; scores are linear, so it is one product with the weighted sum of all rows."""
         if self.score_map is not None and self.score_map.cap is not None:
             return super().weighted_score(hidden, weight)
         vectors, bias = self.scored_table()
@@ -111,15 +111,9 @@ class TableOutput(FlatOutput):
         return torch.cat(parts) if parts else hidden.new_zeros(0, dtype=torch.int64)
 
     def scored_table(self) -> tuple[Tensor, Tensor | None]:
-        """Return (weight (V, D), bias (V,) or None) of all words, `score_shift` included."""
+        """Return (weight (V, D), bias (V,) or None) of all words with `score_shift`."""
         weight, bias = self.table()
         return weight, self.shifted_bias(bias)
-
-    def shifted_bias(self, bias: Tensor | None) -> Tensor | None:
-        """Return the bias (V,) with `score_shift` added."""
-        if self.score_shift is None:
-            return bias
-        return self.score_shift if bias is None else bias + self.score_shift
 
     def _tiles(self, hidden: Tensor) -> Iterator[tuple[slice, list[slice]]]:
         tile_examples, tile_words = tile_shape(hidden.shape[0], hidden.device)
@@ -141,10 +135,9 @@ class TableOutput(FlatOutput):
 
 
 class FrozenTable(TableOutput):
-    """A layer whose word vectors a network works out; `freeze` does it once and keeps them.
+    """A layer whose word vectors a network computes; `freeze` computes and stores them.
 
-    Until then whatever looks at all words (`log_prob`, `topk`, a loss over all of V) works the whole table out in each
-    call.
+    Without it, every call that reads all words (`log_prob`, `topk`, a loss over all of V) computes the whole table.
     """
 
     frozen_table: Tensor | None
@@ -155,11 +148,11 @@ class FrozenTable(TableOutput):
 
     @abstractmethod
     def live_table(self) -> Tensor:
-        """(V, D) as the network has it now, differentiable."""
+        """Return the current table, (V, D), differentiable."""
 
     @abstractmethod
     def table_bias(self) -> Tensor | None:
-        """(V,) or None."""
+        """Return the bias of the words, (V,) or None."""
 
     def table(self) -> tuple[Tensor, Tensor | None]:
         """See `TableOutput.table`."""
@@ -167,10 +160,10 @@ class FrozenTable(TableOutput):
 
     @torch.no_grad()
     def freeze(self) -> Self:
-        """Work the table (V, D) out once and keep it: queries then cost what those of `Dense` do.
+        """Compute and store the table (V, D), so queries cost as much as those of `Dense`.
 
-        Puts the layer into eval mode. `train()` and `load_state_dict` let go of the table; it is no part of
-        `state_dict`. What the layer does not own (a network's inputs, say) may change without its knowing.
+        It puts the layer into eval mode. `train()` and `load_state_dict` discard the table, which is not part of
+        `state_dict`. Changes outside the layer, such as those of a network's inputs, are not noticed.
         """
         self.eval()
         self.frozen_table = None
@@ -178,7 +171,7 @@ class FrozenTable(TableOutput):
         return self
 
     def train(self, mode: bool = True) -> Self:
-        """As `nn.Module.train`; in training mode no table is kept."""
+        """See `nn.Module.train`; training mode discards the table."""
         if mode:
             self.frozen_table = None
         return super().train(mode)

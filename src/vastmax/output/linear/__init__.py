@@ -1,1 +1,1 @@
-"""Products of hidden vectors with rows of words: all of them in tiles, some of them, one by one."""
+"""Products of hidden vectors with rows of words: all rows in tiles, or some of them."""

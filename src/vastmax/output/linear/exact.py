@@ -1,4 +1,4 @@
-"""Scores of the targets and log Z of a linear layer, differentiable, without the (N, V) scores."""
+"""Target scores and log Z of a linear layer, differentiable, without the (N, V) scores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Inputs(NamedTuple):
     normaliser_example: Tensor | None
 
     def normalised(self, dtype: torch.dtype) -> Tensor:
-        """The examples whose log Z is wanted, in the dtype of the product."""
+        """Return the examples whose log Z is needed, in the dtype of the product."""
         rows = self.hidden if self.normaliser_example is None else self.hidden.index_select(0, self.normaliser_example)
         return rows.to(dtype)
 
@@ -33,9 +33,9 @@ class _Inputs(NamedTuple):
 class _LinearExact(torch.autograd.Function):
     """Forward: one pass over the words for log Z. Backward: scores again, tile by tile, then both gradients.
 
-    Keeping the scores would save the second of four products and cost N·V numbers. Words are the outer loop, so that
-    the gradient of the weight, the largest thing here, is written once. The native kernel does the same where it can;
-    with an instruction set of wide vectors its products are faster than the library's, and its scores stay in a cache.
+    Storing the scores would save the second of four products but need N·V numbers. Words are the outer loop, so the
+    gradient of the weight, the largest array here, is written once. The native kernel works in the same way; with wide
+    vector instructions, its products are faster than those of the library, and its scores stay in the cache.
     """
 
     @staticmethod
@@ -108,14 +108,14 @@ def _normaliser_gradients(
     *,
     wanted: tuple[bool, ...],
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """The gradients of Σ normaliser_gradient·log Z by `normalised`, in the dtype of scores, weight and bias."""
+    """Return the gradients of Σ normaliser_gradient·log Z by `normalised` (in the dtype of scores), weight and bias."""
     dtype = normalised.dtype
     precise = at_least_float32(dtype)
     grad_normalised = torch.zeros_like(normalised, dtype=precise) if wanted[0] else None
     grad_weight = torch.empty_like(weight) if wanted[1] else None
     grad_bias = torch.empty_like(bias) if bias is not None and wanted[2] else None
     num_examples = normalised.shape[0]
-    # The gradient of log Z scales rows of width D here, before and after the products, not their (N, V) probabilities.
+    # The gradient of log Z scales rows of size D before and after the products, not the (N, V) probabilities.
     upstream = (normalised * normaliser_gradient[:, None]).to(dtype)
     tile_examples, tile_words = tile_shape(num_examples, normalised.device)
     tile_scores = TileScores(normalised)
@@ -189,7 +189,7 @@ def _put_product(into: Tensor, a: Tensor, b: Tensor, *, add: bool) -> None:
         into.copy_(a @ b)
 
 
-@eager  # a kernel takes memory, which a traced tensor does not have
+@eager  # a kernel needs memory, which a traced tensor does not have
 def linear_exact(
     hidden: Tensor,
     weight: Tensor,
@@ -199,7 +199,7 @@ def linear_exact(
     target_example: Tensor | None = None,
     normaliser_example: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Target scores and log Z; both differentiable in hidden, weight and bias, once.
+    """Return target scores and log Z, both differentiable once in hidden, weight and bias.
 
     Equals, with `scores = F.linear(hidden, weight, bias)`: `scores[target_example, target]` and
     `scores[normaliser_example].logsumexp(1)`, without allocating (N, V).
@@ -209,14 +209,14 @@ def linear_exact(
         weight: (V, D).
         bias: (V,) or None.
         target: (M,) int64.
-        target_example: (M,) which example each target belongs to; None for 0 … N−1.
-        normaliser_example: (n,) the distinct examples whose log Z is wanted; None for all.
+        target_example: (M,) the example of each target; None for 0 … N−1.
+        normaliser_example: (n,) the distinct examples whose log Z is needed; None for all.
 
     Returns:
-        (M,) and (n,), in float32 where products run in bfloat16 or float16.
+        (M,) and (n,), in float32 if products are in bfloat16 or float16.
 
-    Cost: n·V·D multiply-adds forward, 3·n·V·D backward (scores are computed again); memory beside the gradients: one
-    tile, a few MB on a CPU, or with the native kernel a tile and min(n, 1024)·D numbers a thread.
+    Cost: n·V·D multiply-adds forward, 3·n·V·D backward (scores are computed again). Memory besides the gradients: one
+    tile, a few MB on a CPU, or with the native kernel a tile and min(n, 1024)·D numbers per thread.
     """
     scores: tuple[Tensor, Tensor] = _LinearExact.apply(  # type: ignore[no-untyped-call]
         hidden, weight, bias, target, target_example, normaliser_example

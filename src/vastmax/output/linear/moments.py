@@ -1,4 +1,4 @@
-"""log Z and the mean score of a linear layer, of scores that may be capped or divided by a temperature, in tiles."""
+"""log Z and the mean score of a linear layer, with an optional map of the scores, in tiles."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class _LinearMoments(torch.autograd.Function):
 
 
 def _tiles(hidden: Tensor, weight: Tensor, bias: Tensor | None, score_map: ScoreMap) -> Any:
-    """(examples, words, mapped scores), the words the outer loop; the scores are overwritten by the next tile's."""
+    """Yield (examples, words, mapped scores) with words in the outer loop; the next tile overwrites the scores."""
     tile_examples, tile_words = tile_shape(len(hidden), hidden.device)
     tile_scores = TileScores(hidden)
     for words in spans(len(weight), tile_words):
@@ -89,9 +89,9 @@ def linear_moments(
         hidden: (N, D).
         weight: (V, D).
         bias: (V,) or None.
-        score_map: what scores go through; None for nothing.
+        score_map: the map of the scores, or None.
 
-    Cost: N·V·D multiply-adds forward, 3·N·V·D backward; memory beside the gradients: two tiles.
+    Cost: N·V·D multiply-adds forward, 3·N·V·D backward. Memory besides the gradients: two tiles.
     """
     moments: tuple[Tensor, Tensor] = _LinearMoments.apply(  # type: ignore[no-untyped-call]
         hidden, weight, bias, ScoreMap() if score_map is None else score_map

@@ -1,4 +1,4 @@
-"""log p of a target within one cluster, differentiable, for the narrow vectors of adaptive softmax tails."""
+"""Log-probabilities of targets within one cluster, differentiable, for the narrow vectors of adaptive softmax."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from vastmax.tensors.numbers import at_least_float32, product_dtype
 from vastmax.tensors.plain_memory import kernel_takes
 
 _NARROW = 16
-"""Matrix products with fewer columns than a vector register holds are slower than padded ones, and the padding has room
-for the bias, which then needs no pass of its own."""
+"""Matrix products with fewer columns than a vector register are slower than padded ones, and the padding can hold the
+bias, which then needs no separate pass."""
 
 _TILE_NUMEL_CPU = 2**19
 _TILE_NUMEL_GPU = 2**25
 _KEPT_NUMEL = 2**22
-"""Up to so many probabilities (16 MB in float32) are kept for the backward pass, which saves their part of one of four
-products: all of them in the head of most vocabularies."""
+"""Up to this many probabilities (16 MB in float32) are saved for the backward pass, which avoids their part of one of
+four products. This suffices for the head of most vocabularies."""
 
 _TILE_WORDS_UNIT = 1000
-"""Words of a tile are a multiple of this: a row stride of a power of two puts a column into few sets of the cache, and
-the product that reads scores down the columns takes twice as long."""
+"""The number of words in a tile is a multiple of this. With a power of two as row stride, a column occupies few sets of
+the cache, and the product along columns takes twice as long."""
 
 
 def cluster_log_prob(hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:
-    """log p of the word at ``position`` of the cluster, for each example; differentiable once.
+    """Return log p of the word at ``position`` in the cluster for each example; differentiable once.
 
     Equals ``F.linear(hidden, weight, bias).log_softmax(1).gather(1, position[:, None])[:, 0]`` without allocating
     (n, V_i).
@@ -41,12 +41,12 @@ def cluster_log_prob(hidden: Tensor, weight: Tensor, bias: Tensor | None, positi
         position: (n,) int64 in [0, V_i).
 
     Returns:
-        (n,), in float32 where products run in bfloat16 or float16. With n = 0 the parameters get no gradient at all,
-        so that a cluster out of play costs nothing: not the memory of a gradient, not a pass of the optimiser.
+        (n,), in float32 if products are in bfloat16 or float16. With n = 0, the parameters get no gradient, so an
+        unused cluster costs neither memory nor an optimizer pass.
 
-    Cost: 6·n·V_i·D_i operations and one exponential a score where n·V_i is small, else 8 and two; memory beside the
-    gradients: at most 16 MB of probabilities and one tile of scores. Vectors of up to 64 numbers in float32 on a CPU
-    go through a native kernel that holds no scores at all.
+    Cost: 6·n·V_i·D_i operations and one exponential per score if n·V_i is small, otherwise 8 and two. Memory besides
+    the gradients: at most 16 MB of probabilities and one tile of scores. For vectors of up to 64 numbers in float32 on
+    a CPU, a native kernel stores no scores.
     """
     function = _NativeClusterLogProb if _native_can(hidden, weight, bias) else _TiledClusterLogProb
     log_prob: Tensor = function.apply(hidden, weight, bias, position)  # type: ignore[no-untyped-call]
@@ -54,7 +54,7 @@ def cluster_log_prob(hidden: Tensor, weight: Tensor, bias: Tensor | None, positi
 
 
 def _native_can(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    """Whether the kernel takes these: few numbers a word, float32 on a CPU, and scores that cannot overflow."""
+    """Return whether the kernel supports these: narrow, float32 on a CPU, and without overflow of scores."""
     if len(hidden) == 0 or weight.shape[1] > softmax.NARROW_WIDTH or not kernel_takes(copied=(hidden, weight, bias)):
         return False
     bound = softmax.score_bound(*_arrays(hidden, weight, bias))
@@ -62,7 +62,7 @@ def _native_can(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
 
 
 def _arrays(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """As the kernel reads them."""
+    """Return contiguous arrays for the kernel."""
     contiguous_bias = None if bias is None else bias.detach().contiguous()
     return hidden.detach().contiguous(), weight.detach().contiguous(), contiguous_bias
 
@@ -73,7 +73,7 @@ def _target_score(hidden: Tensor, weight: Tensor, bias: Tensor | None, position:
 
 
 class _NativeClusterLogProb(torch.autograd.Function):
-    """The kernel gives log Z and its gradients; the part of the target is added here."""
+    """The kernel computes log Z and its gradients; the part of the target is added here."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:
@@ -112,11 +112,10 @@ class _NativeClusterLogProb(torch.autograd.Function):
 
 
 class _TiledClusterLogProb(torch.autograd.Function):
-    """Both passes take the softmax of a tile of words, the fastest pass over scores that torch has.
+    """Both passes use the softmax of a tile of words, PyTorch's fastest pass over scores.
 
-    From the softmax of a tile and its maximum follows the tile's log normaliser, max s − log max p. With these kept,
-    the backward pass gets p(w) as the softmax of the tile times one number an example; that number is multiplied into
-    the thin factors of the two products, never into the tile.
+    The log normalizer of a tile is max s − log max p. The backward pass gets p(w) as the softmax of the tile times one
+    number per example, which scales the narrow factors of the two products instead of the tile.
     """
 
     @staticmethod
@@ -181,7 +180,7 @@ class _TiledClusterLogProb(torch.autograd.Function):
 
 
 class _Factors:
-    """hidden and weight in the dtype of products, narrow ones padded, the bias then as a column of its own."""
+    """hidden and weight in the dtype of products; narrow ones are padded, with the bias as a column."""
 
     def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
         self.narrow = weight.shape[1] < _NARROW
@@ -198,7 +197,7 @@ class _Factors:
         return [slice(start, start + step) for start in range(0, len(self.weight), step)]
 
     def words(self, words: slice) -> Tensor:
-        """The vectors of a tile of words, (words, D_i) or padded (words, 16)."""
+        """Return the vectors of a tile of words, (words, D_i) or padded (words, 16)."""
         tile = self.weight[words].to(self.dtype)
         if self.narrow:
             tile = pad(tile, (0, self.padding))
@@ -207,7 +206,7 @@ class _Factors:
         return tile
 
     def scores(self, words: slice) -> Tensor:
-        """(n, words) in the dtype of scores."""
+        """Return (n, words) in the dtype of scores."""
         tile = self.words(words)
         if self.bias is None or self.narrow:
             scores = self.hidden @ tile.T

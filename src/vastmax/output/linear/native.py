@@ -1,6 +1,6 @@
-"""Native kernels for products of hidden vectors with rows of words: what they take, and their derivatives.
+"""Native kernels for products of hidden vectors with rows of words, and their derivatives.
 
-Every loss here has a twin in PyTorch's operations, which serves what `kernel_takes` refuses.
+Every loss here has an equivalent in PyTorch operations, for what `kernel_takes` rejects.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.row_sparse import gradient_of_rows, wanted_gradients
 
 _FEWEST_EXAMPLES = 32
-"""With fewer, reading the words costs more than multiplying them, and the kernel's packing is one reading more."""
+"""With fewer, reading the words costs more than multiplying them, and the kernel's packing reads them once more."""
 
 
 def native_exact_takes(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    """Whether the kernel should be given these; `hidden` (n, D) in the dtype of the product."""
+    """Return whether to use the kernel for these; `hidden` (n, D) is in the dtype of the product."""
     return hidden.shape[0] >= _FEWEST_EXAMPLES and kernel_takes(weight, bias, copied=(hidden,), on_baseline=False)
 
 
 def native_log_normaliser(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """logsumexp(hidden @ weight.T + bias) by example, (n,); not differentiable by itself."""
+    """Return logsumexp(hidden @ weight.T + bias) by example, (n,); not differentiable by itself."""
     log_normaliser = hidden.new_empty(hidden.shape[0])
     softmax.forward(
         hidden.detach().contiguous(),
@@ -50,7 +50,7 @@ def native_normaliser_gradients(
     *,
     wanted: tuple[bool, ...],
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """The gradients of Σ upstream·log Z by hidden, weight and bias, those that are `wanted`."""
+    """Return the `wanted` gradients of Σ upstream·log Z by hidden, weight and bias."""
     grad_hidden = hidden.new_empty(hidden.shape) if wanted[0] else None
     grad_weight = torch.empty_like(weight) if wanted[1] else None
     grad_bias = torch.empty_like(bias) if bias is not None and wanted[2] else None
@@ -101,16 +101,16 @@ class _NativeRowScores(torch.autograd.Function):
 
 @eager  # the kernel takes memory, which a traced tensor does not have
 def native_row_scores(hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor) -> Tensor:
-    """`(weight[position] @ hidden[:, :, None]).squeeze(2) + bias[position]`, for what `kernel_takes`.
+    """Return `(weight[position] @ hidden[:, :, None]).squeeze(2) + bias[position]`, for what `kernel_takes`.
 
     Args:
         hidden: (N, D).
         weight: (U, D).
-        bias: (U,), or None.
+        bias: (U,) or None.
         position: (N, K) int64, each in [0, U).
 
     Returns:
-        (N, K), new memory that nothing keeps.
+        (N, K), which the caller may overwrite.
 
     Cost: N·K·D multiply-adds forward, twice that backward.
     """
@@ -119,7 +119,7 @@ def native_row_scores(hidden: Tensor, weight: Tensor, bias: Tensor | None, posit
 
 
 class _NativeNoiseLoss(torch.autograd.Function):
-    """Forward writes the slopes, and the gradient of hidden but for the factor that comes from above."""
+    """Forward computes the slopes and the gradient of hidden up to the factor from upstream."""
 
     @staticmethod
     def forward(
@@ -191,7 +191,7 @@ class _NativeNoiseLoss(torch.autograd.Function):
 
 
 def _constant(numbers: Tensor | None) -> Tensor | None:
-    """As the kernel reads it: a proposal may compute in float64."""
+    """Return a float32 constant for the kernel; a proposal may use float64."""
     return None if numbers is None else numbers.detach().to(torch.float32).contiguous()
 
 
@@ -205,20 +205,20 @@ def native_noise_loss(
     *,
     sparse_gradients: bool,
 ) -> Tensor | None:
-    """See `FlatOutput.noise_loss`, for scores hidden·weight_w + bias_w; None where there is no kernel for them.
+    """Return the losses of `FlatOutput.noise_loss` for scores hidden·weight_w + bias_w, None without a kernel.
 
     Args:
         hidden: (N, D).
         weight: (V, D).
-        bias: (V,), or None.
+        bias: (V,) or None.
         target: (N,) int64.
         step: the noise.
-        sparse_gradients: whether weight and bias get sparse gradients, of the rows in play.
+        sparse_gradients: whether weight and bias get sparse gradients for the rows used in the step.
 
     Raises:
         InputError: sparse gradients for a weight that is not a leaf of the graph (sharded or parametrised).
 
-    Cost: 3·N·K·D multiply-adds; N·K numbers are kept for the backward pass.
+    Cost: 3·N·K·D multiply-adds; N·K numbers are saved for the backward pass.
     """
     if not kernel_takes(weight, bias, copied=(hidden,), on_baseline=False):
         return None

@@ -1,4 +1,4 @@
-"""The best words of a plain table by one native pass over its rows, for small batches."""
+"""The best words of a table by one native pass over its rows, for small batches."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from torch import Tensor
 
 from vastmax.kernels.word_scan import scan_rows
 
-# Examples up to which the pass costs less than PyTorch's product and selection: benchmarks/search.py measures it.
+# Up to this many examples, the pass costs less than PyTorch's product and selection (benchmarks/search.py).
 _MOST_EXAMPLES = 256
 
 
 def scan_takes(hidden: Tensor) -> bool:
-    """Whether so few examples wait for the memory more than for arithmetic."""
+    """Return whether there are so few examples that memory is the bottleneck."""
     return hidden.shape[0] <= _MOST_EXAMPLES
 
 
 def native_topk(hidden: Tensor, weight: Tensor, bias: Tensor | None, k: int) -> tuple[Tensor, Tensor]:
-    """(log_prob, word_id), (N, k) each, for what `kernel_takes`; of equally probable words the lower id comes first."""
+    """Return (log_prob, word_id), (N, k) each, for what `kernel_takes`; ties are in the order of ids."""
     score, word_id, log_normaliser = native_scan(hidden, weight, bias, k)
     return score - log_normaliser[:, None], word_id
 
 
 def native_scan(hidden: Tensor, weight: Tensor, bias: Tensor | None, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(score, word_id, log Z), (N, k), (N, k), (N,)."""
+    """Return (score, word_id, log Z), (N, k), (N, k) and (N,)."""
     found = scan_rows(
         hidden.detach().contiguous(),
         weight.detach(),

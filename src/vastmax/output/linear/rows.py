@@ -1,4 +1,4 @@
-"""Rows of a linear layer: the sampled step's arithmetic."""
+"""Rows of a linear layer: the arithmetic of a sampled step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LinearRows(Rows):
     Attributes:
         word_ids: (U,) int64, sorted and distinct.
         weight: (U, D).
-        bias: (U,), or None.
+        bias: (U,) or None.
     """
 
     def __init__(self, word_ids: Tensor, weight: Tensor, bias: Tensor | None) -> None:
@@ -69,7 +69,7 @@ class LinearRows(Rows):
 
 
 def _padded_product(a: Tensor, b: Tensor) -> Tensor:
-    """`a @ b` in rows that begin on cache lines: an odd width takes the product half as long again on a CPU."""
+    """Return `a @ b` with rows that begin on cache lines; with an odd width, the product takes 1.5 times as long."""
     width = b.shape[1]
     padded = -(-width // _ROW_ALIGNMENT) * _ROW_ALIGNMENT
     return torch.mm(a, b, out=a.new_empty(a.shape[0], padded)[:, :width])
@@ -78,8 +78,7 @@ def _padded_product(a: Tensor, b: Tensor) -> Tensor:
 class _ScoreBoth(torch.autograd.Function):
     """Scores of shared noise and of targets, with one gradient buffer for the rows of both.
 
-    Left to autograd, each would make a (U, D) gradient of its own and add them; memory new to the process costs more
-    here than the arithmetic on it.
+    Autograd would allocate two (U, D) gradients and add them, and new memory costs more here than arithmetic.
     """
 
     @staticmethod

@@ -1,7 +1,7 @@
-"""Exact queries of a flat layer that look at every word and hold few scores at a time. Not differentiable.
+"""Exact queries of a flat layer that read every word but store few scores at a time. Not differentiable.
 
-A layer offers its scores as `columns`: tiles (n, width) over a range of columns. A column is a word id unless the layer
-keeps its words in an order of its own.
+A layer provides its scores in tiles (n, width) over a range of columns. A column is a word id, unless the layer has its
+own order of words.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from vastmax.tensors.numbers import at_least_float32, require_law
 from vastmax.tensors.random import Rng
 
 ScoreTile = Callable[[Tensor, slice], Tensor]
-"""(hidden (n, D), columns) → scores (n, width) in `at_least_float32`, free to be overwritten."""
+"""(hidden (n, D), columns) → scores (n, width) in `at_least_float32`, which may be overwritten."""
 
-# Columns are first compared by the best of a group, so that the costly selection sees one number a group.
+# The maxima of groups of columns are compared first, so the costly selection reads one number per group.
 _GROUP = 32
 
 
 def scan_topk(hidden: Tensor, k: int, tiles: Sequence[slice], score_tile: ScoreTile) -> tuple[Tensor, Tensor, Tensor]:
-    """(score, column, log_normaliser): (n, k), (n, k), (n,), best first.
+    """Return (score, column, log_normaliser): (n, k), (n, k) and (n,), best first.
 
-    The k best columns lie in the k groups of the best maxima, so only these groups are searched.
+    The k best columns are in the k groups with the best maxima, so only these groups are searched.
 
     Args:
         hidden: (n, D).
         k: 1 ≤ k ≤ number of columns.
         tiles: ranges that cover the columns.
-        score_tile: the scores of a range.
+        score_tile: returns the scores of a range.
     """
     num_examples = hidden.shape[0]
     dtype = at_least_float32(hidden.dtype)
@@ -49,13 +49,13 @@ def scan_topk(hidden: Tensor, k: int, tiles: Sequence[slice], score_tile: ScoreT
 
 
 def _tile_topk(scores: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(score, column, largest): the k best of each row, best first, and the score of the best."""
+    """Return (score, column, largest): the k best of each row, best first, and the score of the best."""
     num_examples, width = scores.shape
     num_groups = width // _GROUP
     if num_groups <= k:
         score, column = scores.topk(k, dim=1)
         return score, column, score[:, 0]
-    # Group g is the columns g, g + num_groups, …: their maximum runs along contiguous numbers.
+    # Group g consists of the columns g, g + num_groups, …, so maxima are computed along contiguous numbers.
     grouped = scores[:, : num_groups * _GROUP].view(num_examples, _GROUP, num_groups)
     group = grouped.amax(dim=1).topk(k, dim=1).indices
     candidate = (torch.arange(_GROUP, device=scores.device)[:, None] * num_groups + group[:, None, :]).flatten(1)
@@ -70,9 +70,9 @@ def _logsumexp_in_place(scores: Tensor, largest: Tensor) -> Tensor:
 
 
 def scan_sample(hidden: Tensor, tiles: Sequence[slice], score_tile: ScoreTile, generator: Rng) -> Tensor:
-    """One column an example, (n,), drawn from the softmax of its scores: first the tile, then the column in it.
+    """Return one column per example, (n,), drawn from the softmax of its scores: first the tile, then the column.
 
-    Cost: every score once, and those of the drawn tiles once more.
+    Cost: every score once, and those of the drawn tiles again.
     """
     num_examples = hidden.shape[0]
     if num_examples == 0:
@@ -88,7 +88,7 @@ def scan_sample(hidden: Tensor, tiles: Sequence[slice], score_tile: ScoreTile, g
 
 
 def _draw(scores: Tensor, generator: Rng) -> Tensor:
-    """One index a row from softmax(scores), by inverting the cumulative distribution, in float64."""
+    """Return one index per row from softmax(scores), by inverting the cumulative distribution in float64."""
     cumulative = torch.softmax(scores, dim=1, dtype=torch.float64).cumsum_(dim=1)
     device = scores.device if generator is None else generator.device
     uniform = torch.rand(scores.shape[0], 1, dtype=torch.float64, generator=generator, device=device)
@@ -98,7 +98,7 @@ def _draw(scores: Tensor, generator: Rng) -> Tensor:
 
 
 def topk_lowest_id_first(log_prob: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """As `Tensor.topk` along rows, equals in the order of their columns, which topk leaves open."""
+    """Return `Tensor.topk` along rows with ties in the order of columns."""
     value, _ = log_prob.topk(k, dim=1)
     compared = log_prob
     if value.isnan().any():  # NaN comes first, as in topk, and equals itself

@@ -1,4 +1,4 @@
-"""Scores in tiles: how large a tile is, and the buffer that one after the other is put in."""
+"""Tiles of scores: their size, and a buffer for them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor
 
 from vastmax.tensors.numbers import at_least_float32
 
-# Scores held at a time: enough for the matrix product to run at full speed, little enough to stay in the cache of a CPU
-# or to be small beside the memory of a GPU. On 2 AVX-512 cores 2**19 to 2**22 are alike.
+# Size of a tile: large enough for the matrix product to run at full speed, small enough for the cache of a CPU or the
+# memory of a GPU. On 2 AVX-512 cores, 2**19 to 2**22 are equally fast.
 _TILE_NUMEL_CPU = 2**21
 _TILE_NUMEL_GPU = 2**25
 _MAX_TILE_EXAMPLES_CPU = 1024
@@ -18,25 +18,25 @@ _MAX_TILE_EXAMPLES_GPU = 8192
 
 
 def tile_shape(num_examples: int, device: torch.device) -> tuple[int, int]:
-    """(examples, words) of a tile of scores."""
+    """Return (examples, words) of a tile of scores."""
     on_gpu = device.type != "cpu"
     examples = max(1, min(num_examples, _MAX_TILE_EXAMPLES_GPU if on_gpu else _MAX_TILE_EXAMPLES_CPU))
     words = max(256, min(2**16, (_TILE_NUMEL_GPU if on_gpu else _TILE_NUMEL_CPU) // examples))
-    # Not a power of two: rows that far apart share few sets of a cache, and the product that reads the scores down
-    # their columns, for the gradient of the weight, takes up to twice as long.
+    # Not a power of two: with such a stride, a column occupies few sets of the cache, and the product along columns,
+    # for the gradient of the weight, takes up to twice as long.
     return examples, words if words < 1000 else words // 1000 * 1000
 
 
 def spans(length: int, step: int) -> Iterator[slice]:
-    """Slices of at most `step` that cover range(length)."""
+    """Yield slices of at most `step` that cover range(length)."""
     for start in range(0, length, step):
         yield slice(start, min(start + step, length))
 
 
 class TileScores:
-    """Scores of tile after tile in one buffer: memory new to the process costs as much as a third of the product.
+    """Scores of successive tiles in one buffer: new memory would cost as much as a third of the product.
 
-    A tile is overwritten by the next one, and free to be overwritten by whoever asked for it.
+    The next tile overwrites a tile, and the caller may overwrite it, too.
     """
 
     def __init__(self, hidden: Tensor) -> None:
@@ -44,7 +44,7 @@ class TileScores:
         self._buffer = hidden.new_empty(examples * words)
 
     def __call__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """hidden @ weight.T + bias for at most a tile's number of examples and words, in `at_least_float32`.
+        """Return hidden @ weight.T + bias for one tile of examples and words, in `at_least_float32`.
 
         `hidden` and `weight` have the dtype of the product.
         """

@@ -1,1 +1,1 @@
-"""Log-probabilities of leaves along the paths of a tree: by kernels, and by PyTorch's operations."""
+"""Log-probabilities of leaves along the paths of a tree, by kernels and by PyTorch operations."""

@@ -1,4 +1,4 @@
-"""log p of leaves by the native kernels: one pass for the value and what the gradients need."""
+"""Log-probabilities of leaves by native kernels: one pass for the value and the derivatives."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from vastmax.tensors.row_sparse import gradient_of_rows, wanted_gradients
 
 
 def empty_in_large_pages(rows: int, width: int) -> Tensor:
-    """`torch.empty(rows, width)`, float32 on the CPU, whose memory asks the kernel for large pages.
+    """Return `torch.empty(rows, width)`, float32 on the CPU, in large pages if the system has them.
 
-    numpy asks for them from 4 MiB on, torch does not. Where they are granted (Linux's default), first touching 50 MB
-    costs a fraction, and reading rows here and there out of a gigabyte misses the translation cache less.
+    numpy requests them from 4 MiB on, torch does not. With large pages (Linux's default), page faults cost a fraction,
+    and scattered reads from a gigabyte miss the TLB less often.
     """
     return torch.from_numpy(np.empty((rows, width), dtype=np.float32))
 
 
 class _PathLogProb(torch.autograd.Function):
-    """Forward leaves the derivatives of log p by hidden and by the scores behind; backward scales and scatters them."""
+    """Forward computes the derivatives of log p by hidden and by the scores; backward scales and scatters them."""
 
     @staticmethod
     def forward(
@@ -43,7 +43,7 @@ class _PathLogProb(torch.autograd.Function):
         plan = arrays.plan(leaf, grouped=wants_rows)
         log_prob = hidden.new_empty(N)
         hidden_slope = torch.empty_like(hidden) if wants[0] else None
-        # A tree that is not binary works in this memory in any case.
+        # A tree that is not binary needs this memory anyway.
         slope = hidden.new_empty(plan.num_slopes) if wants_rows or not arrays.binary else None
         arrays.forward(
             plan,
@@ -56,7 +56,7 @@ class _PathLogProb(torch.autograd.Function):
             hidden_slope=hidden_slope,
             threads=torch.get_num_threads(),
         )
-        log_prob.add_(hidden.sum(dim=1), alpha=0)  # `undefined_rows` in two short calls: this step is a cheap one
+        log_prob.add_(hidden.sum(dim=1), alpha=0)  # `undefined_rows` in two short calls, as this step is cheap
         ctx.save_for_backward(hidden, hidden_slope, slope if wants_rows else None)
         ctx.plan, ctx.arrays, ctx.wants, ctx.sparse_gradients = plan, arrays, wants, sparse_gradients
         ctx.weight_shape = weight.shape
@@ -98,15 +98,15 @@ def native_log_prob(
     *,
     sparse_gradients: bool,
 ) -> Tensor:
-    """log p(leaf | hidden), (N,), differentiable; float32 on the CPU. Equals the sum of `decision_log_prob` by example.
+    """Return log p(leaf | hidden), (N,), differentiable, for float32 on the CPU: the sum of `decision_log_prob`.
 
     Args:
         arrays: the tree.
         hidden: (N, D).
         weight: (rows, D).
-        bias: (rows,), or None.
+        bias: (rows,) or None.
         leaf: (N,) int64.
-        sparse_gradients: whether weight and bias get sparse gradients, of the rows on the paths.
+        sparse_gradients: whether weight and bias get sparse gradients for the rows on the paths.
 
     Raises:
         InputError: sparse gradients for a weight that is not a leaf of the graph (sharded or parametrised).
@@ -122,7 +122,7 @@ def native_log_prob(
 def native_best_first(
     arrays: TreeArrays, hidden: Tensor, weight: Tensor, bias: Tensor, k: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(log_prob (N, k), leaf (N, k), nodes unfolded (N,)): the k best leaves, best first, equals by ascending id."""
+    """Return (log_prob (N, k), leaf (N, k), expanded nodes (N,)): the k best leaves, best first, ties by id."""
     N = hidden.shape[0]
     log_prob = hidden.new_empty(N, k)
     leaf = torch.empty(N, k, dtype=torch.int64)

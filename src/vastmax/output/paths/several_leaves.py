@@ -1,4 +1,4 @@
-"""The best words of a tree in which words have several leaves, found among its best leaves."""
+"""The best words of a tree in which words have several leaves."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from torch import Tensor
 
 from vastmax.output.linear.scan import topk_lowest_id_first
 
-# Leaves looked at in the first round, for each of the k words and each leaf a word has at most; later rounds take
-# four times as many.
+# Leaves in the first round, times k, times the maximum number of leaves per word; later rounds use four times as many.
 _FIRST_ROUND = 2
 _GROWTH = 4
-# Where more than this share of all leaves would be looked at, scoring all words at once costs less.
+# Beyond this share of all leaves, scoring all words costs less.
 _LARGEST_SHARE = 1 / 8
-# Hidden numbers gathered at a time, to score the words found.
+# Size of a tile of hidden vectors gathered to score words.
 _TILE_NUMEL = 2**24
-# Nats: sums over leaves and the leaves' own log-probabilities come by different routes, and rounding is not to decide.
+# Tolerance in nats: sums over leaves and log-probabilities of leaves have different rounding errors.
 _ROUNDING = 1e-4
 
 BestLeaves = Callable[[Tensor, int], tuple[Tensor, Tensor]]
-"""(hidden (n, D), how many) → (log_prob, leaf), (n, how many), best first."""
+"""(hidden (n, D), m) → (log_prob, leaf), (n, m) each, best first."""
 WordLogProb = Callable[[Tensor, Tensor], Tensor]
-"""(hidden (n, D), word id (n,)) → log p of the word, all its leaves together, (n,)."""
+"""(hidden (n, D), word id (n,)) → log p of the word, the sum of its leaves, (n,)."""
 BruteForce = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 """(hidden (n, D), k) → (log_prob, word id), (n, k)."""
 
@@ -39,17 +38,17 @@ def best_words(
     word_log_prob: WordLogProb,
     brute_force: BruteForce,
 ) -> tuple[Tensor, Tensor]:
-    """The k most probable words of each example, (log_prob, word id), (N, k), as brute force finds them.
+    """Return the k most probable words of each example, (log_prob, word id), (N, k), as brute force does.
 
-    The words of the best leaves are scored exactly. No leaf of any other word is more probable than the last leaf
-    taken, so that such a word has at most `leaves_a_word` times that probability: when the k-th best word is better
-    than this, the k are found. Examples where it is not are asked again for more leaves.
+    The words of the best leaves are scored exactly. No leaf of any other word is more probable than the last of these
+    leaves, so such a word has at most `leaves_a_word` times that probability. If the k-th best word is better, the k
+    words are found. Other examples are searched again with more leaves.
 
     Args:
         hidden: (N, D).
         k: 1 ≤ k ≤ V.
         leaf_words: (leaves,) int64, the word of each leaf.
-        leaves_a_word: the most that any word has.
+        leaves_a_word: the maximum number of leaves per word.
         best_leaves: see `BestLeaves`.
         word_log_prob: see `WordLogProb`.
         brute_force: see `BruteForce`.
@@ -77,7 +76,7 @@ def best_words(
 
 
 def _best_of(hidden: Tensor, words: Tensor, k: int, word_log_prob: WordLogProb) -> tuple[Tensor, Tensor]:
-    """The k best among `words` (n, m) of each example, which may repeat; −inf where there are fewer than k."""
+    """Return the k best among `words` (n, m) of each example, which may repeat; −inf if there are fewer than k."""
     words = words.sort(dim=1).values
     is_first = torch.ones_like(words, dtype=torch.bool)
     is_first[:, 1:] = words[:, 1:] != words[:, :-1]

@@ -1,4 +1,4 @@
-"""Hierarchical softmax in plain torch operations: any device and dtype, and the twin the native kernels are held to."""
+"""Hierarchical softmax in PyTorch operations, for any device and dtype, and the reference of the native kernels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from vastmax.tensors.random import Rng
 from vastmax.tensors.row_sparse import gather_rows
 from vastmax.tree import Tree
 
-# A node is scored by a matrix product of its own when so many examples pass it, or when it is so wide; other nodes are
-# gathered by their number of children and scored together, which then copies each row at most three times.
+# A node with this many examples or more children has its own matrix product. Other nodes are grouped by their number of
+# children and scored together, which copies each row at most three times.
 _EXAMPLES_FOR_A_PRODUCT = 4
 _CHILDREN_FOR_A_PRODUCT = 256
 
@@ -36,7 +36,7 @@ class Decisions(NamedTuple):
     """The decisions on the paths of a batch, example after example."""
 
     example: Tensor
-    """(T,) int64, whose decision it is."""
+    """(T,) int64, the example of each decision."""
     depth: Tensor
     """(T,) int64, 0 at the root."""
     edge: Tensor
@@ -44,14 +44,14 @@ class Decisions(NamedTuple):
 
 
 def concatenated_ranges(first: Tensor, count: Tensor) -> Tensor:
-    """The ranges first[i] … first[i] + count[i] − 1, one after the other."""
+    """Return the concatenated ranges first[i] … first[i] + count[i] − 1."""
     end = count.cumsum(0)
     owner = torch.repeat_interleave(count)
     return torch.arange(owner.shape[0], device=first.device) + (first - (end - count))[owner]
 
 
 def log_sum_by(values: Tensor, group: Tensor, num_groups: int) -> Tensor:
-    """logsumexp of the rows of `values` (n, …) that share a group (n,): (num_groups, …); no group is empty."""
+    """Return logsumexp over the rows of `values` (n, …) in each group (n,): (num_groups, …); no group is empty."""
     shape = (num_groups, *values.shape[1:])
     index = group.view(-1, *[1] * (values.ndim - 1)).expand_as(values)
     largest = values.detach().new_full(shape, -torch.inf).scatter_reduce(0, index, values.detach(), "amax")
@@ -60,7 +60,7 @@ def log_sum_by(values: Tensor, group: Tensor, num_groups: int) -> Tensor:
 
 
 def decisions_of(walk: Walk, leaf: Tensor) -> Decisions:
-    """The decisions that lead to `leaf` (N,)."""
+    """Return the decisions on the paths to `leaf` (N,)."""
     first = walk.path_offsets[leaf]
     length = walk.path_offsets[leaf + 1] - first
     position = concatenated_ranges(first, length)
@@ -68,11 +68,11 @@ def decisions_of(walk: Walk, leaf: Tensor) -> Decisions:
     return Decisions(example, position - first[example], walk.path_edges[position].long())
 
 
-@eager  # how many rows are touched depends on the targets
+@eager  # the number of rows depends on the targets
 def decision_log_prob(
     walk: Walk, decisions: Decisions, hidden: Tensor, weight: Tensor, bias: Tensor | None, *, sparse: bool
 ) -> Tensor:
-    """log p(edge | its node, hidden), (T,), in `at_least_float32`; `sparse`: only the touched rows get a gradient."""
+    """Return log p(edge | its node, hidden), (T,), in `at_least_float32`, with row-sparse gradients if `sparse`."""
     if not decisions.edge.shape[0]:
         return (hidden.sum() * 0).to(at_least_float32(hidden.dtype)).expand(0)
     if walk.tree.is_binary:
@@ -100,7 +100,7 @@ def decision_log_prob(
 
 
 def leaf_log_prob(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """log p of every leaf, (leaves, N): one matrix product, then one addition an edge, level by level."""
+    """Return log p of every leaf, (leaves, N): one matrix product, then one addition per edge, level by level."""
     dtype = product_dtype(hidden)
     if not walk.tree.num_nodes:
         return (hidden.sum(dim=1) * 0)[None].to(at_least_float32(dtype))
@@ -125,7 +125,7 @@ def leaf_log_prob(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | Non
 
 @eager
 def sample_leaf(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | None, generator: Rng) -> Tensor:
-    """A leaf an example, (N,) int64, drawn decision by decision."""
+    """Return one leaf per example, (N,) int64, drawn decision by decision."""
     N = hidden.shape[0]
     leaf = torch.zeros(N, dtype=torch.int64, device=hidden.device)
     if not walk.tree.num_nodes:
@@ -170,7 +170,7 @@ def _gather(weight: Tensor, bias: Tensor | None, row: Tensor, sparse: bool) -> t
 
 
 def _row_dot(a: Tensor, b: Tensor) -> Tensor:
-    """a[i]·b[i], of numbers rounded to the product dtype, summed in the score dtype."""
+    """Return a[i]·b[i] of numbers rounded to the product dtype, summed in the score dtype."""
     dtype = product_dtype(a)
     wide = at_least_float32(dtype)
     return (a.to(dtype).to(wide) * b.to(dtype).to(wide)).sum(dim=-1)
@@ -185,15 +185,15 @@ def _node_log_softmax(
     row_offset: Tensor,
     num_children: Tensor,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The decisions in batches of equal width: (their places (t,), log-probabilities of the children (t, C)).
+    """Yield decisions in batches of equal width: (their indices (t,), log-probabilities of the children (t, C)).
 
     Args:
         hidden: (N, D).
-        example: (T,) whose decision it is.
+        example: (T,) the example of each decision.
         position: (T,) the node of each decision, as an index into `row_offset`.
-        rows: (R, D) the rows of the children of all these nodes.
+        rows: (R, D) the rows of the children of these nodes.
         biases: (R,), or None.
-        row_offset: (U,) where each node's rows begin.
+        row_offset: (U,) the first row of each node.
         num_children: (U,).
     """
     dtype = product_dtype(hidden)
@@ -223,10 +223,10 @@ def _log_softmax(scores: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _all_edges(walk: Walk, score: Tensor) -> Tensor:
-    """log p of every edge at its node, (E, N), from the scores of all rows."""
+    """Return log p of every edge at its node, (E, N), from the scores of all rows."""
     if walk.tree.is_binary:
         return torch.stack([logsigmoid(-score), logsigmoid(score)], dim=1).view(2 * score.shape[0], score.shape[1])
-    # Nodes with equally many children together: there are at most about sqrt(2 E) such numbers, whatever the tree.
+    # Nodes are grouped by their number of children: there are at most about sqrt(2 E) such groups.
     parts, edges = [], []
     num_children = walk.child_offsets.diff()
     for width in torch.unique(num_children).tolist():
