@@ -279,7 +279,7 @@ class Differentiated(RowSparse, FlatOutput):
 def _check_blocks(sizes: list[int], widths: list[int], vocab_size: int, hidden_size: int) -> None:
     if len(sizes) != len(widths) or not sizes:
         raise InputError(
-            f"{len(sizes)} block_sizes and {len(widths)} block_widths; expected one of each per block, at least one"
+            f"{len(sizes)} block_sizes and {len(widths)} block_widths; expected one of each for at least one block"
         )
     if min(sizes) < 1 or sum(sizes) != vocab_size:
         raise InputError(
