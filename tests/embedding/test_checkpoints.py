@@ -303,7 +303,7 @@ def test_vectors_that_ran_away_are_never_saved(corpus, stopped, hook):
     options = {**SMALL, "checkpoint": stopped, "resume": True}
 
     def spoil(report: EpochReport) -> None:
-        report.word_vectors.vectors[0] = np.nan
+        report.live_vectors.vectors[0] = np.nan
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from vastmax.embedding import WordVectors, train_embeddings
+from vastmax.embedding.carried_tree import carry_nodes, huffman_paths
 from vastmax.embedding.settings import TrainingSettings, checked
 from vastmax.embedding.start import merged_vocabulary
 from vastmax.errors import InputError
 from vastmax.text import Corpus, Vocabulary
 
+HS = "hierarchical-softmax"
 NUMBERS = ["one", "two", "three", "four", "five"]
 FRUITS = ["apple", "pear", "plum", "fig", "lime"]
 COLOURS = ["red", "green", "blue", "brown", "grey"]
@@ -137,6 +139,11 @@ def test_a_checkpoint_of_such_a_run_is_resumed_to_the_bit(start, tmp_path):
         (vectors_of({"a": 2, "b": 1}, output_vectors=None), {}, "with counts and one output vector per word"),
         (vectors_of({"a": 2, "b": 1}, output_vectors=np.ones((1, 3))), {}, "one output vector per word"),
         (
+            vectors_of({"a": 2, "b": 1}, training={}),
+            {"objective": "hierarchical-softmax"},
+            "the vectors of the tree's nodes, one fewer than words",
+        ),
+        (
             vectors_of({"a": 2, "b": 1}),
             {"vector_size": 4},
             "vector_size is 4, .* 3 dimensions; give vector_size=3",
@@ -155,3 +162,75 @@ def test_vectors_that_are_not_finite_are_refused():
     spoilt = vectors_of({"a": 2, "b": 1}, output_vectors=np.array([[1, 2, 3], [1, np.nan, 1]]))
     with pytest.raises(InputError, match="output_vectors contain a NaN or an infinity"):
         train_embeddings([["a", "b", "c"]] * 9, start=spoilt, vector_size=3, min_count=1)
+
+
+def log_probabilities(counts: list[int], nodes: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """(V,) for one hidden vector, decision by decision."""
+    paths = huffman_paths(np.array(counts))
+    found = []
+    for word in range(len(counts)):
+        edges = paths.edges[paths.offsets[word] : paths.offsets[word + 1]]
+        signs = np.where(edges % 2, 1.0, -1.0)
+        found.append(-np.log1p(np.exp(-signs * (nodes[edges // 2] @ hidden))).sum())
+    return np.array(found)
+
+
+def test_a_new_tree_tells_old_words_apart_as_the_old_one_did():
+    random = np.random.default_rng(3)
+    old_counts, new_counts = [40, 30, 9, 8, 7, 2], [60, 41, 40, 30, 9, 8, 7, 3, 2]
+    row = np.array(
+        [5, -1, 0, 1, -1, 2, 3, 4, -1], dtype=np.int32
+    )  # of each new word: the rarest became the most frequent
+    nodes = random.normal(size=(5, 4)).astype(np.float32)
+    new_nodes = np.full((8, 4), 9, dtype=np.float32)
+    carry_nodes(huffman_paths(np.array(old_counts)), nodes, row, huffman_paths(np.array(new_counts)), new_nodes)
+    hidden = 1e-4 * random.normal(size=4)
+    before = log_probabilities(old_counts, nodes, hidden) - log_probabilities(old_counts, nodes, 0 * hidden)
+    after = log_probabilities(new_counts, new_nodes, hidden) - log_probabilities(new_counts, new_nodes, 0 * hidden)
+    # Relative to each other, as new words take a share of all: compared where both words hang below one node.
+    paths = huffman_paths(np.array(new_counts))
+    for node in range(8):
+        below = [
+            {w for w in range(9) if 2 * node + branch in paths.edges[paths.offsets[w] : paths.offsets[w + 1]].tolist()}
+            for branch in (0, 1)
+        ]
+        means = []
+        for words in below:
+            known = [row[w] for w in words if row[w] >= 0]
+            depth = np.diff(huffman_paths(np.array(old_counts)).offsets)[known]
+            means.append(np.average(before[known], weights=2.0**-depth) if known else None)
+        expected = 0.0 if None in means else means[1] - means[0]
+        assert new_nodes[node] @ hidden == pytest.approx(expected, abs=1e-7)
+    assert np.isfinite(after).all()
+
+
+def test_nodes_of_the_same_words_are_kept():
+    nodes = np.random.default_rng(4).normal(size=(5, 3)).astype(np.float32)
+    old, kept = huffman_paths(np.array([64, 16, 8, 4, 2, 1])), np.empty((5, 3), dtype=np.float32)
+    carry_nodes(old, nodes, np.arange(6, dtype=np.int32), old, kept)
+    np.testing.assert_array_equal(kept, nodes)
+    # One word more, deep below: the nodes above it have the same old words on either side.
+    new, more = huffman_paths(np.array([64, 16, 8, 4, 2, 1, 1])), np.empty((6, 3), dtype=np.float32)
+    carry_nodes(old, nodes, np.array([0, 1, 2, 3, 4, 5, -1], dtype=np.int32), new, more)
+    for word in range(5):
+        old_edges, new_edges = (each.edges[each.offsets[word] : each.offsets[word + 1]] for each in (old, new))
+        common = [(a // 2, b // 2) for a, b in zip(old_edges, new_edges, strict=False)][: len(new_edges)]
+        for one, other in common:
+            np.testing.assert_allclose(more[other], nodes[one], atol=1e-6)
+    assert (more == 0).all(axis=1).sum() == 1
+
+
+@pytest.mark.parametrize(("model", "objective"), [("skipgram", HS), ("cbow", HS), ("cbow", "negative-sampling+" + HS)])
+def test_hierarchical_softmax_goes_on(model, objective, tmp_path):
+    options = {**SMALL, "model": model, "objective": objective}
+    first = train_embeddings(sentences([NUMBERS, FRUITS], 0), **options)
+    first.save(tmp_path / "v.safetensors")
+    start = WordVectors.load(tmp_path / "v.safetensors")
+    assert start.node_vectors is not None
+    assert start.node_vectors.shape == (len(start) - 1, 20)
+    gentle = {**options, "alpha": 1e-3, "epochs": 1}
+    same = train_embeddings(sentences([NUMBERS, FRUITS], 0), start=start, **gentle)
+    assert same.training["losses"][0] < first.training["losses"][-1] + 0.05
+    more = train_embeddings(sentences([FRUITS, COLOURS], 1), start=start, **options)
+    for kind in (NUMBERS, FRUITS, COLOURS):
+        assert {word for word, _ in more.most_similar(kind[0], topn=3)} < set(kind)

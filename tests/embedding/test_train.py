@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from reference import expected_pairs
-from vastmax.embedding import DivergenceError, EpochReport, WordVectors, train_embeddings
+from vastmax.embedding import DivergenceError, EpochReport, StopTraining, WordVectors, train_embeddings
 from vastmax.embedding.chunks import CHUNK_TOKENS, LONGEST_PART, SHORTEST_PART, chunk_spans, most_tokens, part_tokens
 from vastmax.embedding.settings import TrainingSettings, checked
+from vastmax.embedding.train import train_ids
 from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import InputError
 from vastmax.text import Corpus
@@ -141,13 +142,91 @@ def test_callbacks_see_every_epoch_and_the_live_vectors(corpus):
     assert np.abs(snapshots[0] - snapshots[1]).max() > 0
 
 
+def test_vectors_of_an_epoch_can_be_kept(corpus):
+    reports: list[EpochReport] = []
+
+    def remember(report: EpochReport) -> None:
+        reports.append(report)
+        if report.epoch == 1:
+            first = report.word_vectors
+            np.testing.assert_array_equal(first.vectors, report.live_vectors.vectors)
+            assert not np.shares_memory(first.vectors, report.live_vectors.vectors)
+
+    vectors = train_embeddings(corpus, epochs=3, callbacks=[remember], **SMALL)
+    assert np.abs(reports[0].word_vectors.vectors - vectors.vectors).max() > 0
+    with pytest.raises(InputError, match=r"training went on after epoch 2; take report.word_vectors within"):
+        _ = reports[1].word_vectors
+    np.testing.assert_array_equal(reports[2].word_vectors.vectors, vectors.vectors)
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_callback_ends_training(corpus, raises):
+    epochs: list[int] = []
+
+    def enough(report: EpochReport) -> bool:
+        if raises and report.epoch == 2:
+            raise StopTraining
+        return report.epoch == 2
+
+    callbacks = [enough, lambda report: epochs.append(report.epoch)]
+    vectors = train_embeddings(corpus, epochs=5, callbacks=callbacks, **SMALL)
+    assert epochs == [1, 2]
+    assert len(vectors.training["losses"]) == 2
+
+
+def test_the_best_epoch_is_given_back(corpus):
+    seen: list[np.ndarray] = []
+    scores = [0.1, 0.9, 0.9, 0.3]
+
+    def score(report: EpochReport) -> float:
+        seen.append(report.word_vectors.vectors)
+        return scores[report.epoch - 1]
+
+    vectors = train_embeddings(corpus, epochs=4, best_by=score, **SMALL)
+    assert (vectors.training["best_epoch"], vectors.training["scores"]) == (2, scores)
+    np.testing.assert_array_equal(vectors.vectors, seen[1])
+    with pytest.raises(InputError, match="the result of best_by is 'good'"):
+        train_embeddings(corpus, epochs=1, best_by=lambda report: "good", **SMALL)
+    with pytest.raises(InputError, match="best_by is 3; expected a function"):
+        train_embeddings(corpus, epochs=1, best_by=3, **SMALL)
+
+
+@pytest.mark.parametrize("model", ["skipgram", "cbow"])
+def test_fixed_windows_reach_as_far_as_they_may(model):
+    text = [[f"w{i}" for i in range(40)]] * 5
+    options = {"min_count": 1, "sample": 0, "epochs": 1, "vector_size": 16, "threads": 1, "model": model, "window": 3}
+    fixed = train_embeddings(text, fixed_window=True, **options).training
+    drawn = train_embeddings(text, **options).training
+    if model == "skipgram":
+        assert fixed["predictions"] == 5 * 2 * (39 + 38 + 37)
+        assert drawn["predictions"] < fixed["predictions"]
+    else:
+        assert fixed["predictions"] == drawn["predictions"] == 5 * 40
+    assert fixed["losses"] != drawn["losses"]
+
+
+def test_held_words_stay(corpus):
+    settings = checked(TrainingSettings(vector_size=16, epochs=2, threads=1))
+    vocabulary = corpus.vocabulary.truncate(min_count=5)
+    start = train_ids(corpus, vocabulary, settings)
+    factor = np.ones(len(vocabulary), dtype=np.float32)
+    factor[[0, 7]] = 0
+    factor[3] = 0.25
+    later = train_ids(corpus, vocabulary, settings, start=start, held=factor)
+    free = train_ids(corpus, vocabulary, settings, start=start)
+    np.testing.assert_array_equal(later.vectors[[0, 7]], start.vectors[[0, 7]])
+    moved = [np.linalg.norm(v.vectors - start.vectors, axis=1) for v in (later, free)]
+    assert 0 < moved[0][3] < 0.6 * moved[1][3]
+    assert moved[0][4] > 0
+
+
 def test_divergence_gives_back_the_last_good_epoch(corpus):
     good: list[np.ndarray] = []
 
     def spoil_the_second_epoch(report: EpochReport) -> None:
         good.append(report.word_vectors.vectors.copy())
         if report.epoch == 2:
-            report.word_vectors.vectors[3] = np.nan
+            report.live_vectors.vectors[3] = np.nan
 
     with pytest.raises(
         DivergenceError, match=r"diverged in epoch 3 \(loss nan.*epoch 2 are kept.*try alpha="
@@ -282,7 +361,7 @@ def test_a_full_temporary_folder_stops_no_run(corpus, monkeypatch):
     assert bits(train_embeddings(corpus, epochs=3, **SMALL)) == expected
 
     def spoil(report: EpochReport) -> None:
-        report.word_vectors.vectors[3] = np.nan
+        report.live_vectors.vectors[3] = np.nan
 
     with pytest.raises(DivergenceError, match=r"epoch 2 .*nothing is kept, since .*No space left.*TMPDIR") as caught:
         train_embeddings(corpus, epochs=3, callbacks=[spoil], **SMALL)

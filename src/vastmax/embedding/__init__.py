@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from vastmax.embedding.train import train_embeddings
     from vastmax.embedding.word_map import draw_map
     from vastmax.embedding.word_vectors import WordVectors
+    from vastmax.training.loop import StopTraining
 
 _HOME = {
     "AnalogyResult": "vastmax.embedding.analogies",
     "DivergenceError": "vastmax.embedding.report",
     "EpochReport": "vastmax.embedding.report",
     "PairResult": "vastmax.embedding.pairs",
+    "StopTraining": "vastmax.training.loop",
     "WordVectors": "vastmax.embedding.word_vectors",
     "draw_map": "vastmax.embedding.word_map",
     "train_embeddings": "vastmax.embedding.train",
@@ -28,6 +30,7 @@ __all__ = [
     "DivergenceError",
     "EpochReport",
     "PairResult",
+    "StopTraining",
     "WordVectors",
     "draw_map",
     "train_embeddings",

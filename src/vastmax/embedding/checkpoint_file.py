@@ -101,7 +101,7 @@ class CheckpointFile(SavedRun):
             record = parse_json(self._header.metadata["checkpoint"], "'checkpoint'")
             version = int(record["version"])
             if version == VERSION or version in _OLDER:
-                self.settings = dict(record["settings"])
+                self.settings = {"fixed_window": False, **record["settings"]}  # which older checkpoints lack
                 self.text = dict(record["corpus"])
                 self.kernel_target = str(record["kernel_target"])
                 self.state = RunState.from_dict(record["state"])

@@ -7,18 +7,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from vastmax.embedding.carried_tree import huffman_paths
 from vastmax.embedding.settings import CheckedSettings, walks_paths
 from vastmax.kernels.embedding_kernel import CbowKernel, EmbeddingKernel, SkipgramKernel
-from vastmax.kernels.embedding_tables import TreePaths
-from vastmax.tree import huffman
 
 
 def kernel_for(counts: NDArray[np.int64], settings: CheckedSettings) -> EmbeddingKernel:
     """Return the kernel of the model and objective. Its matrices are zero."""
-    paths = None
-    if walks_paths(settings):
-        tree = huffman(counts)
-        paths = TreePaths(tree.path_offsets, tree.path_edges, tree.num_nodes)
+    paths = huffman_paths(counts) if walks_paths(settings) else None
     cbow = partial(CbowKernel, gradient=settings.cbow_gradient)
     kernel = cbow if settings.model == "cbow" else SkipgramKernel
     return kernel(
@@ -29,6 +25,7 @@ def kernel_for(counts: NDArray[np.int64], settings: CheckedSettings) -> Embeddin
         sample=settings.sample,
         ns_exponent=settings.ns_exponent,
         exclude=settings.exclude,
+        fixed_window=settings.fixed_window,
         paths=paths,
         threads=settings.threads,
     )

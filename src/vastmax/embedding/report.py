@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from vastmax.embedding.settings import CheckedCommonSettings
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError, argument
@@ -20,7 +22,11 @@ class DivergenceError(InputError):
 
 @dataclass(frozen=True)
 class EpochReport:
-    """The state after an epoch, for callbacks. `word_vectors` are the live matrices: copy them to keep their values."""
+    """The state after an epoch, for callbacks.
+
+    Attributes:
+        live_vectors: the matrices that training changes from the next epoch on: read them within the callback.
+    """
 
     epoch: int  # 1 … epochs
     epochs: int
@@ -29,10 +35,42 @@ class EpochReport:
     words: int  # tokens in the vocabulary, before subsampling
     elapsed_seconds: float  # of training, before and after it was resumed
     cpu_seconds: float
-    word_vectors: WordVectors
+    live_vectors: WordVectors
+
+    @property
+    def word_vectors(self) -> WordVectors:
+        """The vectors of this epoch, to keep: a copy, made when they are first asked for.
+
+        Raises:
+            InputError: they are first asked for when training has gone on.
+        """
+        kept: WordVectors | None = self.__dict__.get("_snapshot")
+        if kept is None:
+            if self.__dict__.get("_is_over"):
+                raise InputError(
+                    f"training went on after epoch {self.epoch}; take report.word_vectors within the callback"
+                )
+            kept = self.__dict__["_snapshot"] = _copied(self.live_vectors)
+        return kept
+
+    def close(self) -> None:
+        """Note that training goes on, so that no later state passes for this one's."""
+        self.__dict__["_is_over"] = True
 
 
-EpochCallback = Callable[[EpochReport], None]
+EpochCallback = Callable[[EpochReport], object]
+"""Called after an epoch; a result of True ends training."""
+
+
+def _copied(v: WordVectors) -> WordVectors:
+    return WordVectors(
+        v.index_to_key,
+        v.vectors.copy(),
+        counts=v.counts,
+        output_vectors=None if v.output_vectors is None else np.array(v.output_vectors),
+        node_vectors=None if v.node_vectors is None else np.array(v.node_vectors),
+        training=v.training,
+    )
 
 
 def nothing_learned(settings: CheckedCommonSettings, *, words: int, kept: int) -> InputError:

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vastmax.embedding.best_epoch import BestEpoch, Score
 from vastmax.embedding.checkpoint_file import CheckpointFile, Checkpoints, Snapshot
 from vastmax.embedding.chunks import ChunkSpan, chunk_spans, most_tokens
+from vastmax.embedding.held_rows import HeldRows
 from vastmax.embedding.kernel_choice import kernel_for
 from vastmax.embedding.last_good import LastGood
 from vastmax.embedding.report import DivergenceError, EpochCallback, EpochReport, nothing_learned
@@ -52,6 +54,8 @@ class TrainingRun:
         settings: of the run.
         checkpoints: where the run is saved and resumes from; None: it is not saved.
         start: the initial vectors of its words; None: random ones.
+        held: (V,) the share of each step that a word's vector takes, 0 to keep it; None: all of it.
+        may_find_nothing: whether a text without predictions is no error.
     """
 
     def __init__(
@@ -62,6 +66,8 @@ class TrainingRun:
         *,
         checkpoints: Checkpoints | None = None,
         start: WordVectors | None = None,
+        held: Floats | None = None,
+        may_find_nothing: bool = False,
     ) -> None:
         self._corpus = corpus
         self._vocabulary = vocabulary
@@ -87,6 +93,10 @@ class TrainingRun:
                 carry_over(start, vocabulary, self.kernel)
         before = (0.0, 0.0) if resumed is None else (resumed.elapsed_seconds, resumed.cpu_seconds)
         self._clock = RunClock(*before)
+        self._held = None if held is None else HeldRows(self.kernel.words, held)
+        self._may_find_nothing = may_find_nothing
+        self._reported: EpochReport | None = None
+        self._facts: dict[str, Any] = {}
 
     one_phase = True
 
@@ -95,14 +105,25 @@ class TrainingRun:
         """Whether all epochs are over."""
         return self._state.epoch == self._settings.epochs
 
-    def train(self, callbacks: Sequence[EpochCallback], progress: Progress) -> None:
-        """Train the remaining epochs. On Ctrl-C or SIGTERM, save first."""
+    def train(self, callbacks: Sequence[EpochCallback], progress: Progress, *, best_by: Score | None = None) -> None:
+        """Train the remaining epochs. On Ctrl-C or SIGTERM, save first.
+
+        With `best_by`, the matrices are in the end those of the epoch with the highest score.
+        """
+        best = None if best_by is None else BestEpoch(self.kernel.matrices, best_by)
+        if best is not None:
+            callbacks = (best, *callbacks)
         if self._checkpoints is not None:
             self._checkpoints.begin(sum(matrix.nbytes for matrix in self._unpadded.values()))
         try:
             run_training(self, saving=self._checkpoints, write=self._write, callbacks=callbacks, progress=progress)
+            if best is not None and best.scores:
+                self._facts["scores"] = best.scores
+                self._facts["best_epoch"] = best.restore()
         finally:
             self._last_good.close()
+            if best is not None:
+                best.close()
 
     def word_vectors(self) -> WordVectors:
         """Return views of the live matrices without their padding."""
@@ -112,6 +133,7 @@ class TrainingRun:
             matrices["word_vectors"],
             counts=self._vocabulary.counts,
             output_vectors=matrices.get("output_vectors"),
+            node_vectors=matrices.get("node_vectors"),
             training=self._record(),
         )
 
@@ -136,6 +158,7 @@ class TrainingRun:
             "losses": list(state.losses),
             "elapsed_seconds": round(self._clock.elapsed_seconds, 3),
             "cpu_seconds": round(self._clock.cpu_seconds, 3),
+            **self._facts,
         }
 
     # --- beginnings ---------------------------------------------------------------------------------------------------
@@ -169,6 +192,8 @@ class TrainingRun:
     def steps(self, look_up: Callable[[], bool]) -> Iterator[None]:
         """Train the rest of the current epoch; a step ends when the pieces are done or `look_up` returns True."""
         tally, num_pieces = self._state.tally, len(self._spans)
+        if self._reported is not None:
+            self._reported.close()
         try:
             while tally.pieces < num_pieces:
                 pieces = iter(range(tally.pieces, num_pieces))
@@ -189,12 +214,13 @@ class TrainingRun:
             InputError: it was the last one, and there was nothing to predict.
         """
         tally, state = self._state.tally, self._state.after_epoch()
-        if state.predictions == 0 and state.epoch == self._settings.epochs:
+        if state.predictions == 0 and state.epoch == self._settings.epochs and not self._may_find_nothing:
             raise nothing_learned(self._settings, words=state.words, kept=state.kept)
         self._state = state
         if not self.finished:
             self._last_good.keep(state.epoch)
-        return self._report(tally.predictions, tally.words)
+        self._reported = self._report(tally.predictions, tally.words)
+        return self._reported
 
     def at_rest(self) -> str:
         """Return why the state cannot be saved: threads are running, or it has diverged; "" if it can."""
@@ -216,6 +242,8 @@ class TrainingRun:
             alpha_end=self._alpha(epoch, span.stop),
             seed=int(stream[0]),
         )
+        if self._held is not None:
+            self._held.hold()
         self._state.tally.add(span.stop - span.start, result)
         highest = DIVERGED_FACTOR * self.kernel.untrained_loss * result.predictions
         too_high = result.loss > highest and result.predictions >= FEW_PREDICTIONS
@@ -289,7 +317,7 @@ class TrainingRun:
             words=words,
             elapsed_seconds=self._clock.elapsed_seconds,
             cpu_seconds=self._clock.cpu_seconds,
-            word_vectors=self.word_vectors(),
+            live_vectors=self.word_vectors(),
         )
 
 

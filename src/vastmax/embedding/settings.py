@@ -39,7 +39,7 @@ FINAL_SHARE_OF_ALPHA = 1e-4
 """The learning rate falls to this share of `alpha`, as in word2vec."""
 
 
-NATIVE_ONLY = ("cbow_gradient", "negative", "ns_exponent", "exclude")
+NATIVE_ONLY = ("cbow_gradient", "negative", "ns_exponent", "exclude", "fixed_window")
 RECIPE_ONLY = ("objective_options", "batch_size", "dense_lr", "partition_size", "device")
 """Settings that only the native kernels use, and those that only training through PyTorch uses."""
 
@@ -100,6 +100,9 @@ class TrainingSettings:
         "Noise words that do not count: target (the word predicted), window, none.",
         choices=EXCLUSIONS,
         group=TRAINING,
+    )
+    fixed_window: bool = option(
+        False, "All windows have the full width; else each is drawn from 1 to it.", group=TRAINING
     )
     cbow_gradient: str = option(
         "exact",
@@ -217,6 +220,7 @@ class CheckedSettings(CheckedCommonSettings):
     negative: int
     ns_exponent: float
     exclude: str
+    fixed_window: bool = False
 
 
 def checked(settings: TrainingSettings) -> CheckedSettings:
@@ -233,6 +237,7 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
         negative=settings.negative if samples_noise(settings) else 0,
         ns_exponent=settings.ns_exponent,
         exclude=settings.exclude,
+        fixed_window=settings.fixed_window,
     )
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from vastmax.embedding.carried_tree import carry_nodes, huffman_paths
 from vastmax.embedding.cosine import Floats, tiles
-from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings
+from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings, samples_noise, walks_paths
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError, argument
 from vastmax.kernels.embedding_kernel import EmbeddingKernel
 from vastmax.text import Vocabulary
 from vastmax.text.words import Words
-
-NATIVE_DEFAULT = "'negative-sampling'"
 
 # The kernel's matrices with one row per word, and their attributes in WordVectors.
 _CARRIED = {"word_vectors": "vectors", "output_vectors": "output_vectors"}
@@ -25,22 +24,22 @@ def require_startable(start: object, settings: CheckedSettings) -> None:
             f"{argument('start')} is {type(start).__name__}; expected WordVectors, such as WordVectors.load returns"
         )
     place = start.source or "start"
-    if settings.objective != "negative-sampling":
-        raise InputError(
-            f"{argument('objective')} is {settings.objective!r}, whose tree changes with the words, so its "
-            f"vectors cannot be trained further; use {argument('objective', NATIVE_DEFAULT)}, or train on all text"
-        )
     for name in ("model", "objective"):
         now = getattr(settings, name)
         if (then := start.training.get(name, now)) != now:
             raise InputError(
                 f"{place}: these vectors were trained with {argument(name, repr(then))}, not {now!r}; use that"
             )
-    if start.output_vectors is None or len(start.output_vectors) != len(start) or start.counts is None:
-        raise InputError(
-            f"{place}: training can only start from vectors with counts and one output vector per word, which are "
-            "missing; give the .safetensors file that training wrote"
-        )
+    for name, needed, rows in (
+        ("one output vector per word", samples_noise(settings), len(start)),
+        ("the vectors of the tree's nodes, one fewer than words", walks_paths(settings), len(start) - 1),
+    ):
+        matrix = start.output_vectors if rows == len(start) else start.node_vectors
+        if needed and (matrix is None or len(matrix) != rows or start.counts is None):
+            raise InputError(
+                f"{place}: training can only start from vectors with counts and {name}, which are missing; give the "
+                ".safetensors file that training wrote"
+            )
     if start.vector_size != settings.vector_size:
         raise InputError(
             f"{argument('vector_size')} is {settings.vector_size}, but the vectors to start from have "
@@ -77,18 +76,27 @@ def merged_vocabulary(types: Vocabulary, start: WordVectors, settings: CheckedCo
 
 
 def carry_over(start: WordVectors, vocabulary: Vocabulary, kernel: EmbeddingKernel) -> None:
-    """Copy the vectors of `start` to the rows of their words.
+    """Copy the vectors of `start` to the rows of their words, and those of its tree to the new one.
 
     Raises:
         InputError: a vector is not finite.
     """
-    rows = vocabulary.map_words(Words.of(start.index_to_key))
+    words = Words.of(start.index_to_key)
+    rows = vocabulary.map_words(words)
     for name, attribute in _CARRIED.items():
+        matrix = kernel.matrices.get(name)
+        if matrix is None:
+            continue
         known: Floats = getattr(start, attribute)
-        matrix = kernel.matrices[name]
         for part in tiles(*known.shape):
             strip = known[part]
             if not np.isfinite(strip).all():
                 raise InputError(f"{start.source or 'start'}: {name} contain a NaN or an infinity; train them again")
             stays = rows[part] >= 0
             matrix[rows[part][stays], : start.vector_size] = strip[stays]
+    if start.node_vectors is not None and kernel.paths is not None and start.counts is not None:
+        if not np.isfinite(start.node_vectors).all():
+            raise InputError(f"{start.source or 'start'}: node_vectors hold a NaN or an infinity; train them again")
+        known_rows = Vocabulary.in_order(words, start.counts.copy()).map_words(vocabulary.words)
+        nodes = kernel.nodes[:, : start.vector_size]
+        carry_nodes(huffman_paths(start.counts), start.node_vectors, known_rows, kernel.paths, nodes)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from vastmax.embedding.advice import advice
+from vastmax.embedding.best_epoch import Score
 from vastmax.embedding.checkpoint_file import Checkpoints
 from vastmax.embedding.gensim_names import answers_gensim_names
 from vastmax.embedding.report import EpochCallback
@@ -16,6 +17,7 @@ from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings, T
 from vastmax.embedding.start import merged_vocabulary, require_startable
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError, argument
+from vastmax.kernels.embedding_tables import Floats
 from vastmax.options import from_arguments, takes_old_names
 from vastmax.progress import Progress, Silent
 from vastmax.text import Corpus, Vocabulary
@@ -42,6 +44,7 @@ def train_embeddings(
     negative: int = 5,
     ns_exponent: float = 0.75,
     exclude: str = "target",
+    fixed_window: bool = False,
     epochs: int = 5,
     alpha: float | None = None,
     min_alpha: float | None = None,
@@ -56,6 +59,7 @@ def train_embeddings(
     checkpoint_minutes: float = DEFAULT_MINUTES,
     resume: bool = False,
     callbacks: Iterable[EpochCallback] = (),
+    best_by: Score | None = None,
     advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
@@ -101,6 +105,7 @@ def train_embeddings(
             favor rare words.
         exclude: noise words that do not count for a prediction: "none"; "target", the predicted word; "window", every
             word in the window, the center included.
+        fixed_window: every window has the full width, as for sets of items whose order says nothing.
         epochs: passes over the corpus.
         alpha: learning rate at the start (None: 0.0275 for skip-gram, 0.03 with hierarchical softmax, 0.025 with both
             objectives; 0.1 for CBOW, 0.06 with hierarchical softmax; with word2vec's gradient 0.05 and 0.04). It
@@ -116,7 +121,10 @@ def train_embeddings(
         checkpoint_minutes: between checkpoints within an epoch.
         resume: continue from the file `checkpoint`. Corpus, settings and `start` must be the same, except for the
             number of threads; with 1 thread, the result is bit for bit that of an uninterrupted run.
-        callbacks: called with an `EpochReport` after every epoch.
+        callbacks: called with an `EpochReport` after every epoch. One that returns True, or raises `StopTraining`, ends
+            training: the vectors so far are returned.
+        best_by: a function of an `EpochReport` whose result says how good the epoch is, higher for better: the vectors
+            of the best epoch are returned, and `.training` has its number and all scores.
         advise: called before training with one line for each setting that wastes time or quality on this text: what,
             why, and the fix. ``advise=print`` shows them; None: no advice.
         progress: shows words trained, loss and learning rate.
@@ -146,6 +154,10 @@ def train_embeddings(
     settings = from_arguments(TrainingSettings, locals())
     saved = SavedAs(checkpoint, checkpoint_minutes, resume)
     settings.refuse_unused()
+    if best_by is not None and (resume or not settings.is_native):
+        raise InputError(
+            "best_by needs every epoch of a run with a native objective; leave it out here, or choose in a callback"
+        )
     if not settings.is_native:
         if start is not None:
             raise InputError(f"{argument('start')} is for negative sampling, not {objective!r}; leave it out")
@@ -156,7 +168,14 @@ def train_embeddings(
     reads = {"corpus": corpus, "stop_words": stop_words}
     with Checkpoints.asked_for(saved, ready, reads=reads) as checkpoints:
         return train(
-            corpus, ready, start=start, checkpoints=checkpoints, callbacks=callbacks, advise=advise, progress=progress
+            corpus,
+            ready,
+            start=start,
+            checkpoints=checkpoints,
+            callbacks=callbacks,
+            best_by=best_by,
+            advise=advise,
+            progress=progress,
         )
 
 
@@ -167,6 +186,7 @@ def train(
     start: WordVectors | None = None,
     checkpoints: Checkpoints | None = None,
     callbacks: Iterable[EpochCallback] = (),
+    best_by: Score | None = None,
     advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
@@ -177,24 +197,39 @@ def train(
         require_startable(start, settings)
     text, vocabulary = text_and_words(corpus, settings, start=start, advise=advise, progress=progress)
     run = TrainingRun(text, vocabulary, settings, checkpoints=checkpoints, start=start)
-    run.train(callbacks, progress)
+    run.train(callbacks, progress, best_by=best_by)
     return run.word_vectors()
 
 
 def train_ids(
-    text: TokenStream, vocabulary: Vocabulary, settings: CheckedSettings, *, progress: Progress | None = None
+    text: TokenStream,
+    vocabulary: Vocabulary,
+    settings: CheckedSettings,
+    *,
+    start: WordVectors | None = None,
+    held: Floats | None = None,
+    may_find_nothing: bool = False,
+    callbacks: Iterable[EpochCallback] = (),
+    progress: Progress | None = None,
 ) -> WordVectors:
     """Train vectors for every word of a vocabulary on a text of ids; words that do not occur keep their initial
     vectors.
 
     The settings that leave out words have no effect here.
 
+    Args:
+        text: in the ids of its own vocabulary.
+        vocabulary: the words that get vectors; their order is free.
+        settings: of the run.
+        start, held, may_find_nothing: see `TrainingRun`.
+        callbacks, progress: see `train_embeddings`.
+
     Raises:
         InputError: no word had another in its window.
         DivergenceError: as in `train_embeddings`.
     """
-    run = TrainingRun(text, vocabulary, settings)
-    run.train((), progress or Silent())
+    run = TrainingRun(text, vocabulary, settings, start=start, held=held, may_find_nothing=may_find_nothing)
+    run.train(checked_callbacks(callbacks), progress or Silent())
     return run.word_vectors()
 
 

@@ -37,6 +37,7 @@ class WordTable:
         *,
         counts: ArrayLike | None = None,
         output_vectors: ArrayLike | None = None,
+        node_vectors: ArrayLike | None = None,
         training: Mapping[str, Any] | None = None,
         unchecked: Mapping[str, Place] | None = None,
     ) -> None:
@@ -53,11 +54,8 @@ class WordTable:
         if len(self.key_to_index) != V:
             _refuse_repeated(self.index_to_key)
         self.counts = None if counts is None else _count_array(counts, V)
-        self._output_vectors = None if output_vectors is None else _matrix(output_vectors, "output_vectors")
-        if self._output_vectors is not None and self._output_vectors.shape[1] != D:
-            raise InputError(
-                f"output_vectors have {self._output_vectors.shape[1]} columns and vectors {D}; expected the same number"
-            )
+        self._output_vectors = _of_width(output_vectors, "output_vectors", D)
+        self._node_vectors = _of_width(node_vectors, "node_vectors", D)
         self.training = _plain_json(training)
         self.source: str | None = None  # the file they were loaded from, for messages
         self._unchecked = dict(unchecked or {})
@@ -77,6 +75,12 @@ class WordTable:
         """(any, D), or None if unknown; read-only and checked like `vectors`."""
         self._check("output_vectors")
         return self._output_vectors
+
+    @property
+    def node_vectors(self) -> Floats | None:
+        """(V − 1, D), the inner nodes of the Huffman tree of the counts, or None if there is no tree."""
+        self._check("node_vectors")
+        return self._node_vectors
 
     def _check(self, name: str) -> None:
         """Check a matrix that is mapped from a file, the first time that all of it is used."""
@@ -202,6 +206,13 @@ def _matrix(given: ArrayLike, name: str) -> Floats:
             f"{name} have the shape {matrix.shape} and type {matrix.dtype}; expected numbers in 2 dimensions"
         )
     return matrix.astype(np.float32, copy=False)
+
+
+def _of_width(given: ArrayLike | None, name: str, D: int) -> Floats | None:
+    matrix = None if given is None else _matrix(given, name)
+    if matrix is not None and matrix.shape[1] != D:
+        raise InputError(f"{name} are {matrix.shape[1]} wide and vectors {D}; the two widths must be equal")
+    return matrix
 
 
 def _plain_tensor(given: Any, name: str) -> Any:

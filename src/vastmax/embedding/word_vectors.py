@@ -44,11 +44,11 @@ class WordVectors(WordTable):
         words: V different strings.
         vectors: (V, D), V and D at least 1; float32 is kept as it is, other numbers are converted.
         counts: (V,) occurrences in the corpus, or None if unknown.
-        output_vectors: (any, D), the parameters of the objective (one row per word for negative sampling, one per inner
-            node for hierarchical softmax), or None.
+        output_vectors: (any, D), the parameters of the objective, such as one row per word for negative sampling, or
+            None.
+        node_vectors: (V − 1, D), the inner nodes of the Huffman tree, for hierarchical softmax, or None.
         training: a dict of JSON values about the run that trained the vectors; saved in the native format.
-        unchecked: the places of `vectors` and `output_vectors` in a file, which are checked at their first use; set by
-            loading a file.
+        unchecked: the places of the matrices in a file, which are checked at their first use; set by loading a file.
 
     Raises:
         InputError: shapes that do not match, a repeated word, or a `training` that JSON cannot represent.
@@ -269,6 +269,7 @@ class WordVectors(WordTable):
             table.vectors,
             counts=table.counts,
             output_vectors=table.output_vectors,
+            node_vectors=table.node_vectors,
             training=table.training,
             unchecked=table.unchecked,
         )

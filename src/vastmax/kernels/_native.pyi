@@ -41,7 +41,15 @@ class EmbeddingModel:
 
 class EmbeddingSettings:
     def __init__(
-        self, *, window: int, negative: int, pool_sizes: Sequence[int], centres: int, sum_gradient: bool, exclude: int
+        self,
+        *,
+        window: int,
+        negative: int,
+        pool_sizes: Sequence[int],
+        centres: int,
+        sum_gradient: bool,
+        exclude: int,
+        fixed_window: bool = False,
     ) -> None: ...
 
 def train_skipgram(

@@ -64,6 +64,7 @@ class EmbeddingKernel:
         untrained_loss: mean nats per prediction before anything is learned.
         target: the instruction set it was compiled for.
         tables: what it knows of the words.
+        paths: of the words in the tree; None: there is no tree.
         centres: of a block, which share their noise words.
         pool_sizes: the noise words of a block.
     """
@@ -80,6 +81,7 @@ class EmbeddingKernel:
         centres: int,
         pool_sizes: NDArray[np.int32],
         sum_gradient: bool,
+        fixed_window: bool,
         paths: TreePaths | None,
         subwords: InputRows | None,
         stretch: int,
@@ -97,6 +99,7 @@ class EmbeddingKernel:
             "node_vectors": self.nodes,
         }
         self.matrices = {name: rows for name, rows in named.items() if len(rows)}
+        self.paths = paths
         self.target = target or choose_target()
         self.tables, self.centres, self.pool_sizes = tables, centres, pool_sizes
         self._train = train
@@ -121,6 +124,7 @@ class EmbeddingKernel:
             centres=centres,
             sum_gradient=sum_gradient,
             exclude=EXCLUDE_CODES[exclude],
+            fixed_window=fixed_window,
         )
         self.untrained_loss = tree.untrained_loss(tables.kept_counts)
         if negative:
@@ -160,6 +164,7 @@ class SkipgramKernel(EmbeddingKernel):
         sample: float,
         ns_exponent: float,
         exclude: str = "target",
+        fixed_window: bool = False,
         paths: TreePaths | None = None,
         subwords: InputRows | None = None,
         stretch: int | None = None,
@@ -169,7 +174,7 @@ class SkipgramKernel(EmbeddingKernel):
         target: str | None = None,
     ) -> None:
         tables = WordTables.of(counts, sample=sample, ns_exponent=ns_exponent)
-        centres = skipgram_centres(tables.crowding, window, negative) if centres is None else centres
+        centres = skipgram_centres(tables.crowding, window, negative, fixed_window) if centres is None else centres
         super().__init__(
             _native.train_skipgram,
             tables,
@@ -178,8 +183,9 @@ class SkipgramKernel(EmbeddingKernel):
             negative=negative,
             exclude=exclude,
             centres=centres,
-            pool_sizes=skipgram_pools(window, negative, centres) if pool_sizes is None else pool_sizes,
+            pool_sizes=skipgram_pools(window, negative, centres, fixed_window) if pool_sizes is None else pool_sizes,
             sum_gradient=False,
+            fixed_window=fixed_window,
             paths=paths,
             subwords=subwords,
             stretch=subword_stretch(subwords, tables, centres) if stretch is None else stretch,
@@ -202,6 +208,7 @@ class CbowKernel(EmbeddingKernel):
         ns_exponent: float,
         gradient: str = "exact",
         exclude: str = "target",
+        fixed_window: bool = False,
         paths: TreePaths | None = None,
         subwords: InputRows | None = None,
         stretch: int | None = None,
@@ -223,6 +230,7 @@ class CbowKernel(EmbeddingKernel):
             centres=centres,
             pool_sizes=np.array([pool_size] if negative else [], np.int32),
             sum_gradient=gradient == "word2vec",
+            fixed_window=fixed_window,
             paths=paths,
             subwords=subwords,
             stretch=subword_stretch(subwords, tables, centres) if stretch is None else stretch,
@@ -231,18 +239,19 @@ class CbowKernel(EmbeddingKernel):
         )
 
 
-def skipgram_centres(crowding: float, window: int, negative: int) -> int:
+def skipgram_centres(crowding: float, window: int, negative: int, fixed_window: bool = False) -> int:
     """Return how many centres a block of skip-gram may have.
 
     `crowding` is the largest share that one word has of the centres or of the noise. In a block of B centres that word
     moves by about B·(window + 1)·negative·crowding stale gradients at once; only a vocabulary of a few dozen words gets
     near the number at which such a step overshoots, and then blocks are made smaller.
     """
-    stale_pairs_per_centre = min(window + 1, 2 * _native.band_width) * max(negative, 1) * crowding
+    contexts = 2 * window if fixed_window else window + 1
+    stale_pairs_per_centre = min(contexts, 2 * _native.band_width) * max(negative, 1) * crowding
     return int(np.clip(MOST_STALE_PAIRS / stale_pairs_per_centre, 1, _native.most_skipgram_centres))
 
 
-def skipgram_pools(window: int, negative: int, centres: int) -> NDArray[np.int32]:
+def skipgram_pools(window: int, negative: int, centres: int, fixed_window: bool = False) -> NDArray[np.int32]:
     """Return P, the noise words that a block of centres shares, for each band of distances; multiples of 8.
 
     A centre has 2·(window + 1 − d)/window contexts at distance d on average and each wants `negative` noise words; each
@@ -251,7 +260,9 @@ def skipgram_pools(window: int, negative: int, centres: int) -> NDArray[np.int32
     """
     if negative == 0:
         return np.zeros(0, np.int32)
-    contexts = 2 * (window - np.arange(window)) / window  # at distance 1, 2, …
+    contexts = (
+        np.full(window, 2.0) if fixed_window else 2 * (window - np.arange(window)) / window
+    )  # at distance 1, 2, …
     per_band = np.add.reduceat(contexts, np.arange(0, window, _native.band_width))
     wanted = centres * per_band * negative / PAIRS_PER_NOISE_WORD
     sizes: NDArray[np.int32] = np.maximum(8, 8 * np.round(wanted / 8)).astype(np.int32)

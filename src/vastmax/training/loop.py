@@ -49,6 +49,10 @@ class RunClock:
         return time.process_time() - self._cpu_from
 
 
+class StopTraining(Exception):  # noqa: N818 - an order, not an error
+    """Raised by a callback to end training after this epoch; what was trained so far is returned."""
+
+
 class Phase(NamedTuple):
     """The arguments of `Progress.begin`."""
 
@@ -121,7 +125,8 @@ def run_training(
         trainee: new, or in the state to resume from.
         saving: decides when the state is saved; None: never.
         write: writes the trainee's state into a file.
-        callbacks: called after each epoch with what `end_epoch` returns.
+        callbacks: called after each epoch with what `end_epoch` returns; one that returns True or raises
+            `StopTraining` ends training, after the others were called.
         stop: asked after each step.
         progress: told how far training has come.
 
@@ -152,8 +157,8 @@ def run_training(
             report = trainee.end_epoch()
             if saving.due_at_epoch_end():
                 saving.save(write)
-            for callback in callbacks:
-                callback(report)
+            if _told_to_stop(callbacks, report):
+                return
     except (KeyboardInterrupt, SystemExit):
         if trouble := trainee.at_rest():
             saving.trouble = trouble
@@ -162,3 +167,14 @@ def run_training(
         raise
     finally:
         progress.end()
+
+
+def _told_to_stop(callbacks: Iterable[Callable[[Report], object]], report: Report) -> bool:
+    """Call them all, and return whether one ends training."""
+    stopped = False
+    for callback in callbacks:
+        try:
+            stopped |= callback(report) is True
+        except StopTraining:
+            stopped = True
+    return stopped

@@ -235,7 +235,7 @@ class WordModelRun:
         progressed.losses.append(progressed.epoch_loss / max(predictions, 1))
         progressed.piece = progressed.epoch_words = progressed.epoch_predictions = 0
         progressed.epoch_loss = 0.0
-        return EpochReport(
+        self._reported = EpochReport(
             epoch=progressed.epoch,
             epochs=self._settings.epochs,
             loss=progressed.losses[-1],
@@ -243,8 +243,9 @@ class WordModelRun:
             words=words,
             elapsed_seconds=self._clock.elapsed_seconds,
             cpu_seconds=self._clock.cpu_seconds,
-            word_vectors=self.word_vectors(),
+            live_vectors=self.word_vectors(),
         )
+        return self._reported
 
     def at_rest(self) -> str:
         """Return why nothing is saved after an interrupt: it may have come within a step."""

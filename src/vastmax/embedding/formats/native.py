@@ -1,7 +1,8 @@
 """The native format: one safetensors file that holds all data of a WordVectors and is memory-mapped when loaded.
 
 Tensors: `vectors` F32 (V, D); `words` U8, the UTF-8 of all words end to end; `word_offsets` I64 (V + 1,), where each
-word begins and ends in it; and where known `counts` I64 (V,) and `output_vectors` F32 (any, D).
+word begins and ends in it; and where known `counts` I64 (V,), `output_vectors` F32 (any, D) and `node_vectors` F32
+(V − 1, D).
 Metadata: `format`, `version`, `checksum` (see `files/safetensors.py`; version 1, of vastmax 0.1, has none), and
 `training`, which is JSON. Other tensors and metadata may be there and are not looked at, so that a checkpoint of
 training is a file of vectors, too.
@@ -25,8 +26,8 @@ from vastmax.strict_json import json_text, parse_json
 FORMAT_NAME = "vastmax word vectors"
 VERSION = 2
 _FIRST_WITH_CHECKSUM = 2
-_DTYPES = {"vectors": "F32", "output_vectors": "F32", "counts": "I64", "word_offsets": "I64", "words": "U8"}
-_DIMENSIONS = {"vectors": 2, "output_vectors": 2, "counts": 1, "word_offsets": 1, "words": 1}
+_MATRICES = ("vectors", "output_vectors", "node_vectors")
+_DTYPES = {**dict.fromkeys(_MATRICES, "F32"), "counts": "I64", "word_offsets": "I64", "words": "U8"}
 
 
 def write_native(stream: BinaryIO, v: WordTable, path: str) -> None:
@@ -39,6 +40,8 @@ def write_native(stream: BinaryIO, v: WordTable, path: str) -> None:
     tensors["vectors"] = v.vectors
     if v.output_vectors is not None:
         tensors["output_vectors"] = v.output_vectors
+    if v.node_vectors is not None:
+        tensors["node_vectors"] = v.node_vectors
     tensors["words"] = np.frombuffer(b"".join(raw), dtype=np.uint8)
     write_tensors(stream, tensors, native_metadata(v.training))
 
@@ -68,7 +71,7 @@ def read_native(path: str, *, verify: bool = True) -> Table:
         header.require_checksum()
     needed = ("vectors", "words", "word_offsets")
     tensors = {
-        name: header.place(name, dtype, _DIMENSIONS[name])
+        name: header.place(name, dtype, 2 if name in _MATRICES else 1)
         for name, dtype in _DTYPES.items()
         if name in header.names or name in needed
     }
@@ -77,13 +80,21 @@ def read_native(path: str, *, verify: bool = True) -> Table:
     for name, place in tensors.items():
         if place.shape != expected.get(name, place.shape):
             raise InputError(f"{path}: {name!r} has the shape {place.shape}; {V} vectors need {expected[name]}")
-    if V < 1 or D < 1 or tensors.get("output_vectors", tensors["vectors"]).shape[1] != D:
+    if V < 1 or D < 1 or any(tensors[name].shape[1] != D for name in _MATRICES if name in tensors):
         raise InputError(f"{path}: {V} vectors of {D} dimensions, and output vectors that differ or nothing at all")
     words = _words(tensors["words"].read().tobytes(), tensors["word_offsets"].read(), path)
     counts = tensors["counts"].read() if "counts" in tensors else None
-    matrices: dict[str, Place] = {name: tensors[name] for name in ("vectors", "output_vectors") if name in tensors}
+    matrices: dict[str, Place] = {name: tensors[name] for name in _MATRICES if name in tensors}
     mapped = {name: place.map() for name, place in matrices.items()}
-    return Table(words, mapped["vectors"], counts, mapped.get("output_vectors"), training, unchecked=matrices)
+    return Table(
+        words,
+        mapped["vectors"],
+        counts,
+        mapped.get("output_vectors"),
+        training,
+        unchecked=matrices,
+        node_vectors=mapped.get("node_vectors"),
+    )
 
 
 def _metadata(header: Header) -> tuple[int, dict[str, Any]]:

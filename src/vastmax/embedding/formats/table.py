@@ -37,6 +37,7 @@ class Table:
     training: dict[str, Any] = field(default_factory=dict)
     unchecked: dict[str, Place] = field(default_factory=dict)
     """By name, the matrices that are mapped and not yet checked against their checksums."""
+    node_vectors: NDArray[np.float32] | None = None
 
 
 class Rows:

@@ -91,6 +91,7 @@ struct EmbeddingSettings {
     int32_t centres;           // of a block
     bool sum_gradient;         // CBOW: each context moves by the whole gradient of the mean, as in word2vec
     Exclude exclude;
+    bool fixed_window; // every position's window is the largest
 };
 
 VASTMAX_KERNELS(ChunkResult train_skipgram(const EmbeddingModel &, const EmbeddingSettings &, const Chunk &);

@@ -93,7 +93,8 @@ class Model {
 
 class Settings {
   public:
-    Settings(int window, int negative, std::vector<int32_t> pool_sizes, int centres, bool sum_gradient, int exclude)
+    Settings(int window, int negative, std::vector<int32_t> pool_sizes, int centres, bool sum_gradient, int exclude,
+             bool fixed_window)
         : pool_sizes_(std::move(pool_sizes)) {
         require(window > 0 && window <= most_window, "window must be in 1 .. 2^24");
         require(negative >= 0, "negative must not be below 0");
@@ -103,7 +104,7 @@ class Settings {
                     "pool sizes must be positive multiples of 8, at most 2^24");
         require(exclude >= 0 && exclude <= int(Exclude::window), "exclude must be 0 (none), 1 (target) or 2 (window)");
         settings_ = {window,  negative,     pool_sizes_.data(), int32_t(pool_sizes_.size()),
-                     centres, sum_gradient, Exclude(exclude)};
+                     centres, sum_gradient, Exclude(exclude),   fixed_window};
     }
     Settings(const Settings &) = delete;
     const EmbeddingSettings &get() const { return settings_; }
@@ -172,8 +173,8 @@ void bind_embedding(nb::module_ &m) {
              nb::kw_only(), "words"_a, "outputs"_a, "keep_threshold"_a, "alias_threshold"_a, "alias_word"_a, "nodes"_a,
              "path_offsets"_a, "path_edges"_a, "visits_per_exchange"_a, "subword_offsets"_a, "subword_rows"_a, "stretch"_a);
     nb::class_<Settings>(m, "EmbeddingSettings")
-        .def(nb::init<int, int, std::vector<int32_t>, int, bool, int>(), nb::kw_only(), "window"_a, "negative"_a,
-             "pool_sizes"_a, "centres"_a, "sum_gradient"_a, "exclude"_a);
+        .def(nb::init<int, int, std::vector<int32_t>, int, bool, int, bool>(), nb::kw_only(), "window"_a, "negative"_a,
+             "pool_sizes"_a, "centres"_a, "sum_gradient"_a, "exclude"_a, "fixed_window"_a = false);
     m.def("train_skipgram", &train_skipgram, "target"_a, "model"_a, "settings"_a, "word_ids"_a, "sentence_offsets"_a,
           "alpha_begin"_a, "alpha_end"_a, "seed"_a);
     m.def("train_cbow", &train_cbow, "target"_a, "model"_a, "settings"_a, "word_ids"_a, "sentence_offsets"_a,

@@ -74,7 +74,7 @@ class Trainer {
         noise_.draw(model_.subsampling.vocab_size, model_.noise, random);
         for (int64_t s = 0; s < chunk.num_sentences;) {
             alpha_ = chunk.alpha(s);
-            s = windows_.fill(model_.subsampling, chunk, s, uint32_t(settings_.window), random);
+            s = windows_.fill(model_.subsampling, chunk, s, settings_, random);
             const int64_t stretch = inputs_.stretch(windows_.size());
             for (int64_t begin = 0; begin < windows_.size(); begin += stretch)
                 train_stretch(begin, std::min(begin + stretch, windows_.size()), random);

@@ -25,8 +25,11 @@ struct Position {
 class Windows {
   public:
     // Takes whole sentences, from number s on, until about `span` words are kept: drops words outside the vocabulary and,
-    // by chance, frequent ones, and draws a window for each that is left. Returns the next sentence's number.
-    int64_t fill(const Subsampling &words, const Chunk &chunk, int64_t s, uint32_t window, Random &random) {
+    // by chance, frequent ones, and draws a window for each that is left, unless all are of one width. Returns the next
+    // sentence's number.
+    int64_t fill(const Subsampling &words, const Chunk &chunk, int64_t s, const EmbeddingSettings &settings,
+                 Random &random) {
+        const auto window = uint32_t(settings.window);
         positions_.clear();
         longest_ = 0;
         for (; s < chunk.num_sentences && size() < span; ++s) {
@@ -38,7 +41,10 @@ class Windows {
                 ++words_;
                 uint64_t r = random.next();
                 if (uint32_t(r >> 32) <= words.keep_threshold[*word])
-                    positions_.push_back({*word, first, 0, int32_t(1 + Random::below(window, uint32_t(r))), *word});
+                    positions_.push_back({*word, first, 0,
+                                          settings.fixed_window ? settings.window
+                                                                : int32_t(1 + Random::below(window, uint32_t(r))),
+                                          *word});
             }
             auto last = int32_t(size()) - 1;
             for (int32_t k = first; k <= last; ++k) positions_[k].last = last;
