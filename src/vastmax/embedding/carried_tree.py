@@ -32,8 +32,8 @@ def carry_nodes(old: TreePaths, vectors: Floats, row: NDArray[np.int32], new: Tr
         u_n = mean of g_w below branch 1 − mean of g_w below branch 0,
 
     weighted by p(w | 0) = 2^−depth of the old tree. A node with the same words below its branches in both trees keeps
-    its vector, apart from rounding: what lies further down cancels in the means. New words have no weight, and a node with
-    nothing else below one branch gets zeros, as in a new tree.
+    its vector, apart from rounding: what lies further down cancels in the means. New words have no weight, and a node
+    with nothing else below one branch gets zeros, as in a new tree.
 
     Args:
         old: paths of V words.
