@@ -78,7 +78,7 @@ def test_training_says_what_it_did_and_leaves_a_run(invoke: Invoke, corpus_file:
     log = list(csv.DictReader((run / "log.csv").read_text().splitlines()))
     assert [(row["epoch"], row["words"]) for row in log if row["validation_nats"]] == [("1", "5130"), ("2", "10260")]
     again = invoke("lm", "train", corpus_file, "--method", "adaptive", *SMALL, "--epochs", 2, "-o", run)
-    assert again.refused().endswith("already holds a run; go on with it (--resume), or give another folder")
+    assert again.refused().endswith("already holds a run; resume it (--resume), or give another folder")
 
 
 def test_perplexity_is_exact_and_the_unnormalised_figure_stands_beside(

@@ -388,7 +388,7 @@ def test_vectors_are_no_checkpoint(uninterrupted, tmp_path):
     ("options", "message"),
     [
         ({"resume": True}, "resume is True, but there is no checkpoint"),
-        ({"checkpoint": "nothing", "resume": True}, "there is no checkpoint nothing; "),
+        ({"checkpoint": "nothing", "resume": True}, "there is no checkpoint nothing to resume from; start without"),
         ({"checkpoint": "no/folder"}, "the folder no does not exist"),
         ({"checkpoint": 3}, "checkpoint is 3; expected the path"),
         ({"checkpoint": "c", "checkpoint_minutes": 0}, "checkpoint_minutes is 0; expected a number above 0"),

@@ -95,11 +95,11 @@ def test_options_as_text() -> None:
         "num_samples": 5,
     }
     for assignment, says in [
-        ("rate", "'rate' is no option of it; expected NAME=VALUE"),
+        ("rate", "'rate' is not an option of it; expected NAME=VALUE"),
         ("speed=1", "it has no option 'speed'; it has rate, deep, sizes"),
         ("deep=1", "deep=1 of it: expected true or false"),
         ("rate=fast", "rate=fast of it: expected a number or none"),
-        ("sizes=3,x", "sizes=3,x of it: expected numbers apart by commas or none"),
+        ("sizes=3,x", "sizes=3,x of it: expected numbers separated by commas or none"),
     ]:
         with pytest.raises(InputError, match=says):
             parsed_options(build, [assignment], of="it")

@@ -104,7 +104,7 @@ def test_a_run_that_was_killed_before_it_had_anything_to_save_begins_again(
 @pytest.mark.parametrize("name", [VOCABULARY, MODEL, CHECKPOINT, LOG])
 def test_files_that_are_of_no_run_are_not_written_over(tmp_path: Path, small_text: TrainingText, name: str) -> None:
     (tmp_path / name).write_text("the user's own")
-    with pytest.raises(InputError, match=f"holds {name}, which is of no run there"):
+    with pytest.raises(InputError, match=f"holds {name}, which does not belong to a run"):
         run(folder_of(tmp_path, small_text), small_text)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "the user's own"
@@ -208,7 +208,7 @@ def test_what_no_number_is_never_saved(
         running, "write_state", lambda path, state: saved.append(state["trainer"]["progressed"]["step"])
     )
     ticks = iter(range(0, 10_000_000, 60))  # a minute passes between looks at the clock: every step is saved
-    with pytest.raises(TrainingFailedError, match="a parameter is no number after step 3"):
+    with pytest.raises(TrainingFailedError, match="a parameter is not finite after step 3"):
         run(folder, small_text, stop=Poisoned(3), save_minutes=1.0, clock=lambda: float(next(ticks)))
     assert saved == [0, 1, 2]
 
@@ -228,10 +228,10 @@ def test_what_no_number_is_never_saved(
         (lambda path: without_checksum(path / MODEL), "model.safetensors is damaged: its checksum is missing"),
         (lambda path: (path / VOCABULARY).unlink(), "is damaged: vocabulary.txt is missing"),
         (lambda path: cut(path / VOCABULARY), "vocabulary.txt"),
-        (lambda path: cut(path / MODEL), "model.safetensors is damaged, or of another run"),
+        (lambda path: cut(path / MODEL), "model.safetensors is damaged or belongs to another run"),
         (lambda path: (path / MODEL).unlink(), "holds no model yet"),
         (lambda path: cut(path / CHECKPOINT), "checkpoint.pt is damaged"),
-        (lambda path: (path / CHECKPOINT).unlink(), "holds no checkpoint to go on from"),
+        (lambda path: (path / CHECKPOINT).unlink(), "holds no checkpoint to resume from"),
     ],
 )
 def test_damage_is_named(tmp_path: Path, small_text: TrainingText, change: Any, says: str) -> None:
@@ -279,7 +279,7 @@ def cut(path: Path) -> None:
 def test_another_run_is_not_resumed(tmp_path: Path, small_text: TrainingText) -> None:
     begun = folder_of(tmp_path / "run", small_text)
     run(begun, small_text, stop=After(1))
-    with pytest.raises(InputError, match=r"already holds a run; go on with it \(--resume\)"):
+    with pytest.raises(InputError, match=r"already holds a run; resume it \(--resume\)"):
         run(folder_of(tmp_path / "run", small_text), small_text)
     with pytest.raises(InputError, match="with another model: method was nce, now softmax; method_options was"):
         folder_of(tmp_path / "run", small_text, model=ModelConfig("lstm", "softmax", 8, {"dropout": 0.2})).check_same(
@@ -288,7 +288,7 @@ def test_another_run_is_not_resumed(tmp_path: Path, small_text: TrainingText) ->
     with pytest.raises(InputError, match="with other settings: bptt was 5, now 6"):
         folder_of(tmp_path / "run", small_text, bptt=6).check_same(begun)
     other = TrainingText(small_text.vocabulary, small_text.training[:-1], small_text.validation)
-    with pytest.raises(InputError, match=r"with another text: it was begun with \['small'\]"):
+    with pytest.raises(InputError, match=r"with another text; it was started on \['small'\]"):
         folder_of(tmp_path / "run", other).check_same(begun)
 
 

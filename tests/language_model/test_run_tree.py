@@ -83,7 +83,7 @@ def test_a_run_of_before_goes_on_with_the_huffman_tree(
 
 def test_preparing_counts_as_training_time(tmp_path: Path, small_text: TrainingText) -> None:
     folder = folder_of(tmp_path / "run", small_text, minutes=1e-6)
-    with pytest.raises(InputError, match=r"minutes is 1e-06, and making the tree of the output layer took .*: no time"):
+    with pytest.raises(InputError, match=r"minutes is 1e-06, and making the tree of the output layer took .*, so no"):
         run(folder, small_text)
 
 

@@ -56,11 +56,11 @@ def test_size_is_limited_with_all_its_words() -> None:
 
 
 def test_bad_text() -> None:
-    with pytest.raises(InputError, match="the text holds '</s>'"):
+    with pytest.raises(InputError, match="the text contains '</s>'"):
         language_vocabulary(Corpus([["a", "</s>"]]))
     with pytest.raises(InputError, match="max_size is 2; expected a whole number of at least 3"):
         language_vocabulary(Corpus(SENTENCES), max_size=2)
-    with pytest.raises(InputError, match="make it with language_vocabulary"):
+    with pytest.raises(InputError, match="use language_vocabulary"):
         text_of(Corpus(SENTENCES), Corpus(SENTENCES).vocabulary)
 
 

@@ -167,7 +167,7 @@ def test_what_does_not_fit_a_checkpoint_is_refused(corpus: Corpus, tmp_path: Pat
     with pytest.raises(InputError, match="the text is not the one of the checkpoint"):
         train_word_model([["one", "two"]], checkpoint=path, resume=True, **options)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match="is damaged, or none of this objective; give the objective"):
+    with pytest.raises(InputError, match="is damaged, or of another objective; give its objective"):
         train_word_model(corpus, checkpoint=path, resume=True, **options)
     with pytest.raises(InputError, match="resume is True, but there is no checkpoint"):
         train_word_model(corpus, resume=True, **options)
@@ -198,7 +198,10 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_vectors_from_before(corp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"objective": "adaptive-importance-sampling"}, "draws noise by the word before .* 'importance-sampling'"),
+        (
+            {"objective": "adaptive-importance-sampling"},
+            "noise depends on the previous word; .* 'importance-sampling'",
+        ),
         ({"objective": "nonsense"}, "objective is 'nonsense'; expected 'negative-sampling' or"),
         ({"objective": "nce", "objective_options": {"samples": 3}}, "has no option 'samples'; it has num_samples"),
         ({"objective": "softmax", "objective_options": {"power": 1}}, "has no option 'power'; it has none"),
@@ -206,7 +209,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_vectors_from_before(corp
         ({"batch_size": 0}, "batch_size is 0; expected a whole number from 1"),
         ({"partition_size": 0}, "partition_size is 0"),
         ({"dense_lr": -1.0}, "dense_lr is -1.0; expected a number from 0 to"),
-        ({"device": "abacus"}, r"device is 'abacus', which PyTorch cannot use here \(.*\); take 'cpu'"),
+        ({"device": "abacus"}, r"device is 'abacus', which PyTorch cannot use here \(.*\); use 'cpu'"),
         ({"alpha": 0.0}, "alpha is 0.0; expected a number above 0 .*a learning rate, such as 0.025"),
     ],
 )

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from vastmax.tree import Tree
 
 PREVIOUS_WORD = "context:previous_word_id"
-"""A need of an objective that the training of a language model meets with each step, beside the part of the text."""
+"""A need of an objective that the training of a language model meets at each step."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """An encoder and a recipe with their options.
+    """The encoder and the method of a model, with their options.
 
     Attributes:
         encoder: of `ENCODERS`.
@@ -32,11 +32,11 @@ class ModelConfig:
         hidden_size: D.
         encoder_options: by name; see `EncoderKind.options`.
         method_options: by name, as the recipe's function takes them.
-        tied: the words that are read and those that are predicted have the same vectors.
-        seed: of the parameters at the start. Those of the encoder do not depend on the method.
+        tied: whether encoder and output layer share their vectors.
+        seed: of the initial parameters; those of the encoder do not depend on the method.
 
     Raises:
-        InputError: names that do not exist, or a method that needs more than text gives.
+        InputError: an unknown name, or a method that needs more than text.
 
     Example:
         >>> from vastmax import Vocabulary
@@ -47,20 +47,20 @@ class ModelConfig:
 
     encoder: str = option(
         "lstm",
-        "What reads: log-bilinear, feed-forward, lstm, transformer.",
+        "Encoder: log-bilinear, feed-forward, lstm, transformer.",
         metavar="NAME",
         suggested=("log-bilinear", "feed-forward", "lstm", "transformer"),
     )
     method: str = option(
         "sampled-softmax",
-        "What predicts: softmax, sampled-softmax, nce, adaptive, and others.",
+        "Method: softmax, sampled-softmax, nce, adaptive, and others.",
         metavar="NAME",
         suggested=("softmax", "sampled-softmax", "nce", "adaptive", "hierarchical-softmax"),
     )
-    hidden_size: int = option(256, "Numbers in a hidden vector.", bound=Whole(1, MOST_SIZE))
+    hidden_size: int = option(256, "Size of hidden vectors.", bound=Whole(1, MOST_SIZE))
     encoder_options: dict[str, Any] = field(default_factory=dict)
     method_options: dict[str, Any] = field(default_factory=dict)
-    tied: bool = option(False, "Words read and words predicted share their vectors.")
+    tied: bool = option(False, "Share the vectors of encoder and output layer.")
     seed: int = option(1, "Start of the random numbers.", bound=Whole(0, MOST_SEED), group=TRAINING)
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class ModelConfig:
             names = ", ".join(sorted(need.removeprefix("context:") for need in missing))
             raise InputError(
                 f"the method {self.method!r} needs {names} with every batch, which the training of language models "
-                "does not give; choose another method, or train with its Head in a loop of your own"
+                "does not provide; choose another method, or use its Head in your own training loop"
             )
 
     def as_dict(self) -> dict[str, Any]:
@@ -88,10 +88,10 @@ class ModelConfig:
     def tree_from(
         self, vocabulary: Vocabulary, text: NDArray[np.int32] | None = None, *, progress: Progress | None = None
     ) -> Tree | None:
-        """Return the tree that the method makes of a text, for `build`; None where it makes none.
+        """Return the tree that the method makes from a text, for `build`, or None if it makes none.
 
         Raises:
-            InputError: options that the method refuses, or no text where it needs one.
+            InputError: invalid options of the method, or no text if it needs one.
         """
         from vastmax.methods import RECIPES
         from vastmax.progress import Silent
@@ -102,7 +102,7 @@ class ModelConfig:
         return make(self._source(vocabulary, text), self.method_options, progress or Silent())
 
     def _source(self, vocabulary: Vocabulary, text: NDArray[np.int32] | None) -> Any:
-        """Return what the method is built from: the words, with the text where there is one or it has to be one."""
+        """Return what the method is built from: the vocabulary, or the text if there is one or the method needs it."""
         import numpy as np
 
         from vastmax.language_model.text import EncodedText

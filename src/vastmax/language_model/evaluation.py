@@ -1,4 +1,4 @@
-"""How well a language model predicts a text: exact, normalised, over every word of it."""
+"""The perplexity of a text: exact, normalized, over every word."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.language_model.model import LanguageModel
@@ -22,15 +23,16 @@ from vastmax.text import Vocabulary
 
 @dataclass(frozen=True)
 class Perplexity:
-    """How well a model predicts one text.
+    """The results of evaluating a model on a text.
 
     Attributes:
-        words: predicted, ends of sentences included.
-        unknown: how many of them the unknown word stood for.
-        nats: mean −log p of a word.
-        unnormalised_nats: mean −score of a word, where the objective lets raw scores stand for log p; else None. Beside
-            `nats`, never in its place: it is no likelihood, and may be below what is possible.
-        letters: of the text, a space or line end after each word included; the unknown word counts as its name.
+        words: the number of predicted words, including ends of sentences.
+        unknown: how many of them are the unknown word.
+        nats: mean −log p per word.
+        unnormalised_nats: mean −score per word, if the objective uses raw scores as log p; otherwise None. It is not a
+            likelihood, may be lower than any, and never replaces `nats`.
+        letters: the number of characters, including a space or line end after each word; the unknown word counts as its
+            name.
         bands: (first rank, words, nats) of words of the text by their rank in the vocabulary.
     """
 
@@ -53,7 +55,7 @@ class Perplexity:
 
     @property
     def bits_per_character(self) -> float:
-        """Bits of the whole text over its letters: comparable between vocabularies."""
+        """Bits of the whole text divided by its letters: comparable between vocabularies."""
         return self.bits_per_word * self.words / self.letters
 
     def to_json(self) -> dict[str, Any]:
@@ -80,20 +82,20 @@ def perplexity(
     band_edges: Sequence[int] = (100, 1_000, 10_000, 100_000),
     progress: Progress | None = None,
 ) -> Perplexity:
-    """Measure a model on held-out text; the model is put into eval mode and back.
+    """Measure a model on held-out text; the model is in eval mode meanwhile.
 
     Args:
         model: of this vocabulary.
         text: (n,) word ids; see `text_of`.
         vocabulary: for letters and ranks.
-        first_id: what is read before the text, such as the end of a sentence.
-        num_streams: parts read side by side; each begins without a past, which costs a little accuracy a part. By
-            default one for every thousand words, and 16 at most.
+        first_id: the word before the text, such as the end of a sentence.
+        num_streams: parts read in parallel. Each starts without context, which costs a little accuracy. Default: one
+            per thousand words, at most 16.
         bptt: words of each stream that are read at a time.
-        band_edges: ranks at which the bands begin, beside 0.
-        progress: told of words.
+        band_edges: ranks at which bands begin, besides 0.
+        progress: shows words.
 
-    Cost: an exact evaluation of every word: O(V·D) each for flat layers.
+    Cost: an exact evaluation of every word: O(V·D) per word for flat layers.
     """
     if num_streams is None:
         num_streams = min(max(text.size // 1_000, 1), 16)
@@ -102,31 +104,12 @@ def perplexity(
     ranks = np.empty(len(vocabulary), dtype=np.int64)
     ranks[np.argsort(-vocabulary.counts, kind="stable")] = np.arange(len(vocabulary))
     band_of = torch.from_numpy(np.searchsorted(np.asarray(band_edges), ranks, side="right")).to(device)
-    nats = torch.zeros(len(band_edges) + 1, dtype=torch.float64, device=device)
-    words = torch.zeros(len(band_edges) + 1, dtype=torch.int64, device=device)
-    raw = torch.zeros((), dtype=torch.float64, device=device)
     was_training = model.training
     model.eval()
     progress = progress or Silent()
     progress.begin("Measuring", text.size, "words")
     try:
-        with torch.no_grad():
-            state = None
-            for word_ids, target in streams:
-                word_ids, target = word_ids.to(device), target.to(device)
-                hidden, state = model.encoder(word_ids, state)
-                known = target != IGNORED
-                hidden, wanted = hidden[known], target[known]
-                if model.head.objective.self_normalising:
-                    score, log_normaliser = model.head.output.exact(hidden, wanted)
-                    loss = (log_normaliser - score).double()
-                    raw -= score.double().sum()
-                else:
-                    loss = -model.head.log_prob(hidden, wanted).double()
-                nats.index_add_(0, band_of[wanted], loss)
-                words.index_add_(0, band_of[wanted], torch.ones_like(wanted))
-                done = int(words.sum())
-                progress.update(done, perplexity=perplexity_from_nats(float(nats.sum()) / done))
+        nats, words, raw = _sums(model, streams, band_of, len(band_edges) + 1, progress)
     finally:
         progress.end()
         model.train(was_training)
@@ -143,10 +126,37 @@ def perplexity(
     )
 
 
+@torch.no_grad()
+def _sums(
+    model: LanguageModel, streams: Streams, band_of: Tensor, num_bands: int, progress: Progress
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the sum of −log p and the number of words by band, and the sum of −score, 0 if scores do not count."""
+    nats = torch.zeros(num_bands, dtype=torch.float64, device=band_of.device)
+    words = torch.zeros(num_bands, dtype=torch.int64, device=band_of.device)
+    raw = torch.zeros((), dtype=torch.float64, device=band_of.device)
+    state = None
+    for word_ids, target in streams:
+        word_ids, target = word_ids.to(band_of.device), target.to(band_of.device)
+        hidden, state = model.encoder(word_ids, state)
+        known = target != IGNORED
+        hidden, wanted = hidden[known], target[known]
+        if model.head.objective.self_normalising:
+            score, log_normaliser = model.head.output.exact(hidden, wanted)
+            loss = (log_normaliser - score).double()
+            raw -= score.double().sum()
+        else:
+            loss = -model.head.log_prob(hidden, wanted).double()
+        nats.index_add_(0, band_of[wanted], loss)
+        words.index_add_(0, band_of[wanted], torch.ones_like(wanted))
+        done = int(words.sum())
+        progress.update(done, perplexity=perplexity_from_nats(float(nats.sum()) / done))
+    return nats, words, raw
+
+
 def _letters(text: NDArray[np.int32], vocabulary: Vocabulary) -> int:
-    """Letters of the words, and one for what separates them; the end of a sentence is a line end and no more."""
+    """Return the number of letters of the words, plus one per separator; the end of a sentence is a line end only."""
     lengths = np.fromiter((len(word) for word in vocabulary.words), dtype=np.int64, count=len(vocabulary))
     lengths[vocabulary.id(SENTENCE_END)] = 0
-    # Words of a sentence are separated by one space; the end takes the place of the last.
+    # Words of a sentence are separated by one space; the line end replaces the last one.
     separators = text.size - int((text == vocabulary.id(SENTENCE_END)).sum())
     return int(lengths[text].sum()) + separators

@@ -1,4 +1,4 @@
-"""New sentences: drawn word by word from a law that may be sharpened and cut, or found by beam search."""
+"""Generated sentences: drawn word by word from a distribution that may be truncated, or found by beam search."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from vastmax.output.base import Search
 from vastmax.text import Vocabulary
 
 _NUCLEUS = 1024
-"""Words among which top_p and a penalty choose where top_k does not say: all but a hair of a trained model's law."""
+"""Candidates for top_p and the penalty without top_k: they have nearly all probability in a trained model."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next word is drawn.
+    """The options of drawing the next word.
 
     Attributes:
-        temperature: T > 0: from softmax(s/T).
-        top_k: among the k best words; None: all.
-        top_p: among the best words that together have this share, in (0, 1].
-        repetition_penalty: ≥ 1: the probability of a word that is in the sentence already is divided by it.
+        temperature: T > 0: draw from softmax(s/T).
+        top_k: draw from the k best words; None: all.
+        top_p: draw from the fewest best words with this share of the probability, in (0, 1].
+        repetition_penalty: ≥ 1: the probabilities of words that are already in the sentence are divided by it.
 
-    With top_p or a penalty the words beyond the 1,024 best are left out, unless `top_k` says otherwise.
+    With top_p or a penalty, and without `top_k`, only the 1,024 best words can be drawn.
 
     Raises:
         InputError: numbers out of range.
@@ -50,7 +50,7 @@ class Sampling:
 
     @property
     def cuts(self) -> bool:
-        """Whether the law is anything but softmax(s/T) over all words."""
+        """Whether words are drawn other than from softmax(s/T) over all words."""
         return self.top_k is not None or self.top_p < 1.0 or self.repetition_penalty > 1.0
 
     def draw(
@@ -65,10 +65,10 @@ class Sampling:
         """Draw a word after each hidden vector.
 
         Args:
-            model: whose head is asked.
+            model: its head is used.
             hidden: (N, D).
             said: (N, T) word ids of the sentences so far.
-            generator: where the randomness comes from.
+            generator: of random numbers.
             search: an index of the head.
 
         Returns:
@@ -82,15 +82,15 @@ class Sampling:
         if self.repetition_penalty > 1.0:
             again = (word_ids[:, :, None] == said[:, None, :]).any(dim=2)
             log_prob = log_prob - math.log(self.repetition_penalty) * again
-        # From the best down, in float64: the smallest temperature leaves the best word then, and no NaN.
+        # Relative to the best, in float64: then the smallest temperature gives the best word, and no NaN.
         below = log_prob.double() - log_prob.amax(dim=1, keepdim=True).double()
-        law = (below / self.temperature).softmax(dim=1)
+        share = (below / self.temperature).softmax(dim=1)
         if self.top_p < 1.0:
-            law, order = law.sort(dim=1, descending=True)
+            share, order = share.sort(dim=1, descending=True)
             word_ids = word_ids.gather(1, order)
-            before = law.cumsum(dim=1) - law
-            law[:, 1:] = law[:, 1:].masked_fill(before[:, 1:] >= self.top_p, 0.0)  # the best word stays in any case
-        chosen = torch.multinomial(law, 1, generator=generator)
+            before = share.cumsum(dim=1) - share
+            share[:, 1:] = share[:, 1:].masked_fill(before[:, 1:] >= self.top_p, 0.0)  # the best word always stays
+        chosen = torch.multinomial(share, 1, generator=generator)
         return word_ids.gather(1, chosen)[:, 0]
 
 
@@ -106,22 +106,22 @@ def generate(
     sampling: Sampling | None = None,
     search: Search | None = None,
 ) -> list[list[str]]:
-    """Draw sentences word by word, each beginning with `context`; the end is not among their words.
+    """Draw sentences word by word, each starting with `context`; the end is not included.
 
     Args:
         model: in eval mode.
         vocabulary: of the model.
-        context: how each begins.
-        num_sentences: how many.
-        max_words: of a sentence, the context not counted.
+        context: their first words.
+        num_sentences: the number of sentences.
+        max_words: the most words of a sentence after the context.
         seed: the same seed gives the same sentences on the same machine.
-        sampling: how words are drawn; None: from the model's own law.
+        sampling: options of drawing; None: from the model's distribution.
         search: an index of the model's head, such as `search.Certified(model.head, tolerance=1e-3)`.
 
     Raises:
         InputError: numbers out of range; an index of another head.
 
-    Cost: the context is read once; then each word is, the encoder going on from its state.
+    Cost: one step of the encoder for each word, the context included, and one draw for each new word.
     """
     whole("num_sentences", num_sentences, 1, 1_000_000)
     whole("max_words", max_words, 1, 1_000_000)
@@ -153,23 +153,23 @@ def beam_search(
     max_words: int = 50,
     search: Search | None = None,
 ) -> list[tuple[list[str], float]]:
-    """Find sentences of high probability: at each step the `beams` best beginnings go on (Lowerre 1976).
+    """Find sentences of high probability: each step extends the `beams` best beginnings (Lowerre 1976).
 
     Args:
         model: in eval mode.
         vocabulary: of the model.
-        context: how each begins.
-        beams: beginnings kept, and sentences returned at most.
-        max_words: of a sentence, the context not counted; the sentence's end counts as one.
+        context: their first words.
+        beams: the number of beginnings kept, and the most sentences returned.
+        max_words: the most words of a sentence after the context, including its end.
         search: an index of the model's head.
 
     Returns:
-        (words, log p of those after the context, the end included where it was reached), the most probable first.
+        (words, log p of those after the context, including the end if it was reached), the most probable first.
 
     Raises:
         InputError: numbers out of range; an index of another head.
 
-    Cost: the `beams` + 1 best words of each beginning, word after word.
+    Cost: for each word, the `beams` + 1 best words after each beginning.
     """
     whole("beams", beams, 1, 10_000)
     whole("max_words", max_words, 1, 1_000_000)
@@ -203,7 +203,7 @@ def beam_search(
 
 
 def _context(model: LanguageModel, vocabulary: Vocabulary, context: Sequence[str]) -> Tensor:
-    """(1, T) ids: the end of the sentence before, and the words."""
+    """Return (1, T) ids: the end of the previous sentence, then the words."""
     ids = [vocabulary.id(SENTENCE_END), *vocabulary.ids(list(context)).tolist()]
     return torch.tensor([ids], device=next(model.parameters()).device)
 
@@ -214,6 +214,6 @@ def _words(vocabulary: Vocabulary, word_ids: list[int], end: int) -> list[str]:
 
 
 def check_choice(sampling: Sampling, beams: int | None) -> None:
-    """Raise InputError where beam search is asked for together with options of drawing."""
+    """Raise InputError if beam search is combined with options of drawing."""
     if beams is not None and sampling != Sampling():
-        raise InputError("beam search draws nothing: leave temperature, top_k, top_p and repetition_penalty out")
+        raise InputError("beam search draws nothing; leave out temperature, top_k, top_p and repetition_penalty")

@@ -1,4 +1,4 @@
-"""An encoder and a head, joined."""
+"""A language model: an encoder combined with a head."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vastmax.language_model.streams import IGNORED
 
 
 class LanguageModel(nn.Module):
-    """p(word | the words before it): the encoder reads, the head predicts.
+    """p(word | previous words): the encoder reads, the head predicts.
 
     Args:
         encoder: its hidden size is that of the head.
-        head: of the same vocabulary.
+        head: for the same vocabulary.
 
     Raises:
-        InputError: sizes that do not agree.
+        InputError: the sizes differ.
 
     Example:
         >>> from vastmax import RECIPES
@@ -55,10 +55,10 @@ class LanguageModel(nn.Module):
         context: dict[str, Any] | None = None,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, State]:
-        """(loss, state) of predicting `target` (B, T) after `word_ids` (B, T); targets that are `IGNORED` are left out.
+        """Return (loss, state) for predicting `target` (B, T) after `word_ids` (B, T); `IGNORED` targets do not count.
 
-        In training the head's objective, in eval mode the exact negative log-likelihood, in nats. A head that needs to
-        know the previous word is told; what else it needs comes in `context`.
+        The loss is the head's objective in training, and the exact negative log-likelihood in eval mode, in nats. A
+        head that needs the previous word gets it; `context` holds other data that it needs.
         """
         hidden, state = self.encoder(word_ids, state)
         if "previous_word_id" in self.head.objective.needs:

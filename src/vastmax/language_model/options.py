@@ -1,4 +1,4 @@
-"""Options of encoders and recipes as text: names, types and defaults are those of the functions that build them."""
+"""Options of encoders and recipes given as text; names, types and defaults are those of their functions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from vastmax.errors import InputError
 
 
 def options_of(build: Callable[..., Any]) -> dict[str, Any]:
-    """Name → default of the keyword-only arguments of a function or class that can be written as text.
+    """Return name → default of the keyword-only arguments of a function or class that can be written as text.
 
-    Those that take an object, such as a tree, are for callers in Python.
+    Arguments that are objects, such as a tree, can only be given in Python.
 
     Example:
         >>> from vastmax import RECIPES
@@ -51,7 +51,7 @@ def parsed_options(
         name, equals, text = assignment.partition("=")
         name = name.strip().replace("-", "_")
         if not equals:
-            raise InputError(f"{assignment!r} is no option of {of}; expected NAME=VALUE")
+            raise InputError(f"{assignment!r} is not an option of {of}; expected NAME=VALUE")
         if name not in known:
             offer = f"it has {', '.join(known)}" if known else "it has none"
             raise InputError(f"{of} has no option {name!r}; {offer}")
@@ -65,7 +65,7 @@ def parsed_options(
 
 
 def _hints(build: Callable[..., Any]) -> dict[str, Any]:
-    """Types of the keyword-only arguments; the others may name what is imported for type checking alone."""
+    """Return the types of the keyword-only arguments; others may name types imported only for type checking."""
     function = build.__init__ if inspect.isclass(build) else build
     options = {p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY}
     annotated = types.SimpleNamespace(
@@ -75,7 +75,7 @@ def _hints(build: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _is_text(hint: Any) -> bool:
-    """Whether `_value` can make anything but None of a text."""
+    """Return whether `_value` can convert text to something other than None."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return any(_is_text(alternative) for alternative in get_args(hint))
@@ -87,7 +87,7 @@ def _is_text(hint: Any) -> bool:
 
 
 def _value(text: str, hint: Any) -> Any:
-    """`text` as what `hint` allows; a ValueError if that is nothing."""
+    """Return `text` converted to a type that `hint` allows, or raise ValueError."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         for alternative in get_args(hint):
@@ -122,5 +122,5 @@ def _described(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(map(str, get_args(hint)))
     if origin is not None:
-        return "numbers apart by commas"
+        return "numbers separated by commas"
     return {bool: "true or false", int: "a whole number", float: "a number", types.NoneType: "none"}.get(hint, "text")

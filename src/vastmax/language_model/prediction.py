@@ -1,4 +1,4 @@
-"""What a trained model says of words: those that may come next, how likely sentences are."""
+"""Predictions of a trained model: the next words, and probabilities of sentences."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def next_words(
     *,
     search: Search | None = None,
 ) -> list[tuple[str, float]]:
-    """The k most probable words after `context`, which begins a sentence, with their probabilities.
+    """Return the k most probable words after `context`, which begins a sentence, with their probabilities.
 
     Args:
         model: in eval mode.
         vocabulary: of the model.
         context: the words so far.
-        k: how many.
+        k: the number of words.
         search: an index of the model's head.
 
     Raises:
@@ -44,15 +44,15 @@ def next_words(
 def sentence_log_probs(
     model: LanguageModel, vocabulary: Vocabulary, sentences: Sequence[Sequence[str]]
 ) -> list[list[float]]:
-    """log p of each word of each sentence given those before it, and of the sentence's end: len + 1 numbers each.
+    """Return log p of each word of each sentence given those before it, and of its end: len + 1 numbers each.
 
-    Each sentence stands for itself: the model reads nothing before it.
+    Sentences are independent: the model reads nothing before them.
     """
     if not sentences:
         return []
     read = _read(model, vocabulary, sentences)
     end = torch.full((len(sentences), 1), vocabulary.id(SENTENCE_END), device=read.device)
-    target = torch.cat([read[:, 1:], end], dim=1)  # behind a sentence everything is its end
+    target = torch.cat([read[:, 1:], end], dim=1)  # after a sentence, everything is its end
     hidden, _ = model.encoder(read)
     lengths = torch.tensor([len(sentence) + 1 for sentence in sentences], device=read.device)
     wanted = torch.arange(read.shape[1], device=read.device) < lengths[:, None]
@@ -61,7 +61,7 @@ def sentence_log_probs(
 
 
 def _read(model: LanguageModel, vocabulary: Vocabulary, sentences: Sequence[Sequence[str]]) -> torch.Tensor:
-    """(B, T) ids: the end of the sentence before, the words, and ends to fill up."""
+    """Return (B, T) ids: the end of the previous sentence, the words, and padding with ends."""
     end = vocabulary.id(SENTENCE_END)
     longest = max(map(len, sentences))
     rows = [[end, *vocabulary.ids(words).tolist(), *[end] * (longest - len(words))] for words in sentences]

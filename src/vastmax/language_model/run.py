@@ -1,4 +1,4 @@
-"""One run from its folder: trained, saved, logged, resumed."""
+"""The run of a folder: trained, saved, logged, resumed."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ def train_run(
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Trainer:
-    """Train the model of a run folder; the folder always holds the last checkpoint and the best model so far.
+    """Train the model of a run folder, which always holds the last checkpoint and the best model so far.
 
-    Where processes train together only the main one writes. The best model is that of the lowest validation
-    perplexity; without validation, the last one.
+    In a process group, only the main process writes. The best model is that with the lowest validation perplexity;
+    without validation, the last one.
 
     Args:
-        folder: new, or of a run to go on with.
+        folder: a new one, or that of a run to resume.
         text: (n,) ids in the folder's vocabulary; see `text_of`.
         validation: held-out text; None: no validation.
-        resume: go on from the folder's checkpoint.
-        save_minutes: a checkpoint is saved so often, at the ends of epochs, and when training stops. Processes that
-            train together save at those only, for then all are at the same step.
+        resume: continue from the folder's checkpoint.
+        save_minutes: between checkpoints, which are also saved at the ends of epochs and when training stops. A process
+            group saves only then, when all processes are at the same step.
         device: such as "cpu" or "cuda".
-        tensorboard: write event files, too.
-        stop: asked after each step; once it says yes, the state is saved and the trainer returned, not `finished`.
-        progress: told how far training has come.
+        tensorboard: also write event files.
+        stop: called after each step; if it returns True, the state is saved and the trainer returned, not `finished`.
+        progress: shows the progress of training.
         clock: seconds; for `save_minutes`.
 
     Raises:
-        InputError: the checkpoint is missing, damaged, or of other settings; or another run has the folder.
-        TrainingFailedError: a loss, gradient or parameter that is no number; what was saved before is still there.
+        InputError: the checkpoint is missing, damaged, or of other settings; or another run uses the folder.
+        TrainingFailedError: a loss, gradient or parameter is not finite; what was saved before is kept.
     """
     with locked_folder(folder.path) if ProcessGroup().is_main else nullcontext():
         run = _Run(folder, text, validation, resume=resume, device=device, tensorboard=tensorboard, progress=progress)
@@ -66,7 +66,7 @@ def train_run(
 
 
 class _Run:
-    """The run of a locked folder: trained, logged, saved."""
+    """The run of a locked folder."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class _Run:
         self._log: Log | None = None
         if self._group.is_main:
             if not resume:
-                folder.create()  # now that nothing is wrong with the options
+                folder.create()  # after the options are checked
             if tree is not None and self._saved is None:
                 folder.save_tree(tree)
             events = folder.path / "tensorboard" if tensorboard else None
@@ -97,7 +97,7 @@ class _Run:
             self._log = Log(folder.path / LOG, resume=logged, events=events)
 
     def train(self, stop: Callable[[], bool] | None, *, save_minutes: float, clock: Callable[[], float]) -> Trainer:
-        """Train to the end, or until told to stop."""
+        """Train to the end, or until `stop` returns True."""
         self._trainer = trainer = Trainer(
             self._model,
             self._text,
@@ -128,13 +128,13 @@ class _Run:
         return trainer
 
     def _tree(self) -> tuple[Tree | None, float]:
-        """Return the tree of the run's method, and the seconds that making it took: 0 where the folder has it.
+        """Return the tree of the run's method and the seconds spent on making it; 0 if the folder has it.
 
-        One process makes it, for all: trained on several threads, no two sets of vectors are the same. A run that was
-        begun before there were such files goes on with the tree that counts alone give.
+        One process makes it for all, because vectors trained on several threads are never the same twice. A run that
+        was started before there were tree files resumes with the tree of the counts alone.
 
         Raises:
-            InputError: options that the method refuses, or no time is left to train.
+            InputError: invalid options of the method, or no time is left to train.
         """
         folder, tree = self._folder, self._folder.load_tree()
         if tree is not None:
@@ -160,7 +160,7 @@ class _Run:
                 self._folder.save_model(self._model)
 
     def _write(self, path: Path) -> None:
-        state: dict[str, Any] = {"trainer": self._trainer.state_dict()}  # gathered: all processes come here
+        state: dict[str, Any] = {"trainer": self._trainer.state_dict()}  # gathered from all processes
         if self._log is not None:
             self._trainer.check_finite()
             write_state(path, {**state, "log": self._log.state})

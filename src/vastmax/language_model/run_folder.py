@@ -1,4 +1,4 @@
-"""A training run on disk: what it is made of, its vocabulary, how far it came, and the best model so far."""
+"""The folder of a training run: its configuration, vocabulary, checkpoint, log, and the best model so far."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ FILES = (CONFIG, VOCABULARY, CHECKPOINT, MODEL, LOG, TREE)
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A folder with these files, each replaced as a whole or not at all.
+    """A folder with these files. Each is replaced as a whole or not at all.
 
     ========================  =========================================================================================
     `config.json`             encoder, method, sizes, options, settings, the text, versions
     `vocabulary.txt`          words and counts; see `Vocabulary.save`
-    `checkpoint.pt`           what resuming needs
+    `checkpoint.pt`           the state to resume from
     `model.safetensors`       the parameters of the best model so far
-    `log.csv`                 a line every so many steps, and one an epoch
-    `tree.safetensors`        the tree of the output layer, for methods over one
+    `log.csv`                 a line per 100 steps and per epoch
+    `tree.safetensors`        the tree of the output layer, for methods that use one
     ========================  =========================================================================================
 
     Attributes:
         path: of the folder.
-        model: what the model is made of.
-        settings: of its training.
-        text: facts of the text that resuming and reading more text need: sources, digest, whether in lower case.
-        vocabulary: of the words.
-        version: of the files' format.
+        model: the configuration of the model.
+        settings: of the training.
+        text: facts about the text, for resuming and reading more text: sources, digest, whether in lower case.
+        vocabulary: of the model.
+        version: of the file format.
     """
 
     path: Path
@@ -72,23 +72,22 @@ class RunFolder:
 
     @staticmethod
     def check_free(path: Path) -> None:
-        """Raise InputError if a run cannot begin in a folder: it holds one, or other files of the names of a run's.
+        """Raise InputError if a run cannot start in a folder, because it has a run or files of the same names.
 
-        The vocabulary is no such file where the lock shows that a run was killed, for that is written first.
+        A vocabulary is allowed if the lock shows that a run was killed, because it is written first.
         """
         if (path / CONFIG).exists():
-            raise InputError(f"{path} already holds a run; go on with it (--resume), or give another folder")
+            raise InputError(f"{path} already holds a run; resume it (--resume), or give another folder")
         begun = {VOCABULARY} if left_by(path) else set()
         for name in FILES:
             if name not in begun and (path / name).exists():
-                raise InputError(f"{path} holds {name}, which is of no run there; give another folder")
+                raise InputError(f"{path} holds {name}, which does not belong to a run; give another folder")
 
     def create(self) -> None:
-        """Make the folder and describe the run in it; whoever calls this holds its lock.
+        """Create the folder and write the configuration and vocabulary. The caller holds its lock.
 
         Raises:
-            InputError: there is a run already, or other files of the names of a run's, or the folder cannot be made or
-                written.
+            InputError: see `check_free`; or the folder cannot be created or written.
         """
         self.check_free(self.path)
         try:
@@ -117,10 +116,10 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
-        """The run in a folder.
+        """Return the run in a folder.
 
         Raises:
-            InputError: there is none, it is damaged, or another version of vastmax wrote it.
+            InputError: there is none, it is damaged, or a later version of vastmax wrote it.
         """
         folder = Path(path)
         config = _read_config(folder)
@@ -128,7 +127,7 @@ class RunFolder:
         if not isinstance(version, int) or version not in range(_OLDEST_VERSION, _VERSION + 1):
             raise InputError(
                 f"{folder} is a run of format version {version}, written by vastmax {config.get('vastmax')}; this is "
-                f"vastmax {__version__}, which reads up to version {_VERSION}: use that one, or train anew"
+                f"vastmax {__version__}, which reads up to version {_VERSION}; use that version, or train again"
             )
         config = unsealed(config, folder / CONFIG, required=version > _OLDEST_VERSION)
         try:
@@ -146,7 +145,7 @@ class RunFolder:
         return cls(folder, model, settings, text, vocabulary, version)
 
     def check_same(self, begun: RunFolder) -> None:
-        """Raise InputError, which names them, where model, settings or text differ from those a run was begun with."""
+        """Raise InputError, with the differences, if model, settings or text differ from those of the started run."""
         before, now = begun.model.as_dict(), self.model.as_dict()
         changed = [
             f"{argument(name)} was {before[name]}, now {value}" for name, value in now.items() if before[name] != value
@@ -156,33 +155,33 @@ class RunFolder:
         self.settings.check_same(begun.settings.as_dict())
         digests = ("sha256", "validation_sha256")
         if self.vocabulary != begun.vocabulary or any(self.text[name] != begun.text.get(name) for name in digests):
-            raise InputError(f"cannot resume {self.path} with another text: it was begun with {begun.text['sources']}")
+            raise InputError(f"cannot resume {self.path} with another text; it was started on {begun.text['sources']}")
 
     @property
     def is_untrained(self) -> bool:
-        """Whether the run was described, and stopped before it had anything to save."""
+        """Whether the run stopped before anything was saved."""
         return not ((self.path / CHECKPOINT).exists() or (self.path / MODEL).exists())
 
     def load_checkpoint(self) -> dict[str, Any]:
-        """Return what resuming needs, on the CPU.
+        """Return the state to resume from, on the CPU.
 
         Raises:
             InputError: there is none, or it is damaged.
         """
         path = self.path / CHECKPOINT
         if not path.exists():
-            raise InputError(f"{self.path} holds no checkpoint to go on from; start anew in another folder")
+            raise InputError(f"{self.path} holds no checkpoint to resume from; start again in another folder")
         try:
             return read_state(path)
         except DamagedStateError as error:
-            raise InputError(f"{path} is damaged ({error}); start anew in another folder") from None
+            raise InputError(f"{path} is damaged ({error}); start again in another folder") from None
 
     def save_tree(self, tree: Tree) -> None:
-        """Keep the tree of the output layer: whoever goes on with the run, or loads its model, makes no other."""
+        """Save the tree of the output layer, for resuming and for loading the model."""
         tree.save(self.path / TREE)
 
     def load_tree(self) -> Tree | None:
-        """Return the tree that `save_tree` kept, or None where there is none.
+        """Return the tree that `save_tree` wrote, or None.
 
         Raises:
             InputError: it is damaged.
@@ -190,21 +189,21 @@ class RunFolder:
         return Tree.load(self.path / TREE) if (self.path / TREE).exists() else None
 
     def save_model(self, model: nn.Module) -> None:
-        """Keep the parameters."""
+        """Save the parameters of the model."""
         from safetensors.torch import save_model
 
         with replacing(self.path / MODEL) as beside:
             mode = beside.stat().st_mode
             room = room_for_checksum(model.state_dict().values())
-            save_model(model, str(beside), {CHECKSUM: room})  # makes a file of its own, that nobody else may read
+            save_model(model, str(beside), {CHECKSUM: room})  # it creates a file that only its owner can read
             beside.chmod(mode)
             seal(beside)
 
     def load_model(self, device: str | torch.device = "cpu") -> LanguageModel:
-        """The best model, in eval mode.
+        """Return the best model, in eval mode.
 
         Raises:
-            InputError: nothing was trained yet, or the file is damaged.
+            InputError: there is no model yet, or the file is damaged.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load_model
@@ -222,14 +221,14 @@ class RunFolder:
         except DamagedFileError:
             raise
         except (SafetensorError, RuntimeError, InputError) as error:
-            raise InputError(f"{path} is damaged, or of another run ({str(error).splitlines()[0]})") from None
+            raise InputError(f"{path} is damaged or belongs to another run ({str(error).splitlines()[0]})") from None
         return model.to(device).eval()
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
-        config = read_json(path, name=f"{path} is damaged: it", fix="; train anew")
+        config = read_json(path, name=f"{path} is damaged: it", fix="; train again")
     except (FileNotFoundError, NotADirectoryError):
         raise not_expected(
             folder, "the folder of a run", f"is not the folder of a run: it holds no {CONFIG}; see vastmax lm train"
@@ -238,6 +237,6 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise not_expected(
             folder,
             "the folder of a run of vastmax lm train",
-            f"is not the folder of a run: its {CONFIG} says nothing of a {_FORMAT}",
+            f"is not the folder of a run: its {CONFIG} is not that of a {_FORMAT}",
         )
     return config

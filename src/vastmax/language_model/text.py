@@ -1,4 +1,4 @@
-"""A corpus as a language model reads it: one long run of word ids in which the ends of sentences are words too."""
+"""Text for language models: one long array of word ids in which ends of sentences are words, too."""
 
 from __future__ import annotations
 
@@ -19,25 +19,24 @@ SENTENCE_END = "</s>"
 """The word that ends every sentence; it is predicted like any other."""
 
 UNKNOWN = "<unk>"
-"""The word that stands for all that the vocabulary lacks."""
+"""The word for all words that are not in the vocabulary."""
 
 
 def language_vocabulary(
     corpus: Corpus, *, min_count: int = 1, max_size: int | None = None, num_sentences: int | None = None
 ) -> Vocabulary:
-    """The words of a corpus, `UNKNOWN` and `SENTENCE_END`, in count order.
+    """Return the words of a corpus, `UNKNOWN` and `SENTENCE_END`, in count order.
 
-    Words left out count as `UNKNOWN`, which is there even if nothing was left out, with the count 0: held-out text may
-    need it.
+    Words that are left out count as `UNKNOWN`, which is present even with count 0, because held-out text may need it.
 
     Args:
-        corpus: what the model is to be trained on.
-        min_count: words that occur less often are left out.
-        max_size: V at most, the two words above included.
-        num_sentences: of the corpus, from its beginning, that the model is to be trained on; all if None.
+        corpus: the training text.
+        min_count: leave out words that occur less often.
+        max_size: the largest V, including the two words above.
+        num_sentences: use only this many of the first sentences; None: all.
 
     Raises:
-        InputError: no word is frequent enough, min_count below 1, max_size below 3, or the text itself holds the word
+        InputError: no word is frequent enough, min_count is below 1, max_size is below 3, or the text contains the word
             `SENTENCE_END`.
 
     Example:
@@ -50,16 +49,16 @@ def language_vocabulary(
     types = corpus.vocabulary if num_sentences == corpus.num_sentences else _types_of(corpus, num_sentences)
     _check_words(min_count, max_size)
     if SENTENCE_END in types:
-        raise InputError(f"the text holds {SENTENCE_END!r}, the word that is put at the ends of its lines; remove it")
+        raise InputError(f"the text contains {SENTENCE_END!r}, the word that stands for ends of lines; remove it")
     words = types.truncate(min_count=min_count, max_size=None if max_size is None else max_size - 1, unknown=UNKNOWN)
-    # Behind the words that are as frequent, where a first-seen order would put it at the latest.
+    # After equally frequent words, because it first occurs after them.
     place = int(np.searchsorted(-words.counts, -num_sentences, side="right"))
     with_end = Words.of([*words.words, SENTENCE_END]).take(np.insert(np.arange(len(words)), place, len(words)))
     return Vocabulary.in_order(with_end, np.insert(words.counts, place, num_sentences), UNKNOWN)
 
 
 def _types_of(corpus: Corpus, num_sentences: int) -> Vocabulary:
-    """The words of the first sentences, in count order."""
+    """Return the words of the first sentences, in count order."""
     counts = np.zeros(len(corpus.vocabulary), dtype=np.int64)
     end = int(corpus.read_offsets(num_sentences, num_sentences + 1)[0])
     for start in range(0, end, BLOCK_TOKENS):
@@ -69,15 +68,15 @@ def _types_of(corpus: Corpus, num_sentences: int) -> Vocabulary:
 
 
 def held_out_sentences(corpus: Corpus, share: float) -> int:
-    """How many sentences at the end of a corpus hold about `share` of its words: one at least, and not all.
+    """Return how many sentences at the end of a corpus contain about `share` of its words: at least one, but not all.
 
     Raises:
-        InputError: share not in (0, 1), or a corpus of one sentence.
+        InputError: share is not in (0, 1), or the corpus has one sentence.
     """
     if not 0 < share < 1:
         raise InputError(f"the share held out is {share}; expected above 0 and below 1")
     if corpus.num_sentences < 2:
-        raise InputError("the text has one sentence (line), of which no end can be held out; give validation text")
+        raise InputError("the text has one sentence (line), so no part can be held out; give validation text")
     offsets = corpus.sentence_offsets
     first = int(np.searchsorted(offsets, (1 - share) * corpus.num_tokens))
     return corpus.num_sentences - min(max(first, 1), corpus.num_sentences - 1)
@@ -85,11 +84,11 @@ def held_out_sentences(corpus: Corpus, share: float) -> int:
 
 @dataclass(frozen=True)
 class EncodedText:
-    """A text that is ids already, as the recipes read it that count pairs of words: one sentence, ends within.
+    """A text of ids, for recipes that count pairs of words: a single sentence that contains the ends of all.
 
     Attributes:
         ids: (n,) int32; see `text_of`.
-        vocabulary: whose ids they are.
+        vocabulary: of the ids.
     """
 
     ids: NDArray[np.int32]
@@ -101,13 +100,13 @@ class EncodedText:
 
 
 def text_of(corpus: Corpus, vocabulary: Vocabulary) -> NDArray[np.int32]:
-    """The ids of a corpus, an end after each sentence: (num_tokens + num_sentences,) int32, in memory.
+    """Return the ids of a corpus with an end after each sentence: (num_tokens + num_sentences,) int32, in memory.
 
     Raises:
         InputError: the vocabulary has no `SENTENCE_END` or no unknown word.
     """
     if SENTENCE_END not in vocabulary or vocabulary.unknown is None:
-        raise InputError(f"the vocabulary lacks {SENTENCE_END!r} or an unknown word; make it with language_vocabulary")
+        raise InputError(f"the vocabulary lacks {SENTENCE_END!r} or an unknown word; use language_vocabulary")
     end = vocabulary.id(SENTENCE_END)
     text = np.empty(corpus.num_tokens + corpus.num_sentences, dtype=np.int32)
     at = 0
@@ -123,7 +122,7 @@ def text_of(corpus: Corpus, vocabulary: Vocabulary) -> NDArray[np.int32]:
 
 
 def known_text_of(corpus: Corpus, vocabulary: Vocabulary) -> NDArray[np.int32]:
-    """`text_of`, for a text that something is to be said about.
+    """Return `text_of` for a text to be evaluated.
 
     Raises:
         InputError: every word of it is unknown.
@@ -131,17 +130,17 @@ def known_text_of(corpus: Corpus, vocabulary: Vocabulary) -> NDArray[np.int32]:
     if corpus.encode_with(vocabulary).num_outside == corpus.num_tokens:
         raise InputError(
             f"none of the {corpus.num_tokens:,} words of the text is among the {len(vocabulary):,} of the model; is it "
-            "of the same language, and in the same case?"
+            "in the same language and case?"
         )
     return text_of(corpus, vocabulary)
 
 
 @dataclass(frozen=True)
 class TrainingText:
-    """The text that a model is trained on, and the one it is tested on meanwhile.
+    """The training text and the validation text of a model.
 
     Attributes:
-        vocabulary: of the training text alone.
+        vocabulary: of the training text.
         training: (n,) ids.
         validation: (m,) ids; None: none.
     """
@@ -157,7 +156,7 @@ class TrainingText:
 
 
 def check_text_options(*, held_out: float, min_count: int, max_size: int | None) -> None:
-    """Raise InputError for what `training_text` cannot use, before there is a text.
+    """Raise InputError for invalid options of `training_text`, before the text is read.
 
     Args:
         held_out: expected from 0 to below 1.
@@ -182,17 +181,17 @@ def training_text(
     min_count: int = 2,
     max_size: int | None = None,
 ) -> TrainingText:
-    """Texts as ids, and the vocabulary of the training text.
+    """Return the texts as ids, and the vocabulary of the training text.
 
     Args:
-        corpus: to train on.
-        validation: held-out text; None: the end of the corpus is held out.
-        held_out: the share of the corpus; 0 for no validation.
-        min_count: see `language_vocabulary`; with 2 the words seen once stand in for those never seen.
+        corpus: the training text.
+        validation: validation text; None: the end of the corpus is held out.
+        held_out: the share of the corpus that is held out; 0 for no validation.
+        min_count: see `language_vocabulary`; with 2, words seen once stand for unseen ones.
         max_size: see `language_vocabulary`.
 
     Raises:
-        InputError: see `check_text_options`; no end can be held out, or every word of the validation text is unknown.
+        InputError: see `check_text_options`; nothing can be held out, or every word of the validation text is unknown.
     """
     check_text_options(held_out=held_out, min_count=min_count, max_size=max_size)
     if validation is not None or held_out == 0:

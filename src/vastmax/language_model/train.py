@@ -1,4 +1,4 @@
-"""Training a language model: one readable loop."""
+"""The training of a language model, step by step."""
 
 from __future__ import annotations
 
@@ -32,47 +32,47 @@ from vastmax.training.pytorch.optimizers import load_states, optimizers_for, set
 from vastmax.training.pytorch.process_group import ProcessGroup
 
 _Told = tuple[Batch, dict[str, Any] | None]
-"""A batch, and what the objective needs besides it."""
+"""A batch, and other data that the objective needs."""
 
 
 class TrainingFailedError(InputError):
-    """The loss or the gradient is no number; what was last saved is still there."""
+    """The loss or the gradient is not finite; what was last saved is kept."""
 
 
 @dataclass
 class Progressed(loop.Progressed):
-    """How far the training of a language model has come; log lines and callbacks are told of it, too."""
+    """The progress of training a language model, also for the log and callbacks."""
 
     batch: int = 0  # complete ones of the current epoch
     step: int = 0  # of the optimizers
     training_seconds: float = 0.0  # without validation
-    prepared_seconds: float = 0.0  # of them, before the first step: for a tree
+    prepared_seconds: float = 0.0  # part of it, before the first step: for a tree
     best_nats: float = math.inf
     epochs_since_best: int = 0
     validation_nats: list[float] = field(default_factory=list)
 
 
 class Trainer:
-    """Trains `model` on `text`; `run` may be stopped after any step, and another trainer go on from `state_dict`.
+    """Trains `model` on `text`. It can stop after any step, and another trainer can resume from its `state_dict`.
 
-    Where `torch.distributed` is set up, the processes share the streams out and every one makes this trainer, calls
-    `run` and, at the same step, `state_dict`; for a method without random draws the result is that of one process.
+    With `torch.distributed`, each process creates this trainer for its share of the streams and calls `run` and, at the
+    same step, `state_dict`. For a method without random draws, the result is that of one process.
 
     Args:
-        model: in the state to start from.
+        model: in its initial state.
         text: (n,) word ids; see `text_of`.
         settings: see `LanguageModelSettings`.
-        first_id: what is read before the text.
-        validate: mean nats per word of held-out text, measured after each epoch; None: no validation.
-        after_step: called after each step of the optimizers: `Progressed` and the mean loss of the step, in nats.
+        first_id: the word before the text.
+        validate: returns the mean nats per word of held-out text, after each epoch; None: no validation.
+        after_step: called after each step of the optimizers with `Progressed` and the mean loss of the step, in nats.
         after_epoch: called after each epoch and its validation.
-        stop: asked after each step; once it says yes `run` returns, with `finished` False.
-        progress: told of words, loss and time left.
+        stop: called after each step; if it returns True, `run` returns, and `finished` is False.
+        progress: shows words, loss and time left.
         clock: seconds; for `minutes`.
 
     Raises:
-        InputError: an empty text, or streams that processes cannot share.
-        TrainingFailedError: in `run`, a loss or a gradient that is no number. The parameters are those before the step.
+        InputError: the text is empty, or the processes cannot share the streams.
+        TrainingFailedError: in `run`: a loss or a gradient is not finite. The parameters are those before the step.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Trainer:
 
     @property
     def done(self) -> float:
-        """The share of the training that is over, by epochs or minutes; 1 at the end."""
+        """The share of the training that is done, by epochs or minutes; 1 at the end."""
         if self.settings.minutes is not None:
             return self.progressed.training_seconds / (60 * self.settings.minutes)
         of_epoch = min(self.progressed.batch * self.streams.bptt / self.streams.length, 1.0)
@@ -128,26 +128,26 @@ class Trainer:
     one_phase = False
 
     def prepared(self, seconds: float) -> None:
-        """Count what the model took to prepare, such as a tree clustered from the text, as time of the training."""
+        """Count the time of preparing the model, such as clustering a tree from the text, as training time."""
         self.progressed.prepared_seconds = seconds
         self.progressed.training_seconds += seconds
 
     def run(self, saving: Saving | None = None, write: Callable[[Path], None] = lambda path: None) -> Progressed:
-        """Train to the end, or until told to stop; see `run_training` for the arguments."""
+        """Train to the end, or until `stop` returns True; see `run_training` for the arguments."""
         self.model.train()
         self._is_stopped = False
         run_training(self, saving=saving, write=write, stop=lambda: self._is_stopped, progress=self._progress)
         return self.progressed
 
     def begin_phase(self) -> Phase:
-        """Return the phase of progress that begins: what is left of the epoch."""
+        """Return the phase of progress that begins: the rest of the epoch."""
         epochs = "" if self.settings.minutes is not None else f" of {self.settings.epochs}"
         done_before = self.progressed.batch * self.streams.num_streams * self.streams.bptt
         self._words_before = self.progressed.words
         return Phase(f"Epoch {self.progressed.epoch + 1}{epochs}", max(self._words_per_epoch - done_before, 0), "words")
 
     def standing(self) -> tuple[float, dict[str, float | str]]:
-        """Return the words of the epoch that this run has read, the mean loss and the time left."""
+        """Return the number of words read in this phase, the mean loss and the time left."""
         left = f"{describe_seconds(self._seconds_left())} left"
         return self.progressed.words - self._words_before, {
             "loss": self._loss_sum / self._loss_words,
@@ -155,7 +155,7 @@ class Trainer:
         }
 
     def steps(self, look_up: Callable[[], bool]) -> Iterator[None]:
-        """Train what is left of the epoch under way, one step of the optimizers at a time, until the time is up."""
+        """Train the rest of the current epoch, one step of the optimizers at a time, until the time is up."""
         rest = self._batches()
         while not self._out_of_time():
             batches = list(islice(rest, self.settings.accumulation))
@@ -165,15 +165,15 @@ class Trainer:
             yield
 
     def at_rest(self) -> str:
-        """Return why nothing is saved after an interrupt: it may have come within a step."""
+        """Return why nothing is saved after an interrupt: it may have occurred within a step."""
         return "it was stopped at once"
 
     def _batches(self) -> Iterator[_Told]:
-        """Yield the rest of the epoch under way, with what the objective is told beside it."""
+        """Yield the remaining batches of the current epoch, with other data that the objective needs."""
         first = self.progressed.batch
         if PARTITION not in self.model.head.objective.needs:
             return ((batch, None) for batch in self.streams.batches_from(first))
-        # Parts are cut from the beginning of the epoch, so that a resumed run has those of the uninterrupted one.
+        # Parts begin at the start of the epoch, so a resumed run has those of an uninterrupted one.
         parts = partitions(self.streams, self.settings.partition_size, lambda batch: batch.target)
         return ((batch, {PARTITION: part}) for part, batch in islice(parts, first, None))
 
@@ -186,7 +186,7 @@ class Trainer:
             with self._sends_gradients(number + 1 == len(batches)):
                 loss, state = self._backward(batch, context, state, words)
             losses.append(loss)
-        value = float(sum(losses)) / words  # here a GPU is waited for, once a step
+        value = float(sum(losses)) / words  # waits for a GPU, once per step
         seconds = self._clock() - began
         value, seconds, stops = self.group.sums(
             value, seconds if self.group.is_main else 0.0, float(self._stop()), device=self._device
@@ -209,11 +209,11 @@ class Trainer:
     def _backward(
         self, batch: Batch, context: dict[str, Any] | None, state: State | None, words: int
     ) -> tuple[Tensor, State]:
-        """Add the gradient of Σ loss / words; Σ loss, and what the encoder carries on."""
+        """Add the gradient of Σ loss / words; return Σ loss and the state of the encoder."""
         word_ids, target = (part[self._part].to(self._device) for part in batch)
         with self._autocast():
             loss, state = self._wrapped(word_ids, target, state, reduction="sum", context=context)
-        # Processes average their gradients, and this is to be the sum.
+        # Processes average their gradients; this makes it the sum.
         self._scaler.scale(loss * (self.group.size / words)).backward()
         return loss.detach(), state
 
@@ -224,7 +224,7 @@ class Trainer:
             self._scaler.unscale_(optimizer)
         if settings.max_norm is not None:
             norm = float(clip_grad_norm_(self.model.parameters(), settings.max_norm))
-            # In float16 that is the scaler's daily bread: it leaves the step out and scales less.
+            # In float16 this is normal: the scaler skips the step and scales less.
             if not math.isfinite(norm) and not self._scaler.is_enabled():
                 raise self._failed(f"the norm of the gradient was {norm}")
         for optimizer, _ in self.optimizers:
@@ -240,15 +240,15 @@ class Trainer:
         )
 
     def check_finite(self) -> None:
-        """Raise TrainingFailedError where a parameter is no number: such a state is not to be kept."""
+        """Raise TrainingFailedError if a parameter is not finite: such a state must not be saved."""
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
             raise TrainingFailedError(
-                f"a parameter is no number after step {self.progressed.step}; try lower rates, or a "
+                f"a parameter is not finite after step {self.progressed.step}; try lower rates, or set "
                 f"{argument('max_norm')}"
             )
 
     def end_epoch(self) -> Progressed:
-        """Close the epoch under way: its mean loss, and validation."""
+        """Close the current epoch: its mean loss, and validation."""
         progressed = self.progressed
         progressed.losses.append(self._loss_sum / max(self._loss_words, 1))
         self._loss_sum, self._loss_words = 0.0, 0
@@ -256,7 +256,7 @@ class Trainer:
         progressed.batch = 0
         self._state = None
         if self._validate is not None:
-            # All measure, and agree on what the first found: another decision elsewhere would leave it waiting.
+            # All processes measure and use the result of the main one; otherwise their decisions could differ.
             nats = self.group.from_main(self._validate(), self._device)
             progressed.validation_nats.append(nats)
             better = nats < progressed.best_nats
@@ -282,15 +282,15 @@ class Trainer:
         return torch.autocast(self._device.type, dtype=getattr(torch, self.settings.precision))
 
     def _sends_gradients(self, sends: bool) -> AbstractContextManager[Any]:
-        """Gradients that are only being added up need not travel."""
+        """Return a context in which gradients are exchanged only if `sends`."""
         if sends or not isinstance(self._wrapped, DistributedDataParallel):
             return nullcontext()
         return self._wrapped.no_sync()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that going on needs, the model's parameters included; exact on a CPU.
+        """Return everything needed to resume, including the model's parameters; exact on a CPU.
 
-        What each process carries is gathered: all of a group call this together, and get the same.
+        The states of all processes are gathered, so all processes of a group must call this together.
         """
         return {
             "settings": self.settings.as_dict(),
@@ -309,15 +309,15 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave.
+        """Resume from a `state_dict`.
 
         Raises:
-            InputError: it was trained with other settings, which are named, or by another number of processes.
+            InputError: the settings differ, or the number of processes.
         """
         self.settings.check_same(state["settings"])
         of_process = state["of_process"]
         if len(of_process) != self.group.size:
-            raise InputError(f"trained by {len(of_process)} processes, now {self.group.size}; start as many again")
+            raise InputError(f"trained by {len(of_process)} processes, now {self.group.size}; start the same number")
         progressed = copy.deepcopy(state["progressed"])
         if "stretch" in progressed:  # the name in vastmax 0.1 and 0.2
             progressed["batch"] = progressed.pop("stretch")
@@ -325,7 +325,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         groups = [len(optimizer["param_groups"]) for optimizer in state["optimizers"]]
         if groups != [len(optimizer.param_groups) for optimizer, _ in self.optimizers]:
-            # Begun before the decisions of trees had a group of their own: it goes on by the rule of then.
+            # Started before tree decisions had their own group: it continues with the old rule.
             self.optimizers = optimizers_for(self.model, self.settings)
         load_states(self.optimizers, state["optimizers"])
         self._scaler.load_state_dict(state["scaler"])

@@ -1,4 +1,4 @@
-"""The checkpoint of a run through PyTorch: all that it needs to go on, from any step, as if it had not stopped."""
+"""The checkpoint of a run through PyTorch, from which it resumes at any step as if it had not stopped."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def write_checkpoint(path: Path, settings: CheckedCommonSettings, text: dict[str
 
 
 class WordModelCheckpoint(SavedRun):
-    """A checkpoint to go on from; what does not fit it is refused, by name.
+    """A checkpoint to resume from.
 
     Args:
         path: the file.
 
     Raises:
-        InputError: there is none, it is damaged, of another version, or something else.
+        InputError: there is none, it is damaged, or it is of another kind or version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,15 +45,15 @@ class WordModelCheckpoint(SavedRun):
         except (DamagedStateError, KeyError):
             version = None
         if version != VERSION:
-            what = "damaged, or none of this objective" if version is None else f"of version {version}, not {VERSION}"
-            raise InputError(f"the checkpoint {path} is {what}; give the objective it was begun with, or another file")
+            what = "damaged, or of another objective" if version is None else f"of version {version}, not {VERSION}"
+            raise InputError(f"the checkpoint {path} is {what}; give its objective, or another file")
         self.settings = record["settings"]
         self.text = record["text"]
         self.state: dict[str, Any] = record["state"]
 
 
 class WordModelCheckpoints(CheckpointsOf[WordModelCheckpoint]):
-    """When a run through PyTorch is saved, and what it goes on from."""
+    """The checkpoints of a run through PyTorch."""
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -66,7 +66,7 @@ class WordModelCheckpoints(CheckpointsOf[WordModelCheckpoint]):
 
 
 def text_digests(corpus: Corpus, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Return what tells one text, and the words of it that are trained, from another. Cost: one pass over the ids."""
+    """Return digests that identify a text and its trained words. Cost: one pass over the ids."""
     words = hashlib.sha256(vocabulary.words.blob)
     words.update(vocabulary.words.offsets.tobytes())
     words.update(vocabulary.counts.tobytes())

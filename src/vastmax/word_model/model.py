@@ -1,4 +1,4 @@
-"""An encoder of words and a head, joined: what is trained, and the word vectors in it."""
+"""An encoder of words combined with a head, and the word vectors in them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _ENCODERS: dict[str, type[SkipGram | CBOW]] = {"skipgram": SkipGram, "cbow": CBO
 
 
 class WordModel(nn.Module):
-    """p(word | the words that predict it), as skip-gram or CBOW has them: the head's, at the encoder's hidden vector.
+    """p(word | context) of skip-gram or CBOW: that of the head for the encoder's hidden vector.
 
     Args:
         encoder: `SkipGram` or `CBOW`; its table (V, D) holds the word vectors.
-        head: over the same V words, for hidden vectors of the same width D.
+        head: for the same V words and hidden vectors of the same size D.
 
     Example:
         >>> model = WordModel(SkipGram(5, 8), RECIPES["softmax"](8, [5, 4, 3, 2, 1]))
@@ -43,12 +43,12 @@ class WordModel(nn.Module):
     def build(
         cls, settings: CheckedWordModelSettings, vocabulary: Vocabulary, *, tree: Tree | None = None
     ) -> WordModel:
-        """Return the model of some settings, drawn from their seed; the random state elsewhere is left as it was.
+        """Return the model for these settings, initialized from their seed; the global random state is unchanged.
 
         Args:
             settings: of the run.
             vocabulary: of the words.
-            tree: that the recipe makes of the text, where it is over one.
+            tree: the one that the recipe made from the text, if it uses a tree.
         """
         options = settings.objective_options if tree is None else {**settings.objective_options, "tree": tree}
         with torch.random.fork_rng(devices=[]):
@@ -65,26 +65,26 @@ class WordModel(nn.Module):
         context: dict[str, Any] | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """The mean loss of the head, in nats per prediction.
+        """Return the mean loss of the head, in nats per prediction.
 
         Args:
-            word_ids: what predicts: centres (N,) for skip-gram, or windows (N, M), padded with −1, for CBOW.
-            target: (N,) ids of the words predicted.
-            context: what the objective needs to know beside it, by name; see `Head.forward`.
-            generator: where noise comes from; None: PyTorch's own.
+            word_ids: the words that predict: centers (N,) for skip-gram; windows (N, M), padded with −1, for CBOW.
+            target: (N,) ids of the words to predict.
+            context: other data that the objective needs, by name; see `Head.forward`.
+            generator: of the noise; None: PyTorch's default.
 
         Returns:
-            A scalar that can be differentiated; in eval mode the exact mean of −log p.
+            A differentiable scalar; in eval mode, the exact mean of −log p.
         """
         loss: Tensor = self.head(self.encoder(word_ids), target, context=context, generator=generator)
         return loss
 
     @property
     def word_vectors(self) -> Tensor:
-        """(V, D), those of the words that predict."""
+        """(V, D), the table of the encoder."""
         return self.encoder.embedding.weight.detach()
 
     @property
     def output_vectors(self) -> Tensor | None:
-        """(V, D), those of the words predicted, where the output layer has one a word."""
+        """(V, D), the table of the output layer, or None if it does not have one row per word."""
         return self.head.output.weight.detach() if isinstance(self.head.output, Dense) else None

@@ -1,4 +1,4 @@
-"""One training run: epochs of pieces of text, one step per batch of their predictions. It may stop after any."""
+"""One training run through PyTorch: a step per batch of predictions, piece by piece; it can stop after any step."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ from vastmax.word_model.settings import CheckedWordModelSettings
 from vastmax.word_model.windows import Batch, Windows, batches, num_predictions, subsampled
 
 _Told = tuple[Batch, dict[str, Any] | None]
-"""A batch, and what the objective needs to know beside it."""
+"""A batch, and other data that the objective needs."""
 
 
 @dataclass
 class WordModelProgressed(Progressed):
-    """How far a run has come. Words are counted when the piece that they are in is complete."""
+    """The progress of a run. Words are counted when their piece is complete."""
 
-    piece: int = 0  # of the epoch under way, complete ones
-    batch: int = 0  # of the piece under way, complete ones
+    piece: int = 0  # complete ones of the current epoch
+    batch: int = 0  # complete ones of the current piece
     piece_predictions: int = 0  # in them
     kept: int = 0
     predictions: int = 0  # of complete epochs
-    epoch_loss: float = 0.0  # nats, summed over the predictions of the epoch under way
+    epoch_loss: float = 0.0  # nats, summed over the predictions of the current epoch
     epoch_words: int = 0
     epoch_predictions: int = 0
 
 
 class WordModelRun:
-    """Holds the model, its optimisers and what is known of its progress.
+    """A run through PyTorch.
 
     Args:
         corpus: the text.
         vocabulary: the words that get vectors.
         settings: of the run.
-        checkpoints: where the run is saved, and what it goes on from; None: nowhere, nothing.
-        progress: told how far a tree is that the recipe makes of the text.
+        checkpoints: where the run is saved and resumes from; None: it is not saved.
+        progress: shows the progress of making the recipe's tree.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class WordModelRun:
         self.optimizers = optimizers_for(self.model, settings)
         self._generator = torch.Generator(device=settings.device)
         self.progressed = WordModelProgressed()
-        self._share_of_piece = 0.0  # that is done, of the piece under way
+        self._share_of_piece = 0.0  # the part of the current piece that is done
         self._checkpoints = checkpoints
         if resumed is not None:
             self._load(resumed.state)
@@ -97,7 +97,7 @@ class WordModelRun:
         return self.progressed.epoch == self._settings.epochs
 
     def train(self, callbacks: Sequence[EpochCallback], progress: Progress, stop: Callable[[], bool]) -> None:
-        """Run all epochs, or those that are left; once `stop` says so, save and return after the step under way."""
+        """Train the remaining epochs; if `stop` returns True after a step, save and return."""
         self.model.train()
         if self._checkpoints is not None:
             self._checkpoints.begin(2 * sum(p.nbytes for p in self.model.parameters()))
@@ -107,7 +107,7 @@ class WordModelRun:
             )
 
     def word_vectors(self) -> WordVectors:
-        """The vectors as they are; on a CPU without a copy."""
+        """Return the current vectors; on a CPU, without a copy."""
         output_vectors = self.model.output_vectors
         return WordVectors(
             self._vocabulary.words,
@@ -145,7 +145,7 @@ class WordModelRun:
         self._clock = RunClock(state["elapsed_seconds"], state["cpu_seconds"])
 
     def _made_tree(self, progress: Progress) -> Tree | None:
-        """Return the tree that the recipe makes of the text, if it is over one."""
+        """Return the tree that the recipe makes from the text, or None if it uses none."""
         settings = self._settings
         make = RECIPES[settings.objective].tree_from
         if make is None or isinstance(settings.objective_options.get("tree"), Tree):
@@ -159,18 +159,18 @@ class WordModelRun:
     one_phase = True
 
     def steps(self, look_up: Callable[[], bool]) -> Iterator[None]:
-        """Train what is left of the epoch under way: a step is a batch, and what is left when a piece is over."""
+        """Train the rest of the current epoch: each batch is a step, and so is the end of a piece."""
         while self.progressed.piece < len(self._spans):
             yield from self._piece()
             yield
 
     def _piece(self) -> Iterator[None]:
-        """Train what is left of the piece under way, a batch at a time."""
+        """Train the rest of the current piece, one batch at a time."""
         progressed, model = self.progressed, self._settings.model
-        # Random streams of its own for each piece of each epoch, so that a run can go on from any step.
+        # Each piece of each epoch has its own random streams, so a run can resume from any step.
         seeds = np.random.SeedSequence([self._settings.seed, progressed.epoch, progressed.piece])
         random = np.random.default_rng(seeds)
-        if progressed.batch == 0:  # else it goes on from where it was saved
+        if progressed.batch == 0:  # otherwise it continues from the saved state
             self._generator.manual_seed(int(seeds.generate_state(1, np.uint64)[0]))
         windows, words = self._windows(self._spans[progressed.piece], random)
         total = num_predictions(windows, model)
@@ -192,7 +192,7 @@ class WordModelRun:
         progressed.kept += windows.word_ids.size
 
     def _windows(self, span: ChunkSpan, random: np.random.Generator) -> tuple[Windows, int]:
-        """The windows of a piece after subsampling, and how many of its words have vectors."""
+        """Return the windows of a piece after subsampling, and how many of its words have vectors."""
         types, offsets = span.read(self._corpus)
         word_ids = self._new_ids[types]
         kept, kept_offsets = subsampled(word_ids, offsets - offsets[0], self._keep, random)
@@ -206,7 +206,7 @@ class WordModelRun:
         return ((batch, {PARTITION: part}) for part, batch in parts)
 
     def _step(self, batch: Batch, context: dict[str, Any] | None, done: float) -> float:
-        """Move the parameters by one batch, `done` of training being over; its mean loss."""
+        """Update the parameters for one batch, after a share `done` of the training; return the mean loss."""
         settings = self._settings
         word_ids, target = (torch.from_numpy(part).to(settings.device) for part in batch)
         loss = self.model(word_ids, target, context=context, generator=self._generator)
@@ -221,7 +221,7 @@ class WordModelRun:
         return value
 
     def end_epoch(self) -> EpochReport:
-        """Close the epoch under way.
+        """Close the current epoch.
 
         Raises:
             InputError: it was the last one, and there was nothing to predict.
@@ -248,7 +248,7 @@ class WordModelRun:
         return self._reported
 
     def at_rest(self) -> str:
-        """Return why nothing is saved after an interrupt: it may have come within a step."""
+        """Return why nothing is saved after an interrupt: it may have occurred within a step."""
         return "it was stopped at once"
 
     # --- reports ------------------------------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ class WordModelRun:
         return Phase("Training", self._corpus.num_tokens * self._settings.epochs, "words", self._tokens_done)
 
     def standing(self) -> tuple[float, dict[str, float | str]]:
-        """Return the words that are done, the epoch, its loss so far and the learning rate."""
+        """Return the number of words done, the epoch, its loss so far and the learning rate."""
         progressed = self.progressed
         readings: dict[str, float | str] = {"epoch": f"{progressed.epoch + 1}/{self._settings.epochs}"}
         if progressed.epoch_predictions:
@@ -278,7 +278,7 @@ class WordModelRun:
 
     @property
     def _done(self) -> float:
-        """The share of training that is over."""
+        """The share of the training that is done."""
         return self._tokens_done / (self._corpus.num_tokens * self._settings.epochs)
 
     def _record(self) -> dict[str, Any]:
@@ -300,8 +300,7 @@ class WordModelRun:
         settings = self._settings
         message = (
             f"training diverged in epoch {self.progressed.epoch + 1} (loss {loss:.4g} nats per prediction); the "
-            "vectors "
-            f"from before are kept. {argument('alpha')} was {settings.alpha:g} and {argument('dense_lr')} "
+            f"vectors from before are kept. {argument('alpha')} was {settings.alpha:g} and {argument('dense_lr')} "
             f"{settings.dense_lr:g}: try "
             f"{argument('alpha', f'{settings.alpha / 4:.3g}')} and "
             f"{argument('dense_lr', f'{settings.dense_lr / 4:.3g}')}"
@@ -311,7 +310,7 @@ class WordModelRun:
 
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
-    """PyTorch works with so many threads for a while."""
+    """Let PyTorch use this many threads within the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
@@ -321,7 +320,7 @@ def _threads(number: int) -> Iterator[None]:
 
 
 def _packed(tree: Tree) -> dict[str, torch.Tensor]:
-    """Return a tree as a checkpoint holds it."""
+    """Return a tree as a checkpoint stores it."""
     arrays = {"children": tree.children, "child_counts": tree.child_counts, "leaf_words": tree.leaf_words}
     return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
 

@@ -16,27 +16,27 @@ from vastmax.options import check_options, takes_old_names
 from vastmax.proposal.target_partition import PARTITION
 
 DEFAULT_ALPHA = 0.1
-"""Learning rate of row-wise Adagrad, for every recipe: it brings steps of any size to this one."""
+"""Learning rate of row-wise Adagrad, for every recipe; Adagrad scales all of their steps to this size."""
 
 _NOT_FOR_WORDS = "context:previous_word_id"
 
 
 def trainable_recipes() -> tuple[str, ...]:
-    """The names in `RECIPES` of those that train word vectors."""
+    """Return the names in `RECIPES` of those that can train word vectors."""
     return tuple(name for name, recipe in RECIPES.items() if _NOT_FOR_WORDS not in recipe.needs)
 
 
 @takes_old_names
 @dataclass(frozen=True)
 class WordModelSettings(TrainingSettings):
-    """`TrainingSettings` of an objective that goes through PyTorch."""
+    """`TrainingSettings` of an objective that is trained through PyTorch."""
 
     objective: str = "sampled-softmax"
 
 
 @dataclass(frozen=True)
 class CheckedWordModelSettings(CheckedCommonSettings):
-    """Settings of training through PyTorch, with nothing left open."""
+    """The checked settings of training through PyTorch."""
 
     objective: str
     objective_options: dict[str, Any]
@@ -46,15 +46,15 @@ class CheckedWordModelSettings(CheckedCommonSettings):
     device: str
 
     weight_decay = 0.0
-    """Read by `optimizers_for`; vectors are trained without weight decay."""
+    """For `optimizers_for`: vectors are trained without weight decay."""
 
     @property
     def embedding_lr(self) -> float:
-        """`alpha`, under the name by which optimisers are made."""
+        """`alpha`, by the name that `optimizers_for` uses."""
         return self.alpha
 
     def as_dict(self) -> dict[str, Any]:
-        """By name, for a record of the run; options that JSON does not know, such as a tree, by their kind."""
+        """Return the settings by name, for a record; an option that is not JSON, such as a tree, as its type."""
         plain = {
             name: value if isinstance(value, str | int | float | list | tuple | None) else type(value).__name__
             for name, value in self.objective_options.items()
@@ -63,17 +63,17 @@ class CheckedWordModelSettings(CheckedCommonSettings):
 
     @property
     def takes_partitions(self) -> bool:
-        """Whether the recipe goes by the targets of a part of the text."""
+        """Whether the recipe needs the targets of a part of the text."""
         return f"context:{PARTITION}" in RECIPES[self.objective].needs
 
 
 def checked(settings: TrainingSettings) -> CheckedWordModelSettings:
-    """Fill in what was left open; raise InputError on the first that cannot be used."""
+    """Fill in defaults; raise InputError for the first invalid setting."""
     name, options = settings.objective, dict(settings.objective_options or {})
     if name in RECIPES and name not in trainable_recipes():
         raise InputError(
-            f"{argument('objective')} is {name!r}, which draws noise by the word before the one predicted; a pair of "
-            "words of a window has none: it is for language models (vastmax lm train). Take 'importance-sampling'"
+            f"{argument('objective')} is {name!r}, whose noise depends on the previous word; a pair of words has "
+            "none, so it is for language models only (vastmax lm train). Use 'importance-sampling'"
         )
     one_of("objective", name, tuple(dict.fromkeys([*OBJECTIVES, *trainable_recipes()])))
     check_options(settings)
@@ -100,6 +100,6 @@ def _usable_device(name: str) -> str:
     except (RuntimeError, AssertionError, TypeError) as error:
         why = str(error).partition("\n")[0]
         raise InputError(
-            f"{argument('device')} is {name!r}, which PyTorch cannot use here ({why}); take 'cpu'"
+            f"{argument('device')} is {name!r}, which PyTorch cannot use here ({why}); use 'cpu'"
         ) from None
     return name

@@ -1,4 +1,4 @@
-"""Word vectors by any recipe: the one call that trains them."""
+"""The function that trains word vectors by any recipe."""
 
 from __future__ import annotations
 
@@ -50,42 +50,41 @@ def train_word_model(
 ) -> WordVectors:
     """Train word vectors by a recipe: skip-gram or CBOW with any output layer and objective, through PyTorch.
 
-    The loss of a pair of skip-gram, or of a window of CBOW, is that of ``RECIPES[objective](vector_size, vocabulary)``
-    on the hidden vector of `SkipGram` or `CBOW`: an estimate of −log p(o | c) for a centre c and a context word o, or
-    another loss that takes its place. The word vectors are the encoder's table.
+    The loss of a pair (skip-gram) or window (CBOW) is that of ``RECIPES[objective](vector_size, vocabulary)`` for the
+    hidden vector of `SkipGram` or `CBOW`: an estimate of −log p(o | c) for a center c and a context word o, or a
+    substitute. The word vectors are the encoder's table.
 
-    For negative sampling and hierarchical softmax over a Huffman tree use `train_embeddings`: its native kernels are
-    far faster. This function takes the same text, words, subsampling and windows, so that vectors
-    differ by what they were trained with and by nothing else.
+    For negative sampling and hierarchical softmax with a Huffman tree, use `train_embeddings`: its native kernels are
+    far faster. Text, words, subsampling and windows are the same, so vectors differ only by what they were trained
+    with.
 
     Args:
-        corpus: as in `train_embeddings`, and so are all that are not mentioned.
-        objective: a name in `RECIPES`; all but "adaptive-importance-sampling", whose noise follows the word before,
-            which a pair of words of a window does not have.
+        corpus: as in `train_embeddings`, like all other arguments that are not described here.
+        objective: a name in `RECIPES`, except "adaptive-importance-sampling", whose noise depends on the previous word,
+            which a pair of words does not have.
         objective_options: keyword arguments of the recipe, such as ``{"num_samples": 256}``.
         model: "skipgram", or "cbow" with the exact gradient of the mean.
-        batch_size: predictions in a step of the optimisers. They are drawn without order from about 65,000 words of
-            text.
-        alpha: learning rate at the start of row-wise Adagrad, which moves word vectors and rows of the output layer
-            (None: 0.1); it falls linearly to `min_alpha` (None: 1e-4 of it).
-        dense_lr: learning rate at the start of AdamW, which moves all other parameters, if there are any.
-        partition_size: for "target-sampling": different words that consecutive batches may have, over which its
-            softmax goes.
-        threads: of PyTorch, while training (None: the cores this process may use).
-        device: where to compute: "cpu", or "cuda".
-        checkpoint: a file to save the run in, every `checkpoint_minutes` and at the ends of epochs.
-        resume: go on from that file. On a CPU the result is to the bit what it would have been without a stop.
+        batch_size: predictions per step, in random order within about 65,000 words of text.
+        alpha: initial learning rate of row-wise Adagrad, for word vectors and rows of the output layer (None: 0.1); it
+            falls linearly to `min_alpha` (None: 1e-4 of it).
+        dense_lr: initial learning rate of AdamW, for all other parameters.
+        partition_size: for "target-sampling": the number of different words in a part of the text, over which its
+            softmax normalizes.
+        threads: of PyTorch during training (None: the cores this process may use).
+        device: "cpu" or "cuda".
+        checkpoint: a file to save the run in every `checkpoint_minutes` and at the ends of epochs.
+        resume: continue from that file; on a CPU, the result is bit for bit that of an uninterrupted run.
 
     Returns:
-        The vectors in count order, with counts, with output vectors where the output layer has one of `vector_size` a
-        word, and in `.training` the settings, the predictions, the mean loss of each epoch, and the time taken.
+        The vectors in count order, with counts, with output vectors if the output layer has one row of `vector_size`
+        per word, and in `.training` the settings, the predictions, the mean loss of each epoch, and the time taken.
 
     Raises:
-        InputError: a setting or the corpus cannot be used, or no word had another in its window.
-        DivergenceError: the loss was no finite number; it holds the vectors from before.
+        InputError: a setting or the corpus is invalid, or no word had another in its window.
+        DivergenceError: the loss was not finite; it holds the vectors from before.
 
-    Cost: that of the recipe's step for each pair (skip-gram) or position (CBOW); see the recipe. Memory: the model and
-    its optimiser's state, and some tens of MB for the pairs of a piece of text, whatever its length and the window.
+    Cost: that of the recipe's step for each pair (skip-gram) or position (CBOW); see the recipe. Memory: the model, the
+    state of its optimizers, and some tens of MB for the pairs of a piece of text, for any length of text and window.
 
     Example:
         >>> sentences = [["the", "king", "rules"], ["the", "queen", "rules"]] * 50
@@ -107,7 +106,7 @@ def train_by_recipe(
     advise: Callable[[str], object] | None = None,
     progress: Progress | None = None,
 ) -> WordVectors:
-    """Do what `train_word_model` does, with its arguments in parts; `train_embeddings` comes here, too."""
+    """Do what `train_word_model` does, with its arguments in two objects; `train_embeddings` calls this, too."""
     ready = checked(settings)
     reads = {"corpus": corpus, "stop_words": settings.stop_words}
     with WordModelCheckpoints.asked_for(saved, ready, reads=reads) as checkpoints:
@@ -125,7 +124,7 @@ def train(
     progress: Progress | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> WordModelRun:
-    """Do what `train_word_model` does, with checked settings; `stop`, asked after each step, may cut it short."""
+    """Do what `train_word_model` does, with checked settings; stop if `stop`, called after each step, returns True."""
     progress = progress or Silent()
     called = checked_callbacks(callbacks)
     text, vocabulary = text_and_words(corpus, settings, advise=advise, progress=progress)

@@ -1,4 +1,4 @@
-"""The windows of a piece of text, and the batches of predictions they give, without a loop over words."""
+"""The windows of a piece of text and batches of their predictions, without a loop over words."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from vastmax.encoder.cbow import PADDING
 
 PREDICTIONS_AT_ONCE = 1 << 19
-"""Predictions that are made, and shuffled, together: they bound the memory, whatever the window."""
+"""Predictions that are shuffled together; this bounds the memory for any window."""
 
 Ids = NDArray[np.int64]
 
 
 class Batch(NamedTuple):
-    """Some predictions: skip-gram's centres (N,) or CBOW's windows (N, M), and the words they predict."""
+    """Some predictions: the centers (N,) of skip-gram or windows (N, M) of CBOW, and the words to predict."""
 
     word_ids: Ids
     target: Ids  # (N,)
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Windows:
-    """Each position of a piece of text with what lies around it: positions first … stop, except itself."""
+    """The window of each position of a piece of text: positions first … stop, except itself."""
 
     word_ids: Ids  # (n,)
     first: Ids
@@ -35,13 +35,13 @@ class Windows:
 
     @classmethod
     def draw(cls, word_ids: Ids, sentence_offsets: Ids, window: int, random: np.random.Generator) -> Windows:
-        """Windows of a width drawn for each position uniformly from 1 … `window`; sentences end them.
+        """Return windows with a width drawn for each position uniformly from 1 … `window`; they end with sentences.
 
         Args:
             word_ids: (n,) of whole sentences.
             sentence_offsets: (sentences + 1,) from 0 to n.
             window: the largest distance.
-            random: where the widths come from.
+            random: generator of the widths.
         """
         lengths = np.diff(sentence_offsets)
         position = np.arange(word_ids.size)
@@ -54,48 +54,48 @@ class Windows:
 
     @property
     def num_contexts(self) -> Ids:
-        """(n,) words in the window of each position, itself not counted."""
+        """(n,) numbers of words in the window of each position, without the position itself."""
         return self.stop - self.first - 1
 
     def contexts(self, positions: Ids) -> tuple[Ids, Ids]:
-        """All (place in `positions`, word of its window), one after the other."""
+        """Return all pairs (index into `positions`, word of its window), in order, as two arrays."""
         num = self.num_contexts[positions]
         place = np.repeat(np.arange(positions.size), num)
         ends = np.cumsum(num)
         context = np.arange(place.size) - np.repeat(ends - num, num) + self.first[positions][place]
-        context += context >= positions[place]  # the centre is passed over
+        context += context >= positions[place]  # skip the center
         return place, self.word_ids[context]
 
 
 def subsampled(
     word_ids: Ids, sentence_offsets: Ids, keep: NDArray[np.floating[Any]], random: np.random.Generator
 ) -> tuple[Ids, Ids]:
-    """The words of sentences that are left when each is kept with the probability `keep` of its kind, and the offsets.
+    """Keep each word of some sentences with its probability; return the words and offsets that are left.
 
     Args:
-        word_ids: (n,), −1 for words without a vector, which are never kept.
+        word_ids: (n,); −1 for words without a vector, which are dropped.
         sentence_offsets: (sentences + 1,) from 0 to n.
-        keep: (V,).
-        random: where chance comes from.
+        keep: (V,) probabilities.
+        random: generator.
     """
     kept = (random.random(word_ids.size) < keep[word_ids]) & (word_ids >= 0)
     return word_ids[kept], np.concatenate([[0], np.cumsum(kept)])[sentence_offsets]
 
 
 def num_predictions(windows: Windows, model: str) -> int:
-    """How many `batches` gives: pairs in skip-gram, positions with a window in CBOW."""
+    """Return the number of predictions: pairs in skip-gram, positions with a window in CBOW."""
     num = windows.num_contexts
     return int(num.sum() if model == "skipgram" else np.count_nonzero(num))
 
 
 def batches(windows: Windows, model: str, batch_size: int, random: np.random.Generator) -> Iterator[Batch]:
-    """Every prediction of the windows once, in random order, in batches of nearly equal size.
+    """Yield every prediction of the windows once, in random order, in batches of nearly equal size.
 
     Args:
         windows: of a piece of text.
-        model: "skipgram": a word predicts each of its window; "cbow": those of its window predict it together.
+        model: "skipgram": a word predicts each word of its window; "cbow": together they predict it.
         batch_size: the most predictions in a batch.
-        random: where the order comes from.
+        random: generator of the order.
     """
     positions = np.flatnonzero(windows.num_contexts)
     if model == "cbow":
@@ -104,30 +104,30 @@ def batches(windows: Windows, model: str, batch_size: int, random: np.random.Gen
             yield _window_batch(windows, positions[part])
         return
     ends = np.cumsum(windows.num_contexts[positions])
-    for centres in _parts(positions.size, PREDICTIONS_AT_ONCE, ends):
-        place, context = windows.contexts(positions[centres])
-        centre = windows.word_ids[positions[centres]][place]
-        order = random.permutation(centre.size)
-        centre, context = centre[order], context[order]
-        for part in _parts(centre.size, batch_size):
-            yield Batch(centre[part], context[part])
+    for centers in _parts(positions.size, PREDICTIONS_AT_ONCE, ends):
+        place, context = windows.contexts(positions[centers])
+        center = windows.word_ids[positions[centers]][place]
+        order = random.permutation(center.size)
+        center, context = center[order], context[order]
+        for part in _parts(center.size, batch_size):
+            yield Batch(center[part], context[part])
 
 
 def _window_batch(windows: Windows, positions: Ids) -> Batch:
     num = windows.num_contexts[positions]
     _, context = windows.contexts(positions)
     word_ids = np.full((positions.size, int(num.max())), PADDING)
-    word_ids[np.arange(word_ids.shape[1]) < num[:, None]] = context  # row by row, as `contexts` has them
+    word_ids[np.arange(word_ids.shape[1]) < num[:, None]] = context  # row by row, in the order of `contexts`
     return Batch(word_ids, windows.word_ids[positions])
 
 
 def _parts(size: int, most: int, ends: Ids | None = None) -> Iterator[slice]:
-    """Cut `size` things into the fewest parts of nearly equal weight of about `most`; each weighs 1 without `ends`.
+    """Yield slices of `size` items in the fewest parts of nearly equal weight, at most about `most`.
 
     Args:
-        size: how many there are.
-        most: weight of a part; a thing that is heavier by itself is a part of its own.
-        ends: (size,) the weight of each thing and all before it.
+        size: the number of items.
+        most: the largest weight of a part; a heavier item is a part by itself.
+        ends: (size,) cumulative weights; None: each item weighs 1.
     """
     if size == 0:
         return
