@@ -51,6 +51,7 @@ LINES = {
     "lm score": "lm score run",
     "lm next": "lm next run cat",
     "lm generate": "lm generate run --max-words 5",
+    "lm race-search": "lm race-search run corpus.txt --no-cache --kinds certified --batches 1 --rounds 1 --topn 3",
 }  # fmt: skip
 """Command lines that work; each parameter is tried in its command's own unless `ELSEWHERE` says otherwise."""
 

@@ -153,6 +153,21 @@ def test_an_index_of_a_run(invoke: Invoke, trained: Path, tmp_path: Path) -> Non
     assert "cut off or damaged" in invoke("lm", "next", trained, "the", "--search", path).refused()
 
 
+def test_indexes_are_raced(invoke: Invoke, trained: Path, corpus_file: Path, tmp_path: Path) -> None:
+    race = ("lm", "race-search", trained, corpus_file, "--no-cache", "--kinds", "certified", "--rounds", 1, "-n", 3)
+    found = invoke(*race, "--batches", "1,4", "--json").json
+    assert [each["recall"] for each in found["measured"]] == [1.0, 1.0, 1.0]
+    assert set(found["measured"][2]["milliseconds"]) == {"1", "4"}
+    rows = [line.split("\t") for line in invoke(*race, "--batches", "1").out.splitlines()]
+    assert [row[0] for row in rows] == ["every word (PyTorch)", "no index", "certified"]
+    assert "--batches is '1,x'; expected whole numbers" in invoke(*race, "--batches", "1,x").refused()
+    assert "kinds holds 'best'" in invoke(*race, "--kinds", "best").refused()
+    assert "must end in .png" in invoke(*race, "--picture", tmp_path / "race.svg").refused()
+    few = tmp_path / "few.txt"
+    few.write_text("the cat\n")
+    assert "3 queries are too few" in invoke("lm", "race-search", trained, few, "--no-cache").refused()
+
+
 def test_an_index_of_vectors(invoke: Invoke, vectors_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "vectors.index"
     assert invoke("index", vectors_file, "-o", path, "--json").json["recall"] == 1.0

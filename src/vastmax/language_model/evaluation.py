@@ -160,3 +160,27 @@ def _letters(text: NDArray[np.int32], vocabulary: Vocabulary) -> int:
     # Words of a sentence are separated by one space; the line end replaces the last one.
     separators = text.size - int((text == vocabulary.id(SENTENCE_END)).sum())
     return int(lengths[text].sum()) + separators
+
+
+def hidden_vectors(
+    model: LanguageModel, text: NDArray[np.int32], *, first_id: int, most: int, seed: int = 0
+) -> torch.Tensor:
+    """Return (N, D) hidden vectors of the model at the words of a text, in random order; N is at most `most`.
+
+    Args:
+        model: in eval mode.
+        text: (n,) word ids; see `text_of`.
+        first_id: what is read before the text, such as the end of a sentence.
+        most: upper bound of N; the beginning of the text is read as long as needed.
+        seed: of the order.
+    """
+    text = text[:most]
+    streams = Streams(text, num_streams=min(max(text.size // 256, 1), 16), bptt=64, first_id=first_id)
+    device = next(model.parameters()).device
+    parts, state = [], None
+    with torch.no_grad():
+        for word_ids, target in streams:
+            hidden, state = model.encoder(word_ids.to(device), state)
+            parts.append(hidden[target.to(device) != IGNORED])
+    every = torch.cat(parts)
+    return every[torch.randperm(len(every), generator=torch.Generator().manual_seed(seed)).to(device)]

@@ -8,6 +8,7 @@ from vastmax.cli.command import Group, add_command
 from vastmax.cli.lm.generate import generate
 from vastmax.cli.lm.next import next_word
 from vastmax.cli.lm.perplexity import perplexity
+from vastmax.cli.lm.race_search import race_search
 from vastmax.cli.lm.score import score
 from vastmax.cli.lm.train import train
 from vastmax.cli.shared_options import require_torch
@@ -32,3 +33,4 @@ add_command(lm, "perplexity", perplexity)
 add_command(lm, "score", score)
 add_command(lm, "next", next_word)
 add_command(lm, "generate", generate)
+add_command(lm, "race-search", race_search)
