@@ -161,7 +161,7 @@ def test_indexes_are_raced(invoke: Invoke, trained: Path, corpus_file: Path, tmp
     rows = [line.split("\t") for line in invoke(*race, "--batches", "1").out.splitlines()]
     assert [row[0] for row in rows] == ["every word (PyTorch)", "no index", "certified"]
     assert "--batches is '1,x'; expected whole numbers" in invoke(*race, "--batches", "1,x").refused()
-    assert "kinds holds 'best'" in invoke(*race, "--kinds", "best").refused()
+    assert "--kinds holds 'best'" in invoke(*race, "--kinds", "best").refused()
     assert "must end in .png" in invoke(*race, "--picture", tmp_path / "race.svg").refused()
     few = tmp_path / "few.txt"
     few.write_text("the cat\n")

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vastmax.arguments import whole
-from vastmax.errors import InputError
+from vastmax.arguments import shown, whole
+from vastmax.errors import InputError, argument
 from vastmax.extras import has
 from vastmax.output.adaptive import Adaptive
 from vastmax.output.hierarchical import Hierarchical
@@ -75,9 +75,11 @@ class SearchRaceSettings:
             return tuple(kind for kind in possible if kind not in ("faiss", "hnsw") or has("faiss"))
         for kind in self.kinds:
             if kind not in possible:
-                raise InputError(f"kinds holds {kind!r}; a {type(layer).__name__} layer has {', '.join(possible)}")
+                raise InputError(
+                    f"{argument('kinds')} holds {shown(kind)}; a {type(layer).__name__} layer has {', '.join(possible)}"
+                )
         if not self.kinds:
-            raise InputError(f"kinds is empty; expected some of {', '.join(possible)}")
+            raise InputError(f"{argument('kinds')} is ''; expected some of {', '.join(possible)}")
         return tuple(dict.fromkeys(self.kinds))
 
 
