@@ -23,9 +23,8 @@ RECALLS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1.0)
 def check_picture(path: Path) -> None:
     """Raise InputError unless a picture can be written to this path."""
     if path.suffix.lower() != ".png":
-        raise InputError(
-            f"cannot draw a picture to {path}: its name must end in .png, not in {repr(path.suffix) if path.suffix else 'nothing'}"
-        )
+        found = repr(path.suffix) if path.suffix else "nothing"
+        raise InputError(f"cannot draw a picture to {path}: its name must end in .png, not in {found}")
     require("the picture", "matplotlib")
 
 
