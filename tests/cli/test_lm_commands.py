@@ -325,3 +325,10 @@ def test_a_stopped_run_goes_on_with_the_same_options_only(
     ran = invoke(*arguments, "--resume", "--json")
     assert ran.json["epochs"] == 1
     assert ran.json["trained_words"] == 5_130
+
+
+def test_lm_without_a_command_shows_its_help(invoke: Invoke) -> None:
+    ran = invoke("lm")
+    assert ran.code == 0
+    assert ran.out.startswith("Usage: vastmax lm")
+    assert "perplexity" in ran.out

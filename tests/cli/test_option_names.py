@@ -58,8 +58,8 @@ def test_arguments_become_options(command: str, said: str, shown: str) -> None:
         (("--epochs", 0), "--epochs is 0; expected"),
         (("--model", "glove"), "--model is 'glove'; expected 'skipgram'"),
         (("--min-count", 1000), "no word reaches --min-count 1000: .*; lower --min-count or give"),
-        (("--max-final-vocab", 1, "--min-count", 1), r"one word \('b'\).* Give a --max-final-vocab above 1$"),
-        (("--min-count", 3), r"one word \('b'\).* Give more text, or a --min-count below 3$"),
+        (("--max-final-vocab", 1, "--min-count", 1), r"one word \('b'\).* Give --max-final-vocab above 1$"),
+        (("--min-count", 3), r"one word \('b'\).* Give more text, or --min-count below 3$"),
         (("--objective", "nce", "--batch-size", 0), "--batch-size is 0; expected"),
     ],
 )

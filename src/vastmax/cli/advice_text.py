@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vastmax.cli.output import print_heading, print_table, print_text
+from vastmax.cli.output import Figure, print_heading, print_table, print_text
 from vastmax.compare.advice import Advice, Measurement, Reasoned
 from vastmax.methods.case import describe_bytes
 
@@ -16,7 +16,7 @@ def print_advice(advice: Advice) -> None:
         print_table(
             "a smaller vocabulary",
             ["min count", "words", "of the text unknown"],
-            [[f"{cut.min_count}", f"{cut.words:,}", _percent(cut.unknown_share)] for cut in advice.cuts],
+            [[f"{cut.min_count}", cut.words, _percent(cut.unknown_share)] for cut in advice.cuts],
             key="min count",
         )
     _print_costs(advice)
@@ -28,15 +28,15 @@ def print_advice(advice: Advice) -> None:
 def _print_facts(advice: Advice) -> None:
     facts = advice.facts
     rows = [
-        ["words", f"{facts.types:,}"],
-        ["length of the text", f"{facts.tokens:,}"],
+        ["words", facts.types],
+        ["length of the text", facts.tokens],
         ["unigram entropy, bits", f"{facts.entropy_bits:.2f}"],
-        ["unigram perplexity", f"{facts.unigram_perplexity:,.0f}"],
+        ["unigram perplexity", Figure(facts.unigram_perplexity, ",.0f")],
         ["bits to number the words", f"{facts.log2_types:.2f}"],
         ["expected path, balanced tree", f"{facts.balanced_code_bits:.2f}"],
         ["expected path, Huffman tree", f"{facts.huffman_code_bits:.2f}"],
         *([f"the {size:,} most frequent words", _percent(share)] for size, share in advice.coverage.items()),
-        ["classes, two-level", f"{advice.num_classes:,}"],
+        ["classes, two-level", advice.num_classes],
         ["cut-offs, adaptive", " ".join(f"{cutoff:,}" for cutoff in advice.cutoffs) or "none"],
         ["blocks, differentiated", " ".join(f"{size:,}×{width}" for size, width in advice.blocks)],
     ]

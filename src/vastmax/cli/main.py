@@ -90,7 +90,7 @@ def vastmax(
         typer.Option("--no-verify", help="Do not check the checksums of files: quicker, and damage goes unnoticed."),
     ] = False,
 ) -> None:
-    """Word vectors from text, at native speed.
+    """Word vectors from text, and language models with vast vocabularies.
 
     \b
     Examples:

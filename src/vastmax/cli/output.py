@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from vastmax.printable import printable
 from vastmax.strict_json import json_text
@@ -40,18 +40,40 @@ def print_json(value: Any) -> None:
     say(json_text(value, indent=2))
 
 
+class Figure(NamedTuple):
+    """A number in a cell: for people on a terminal, without separators of thousands for programs in a pipe."""
+
+    value: float
+    spec: str
+    """As for `format`, such as ",.1f"."""
+
+
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, key: str | None = None
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    key: str | None = None,
+    aside: bool = False,
 ) -> None:
-    """A table on a terminal; elsewhere the rows, tab-separated and each after `key` if there is one.
+    """Print a table on a terminal; elsewhere the rows, tab-separated and each after `key` if there is one.
 
     In the rows a word's own tabs and line ends, which text has none of but a vectors file may, are written \\t, \\n and
     \\r, so that fields stay fields; every other character is as it is, the backslash too.
+
+    Args:
+        title: above the table.
+        columns: their headings.
+        rows: cells; whole numbers and each `Figure` get separators of thousands on a terminal only.
+        key: the first field of each row in a pipe.
+        aside: a summary beside the rows of another table: in a pipe it goes to stderr, so that rows are of one kind.
     """
-    shown = [[str(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
+    terminal = sys.stdout.isatty()
+    shown = [[_cell(cell, terminal) for cell in row] for row in rows]
+    if not terminal:
         for row in shown:
-            say("\t".join(cell.translate(_ENDS_A_FIELD) for cell in (row if key is None else [key, *row])))
+            line = "\t".join(cell.translate(_ENDS_A_FIELD) for cell in (row if key is None else [key, *row]))
+            print(line, file=sys.stderr if aside else sys.stdout)
         return
     shown = [[printable(cell) for cell in row] for row in shown]
     from rich.box import SIMPLE_HEAD
@@ -66,6 +88,14 @@ def print_table(
     for row in shown:
         table.add_row(*(Text(cell) for cell in row))
     Console(file=sys.stdout).print(table)
+
+
+def _cell(cell: object, terminal: bool) -> str:
+    if isinstance(cell, int):
+        cell = Figure(cell, ",")
+    if isinstance(cell, Figure):
+        return format(cell.value, cell.spec if terminal else cell.spec.replace(",", ""))
+    return str(cell)
 
 
 def print_heading(text: str) -> None:

@@ -118,7 +118,7 @@ def _print(options: PhrasesOptions, found: Phrases, text: Corpus, joined: Corpus
         _print_as_json(found, text, joined, options.topn)
     elif options.as_list:
         highest = _highest(found, options.topn)
-        rows = [[phrase.text, f"{phrase.count:,}", f"{phrase.score:.4g}"] for _, phrase in highest]
+        rows = [[phrase.text, phrase.count, f"{phrase.score:.4g}"] for _, phrase in highest]
         print_table("phrases", ["phrase", "count", "score"], rows)
     elif joined is not None and options.output is not None:
         say(f"{options.output}: {joined.num_tokens:,} words for {text.num_tokens:,}; {len(found):,} phrases")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from vastmax.arguments import Whole
-from vastmax.cli.output import print_json, print_table
+from vastmax.cli.output import Figure, print_json, print_table
 from vastmax.cli.shared_options import TextOptions, VocabularyOptions, as_json
 from vastmax.options import OUTPUT, option, part
 
@@ -33,8 +33,8 @@ class VocabOptions:
 def vocab(options: VocabOptions, context: typer.Context) -> None:
     """Count the words of a text, and its entropy.
 
-    The last lines say how many decisions a hierarchical softmax needs for a word on average, in a balanced tree and in
-    a Huffman tree.
+    The facts say how many decisions a hierarchical softmax needs for a word on average, in a balanced tree and in a
+    Huffman tree. In a pipe, words and counts go to standard output and the facts to standard error.
 
     \b
     Examples:
@@ -64,24 +64,25 @@ def vocab(options: VocabOptions, context: typer.Context) -> None:
             }
         )
         return
-    print_facts(facts)
-    print_table("frequent words", ["word", "count"], [[word, f"{count:,}"] for word, count in frequent])
+    print_facts(facts, aside=True)
+    print_table("frequent words", ["word", "count"], frequent)
 
 
-def print_facts(facts: CorpusFacts) -> None:
-    """The facts of a vocabulary as a table: what there is, and how long the paths of the trees over it would be."""
+def print_facts(facts: CorpusFacts, *, aside: bool = False) -> None:
+    """Print the facts of a vocabulary: what there is, and how long the paths of the trees over it would be."""
     print_table(
         "vocabulary",
         ["", ""],
         [
-            ["tokens", f"{facts.tokens:,}"],
-            ["types", f"{facts.types:,}"],
+            ["tokens", facts.tokens],
+            ["types", facts.types],
             ["unigram entropy, bits per token", f"{facts.entropy_bits:.2f}"],
-            ["unigram perplexity", f"{facts.unigram_perplexity:,.0f}"],
+            ["unigram perplexity", Figure(facts.unigram_perplexity, ",.0f")],
             ["bits to number the types", f"{facts.log2_types:.2f}"],
             ["expected path, balanced tree", f"{facts.balanced_code_bits:.2f}"],
             ["expected path, Huffman tree", f"{facts.huffman_code_bits:.2f}"],
             ["saved by Huffman", f"{facts.huffman_saving:.1%}"],
             ["saved by an ideal code", f"{facts.ideal_saving:.1%}"],
         ],
+        aside=aside,
     )

@@ -13,12 +13,12 @@ from vastmax.cli.lm.score import score
 from vastmax.cli.lm.train import train
 from vastmax.cli.shared_options import require_torch
 
-lm = typer.Typer(
-    name="lm",
-    cls=Group,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="""Train and use language models, with any encoder and any output method.
+lm = typer.Typer(name="lm", cls=Group, rich_markup_mode=None)
+
+
+@lm.callback(invoke_without_command=True)
+def _lm(context: typer.Context) -> None:
+    """Train and use language models, with any encoder and any output method.
 
     \b
     Examples:
@@ -26,8 +26,11 @@ lm = typer.Typer(
       vastmax lm train corpus.txt --encoder transformer --method adaptive -o run
       vastmax lm perplexity run test.txt
       vastmax lm next run "the cat sat on the"
-    """,
-)
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
 add_command(lm, "train", train, before=require_torch)
 add_command(lm, "perplexity", perplexity)
 add_command(lm, "score", score)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from vastmax.arguments import Whole
-from vastmax.cli.output import print_json, print_table
+from vastmax.cli.output import Figure, print_json, print_table
 from vastmax.cli.shared_options import ModelOptions, TextOptions, as_json
 from vastmax.options import option, part
 
@@ -69,21 +69,21 @@ def perplexity(options: PerplexityOptions, context: typer.Context) -> None:
     bands = [
         [
             f"{first:,} to {end - 1:,}" if end else f"{first:,} and beyond",
-            f"{words:,}",
-            f"{perplexity_from_nats(nats):,.1f}",
+            words,
+            Figure(perplexity_from_nats(nats), ",.1f"),
         ]
         for (first, words, nats), end in zip(found.bands, [*ends, None], strict=True)
     ]
     print_table("by rank of the word", ["ranks", "words", "perplexity"], bands)
 
 
-def _rows(found: Perplexity, *, normalised: bool) -> list[list[str]]:
-    rows = [
-        ["perplexity", f"{found.perplexity:,.2f}"],
+def _rows(found: Perplexity, *, normalised: bool) -> list[list[object]]:
+    rows: list[list[object]] = [
+        ["perplexity", Figure(found.perplexity, ",.2f")],
         ["nats per word", f"{found.nats:.4f}"],
         ["bits per word", f"{found.bits_per_word:.4f}"],
         ["bits per character", f"{found.bits_per_character:.4f}"],
-        ["words", f"{found.words:,}"],
+        ["words", found.words],
         ["unknown words", f"{found.unknown:,} ({found.unknown / found.words:.2%})"],
     ]
     if found.unnormalised_nats is not None:
