@@ -27,7 +27,7 @@ def print_advice(advice: Advice) -> None:
 
 def _print_facts(advice: Advice) -> None:
     facts = advice.facts
-    rows = [
+    rows: list[list[object]] = [
         ["words", facts.types],
         ["length of the text", facts.tokens],
         ["unigram entropy, bits", f"{facts.entropy_bits:.2f}"],
