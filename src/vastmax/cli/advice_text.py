@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from vastmax.cli.output import Figure, print_heading, print_table, print_text
 from vastmax.compare.advice import Advice, Measurement, Reasoned
@@ -27,7 +27,7 @@ def print_advice(advice: Advice) -> None:
 
 def _print_facts(advice: Advice) -> None:
     facts = advice.facts
-    rows: list[list[object]] = [
+    rows: list[Sequence[object]] = [
         ["words", facts.types],
         ["length of the text", facts.tokens],
         ["unigram entropy, bits", f"{facts.entropy_bits:.2f}"],
@@ -35,7 +35,7 @@ def _print_facts(advice: Advice) -> None:
         ["bits to number the words", f"{facts.log2_types:.2f}"],
         ["expected path, balanced tree", f"{facts.balanced_code_bits:.2f}"],
         ["expected path, Huffman tree", f"{facts.huffman_code_bits:.2f}"],
-        *([f"the {size:,} most frequent words", _percent(share)] for size, share in advice.coverage.items()),
+        *[[f"the {size:,} most frequent words", _percent(share)] for size, share in advice.coverage.items()],
         ["classes, two-level", advice.num_classes],
         ["cut-offs, adaptive", " ".join(f"{cutoff:,}" for cutoff in advice.cutoffs) or "none"],
         ["blocks, differentiated", " ".join(f"{size:,}×{width}" for size, width in advice.blocks)],
