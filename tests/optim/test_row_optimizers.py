@@ -459,3 +459,21 @@ def test_visits_go_by_the_size_of_the_gradients_and_are_saved() -> None:
 def test_negative_visits_are_refused() -> None:
     with pytest.raises(InputError, match="prior_visits is -1"):
         RowAdagrad([torch.nn.Parameter(torch.zeros(1))], prior_visits=-1)
+
+
+def test_a_compiled_step_is_the_step() -> None:
+    """`torch.compile(optimizer.step)`: how many rows a step touches is in no graph, so it runs as it is."""
+    torch.manual_seed(0)
+    mine = nn.Embedding(20, 4, sparse=True)
+    theirs = copy.deepcopy(mine)
+    compiled, plain = RowAdam(mine.parameters(), lr=0.1), RowAdam(theirs.parameters(), lr=0.1)
+    torch.compiler.reset()
+    for step, optimizer, table in (
+        (torch.compile(compiled.step, backend="aot_eager"), compiled, mine),
+        (plain.step, plain, theirs),
+    ):
+        for word_ids in (torch.tensor([1, 5, 1]), torch.tensor([2])):
+            optimizer.zero_grad()
+            table(word_ids).square().sum().backward()
+            step()
+    assert mine.weight.equal(theirs.weight)

@@ -14,7 +14,8 @@ from vastmax.errors import InputError
 from vastmax.output.base import Output
 from vastmax.proposal.base import Context
 from vastmax.tensors.numbers import at_least_float32
-from vastmax.tensors.plain_memory import is_transformed, require_whole
+from vastmax.tensors.plain_memory import require_whole
+from vastmax.tensors.tracing import is_traced, refuse_script
 
 
 def checked_hidden(hidden: Tensor, output: Output) -> Tensor:
@@ -24,6 +25,7 @@ def checked_hidden(hidden: Tensor, output: Output) -> Tensor:
         InputError: no tensor, or none that holds numbers; a width other than D, not floating point, another dtype
             (outside autocast) or device than the layer; a layer that is sharded.
     """
+    refuse_script()
     hidden_size, parameter = output.hidden_size, next(output.parameters(), None)
     if type(hidden) is not Tensor:
         _check_kind("hidden", hidden, "torch.as_tensor(hidden)")
@@ -63,7 +65,7 @@ def _check_kind(name: str, value: object, conversion: str) -> None:
     if not isinstance(value, Tensor):
         raise InputError(f"{name} is of type {type(value).__name__}; expected a torch.Tensor: pass {conversion}")
     require_whole(value)
-    if type(value).__name__ == "FakeTensor":
+    if type(value).__name__ == "FakeTensor" and not is_traced():
         raise InputError(f"{name} is a FakeTensor, which holds no numbers: call the head outside of FakeTensorMode")
 
 
@@ -113,25 +115,17 @@ def checked_words(hidden: Tensor, word_ids: Tensor, *, vocab_size: int) -> Tenso
     """
     word_ids = _checked_target(hidden, word_ids)
     flat = word_ids.reshape(hidden.shape[:-1].numel(), *word_ids.shape[hidden.ndim - 1 :])
+    traced = is_traced(hidden)
     wrong = (flat < 0) | (flat >= vocab_size)
-    if wrong.any():
+    if not traced and wrong.any():
         _raise_out_of_range(word_ids, wrong.reshape(word_ids.shape), vocab_size, None)
     if flat.ndim == 1:
         return flat[:, None].contiguous()
     if flat.shape[1] == 0:
         raise InputError(f"target has shape {tuple(word_ids.shape)}: no word for any example; pass at least one")
-    _refuse_one_hot(flat, torch.ones_like(flat, dtype=torch.bool), vocab_size)
+    if not traced:
+        _refuse_one_hot(flat, torch.ones_like(flat, dtype=torch.bool), vocab_size)
     return flat.contiguous()
-
-
-def refuse_transformed(hidden: Tensor) -> None:
-    """Raise InputError for a tensor within `torch.vmap` or `torch.func.grad`: how much is computed hangs on numbers."""
-    if is_transformed(hidden):
-        raise InputError(
-            "a transformation of torch.func (vmap, grad, …) cannot go through a head's loss or search: use "
-            "loss.backward() or torch.autograd.grad, and leading dimensions in place of vmap; log_prob(hidden), of all "
-            "words, can be transformed"
-        )
 
 
 @dataclass(frozen=True)
@@ -168,12 +162,13 @@ class Examples:
                 and value.
         """
         flat_hidden = checked_hidden(hidden, output)
-        refuse_transformed(hidden)
         target = _checked_target(hidden, target)
         vocab_size = output.vocab_size
         leading = hidden.shape[:-1]
         num_examples = flat_hidden.shape[0]
         flat_target = target.reshape(num_examples, *target.shape[hidden.ndim - 1 :])
+        if is_traced(hidden, *output.parameters()):
+            return cls._weighed(flat_hidden, flat_target, leading, ignore_index)
         if flat_target.ndim == 1 and _all_within(flat_target, vocab_size, ignore_index):
             return cls(flat_hidden, flat_target.contiguous(), leading)
         counted = (
@@ -190,6 +185,31 @@ class Examples:
             return cls(flat_hidden.index_select(0, example), flat_target[counted], leading, example, share)
         (example,) = counted.nonzero(as_tuple=True)
         return cls(flat_hidden.index_select(0, example), flat_target.index_select(0, example), leading, example)
+
+    @classmethod
+    def _weighed(
+        cls, flat_hidden: Tensor, flat_target: Tensor, leading: torch.Size, ignore_index: int | None
+    ) -> Examples:
+        """Return all examples of a graph: what is ignored has the target 0, a hidden vector of zeros, and no weight.
+
+        How many examples are not ignored depends on the targets, which a graph must not look at.
+        """
+        num_words = flat_target.shape[1] if flat_target.ndim == 2 else 1
+        words = flat_target.reshape(-1, num_words)
+        counted = torch.ones_like(words, dtype=torch.bool) if ignore_index is None else words != ignore_index
+        example = None
+        if num_words > 1:
+            example = torch.arange(len(flat_hidden), device=flat_hidden.device).repeat_interleave(num_words)
+            flat_hidden = flat_hidden.repeat_interleave(num_words, dim=0)
+        share = counted.to(at_least_float32(flat_hidden.dtype)) / counted.sum(dim=1, keepdim=True).clamp(min=1)
+        counted = counted.reshape(-1)
+        return cls(
+            torch.where(counted[:, None], flat_hidden, torch.zeros_like(flat_hidden)),
+            torch.where(counted, flat_target.reshape(-1), 0),
+            leading,
+            example,
+            share.reshape(-1),
+        )
 
     def matching(self, context: Context, per_example: frozenset[str] = frozenset()) -> Context:
         """Return `context` with its per-example tensors flattened and filtered like the targets.
@@ -227,7 +247,10 @@ class Examples:
             None if example_weight is None else self.per_example(example_weight),
         ]
         present = [factor for factor in factors if factor is not None]
-        return math.prod(present[1:], start=present[0]).sum() if present else self.target.shape[0]
+        if not present:
+            return self.target.shape[0]
+        total = math.prod(present[1:], start=present[0]).sum()
+        return torch.where(total == 0, 1, total) if is_traced(total) else total
 
 
 def _all_within(target: Tensor, vocab_size: int, ignore_index: int | None) -> bool:

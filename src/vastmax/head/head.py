@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vastmax.arguments import whole
-from vastmax.eager import eager
+from vastmax.eager import eager, eager_unless
 from vastmax.errors import InputError
 from vastmax.head.arguments import (
     Reduction,
@@ -21,12 +21,13 @@ from vastmax.head.arguments import (
 )
 from vastmax.head.candidates import checked_candidates, scores_among, topk_among, without
 from vastmax.head.diagnosis import diagnosis
-from vastmax.head.examples import Examples, checked_context, checked_hidden, checked_words, refuse_transformed
+from vastmax.head.examples import Examples, checked_context, checked_hidden, checked_words
 from vastmax.head.parts import Parts
 from vastmax.output.base import FlatOutput, Search
 from vastmax.proposal.base import Context
 from vastmax.tensors.numbers import require_law
 from vastmax.tensors.random import Rng
+from vastmax.tensors.tracing import refuse_transformed
 
 
 class LogProb(NamedTuple):
@@ -41,6 +42,32 @@ class LogProb(NamedTuple):
     log_prob: Tensor
     entropy: Tensor | None
     log_normaliser: Tensor | None
+
+
+def _traces_loss(head: Head, *args: object, generator: Rng = None, **kwargs: object) -> bool:
+    if head.training and not head.objective.is_exact:
+        return generator is None and head.objective.traces and head.output.traces_rows
+    return head.output.traces_exact and _traces_likelihood(head)
+
+
+def _traces_scores(head: Head, *args: object, temperature: float = 1.0, **kwargs: object) -> bool:
+    return head.output.traces_scores and _traces_likelihood(head, temperature)
+
+
+def _traces_log_prob(
+    head: Head, hidden: Tensor, target: Tensor | None = None, *, temperature: float = 1.0, **kwargs: object
+) -> bool:
+    traces = head.output.traces_scores if target is None else head.output.traces_exact
+    return traces and not any(kwargs.values()) and _traces_likelihood(head, temperature)
+
+
+def _traces_topk(head: Head, *args: object, **kwargs: object) -> bool:
+    return head.output.traces_scores and not kwargs and _traces_likelihood(head)
+
+
+def _traces_likelihood(head: Head, temperature: float = 1.0) -> bool:
+    """Whether scores stay as they are, or nothing minds a view of the layer: torch.compile cannot build one."""
+    return not torch.compiler.is_dynamo_compiling() or (temperature == 1 and not head.objective.changes_scores)
 
 
 class Head(Parts):
@@ -73,7 +100,7 @@ class Head(Parts):
         [(2, 5, 3), (2, 5, 3)]
     """
 
-    @eager
+    @eager_unless(_traces_loss)
     def forward(
         self,
         hidden: Tensor,
@@ -125,6 +152,7 @@ class Head(Parts):
         if not exact:
             checked_context(context, self.objective.needs)
         examples = Examples.check(hidden, target, self.output, ignore_index=ignore_index)
+        refuse_transformed(hidden, takes_grad=_traces_loss(self, generator=generator))
         if exact:
             loss = self.objective.exact_loss(
                 self.likelihood(), examples.hidden, examples.target, weight=weight, label_smoothing=label_smoothing
@@ -148,7 +176,7 @@ class Head(Parts):
             return total
         return total / examples.total_weight(weight, example_weight)
 
-    @eager
+    @eager_unless(_traces_scores)
     def logits(self, hidden: Tensor, *, temperature: float = 1.0) -> Tensor:
         """Return a score for every word, (…, V), whose softmax is p(· | hidden), differentiable.
 
@@ -176,7 +204,7 @@ class Head(Parts):
         return_log_normaliser: bool = False,
     ) -> Tensor | LogProb: ...
 
-    @eager
+    @eager_unless(_traces_log_prob)
     def log_prob(
         self,
         hidden: Tensor,
@@ -212,7 +240,7 @@ class Head(Parts):
         if target is None:
             found = layer.log_prob(flat).reshape(*leading, self.vocab_size)
         else:
-            refuse_transformed(hidden)
+            refuse_transformed(hidden, takes_grad=self.output.traces_exact)
             word_ids = checked_words(hidden, target, vocab_size=self.vocab_size)
             if word_ids.shape[1] == 1:
                 found = layer.log_prob(flat, word_ids[:, 0]).reshape(target.shape)
@@ -228,7 +256,7 @@ class Head(Parts):
             log_normaliser.reshape(leading) if return_log_normaliser else None,
         )
 
-    @eager
+    @eager_unless(_traces_topk)
     def topk(
         self,
         hidden: Tensor,

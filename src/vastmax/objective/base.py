@@ -88,6 +88,16 @@ class Objective(nn.Module, ABC):
         return loss if penalty is None else loss + penalty
 
     @property
+    def traces(self) -> bool:
+        """Whether a training step, with noise drawn in it, can be part of a graph (`torch.compile`)."""
+        return False
+
+    @property
+    def changes_scores(self) -> bool:
+        """Whether `likelihood` is another layer than the one that is trained."""
+        return self.corrects_scores
+
+    @property
     def class_weight(self) -> Tensor | None:
         """Weights of words as targets in training, (V,); None for ones."""
         return None

@@ -102,11 +102,14 @@ class CrossEntropy(Constants, Objective):
         """See `Objective.class_weight`."""
         return self.weight
 
+    @property
+    def changes_scores(self) -> bool:
+        """See `Objective.changes_scores`."""
+        return self.softcap is not None or self.temperature != 1
+
     def likelihood(self, output: Output) -> Output:
         """Return the layer with its scores capped and divided by the temperature; see `Objective.likelihood`."""
-        if self.softcap is None and self.temperature == 1:
-            return output
-        return output.mapped(ScoreMap(self.softcap, self.temperature))
+        return output.mapped(ScoreMap(self.softcap, self.temperature)) if self.changes_scores else output
 
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None

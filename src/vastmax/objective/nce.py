@@ -7,14 +7,16 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
-from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
+from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise, traced_noise, traces_draws
 from vastmax.objective.noise_sums import binary_loss
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
 from vastmax.tensors.random import Rng
+from vastmax.tensors.tracing import is_traced
 
 LearnedNormaliser = Literal["scalar", "linear"]
 
@@ -88,6 +90,11 @@ class NCE(Objective):
         """Return c + log unigram or c − log V, so Z ≈ e^c at step 0; see `Objective.initial_bias`."""
         return (self.fixed_log_normaliser or 0.0) + (-math.log(vocab_size) if log_unigram is None else log_unigram)
 
+    @property
+    def traces(self) -> bool:
+        """See `Objective.traces`."""
+        return self.shared and traces_draws(self.proposal)
+
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
@@ -96,6 +103,13 @@ class NCE(Objective):
         constant = self.fixed_log_normaliser or 0.0
         noise_shift = -noise.log_expected_count - constant
         target_shift = -noise.target_log_expected_count - constant
+        if is_traced(hidden):
+            noise_score, target_score = traced_noise(noise, output, hidden, target, mask_target=False)
+            noise_score, target_score = noise_score + noise_shift, target_score + target_shift
+            if self.log_normaliser is not None:
+                log_normaliser = self.log_normaliser(hidden).to(target_score.dtype)
+                target_score, noise_score = target_score - log_normaliser, noise_score - log_normaliser[:, None]
+            return softplus(-target_score) + softplus(noise_score).sum(dim=1)
         if self.shared and self.log_normaliser is None:
             step = NoiseStep("logistic", noise.word_ids, noise_shift, target_shift, noise.multiplicity)
             fused = fused_loss(output, hidden, target, step)

@@ -7,14 +7,16 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
-from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
+from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise, traced_noise, traces_draws
 from vastmax.objective.noise_sums import binary_loss
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
 from vastmax.tensors.random import Rng
+from vastmax.tensors.tracing import is_traced
 
 Exclude = Literal["none", "target", "window"]
 WINDOW = "window_word_ids"
@@ -97,11 +99,20 @@ class NegativeSampling(Objective):
             return -math.log(self.num_samples)
         return log_unigram - self.score_correction(torch.arange(vocab_size, device=log_unigram.device))
 
+    @property
+    def traces(self) -> bool:
+        """See `Objective.traces`."""
+        return self.shared and self.exclude != "window" and traces_draws(self.proposal)
+
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
         """Return losses (N,); see `Objective.forward`."""
         noise = self.proposal.draw(target, self.num_samples, shared=self.shared, context=context, generator=generator)
+        if is_traced(hidden):
+            masks = self.exclude == "target"
+            noise_score, target_score = traced_noise(noise, output, hidden, target, mask_target=masks)
+            return softplus(-target_score) + softplus(noise_score).sum(dim=1)
         if self.shared and self.exclude != "window":
             step = NoiseStep(
                 "logistic", noise.word_ids, multiplicity=noise.multiplicity, mask_target=self.exclude == "target"

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from vastmax.arguments import MOST_SIZE, whole
 from vastmax.output.base import FlatOutput, NoiseStep, Output
-from vastmax.proposal.base import Noise
+from vastmax.proposal.base import Noise, Proposal
 from vastmax.proposal.distinct import distinct
+from vastmax.proposal.fixed import FixedProposal
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,25 @@ def score_noise(
     if shift is not None:
         noise_score = noise_score.add_(shift[noise.position] if shift.ndim == 1 else shift)
     return NoiseScores(noise, noise_score, rows.score_at(hidden, target_position), None)
+
+
+def traces_draws(proposal: Proposal) -> bool:
+    """Return whether the noise of `proposal` can be drawn in a graph: laws that are the same in every step."""
+    return isinstance(proposal, FixedProposal)
+
+
+def traced_noise(
+    noise: Noise, output: Output, hidden: Tensor, target: Tensor, *, mask_target: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the scores of shared noise (N, K) and of targets (N,) in a graph, noise that is the target as −∞ or not.
+
+    Nothing is merged or left out, since how much there is depends on the draws; noise drawn twice is scored twice.
+    """
+    assert isinstance(output, FlatOutput)
+    noise_score, target_score = output.traced_scores(hidden, noise.word_ids, target)
+    if mask_target:
+        noise_score = noise_score.masked_fill(noise.word_ids == target[:, None], -torch.inf)
+    return noise_score, target_score
 
 
 def fused_loss(output: Output, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:

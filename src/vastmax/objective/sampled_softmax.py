@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+import torch
 from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.objective.base import Objective
-from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise
+from vastmax.objective.noise_scores import checked_num_samples, fused_loss, score_noise, traced_noise, traces_draws
 from vastmax.objective.noise_sums import log_sum, softmax_loss
 from vastmax.output.base import NoiseStep, Output
 from vastmax.proposal.base import Context, Proposal
 from vastmax.tensors.random import Rng
+from vastmax.tensors.tracing import is_traced
 
 AccidentalHits = Literal["keep", "mask"]
 
@@ -72,6 +74,11 @@ class SampledSoftmax(Objective):
         """Options."""
         return f"num_samples={self.num_samples}, accidental_hits={self.accidental_hits!r}"
 
+    @property
+    def traces(self) -> bool:
+        """See `Objective.traces`."""
+        return traces_draws(self.proposal)
+
     def forward(
         self, output: Output, hidden: Tensor, target: Tensor, *, context: Context = None, generator: Rng = None
     ) -> Tensor:
@@ -86,6 +93,11 @@ class SampledSoftmax(Objective):
             target_shift=-noise.target_log_expected_count if corrected else None,
             mask_target=masked,
         )
+        if is_traced(hidden):
+            noise_score, target_score = traced_noise(noise, output, hidden, target, mask_target=masked)
+            target_score = target_score - noise.target_log_expected_count if corrected else target_score
+            every = torch.cat([target_score[:, None], noise_score + noise.log_weight()], dim=1)
+            return every.logsumexp(dim=1) - target_score
         # The kernel adds the target to the noise, so the noise must not contain it already.
         own_among_noise = self.proposal.holds_target and not masked
         fused = None if own_among_noise else fused_loss(output, hidden, target, step)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from vastmax.eager import eager
 from vastmax.errors import InputError
 from vastmax.optim.rows import scale_rows_, touched_rows
 from vastmax.tensors.numbers import at_least_float32
@@ -25,6 +26,7 @@ class ClosureOptimizer(Optimizer):
     @overload
     def step(self, closure: Callable[[], float]) -> float: ...
 
+    @eager  # how many rows a step touches depends on the gradient
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """Evaluate `closure` if there is one, update the parameters, and return its loss."""
         loss = None

@@ -25,13 +25,14 @@ from vastmax.distribution.cutoffs import (
 from vastmax.errors import InputError
 from vastmax.output.base import Output
 from vastmax.output.count_order import CountOrder
-from vastmax.output.linear.narrow import cluster_log_prob
+from vastmax.output.linear.narrow import cluster_log_prob, traced_cluster_log_prob
 from vastmax.output.linear.native_scan import native_scan, native_topk, scan_takes
 from vastmax.output.linear.scan import scan_sample, scan_topk
 from vastmax.output.linear.tiles import spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
 from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.random import Rng
+from vastmax.tensors.tracing import is_traced
 
 
 class Adaptive(Output):
@@ -173,6 +174,9 @@ class Adaptive(Output):
         rank = self.order.rank.index_select(0, target)
         cluster_of = torch.bucketize(rank, rank.new_tensor(self.cutoffs), right=True)  # 0: the head
         entry = torch.where(cluster_of == 0, rank, self.head_size - 1 + cluster_of)
+        if is_traced(hidden, self.head.weight):
+            log_prob = self._traced_log_prob(hidden, rank, cluster_of, entry)
+            return log_prob, torch.zeros_like(log_prob)
         log_prob = self.head.log_prob_at(hidden, entry)
         for i, cluster in enumerate(self._tail()):
             # Used even without targets in the cluster, so DistributedDataParallel sees every parameter.
@@ -181,6 +185,26 @@ class Adaptive(Output):
             inside = cluster.log_prob_at(hidden.index_select(0, example), position)
             log_prob = log_prob.index_add(0, example, inside)
         return log_prob, torch.zeros_like(log_prob)
+
+    def _traced_log_prob(self, hidden: Tensor, rank: Tensor, cluster_of: Tensor, entry: Tensor) -> Tensor:
+        """`exact` in a graph: every example is projected to the width of every cluster, and skipped by an operator."""
+        everywhere = torch.ones_like(rank, dtype=torch.bool)
+        log_prob = traced_cluster_log_prob(hidden, self.head.weight, self.head.bias, entry, everywhere)
+        for i, cluster in enumerate(self._tail()):
+            log_prob = log_prob + traced_cluster_log_prob(
+                cluster.projection(hidden), cluster.weight, cluster.bias, rank - self.cutoffs[i], cluster_of == i + 1
+            )
+        return log_prob
+
+    @property
+    def traces_scores(self) -> bool:
+        """See `Output.traces_scores`."""
+        return True
+
+    @property
+    def traces_exact(self) -> bool:
+        """See `Output.traces_exact`."""
+        return True
 
     def log_prob(self, hidden: Tensor, target: Tensor | None = None) -> Tensor:
         """See `Output.log_prob`."""
@@ -197,8 +221,12 @@ class Adaptive(Output):
         """See `Output.topk`.
 
         A word is at most as likely as its cluster. So a cluster is opened only for the examples whose k-th best word so
-        far is less likely than the whole cluster: few, if the model is confident.
+        far is less likely than the whole cluster: few, if the model is confident. In a graph,
+        all log p (N, V) are held.
         """
+        if is_traced(hidden):
+            log_prob, word_id = self.log_prob(hidden).topk(k, dim=1)
+            return log_prob, word_id
         log_prob, word_id, _ = self.best_first(hidden, k)
         return log_prob, word_id
 

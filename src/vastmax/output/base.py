@@ -55,6 +55,21 @@ class Output(nn.Module, ABC):
     normalised: bool = True
     """Whether `log_prob` sums to one over the vocabulary."""
 
+    @property
+    def traces_scores(self) -> bool:
+        """Whether `logits`, `log_prob` of all words and `topk` can be part of a graph (`torch.compile`, export)."""
+        return False
+
+    @property
+    def traces_exact(self) -> bool:
+        """Whether `exact`, `exact_of` and `moments` can be part of a graph."""
+        return False
+
+    @property
+    def traces_rows(self) -> bool:
+        """Whether `traced_scores` is there, for sampled objectives in a graph."""
+        return False
+
     @abstractmethod
     def exact(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Return (target_score, log_normaliser), (N,) each, differentiable; the difference is log p(target | hidden).
@@ -215,6 +230,14 @@ class FlatOutput(Output):
     @abstractmethod
     def select(self, word_ids: Tensor) -> Rows:
         """Return the rows of `word_ids` (U,), sorted and distinct: one gather for targets and noise together."""
+
+    def traced_scores(self, hidden: Tensor, noise_ids: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scores of shared noise (N, K) and of targets (N,) in a graph; noise may be repeated, in any order.
+
+        Raises:
+            NotImplementedError: `traces_rows` is False.
+        """
+        raise NotImplementedError
 
     def noise_loss(self, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:
         """Return the losses (N,) of `step`, or None if the layer has no kernel for it.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vastmax.distribution.counts import counts_array
 from vastmax.tensors.constants import Constants
+from vastmax.tensors.tracing import is_traced
 
 
 class CountOrder(Constants):
@@ -51,6 +52,6 @@ class CountOrder(Constants):
 
     def columns_to_words(self, by_rank: Tensor) -> Tensor:
         """Return (N, V) in id order, given in rank order; differentiable, without a copy if the orders are equal."""
-        if torch.equal(self.rank, torch.arange(len(self.rank), device=self.rank.device)):
+        if not is_traced(by_rank) and torch.equal(self.rank, torch.arange(len(self.rank), device=self.rank.device)):
             return by_rank
         return by_rank.index_select(1, self.rank)

@@ -7,6 +7,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from vastmax.arguments import MOST_SIZE, MOST_WORDS, whole
 from vastmax.errors import InputError
@@ -14,6 +15,7 @@ from vastmax.output.base import NoiseStep, Rows, set_if_zero
 from vastmax.output.linear.native import native_noise_loss
 from vastmax.output.linear.rows import LinearRows
 from vastmax.output.table import TableOutput
+from vastmax.tensors.numbers import at_least_float32
 from vastmax.tensors.row_sparse import RowSparse, gather_rows
 
 
@@ -129,6 +131,22 @@ class Dense(RowSparse, TableOutput):
         weight = gather_rows(self.weight, word_ids, sparse=self.sparse_gradients)
         bias = None if self.bias is None else gather_rows(self.bias, word_ids, sparse=self.sparse_gradients)
         return LinearRows(word_ids, weight, self.shifted_bias(bias, word_ids))
+
+    @property
+    def traces_rows(self) -> bool:
+        """See `Output.traces_rows`: with dense gradients, since PyTorch's compiler takes no sparse tensors."""
+        return not (self.sparse_gradients and torch.compiler.is_compiling())
+
+    def traced_scores(self, hidden: Tensor, noise_ids: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """See `FlatOutput.traced_scores`."""
+        noise_score = linear(hidden, self.weight.index_select(0, noise_ids))
+        precise = at_least_float32(noise_score.dtype)
+        noise_score = noise_score.to(precise)
+        target_score = (hidden.to(precise) * self.weight.index_select(0, target).to(precise)).sum(dim=1)
+        if self.bias is not None:
+            noise_score = noise_score + self.bias.index_select(0, noise_ids)
+            target_score = target_score + self.bias.index_select(0, target)
+        return noise_score, target_score
 
     def noise_loss(self, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor | None:
         """See `FlatOutput.noise_loss`."""

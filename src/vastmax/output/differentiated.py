@@ -23,6 +23,7 @@ from vastmax.output.linear.tiles import spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
 from vastmax.tensors.random import Rng
 from vastmax.tensors.row_sparse import RowSparse, gather_rows
+from vastmax.tensors.tracing import is_traced
 
 
 class _Block(NamedTuple):
@@ -217,9 +218,17 @@ class Differentiated(RowSparse, FlatOutput):
         scores = self.order.columns_to_words(torch.cat(parts, dim=1))
         return scores if self.score_map is None else self.score_map(scores)
 
+    @property
+    def traces_scores(self) -> bool:
+        """See `Output.traces_scores`."""
+        return True
+
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """See `Output.topk`."""
+        """See `Output.topk`. In a graph, all scores (N, V) are held."""
+        if is_traced(hidden):
+            log_prob, word_id = self.log_prob(hidden).topk(k, dim=1)
+            return log_prob, word_id
         dtype = at_least_float32(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         for examples, ranks in self._tiles(hidden):

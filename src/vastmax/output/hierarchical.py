@@ -16,14 +16,17 @@ from vastmax.errors import InputError
 from vastmax.kernels.hierarchical import TreeArrays
 from vastmax.output.base import Output
 from vastmax.output.linear.scan import topk_lowest_id_first
+from vastmax.output.linear.tiles import spans
 from vastmax.output.paths import walk as tree_walk
 from vastmax.output.paths.native import native_best_first, native_log_prob
+from vastmax.output.paths.operators import traced_best_first, traced_log_prob
 from vastmax.output.paths.several_leaves import best_words
 from vastmax.tensors.constants import Constants
-from vastmax.tensors.numbers import undefined_rows
+from vastmax.tensors.numbers import at_least_float32, product_dtype, undefined_rows
 from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.random import Rng
 from vastmax.tensors.row_sparse import RowSparse
+from vastmax.tensors.tracing import is_traced, is_transformed_here
 from vastmax.tree import Tree
 
 # Size of an (edges, examples) tile in queries over all words.
@@ -87,6 +90,8 @@ class Hierarchical(RowSparse, Constants, Output):
     edge_nodes: Tensor
     child_offsets: Tensor
     edge_children: Tensor
+    node_edges: Tensor
+    level_offsets: Tensor
     tree_checksum: Tensor
 
     def __init__(
@@ -117,7 +122,9 @@ class Hierarchical(RowSparse, Constants, Output):
         self.weight = nn.Parameter(torch.empty(num_rows, hidden_size, device=device, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(num_rows, device=device, dtype=dtype)) if bias else None
         self._first_bias = None if counts is None else torch.from_numpy(_unigram_biases(tree, counts))
-        for name in ("path_offsets", "path_edges", "edge_nodes", "child_offsets"):
+        self.is_binary, self.one_leaf_a_word = tree.is_binary, tree.one_leaf_a_word  # a graph cannot ask the tree
+        self.level_edges = tree.child_offsets[tree.level_offsets].tolist()
+        for name in ("path_offsets", "path_edges", "edge_nodes", "child_offsets", "node_edges", "level_offsets"):
             self._keep(name, getattr(tree, name))
         self._keep("edge_children", tree.children)  # nn.Module.children is taken
         self.register_buffer("tree_checksum", torch.empty((), dtype=torch.int64, device=self.weight.device))
@@ -149,7 +156,7 @@ class Hierarchical(RowSparse, Constants, Output):
 
     def exact(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Return (log p(target | hidden), 0), both (N,); see `Output.exact`."""
-        if self.tree.one_leaf_a_word:
+        if self.one_leaf_a_word:
             log_prob = self._leaf_log_prob(hidden, target)
         else:
             example, leaf = self._leaves_of(target)
@@ -161,11 +168,39 @@ class Hierarchical(RowSparse, Constants, Output):
         """See `Output.log_prob`. All words take one matrix product and one addition per edge, level by level."""
         if target is not None:
             return self.exact(hidden, target)[0]
+        step = max(1, _TILE_NUMEL // max(1, self.level_edges[-1]))
+        if torch.is_grad_enabled() or is_traced(hidden) or len(hidden) <= step:
+            return self._all_log_prob(hidden).t().contiguous()
+        every = hidden.new_empty(len(hidden), self.vocab_size, dtype=at_least_float32(product_dtype(hidden)))
+        for examples in spans(len(hidden), step):
+            every[examples] = self._all_log_prob(hidden[examples]).t()
+        return every
+
+    def _all_log_prob(self, hidden: Tensor) -> Tensor:
+        """log p of all words, (V, N)."""
         by_leaf = tree_walk.leaf_log_prob(self._walk(), hidden, self.weight, self.bias)  # (leaves, N)
-        if not self.tree.one_leaf_a_word:
-            leaf_word = torch.from_numpy(np.array(self.tree.leaf_words)).to(by_leaf.device)
-            by_leaf = tree_walk.log_sum_by(by_leaf, leaf_word.long(), self.vocab_size)
-        return by_leaf.t().contiguous()
+        if self.one_leaf_a_word:
+            return by_leaf
+        leaf_word = torch.from_numpy(np.array(self.tree.leaf_words)).to(by_leaf.device)
+        return tree_walk.log_sum_by(by_leaf, leaf_word.long(), self.vocab_size)
+
+    @property
+    def traces_scores(self) -> bool:
+        """See `Output.traces_scores`: where no word has several leaves."""
+        return self.one_leaf_a_word
+
+    @property
+    def traces_exact(self) -> bool:
+        """See `Output.traces_exact`: where a kernel is an operator, and no gradient would be sparse.
+
+        PyTorch's compiler takes no sparse tensors.
+        """
+        gives_sparse = self.sparse_gradients and torch.is_grad_enabled() and torch.compiler.is_compiling()
+        return self._has_operators and not gives_sparse
+
+    @property
+    def _has_operators(self) -> bool:
+        return self.one_leaf_a_word and self.weight.dtype is torch.float32 and self.weight.device.type == "cpu"
 
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -175,6 +210,11 @@ class Hierarchical(RowSparse, Constants, Output):
         it, so only nodes that may contain one of the best are expanded; see `best_words` for words with several leaves.
         Elsewhere, all words are scored, in tiles of examples.
         """
+        if is_traced(hidden):
+            if self._has_operators and not is_transformed_here(hidden):
+                return traced_best_first(self._arrays(), hidden, self.weight, self._kernel_bias(), k)
+            log_prob, word_id = self.log_prob(hidden).topk(k, dim=1)
+            return log_prob, word_id
         log_prob, word_id, _ = self.best_first(hidden, k)
         return log_prob, word_id
 
@@ -184,7 +224,7 @@ class Hierarchical(RowSparse, Constants, Output):
         none_yet = torch.zeros(hidden.shape[0], dtype=torch.int64)
         if not self._native(hidden):
             return *self._topk_of_all(hidden, k), none_yet + self.tree.num_nodes
-        if self.tree.one_leaf_a_word:
+        if self.one_leaf_a_word:
             return self._best_leaves(hidden, k)
         total = 0
 
@@ -223,7 +263,7 @@ class Hierarchical(RowSparse, Constants, Output):
     def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:
         """See `Output.sample`; draws decisions from the root, at O(L·D) per example in a binary tree."""
         leaf = tree_walk.sample_leaf(self._walk(), hidden, self.weight, self.bias, generator)
-        if self.tree.one_leaf_a_word:
+        if self.one_leaf_a_word:
             return leaf
         return torch.from_numpy(np.array(self.tree.leaf_words)).to(leaf.device).long().index_select(0, leaf)
 
@@ -235,7 +275,7 @@ class Hierarchical(RowSparse, Constants, Output):
         distinguish siblings: the tree may be improved there.
         """
         example, leaf = self._leaves_of(target)
-        if not self.tree.one_leaf_a_word:
+        if not self.one_leaf_a_word:
             each = self._leaf_log_prob(hidden.index_select(0, example), leaf)
             best = each.new_full((hidden.shape[0],), -torch.inf).scatter_reduce(0, example, each, "amax")
             leaf = leaf.new_zeros(hidden.shape[0]).scatter_reduce(
@@ -248,6 +288,10 @@ class Hierarchical(RowSparse, Constants, Output):
         return mean
 
     def _leaf_log_prob(self, hidden: Tensor, leaf: Tensor) -> Tensor:
+        if is_transformed_here(hidden, self.weight):
+            return self._all_log_prob(hidden).t().gather(1, leaf[:, None])[:, 0]
+        if is_traced() and self.traces_exact:
+            return traced_log_prob(self._arrays(), hidden, self.weight, self._kernel_bias(), leaf)
         if self._native(hidden):
             return native_log_prob(
                 self._arrays(), hidden, self.weight, self.bias, leaf, sparse_gradients=self.sparse_gradients
@@ -261,7 +305,7 @@ class Hierarchical(RowSparse, Constants, Output):
 
     def _leaves_of(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Return all leaves of all targets: (example, leaf)."""
-        if self.tree.one_leaf_a_word:
+        if self.one_leaf_a_word:
             return torch.arange(target.shape[0], device=target.device), target
         offsets = torch.from_numpy(self.tree.word_offsets).to(target.device)
         first, count = offsets[target], offsets[target + 1] - offsets[target]
@@ -273,7 +317,14 @@ class Hierarchical(RowSparse, Constants, Output):
 
     def _walk(self) -> tree_walk.Walk:
         return tree_walk.Walk(
-            self.tree, self.path_offsets, self.path_edges, self.edge_nodes, self.child_offsets, self.edge_children
+            self.tree,
+            self.path_offsets,
+            self.path_edges,
+            self.edge_nodes,
+            self.child_offsets,
+            self.edge_children,
+            self.node_edges,
+            self.level_edges,
         )
 
     def _arrays(self) -> TreeArrays:
@@ -283,8 +334,8 @@ class Hierarchical(RowSparse, Constants, Output):
             self.edge_nodes,
             self.child_offsets,
             self.edge_children,
-            self.tree.level_offsets,
-            self.tree.is_binary,
+            self.level_offsets,
+            self.is_binary,
         )
 
     def _kernel_bias(self) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from vastmax.errors import InputError
 from vastmax.output.base import FlatOutput
 from vastmax.output.linear.exact import linear_exact
 from vastmax.output.linear.moments import linear_moments
@@ -20,6 +21,7 @@ from vastmax.output.linear.tiles import TileScores, spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
 from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.random import Rng
+from vastmax.tensors.tracing import is_traced
 
 
 class TableOutput(FlatOutput):
@@ -83,9 +85,22 @@ class TableOutput(FlatOutput):
         scores = scores.to(at_least_float32(scores.dtype))
         return scores if self.score_map is None else self.score_map(scores)
 
+    @property
+    def traces_scores(self) -> bool:
+        """See `Output.traces_scores`."""
+        return True
+
+    @property
+    def traces_exact(self) -> bool:
+        """See `Output.traces_exact`."""
+        return True
+
     @torch.no_grad()
     def topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """See `Output.topk`."""
+        """See `Output.topk`. In a graph, all scores (N, V) are held."""
+        if is_traced(hidden):
+            log_prob, word_id = self.log_prob(hidden).topk(k, dim=1)
+            return log_prob, word_id
         if hidden.shape[0] == 0:
             return hidden.new_zeros(0, k, dtype=at_least_float32(hidden.dtype)), hidden.new_zeros(
                 0, k, dtype=torch.int64
@@ -137,10 +152,23 @@ class TableOutput(FlatOutput):
 class FrozenTable(TableOutput):
     """A layer whose word vectors a network computes; `freeze` computes and stores them.
 
-    Without it, every call that reads all words (`log_prob`, `topk`, a loss over all of V) computes the whole table.
+    Without it, every call that reads all words (`log_prob`, `topk`, a loss over all of V) computes the whole table. It
+    cannot be exported then.
     """
 
     frozen_table: Tensor | None
+
+    @property
+    def traces_scores(self) -> bool:
+        """See `Output.traces_scores`: once the table is frozen."""
+        if self.frozen_table is None and torch.compiler.is_exporting():
+            raise InputError(f"{type(self).__name__} works out its word vectors in each call: call freeze() first")
+        return self.frozen_table is not None
+
+    @property
+    def traces_exact(self) -> bool:
+        """See `Output.traces_exact`: once the table is frozen."""
+        return self.frozen_table is not None
 
     def __init__(self) -> None:
         super().__init__()

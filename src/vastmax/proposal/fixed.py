@@ -13,6 +13,7 @@ from vastmax.errors import InputError
 from vastmax.proposal.base import Context, Noise, Proposal
 from vastmax.proposal.distinct import distinct
 from vastmax.tensors.random import Rng
+from vastmax.tensors.tracing import constant_in_graphs, is_traced
 
 # Words are drawn in rounds until K are distinct, with 10 % more draws per round than expected to be needed, so a second
 # round is rare. After _MAX_ROUNDS, or if drawing costs more than ranking all words, all words are ranked.
@@ -65,6 +66,8 @@ class FixedProposal(Proposal):
             return self._draw_unique(target, num_samples, generator)
         num = num_samples if shared else num_samples * target.shape[0]
         drawn = self.draw_ids(num, device=target.device, generator=generator)
+        if is_traced(target):
+            return self._traced(drawn, target, num_samples)
         position, multiplicity = None, None
         if shared:
             word_ids, times = torch.unique(drawn, sorted=True, return_counts=True)
@@ -82,9 +85,16 @@ class FixedProposal(Proposal):
             position=position,
         )
 
+    def _traced(self, drawn: Tensor, target: Tensor, num_samples: int) -> Noise:
+        """Return shared noise in a graph: as drawn, repeated words and all, since their number depends on the draws."""
+        of_noise, of_target = self._log_expected_counts(drawn, target, num_samples)
+        return Noise(drawn, of_noise, of_target, num_samples, unique=self.unique)
+
     def _draw_unique(self, target: Tensor, num_samples: int, generator: Rng) -> Noise:
         if num_samples >= self.vocab_size:
             word_ids = torch.arange(self.vocab_size, device=target.device)
+        elif is_traced(target):  # how many tries it takes depends on the draws; ranks take O(V)
+            word_ids = self._distinct_by_rank(num_samples, device=target.device, generator=generator)
         else:
             word_ids = self._distinct(num_samples, device=target.device, generator=generator)
         of_noise, of_target = self._log_expected_counts(word_ids, target, num_samples)
@@ -119,6 +129,7 @@ class FixedProposal(Proposal):
             self._tries[num_samples] = self._solve_tries(num_samples)
         return self._tries[num_samples]
 
+    @constant_in_graphs
     def _solve_tries(self, num_samples: int) -> float:
         from scipy.optimize import brentq
 

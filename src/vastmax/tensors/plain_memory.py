@@ -46,6 +46,8 @@ def in_plain_memory(*tensors: Tensor | None, dtype: torch.dtype = torch.float32)
     Raises:
         InputError: a sharded tensor (DTensor), which PyTorch's operations cannot mix with others either.
     """
+    if torch.compiler.is_compiling():  # a graph is being made: there is no memory yet
+        return False
     for tensor in tensors:
         if tensor is None:
             continue

@@ -6,12 +6,22 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
-from vastmax.eager import eager
 from vastmax.output.linear.native import native_exact_takes, native_log_normaliser, native_normaliser_gradients
 from vastmax.output.linear.tiles import TileScores, spans, tile_shape
 from vastmax.tensors.first_derivative import first_derivative_only
 from vastmax.tensors.numbers import at_least_float32, product_dtype
+from vastmax.tensors.tracing import (
+    Passes,
+    check_ids,
+    empty_gradients,
+    gradients_or_empty,
+    is_traced,
+    is_transformed_here,
+    products_in,
+    wanted_only,
+)
 
 
 class _Inputs(NamedTuple):
@@ -189,7 +199,85 @@ def _put_product(into: Tensor, a: Tensor, b: Tensor, *, add: bool) -> None:
         into.copy_(a @ b)
 
 
-@eager  # a kernel needs memory, which a traced tensor does not have
+def _by_all_scores(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    target: Tensor,
+    target_example: Tensor | None,
+    normaliser_example: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Return what `linear_exact` does from (N, V) scores, for transformations of `torch.func`."""
+    scores = linear(hidden, weight, None if bias is None else bias.to(weight.dtype))
+    scores = scores.to(at_least_float32(scores.dtype))
+    example = torch.arange(len(hidden), device=hidden.device) if target_example is None else target_example
+    normalised = scores if normaliser_example is None else scores.index_select(0, normaliser_example)
+    return scores[example, target], normalised.logsumexp(dim=1)
+
+
+@torch.library.custom_op("vastmax::linear_exact", mutates_args=())
+def _operator(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    target: Tensor,
+    target_example: Tensor | None,
+    normaliser_example: Tensor | None,
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    """Return what `linear_exact` does, in a graph; `dtype` is that of products."""
+    check_ids(target, len(weight))
+    with products_in(dtype, hidden):
+        return _LinearExact.forward(Passes(), hidden, weight, bias, target, target_example, normaliser_example)
+
+
+@torch.library.custom_op("vastmax::linear_exact_backward", mutates_args=())
+def _operator_backward(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    target: Tensor,
+    target_example: Tensor | None,
+    normaliser_example: Tensor | None,
+    log_normaliser: Tensor,
+    target_gradient: Tensor,
+    normaliser_gradient: Tensor,
+    dtype: torch.dtype,
+    wanted: list[bool],
+) -> tuple[Tensor, Tensor, Tensor]:
+    passes = Passes(wanted, dtype=dtype)
+    passes.save_for_backward(hidden, weight, bias, target, target_example, normaliser_example, log_normaliser)
+    with products_in(dtype, hidden):
+        return gradients_or_empty(_LinearExact.backward(passes, target_gradient, normaliser_gradient), hidden)
+
+
+@_operator.register_fake
+def _(*inputs: Any) -> tuple[Tensor, Tensor]:
+    hidden, _, _, target, _, normaliser_example, dtype = inputs
+    dtype = at_least_float32(dtype)
+    normalised = hidden if normaliser_example is None else normaliser_example
+    return hidden.new_empty(target.shape, dtype=dtype), hidden.new_empty(normalised.shape[:1], dtype=dtype)
+
+
+@_operator_backward.register_fake
+def _(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+    return empty_gradients(*inputs[:3], wanted=inputs[-1])
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    *tensors, ctx.dtype = inputs
+    ctx.save_for_backward(*tensors, output[1])
+
+
+def _gradients(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+    wanted = list(ctx.needs_input_grad[:3])
+    found = _operator_backward(*ctx.saved_tensors, *upstream, ctx.dtype, wanted)
+    return *wanted_only(found, wanted), *[None] * 4
+
+
+_operator.register_autograd(_gradients, setup_context=_keep)
+
+
 def linear_exact(
     hidden: Tensor,
     weight: Tensor,
@@ -218,6 +306,13 @@ def linear_exact(
     Cost: n·V·D multiply-adds forward, 3·n·V·D backward (scores are computed again). Memory besides the gradients: one
     tile, a few MB on a CPU, or with the native kernel a tile and min(n, 1024)·D numbers per thread.
     """
+    if is_transformed_here(hidden, weight):
+        return _by_all_scores(hidden, weight, bias, target, target_example, normaliser_example)
+    if is_traced():
+        found: tuple[Tensor, Tensor] = _operator(
+            hidden, weight, bias, target, target_example, normaliser_example, product_dtype(hidden)
+        )
+        return found
     scores: tuple[Tensor, Tensor] = _LinearExact.apply(  # type: ignore[no-untyped-call]
         hidden, weight, bias, target, target_example, normaliser_example
     )

@@ -6,12 +6,21 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
-from vastmax.eager import eager
 from vastmax.output.linear.tiles import TileScores, spans, tile_shape
 from vastmax.output.score_map import ScoreMap
 from vastmax.tensors.first_derivative import first_derivative_only
 from vastmax.tensors.numbers import at_least_float32, product_dtype
+from vastmax.tensors.tracing import (
+    Passes,
+    empty_gradients,
+    gradients_or_empty,
+    is_traced,
+    is_transformed_here,
+    products_in,
+    wanted_only,
+)
 
 
 class _LinearMoments(torch.autograd.Function):
@@ -76,7 +85,61 @@ def _tiles(hidden: Tensor, weight: Tensor, bias: Tensor | None, score_map: Score
             yield examples, words, score_map.in_place(tile_scores(hidden[examples], tile_weight, tile_bias))
 
 
-@eager  # tiles are written in place
+@torch.library.custom_op("vastmax::linear_moments", mutates_args=())
+def _operator(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, cap: float | None, temperature: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Return what `linear_moments` does, in a graph; `dtype` is that of products."""
+    with products_in(dtype, hidden):
+        return _LinearMoments.forward(Passes(), hidden, weight, bias, ScoreMap(cap, temperature))
+
+
+@torch.library.custom_op("vastmax::linear_moments_backward", mutates_args=())
+def _operator_backward(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    log_normaliser: Tensor,
+    mean: Tensor,
+    normaliser_gradient: Tensor,
+    mean_gradient: Tensor,
+    cap: float | None,
+    temperature: float,
+    dtype: torch.dtype,
+    wanted: list[bool],
+) -> tuple[Tensor, Tensor, Tensor]:
+    passes = Passes([*wanted, False], dtype=dtype, score_map=ScoreMap(cap, temperature))
+    passes.save_for_backward(hidden, weight, bias, log_normaliser, mean)
+    with products_in(dtype, hidden):
+        return gradients_or_empty(_LinearMoments.backward(passes, normaliser_gradient, mean_gradient), hidden)
+
+
+@_operator.register_fake
+def _(*inputs: Any) -> tuple[Tensor, Tensor]:
+    hidden, *_, dtype = inputs
+    moment = hidden.new_empty(hidden.shape[:1], dtype=at_least_float32(dtype))
+    return moment, torch.empty_like(moment)
+
+
+@_operator_backward.register_fake
+def _(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+    return empty_gradients(*inputs[:3], wanted=inputs[-1])
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    *tensors, ctx.cap, ctx.temperature, ctx.dtype = inputs
+    ctx.save_for_backward(*tensors, *output)
+
+
+def _gradients(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+    wanted = list(ctx.needs_input_grad[:3])
+    found = _operator_backward(*ctx.saved_tensors, *upstream, ctx.cap, ctx.temperature, ctx.dtype, wanted)
+    return *wanted_only(found, wanted), None, None, None
+
+
+_operator.register_autograd(_gradients, setup_context=_keep)
+
+
 def linear_moments(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, score_map: ScoreMap | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -93,7 +156,16 @@ def linear_moments(
 
     Cost: N·V·D multiply-adds forward, 3·N·V·D backward. Memory besides the gradients: two tiles.
     """
+    score_map = ScoreMap() if score_map is None else score_map
+    if is_transformed_here(hidden, weight):
+        scores = score_map(linear(hidden, weight, None if bias is None else bias.to(weight.dtype)))
+        return scores.logsumexp(dim=1), (scores.softmax(dim=1) * scores).sum(dim=1)
+    if is_traced():
+        found: tuple[Tensor, Tensor] = _operator(
+            hidden, weight, bias, score_map.cap, score_map.temperature, product_dtype(hidden)
+        )
+        return found
     moments: tuple[Tensor, Tensor] = _LinearMoments.apply(  # type: ignore[no-untyped-call]
-        hidden, weight, bias, ScoreMap() if score_map is None else score_map
+        hidden, weight, bias, score_map
     )
     return moments

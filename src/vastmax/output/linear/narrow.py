@@ -6,12 +6,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import linear, pad
 
 from vastmax.kernels import softmax
 from vastmax.tensors.first_derivative import first_derivative_only
 from vastmax.tensors.numbers import at_least_float32, product_dtype
 from vastmax.tensors.plain_memory import kernel_takes
+from vastmax.tensors.tracing import (
+    Passes,
+    empty_gradients,
+    gradients_or_empty,
+    is_transformed_here,
+    products_in,
+    wanted_only,
+)
 
 _NARROW = 16
 """Matrix products with fewer columns than a vector register are slower than padded ones, and the padding can hold the
@@ -48,9 +56,36 @@ def cluster_log_prob(hidden: Tensor, weight: Tensor, bias: Tensor | None, positi
     the gradients: at most 16 MB of probabilities and one tile of scores. For vectors of up to 64 numbers in float32 on
     a CPU, a native kernel stores no scores.
     """
-    function = _NativeClusterLogProb if _native_can(hidden, weight, bias) else _TiledClusterLogProb
-    log_prob: Tensor = function.apply(hidden, weight, bias, position)  # type: ignore[no-untyped-call]
+    log_prob: Tensor = _function_for(hidden, weight, bias).apply(hidden, weight, bias, position)
     return log_prob
+
+
+def traced_cluster_log_prob(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor, inside: Tensor
+) -> Tensor:
+    """Return `cluster_log_prob` for the examples in a cluster and 0 for the others, in a graph.
+
+    How many examples there are in the cluster depends on the targets, which a graph must not look at.
+
+    Args:
+        hidden: (N, D_i) projected hidden vectors of all examples.
+        weight: (V_i, D_i).
+        bias: (V_i,) or None.
+        position: (N,) int64; in [0, V_i) for the examples inside.
+        inside: (N,) bool.
+
+    Cost: `cluster_log_prob`'s for the examples inside, and its forward pass once more for the backward pass.
+    """
+    if is_transformed_here(hidden, weight):
+        every = linear(hidden, weight, bias).log_softmax(dim=1)
+        found = every.gather(1, torch.where(inside, position, 0)[:, None])[:, 0]
+        return torch.where(inside, found, torch.zeros_like(found))
+    log_prob: Tensor = _operator(hidden, weight, bias, position, inside, product_dtype(hidden))
+    return log_prob
+
+
+def _function_for(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Any:
+    return _NativeClusterLogProb if _native_can(hidden, weight, bias) else _TiledClusterLogProb
 
 
 def _native_can(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
@@ -213,3 +248,72 @@ class _Factors:
         else:
             scores = torch.addmm(self.bias[words].to(self.dtype), self.hidden, tile.T)
         return scores.to(at_least_float32(self.dtype))
+
+
+@torch.library.custom_op("vastmax::cluster_log_prob", mutates_args=())
+def _operator(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, position: Tensor, inside: Tensor, dtype: torch.dtype
+) -> Tensor:
+    """Return what `traced_cluster_log_prob` does; `dtype` is that of products."""
+    (example,) = inside.nonzero(as_tuple=True)
+    of_inside = hidden.index_select(0, example), weight, bias, position.index_select(0, example)
+    with products_in(dtype, hidden):
+        log_prob: Tensor = _function_for(*of_inside[:3]).forward(Passes(), *of_inside)
+    every: Tensor = log_prob.new_zeros(len(hidden)).index_copy_(0, example, log_prob)
+    return every
+
+
+@torch.library.custom_op("vastmax::cluster_log_prob_backward", mutates_args=())
+def _operator_backward(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    position: Tensor,
+    inside: Tensor,
+    gradient: Tensor,
+    dtype: torch.dtype,
+    wanted: list[bool],
+) -> tuple[Tensor, Tensor, Tensor]:
+    (example,) = inside.nonzero(as_tuple=True)
+    if len(example) == 0:
+        return gradients_or_empty(
+            [
+                torch.zeros_like(tensor) if tensor is not None and wants else None
+                for tensor, wants in zip((hidden, weight, bias), wanted, strict=True)
+            ],
+            hidden,
+        )
+    of_inside = hidden.index_select(0, example), weight, bias, position.index_select(0, example)
+    passes = Passes([*wanted, False])
+    with products_in(dtype, hidden):
+        function = _function_for(*of_inside[:3])
+        function.forward(passes, *of_inside)
+        of_example, *others = function.backward(passes, gradient.index_select(0, example))[:3]
+        if of_example is not None:
+            of_example = torch.zeros_like(hidden).index_copy_(0, example, of_example)
+        return gradients_or_empty([of_example, *others], hidden)
+
+
+@_operator.register_fake
+def _(*inputs: Any) -> Tensor:
+    hidden: Tensor = inputs[0]
+    return hidden.new_empty(hidden.shape[:1], dtype=at_least_float32(inputs[-1]))
+
+
+@_operator_backward.register_fake
+def _(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+    return empty_gradients(*inputs[:3], wanted=inputs[-1])
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *tensors, ctx.dtype = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    wanted = list(ctx.needs_input_grad[:3])
+    found = _operator_backward(*ctx.saved_tensors, gradient, ctx.dtype, wanted)
+    return *wanted_only(found, wanted), None, None, None
+
+
+_operator.register_autograd(_gradients, setup_context=_keep)

@@ -23,8 +23,8 @@ def empty_in_large_pages(rows: int, width: int) -> Tensor:
     return torch.from_numpy(np.empty((rows, width), dtype=np.float32))
 
 
-class _PathLogProb(torch.autograd.Function):
-    """Forward computes the derivatives of log p by hidden and by the scores; backward scales and scatters them."""
+class PathLogProb(torch.autograd.Function):
+    """Compute log p of leaves; forward keeps its derivatives by hidden and by the scores, backward scatters them."""
 
     @staticmethod
     def forward(
@@ -37,6 +37,7 @@ class _PathLogProb(torch.autograd.Function):
         wants: tuple[bool, bool, bool],
         sparse_gradients: bool,
     ) -> Tensor:
+        """See `native_log_prob`; `wants`: whether hidden, weight and bias get a gradient."""
         N = hidden.shape[0]
         hidden, leaf = hidden.contiguous(), leaf.contiguous()
         wants_rows = wants[1] or wants[2]
@@ -65,6 +66,7 @@ class _PathLogProb(torch.autograd.Function):
     @staticmethod
     @first_derivative_only
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of hidden, weight and bias."""
         hidden, hidden_slope, slope = ctx.saved_tensors
         if slope is None:
             return hidden_slope * upstream[:, None] if ctx.wants[0] else None, *[None] * 6
@@ -114,7 +116,7 @@ def native_log_prob(
     wants = wanted_gradients(hidden, weight, bias, sparse=sparse_gradients)
     if bias is None:
         bias = weight.new_zeros(weight.shape[0])
-    log_prob: Tensor = _PathLogProb.apply(hidden, weight, bias, leaf, arrays, wants, sparse_gradients)  # type: ignore[no-untyped-call]
+    log_prob: Tensor = PathLogProb.apply(hidden, weight, bias, leaf, arrays, wants, sparse_gradients)  # type: ignore[no-untyped-call]
     return log_prob
 
 

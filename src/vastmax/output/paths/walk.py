@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from vastmax.eager import eager
 from vastmax.tensors.numbers import at_least_float32, product_dtype, require_law, undefined_rows
 from vastmax.tensors.random import Rng
 from vastmax.tensors.row_sparse import gather_rows
+from vastmax.tensors.tracing import is_traced
 from vastmax.tree import Tree
 
 # A node with this many examples or more children has its own matrix product. Other nodes are grouped by their number of
@@ -30,6 +32,9 @@ class Walk(NamedTuple):
     edge_nodes: Tensor
     child_offsets: Tensor
     children: Tensor
+    node_edges: Tensor
+    level_edges: list[int]
+    """Where the edges of each level begin, and where the last ones end."""
 
 
 class Decisions(NamedTuple):
@@ -100,27 +105,25 @@ def decision_log_prob(
 
 
 def leaf_log_prob(walk: Walk, hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Return log p of every leaf, (leaves, N): one matrix product, then one addition per edge, level by level."""
+    """Return log p of every leaf, (leaves, N): one matrix product, then one addition per edge, level by level.
+
+    Edges are numbered level by level, so those of a level add to those of the level before.
+    """
     dtype = product_dtype(hidden)
-    if not walk.tree.num_nodes:
+    if len(walk.level_edges) == 1:
         return (hidden.sum(dim=1) * 0)[None].to(at_least_float32(dtype))
     score = (weight.to(dtype) @ hidden.to(dtype).t()).to(at_least_float32(dtype))
     if bias is not None:
         score = score + bias[:, None].to(score.dtype)
-    edge_log_prob = _all_edges(walk, score)
-    reached = score.new_zeros(1, hidden.shape[0])  # log p of the nodes of a level
-    leaves, leaf_ids = [], []
-    for level in range(walk.tree.max_depth):
-        start, stop = (int(node) for node in walk.tree.level_offsets[level : level + 2])
-        edges = slice(int(walk.tree.child_offsets[start]), int(walk.tree.child_offsets[stop]))
-        below = edge_log_prob[edges] + reached.index_select(0, walk.edge_nodes[edges] - start)
-        child = walk.children[edges]
-        (at_leaf,), (at_node,) = (child < 0).nonzero(as_tuple=True), (child >= 0).nonzero(as_tuple=True)
-        leaves.append(below.index_select(0, at_leaf))
-        leaf_ids.append(~child[at_leaf])
-        reached = below.index_select(0, at_node)
-    order = torch.argsort(torch.cat(leaf_ids))
-    return torch.cat(leaves).index_select(0, order) + undefined_rows(hidden)
+    at_node = _all_edges(walk, score)
+    levels = [at_node[: walk.level_edges[1]]]
+    for before, (first, stop) in zip(walk.level_edges[:-2], pairwise(walk.level_edges[1:]), strict=True):
+        parent = walk.node_edges.index_select(0, walk.edge_nodes[first:stop]) - before
+        above, below = levels[-1].index_select(0, parent), at_node[first:stop]
+        levels.append(below + above if is_traced(hidden) or below.requires_grad else below.add_(above))
+    reached = torch.cat(levels) if is_traced(hidden) or at_node.requires_grad else at_node
+    leaf_edges = walk.path_edges.index_select(0, walk.path_offsets[1:] - 1)
+    return reached.index_select(0, leaf_edges) + undefined_rows(hidden)
 
 
 @eager
@@ -226,6 +229,8 @@ def _all_edges(walk: Walk, score: Tensor) -> Tensor:
     """Return log p of every edge at its node, (E, N), from the scores of all rows."""
     if walk.tree.is_binary:
         return torch.stack([logsigmoid(-score), logsigmoid(score)], dim=1).view(2 * score.shape[0], score.shape[1])
+    if is_traced(score):
+        return score - log_sum_by(score, walk.edge_nodes.long(), len(walk.child_offsets) - 1)[walk.edge_nodes]
     # Nodes are grouped by their number of children: there are at most about sqrt(2 E) such groups.
     parts, edges = [], []
     num_children = walk.child_offsets.diff()
