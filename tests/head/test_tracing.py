@@ -190,7 +190,7 @@ def test_scoring_is_exported_for_any_batch(name: str) -> None:
 
 def test_what_cannot_be_exported_says_so() -> None:
     head = Head(output.Given(nn.Embedding(V, D), D, V))
-    with pytest.raises(InputError, match=r"Given works out its word vectors in each call: call freeze\(\) first"):
+    with pytest.raises(InputError, match=r"Given computes its word vectors in each call: call freeze\(\) first"):
         torch.export.export(Scores(head), (torch.randn(2, D),))
     with pytest.raises(InputError, match=r"Head\.sample depends on the numbers it is given here, which a graph cannot"):
         torch.export.export(Sampler(head), (torch.randn(2, D),))

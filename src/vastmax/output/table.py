@@ -162,7 +162,7 @@ class FrozenTable(TableOutput):
     def traces_scores(self) -> bool:
         """See `Output.traces_scores`: once the table is frozen."""
         if self.frozen_table is None and torch.compiler.is_exporting():
-            raise InputError(f"{type(self).__name__} works out its word vectors in each call: call freeze() first")
+            raise InputError(f"{type(self).__name__} computes its word vectors in each call: call freeze() first")
         return self.frozen_table is not None
 
     @property
