@@ -53,6 +53,7 @@ _NO_TORCH = {
     "text": {"distribution", "kernels", *_EVERYWHERE},
     "tree": {"distribution", "kernels", *_EVERYWHERE},
     "training": {"text", "distribution", *_EVERYWHERE},
+    "gensim": {"embedding", "training", "text", "tree", "distribution", "kernels", *_EVERYWHERE},
     "embedding": {"training", "text", "tree", "distribution", "kernels", *_EVERYWHERE},
 }
 _BELOW_HEAD = {"text", "tree", "distribution", "kernels", "tensors", *_EVERYWHERE}

@@ -34,6 +34,7 @@ _ROOMS = (
     "embedding",
     "encoder",
     "errors",
+    "gensim",
     "kernels",
     "language_model",
     "objective",

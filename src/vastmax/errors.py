@@ -66,10 +66,9 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: object = "", *, argument: str | None = None) -> None:
-        text = Message(message.marked if isinstance(message, Message) else str(message))
+        text, mentioned = _read(message)
         super().__init__(text)
-        mentioned = _MENTION.search(text.marked)
-        self.argument = argument or (mentioned[1] if mentioned else None)
+        self.argument = argument or mentioned
 
     def __str__(self) -> str:
         """Return the message itself, even in subclasses of KeyError (which would quote it)."""
@@ -83,6 +82,26 @@ class InputError(ValueError):
 
 class UnknownWordError(InputError, KeyError):
     """A word that is not in the vocabulary."""
+
+
+class CutOffError(InputError, EOFError):
+    """A file ends before what it announces."""
+
+
+class EncodingError(InputError, UnicodeDecodeError):
+    """A file holds bytes that are not of its encoding; the message has them, `object` and the positions are empty."""
+
+    def __init__(self, message: object = "") -> None:
+        text, self.argument = _read(message)
+        UnicodeDecodeError.__init__(self, "", b"", 0, 0, str(text))
+        self.args = (text,)
+
+
+def _read(message: object) -> tuple[Message, str | None]:
+    """Return the message of an error, and the argument that it mentions first, if any."""
+    text = Message(message.marked if isinstance(message, Message) else str(message))
+    mentioned = _MENTION.search(text.marked)
+    return text, mentioned[1] if mentioned else None
 
 
 def _as_python(name: str, value: str | None) -> str:

@@ -129,7 +129,7 @@ def evaluate_analogies(
     questions: list[list[int]] = []
     section_of: list[int] = []
     missing: list[int] = []
-    for section, words in _read_questions(name):
+    for section, words in read_questions(name):
         if words is None:
             names.append(section)
             missing.append(0)
@@ -145,7 +145,7 @@ def evaluate_analogies(
         )
     asked = np.array(questions)
     expected = known.group[asked[:, 3]]
-    answers = [(best >= 0) & (known.group[best] == expected) for best in _solve(v, known, asked[:, :3])]
+    answers = [(best >= 0) & (known.group[best] == expected) for best in solve(v, known, asked[:, :3])]
     count = len(names)
     used = np.bincount(section_of, minlength=count)
     added, multiplied = (np.bincount(section_of, weights=right, minlength=count).astype(int) for right in answers)
@@ -157,7 +157,7 @@ def evaluate_analogies(
     )
 
 
-def _solve(v: WordTable, known: KnownWords, asked: Ids) -> tuple[Ids, Ids]:
+def solve(v: WordTable, known: KnownWords, asked: Ids) -> tuple[Ids, Ids]:
     """Return the best words by 3CosAdd and by 3CosMul for questions (n, 3), (n,) each; −1 if no word is left."""
     distinct, rows = np.unique(asked, return_inverse=True)
     a, b, c = rows.reshape(asked.shape).T
@@ -210,7 +210,7 @@ class _Best:
         self.word_ids[part][better] = columns[better] + start
 
 
-def _read_questions(path: str) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+def read_questions(path: str) -> Iterator[tuple[str, tuple[str, ...] | None]]:
     """Yield (section, None) for the start of a section, and (section, four words) for a question."""
     section: str | None = None
     for line_number, line in question_lines(path):

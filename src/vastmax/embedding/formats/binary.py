@@ -23,7 +23,7 @@ from vastmax.embedding.formats.table import (
     trouble_of_word,
 )
 from vastmax.embedding.word_table import WordTable
-from vastmax.errors import InputError
+from vastmax.errors import CutOffError, EncodingError, InputError
 from vastmax.text.decoding import UTF8
 
 _BLOCK_BYTES = 1 << 23
@@ -72,7 +72,7 @@ def read_binary(
         raw, starts, vectors, used = _entries(buffer, wanted - rows.num_entries, D)
         if not raw and not chunk:
             last = f", after {rows.words[-1]!r}" if rows.words else ""
-            raise InputError(
+            raise CutOffError(
                 f"{path}: the header says {V} words of {D} dimensions, but the file ends in entry "
                 f"{rows.num_entries + 1}{last}; it is cut off, or its header is wrong"
             )
@@ -105,7 +105,8 @@ def _first_trouble(
         trouble = trouble_of_word(word, offset, strict) if strict is not None else None
         trouble = trouble or trouble_of_vector(block[row], word.decode("utf-8", "replace"))
         if trouble:
-            return InputError(f"{path}: entry {before + row + 1}: {trouble}")
+            kind = InputError if strict is None or trouble_of_word(word, offset, strict) is None else EncodingError
+            return kind(f"{path}: entry {before + row + 1}: {trouble}")
     raise AssertionError("a block without trouble")
 
 

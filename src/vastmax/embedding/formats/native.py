@@ -30,8 +30,15 @@ _MATRICES = ("vectors", "output_vectors", "node_vectors")
 _DTYPES = {**dict.fromkeys(_MATRICES, "F32"), "counts": "I64", "word_offsets": "I64", "words": "U8"}
 
 
-def write_native(stream: BinaryIO, v: WordTable, path: str) -> None:
-    """Write all data of `v`, tile by tile."""
+def write_native(
+    stream: BinaryIO,
+    v: WordTable,
+    path: str,
+    *,
+    extra_tensors: Mapping[str, NDArray[Any]] | None = None,
+    extra_metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write all data of `v`, tile by tile, and other data that a program keeps with it: readers of vectors skip it."""
     raw = [encode_word(path, word) for word in v.index_to_key]
     offsets = np.fromiter(accumulate(map(len, raw), initial=0), dtype=np.int64, count=len(raw) + 1)
     tensors: dict[str, NDArray[Any]] = {"word_offsets": offsets}
@@ -43,7 +50,8 @@ def write_native(stream: BinaryIO, v: WordTable, path: str) -> None:
     if v.node_vectors is not None:
         tensors["node_vectors"] = v.node_vectors
     tensors["words"] = np.frombuffer(b"".join(raw), dtype=np.uint8)
-    write_tensors(stream, tensors, native_metadata(v.training))
+    tensors |= extra_tensors or {}
+    write_tensors(stream, tensors, {**native_metadata(v.training), **(extra_metadata or {})})
 
 
 def native_metadata(training: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.cosine import tiles
-from vastmax.errors import InputError, argument
+from vastmax.errors import CutOffError, InputError, argument
 from vastmax.files.safetensors import Place
 from vastmax.text.decoding import UTF8, checked_encoding
 
@@ -169,7 +169,7 @@ def check_claim(path: str, V: int, D: int, least_bytes: int, present_bytes: int 
             "wrong, or this is another kind of file"
         )
     if present_bytes is not None and present_bytes < least_bytes:
-        raise InputError(
+        raise CutOffError(
             f"{path}: the header says {V} words of {D} dimensions, which take at least {least_bytes} bytes, but only "
             f"{present_bytes} follow; the file is cut off, or its header is wrong"
         )

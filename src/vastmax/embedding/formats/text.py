@@ -33,7 +33,7 @@ from vastmax.embedding.formats.table import (
     trouble_of_word,
 )
 from vastmax.embedding.word_table import WordTable
-from vastmax.errors import InputError, Message, argument
+from vastmax.errors import CutOffError, EncodingError, InputError, Message, argument
 from vastmax.text.decoding import UTF8
 
 OnBadLine: TypeAlias = Literal["refuse", "skip"]
@@ -155,7 +155,7 @@ class _Reader:
         # A line that was left out may be a row, or not.
         too_few = self.V is not None and rows.num_entries + self.num_skipped < self.V
         if too_few and not self._is_full(rows):
-            raise InputError(
+            raise CutOffError(
                 f"{self.path}: the header says {self.V} words, the file ends after {rows.num_entries}; it is cut off, "
                 "or its header is wrong"
             )
@@ -290,13 +290,14 @@ class _Reader:
         """Return the valid rows; raise for the first invalid one, or skip all invalid ones."""
         good = _Block([], [], [])
         for word, numbers, index in zip(block.raw, block.numbers, block.at, strict=True):
+            kind: type[InputError] = InputError
             trouble = self._trouble(word, numbers)
             if trouble is None and self.errors == "strict":
                 at = offset + sum(len(line) + 1 for line in lines[:index])
                 trouble = trouble_of_word(word, at, self.encoding)
-                trouble = trouble and f": {trouble}"
+                trouble, kind = trouble and f": {trouble}", EncodingError
             if trouble is not None:
-                self._refuse_or_skip(self.line_number + 1 + index, trouble)
+                self._refuse_or_skip(self.line_number + 1 + index, trouble, kind)
                 continue
             good.raw.append(word)
             good.numbers.append(numbers)
@@ -322,10 +323,10 @@ class _Reader:
         trouble = trouble_of_vector(vector, word.decode("utf-8", "replace"))
         return trouble and f": {trouble}"
 
-    def _refuse_or_skip(self, line_number: int, trouble: str) -> None:
+    def _refuse_or_skip(self, line_number: int, trouble: str, kind: type[InputError] = InputError) -> None:
         message = f"line {line_number}{'' if trouble.startswith(':') else ' '}{trouble}"
         if not self.skips:
-            raise InputError(
+            raise kind(
                 f"{self.path}: {message}; mend the line, or leave such lines out with "
                 f"{argument('on_bad_line', repr('skip'))}"
             )
