@@ -26,6 +26,8 @@ MOST_STEPS = 10**12
 """Steps of a schedule: more than in any training."""
 MOST_WORDS = 2**31 - 1
 """Words, and ids of them, are int32 in the files and the kernels."""
+MOST_NGRAM = 100
+"""Characters in an n-gram."""
 MOST_SIZE = 1 << 24
 """Size of a hidden vector, predictions in a batch, noise words: larger values do not fit in memory."""
 MOST_PASSES = 20

@@ -164,6 +164,24 @@ class Watched(Checkpoints):
         self.copies.append((self.clock.seconds, copy))
 
 
+def test_a_run_with_ngrams_is_resumed_to_the_bit_and_its_checkpoint_holds_vectors(corpus, hook, tmp_path):
+    options = {**SMALL, "max_n": 4, "bucket": 1000, "epochs": 2}
+    whole = train_embeddings(corpus, **options)
+    path = tmp_path / "run.checkpoint"
+    hook.pieces = 0
+    hook.after = lambda number: interrupt_the_main_thread() if number == PIECES + 3 else None
+    with pytest.raises(KeyboardInterrupt):
+        train_embeddings(corpus, checkpoint=path, **options)
+    looked_at = WordVectors.load(path, format="safetensors")
+    assert looked_at.subwords is not None
+    assert looked_at.subwords.compose(list(looked_at)).tobytes() == looked_at.vectors.tobytes()
+    resumed = train_embeddings(corpus, checkpoint=path, resume=True, **options)
+    assert bits(resumed) == bits(whole)
+    assert resumed["w12345"].tobytes() == whole["w12345"].tobytes()
+    with pytest.raises(InputError, match="was started with max_n=4"):
+        train_embeddings(corpus, checkpoint=path, resume=True, **{**options, "max_n": 5})
+
+
 def test_an_hour_is_saved_every_ten_minutes_and_at_the_ends_of_epochs(
     corpus, uninterrupted, hook, tmp_path, monkeypatch
 ):

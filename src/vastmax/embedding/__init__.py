@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from vastmax.embedding.analogies import AnalogyResult
     from vastmax.embedding.pairs import PairResult
     from vastmax.embedding.report import DivergenceError, EpochReport
+    from vastmax.embedding.subword_rows import SubwordRows
+    from vastmax.embedding.subword_vectors import SubwordVectors
+    from vastmax.embedding.subwords import Subwords
     from vastmax.embedding.train import train_embeddings
     from vastmax.embedding.word_map import draw_map
     from vastmax.embedding.word_vectors import WordVectors
@@ -20,6 +23,9 @@ _HOME = {
     "EpochReport": "vastmax.embedding.report",
     "PairResult": "vastmax.embedding.pairs",
     "StopTraining": "vastmax.training.loop",
+    "SubwordRows": "vastmax.embedding.subword_rows",
+    "SubwordVectors": "vastmax.embedding.subword_vectors",
+    "Subwords": "vastmax.embedding.subwords",
     "WordVectors": "vastmax.embedding.word_vectors",
     "draw_map": "vastmax.embedding.word_map",
     "train_embeddings": "vastmax.embedding.train",
@@ -31,6 +37,9 @@ __all__ = [
     "EpochReport",
     "PairResult",
     "StopTraining",
+    "SubwordRows",
+    "SubwordVectors",
+    "Subwords",
     "WordVectors",
     "draw_map",
     "train_embeddings",

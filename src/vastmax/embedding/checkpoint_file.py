@@ -24,6 +24,7 @@ from vastmax.embedding.cosine import tiles
 from vastmax.embedding.formats.native import native_metadata
 from vastmax.embedding.run_state import RunState
 from vastmax.embedding.settings import CheckedSettings
+from vastmax.embedding.subword_rows import SubwordRows
 from vastmax.errors import InputError
 from vastmax.files.checksum import DamagedFileError, is_wanted
 from vastmax.files.safetensors import Header, write_tensors
@@ -45,6 +46,8 @@ class Snapshot:
     """A run between two pieces, as it is written. The matrices are views of the live ones, without padding."""
 
     matrices: Mapping[str, Floats]  # by the kernel's names; (any, D)
+    subwords: SubwordRows | None  # the same rows, where words' vectors are means of rows
+    composed: Floats | None  # (V, D), those means
     vocabulary: Vocabulary
     settings: CheckedSettings
     kernel_target: str
@@ -56,10 +59,14 @@ class Snapshot:
 
     def write(self, path: Path) -> None:
         """Write the file beside its place, then rename it. Cost: one pass over the matrices, in tiles."""
+        made: dict[str, NDArray[Any]] = {}
+        if self.subwords is not None and self.composed is not None:
+            made = {"vectors": self.composed, "ngram_buckets": self.subwords.buckets}
         tensors: dict[str, NDArray[Any]] = {
             "word_offsets": self.vocabulary.words.offsets,
             "counts": self.vocabulary.counts,
             **{_tensor_name(name): matrix for name, matrix in self.matrices.items()},
+            **made,
             "words": np.frombuffer(self.vocabulary.words.blob, dtype=np.uint8),
         }
         record = {
@@ -71,7 +78,7 @@ class Snapshot:
             "elapsed_seconds": self.elapsed_seconds,
             "cpu_seconds": self.cpu_seconds,
         }
-        metadata = {**native_metadata(self.training), "checkpoint": json_text(record)}
+        metadata = {**native_metadata(self.training, self.subwords), "checkpoint": json_text(record)}
         with replacing(path) as beside, open(beside, "wb") as stream:
             write_tensors(stream, tensors, metadata)
 

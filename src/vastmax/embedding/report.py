@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vastmax.embedding.settings import CheckedCommonSettings
+from vastmax.embedding.subword_vectors import SubwordVectors
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError, argument
 
@@ -63,12 +64,24 @@ EpochCallback = Callable[[EpochReport], object]
 
 
 def _copied(v: WordVectors) -> WordVectors:
-    return WordVectors(
+    outputs = None if v.output_vectors is None else np.array(v.output_vectors)
+    nodes = None if v.node_vectors is None else np.array(v.node_vectors)
+    if v.subwords is None:
+        return WordVectors(
+            v.index_to_key,
+            v.vectors.copy(),
+            counts=v.counts,
+            output_vectors=outputs,
+            node_vectors=nodes,
+            training=v.training,
+        )
+    return SubwordVectors(
         v.index_to_key,
         v.vectors.copy(),
+        subwords=v.subwords.copied(),
         counts=v.counts,
-        output_vectors=None if v.output_vectors is None else np.array(v.output_vectors),
-        node_vectors=None if v.node_vectors is None else np.array(v.node_vectors),
+        output_vectors=outputs,
+        node_vectors=nodes,
         training=v.training,
     )
 

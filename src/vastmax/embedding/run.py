@@ -21,7 +21,9 @@ from vastmax.embedding.last_good import LastGood
 from vastmax.embedding.report import DivergenceError, EpochCallback, EpochReport, nothing_learned
 from vastmax.embedding.run_state import RunState
 from vastmax.embedding.settings import CheckedSettings, default_alpha, require_memory_for_vectors
-from vastmax.embedding.start import carry_over
+from vastmax.embedding.start import carry_over, numbering_for
+from vastmax.embedding.subword_rows import Numbering, SubwordRows
+from vastmax.embedding.subword_vectors import SubwordVectors
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.embedding.workers import WorkQueue
 from vastmax.errors import argument
@@ -79,8 +81,11 @@ class TrainingRun:
             most_tokens(settings.vector_size, settings.window, settings.negative),
             window=settings.window,
         )
-        require_memory_for_vectors(len(vocabulary), settings.vector_size)
-        self.kernel = kernel_for(vocabulary.counts, settings)
+        self._numbering = numbering_for(vocabulary, settings, start)
+        inputs = None if self._numbering is None else self._numbering.inputs
+        num_ngrams = 0 if self._numbering is None else len(self._numbering.buckets)
+        require_memory_for_vectors(len(vocabulary), settings.vector_size, ngrams=num_ngrams)
+        self.kernel = kernel_for(vocabulary.counts, settings, inputs)
         self._last_good = LastGood(self.kernel.matrices)
         self._state = RunState()
         self._queue: WorkQueue[int] | None = None
@@ -90,7 +95,7 @@ class TrainingRun:
         else:
             self._initialise()
             if start is not None:
-                carry_over(start, vocabulary, self.kernel)
+                carry_over(start, vocabulary, self.kernel, self._numbering)
         before = (0.0, 0.0) if resumed is None else (resumed.elapsed_seconds, resumed.cpu_seconds)
         self._clock = RunClock(*before)
         self._held = None if held is None else HeldRows(self.kernel.words, held)
@@ -126,16 +131,33 @@ class TrainingRun:
                 best.close()
 
     def word_vectors(self) -> WordVectors:
-        """Return views of the live matrices without their padding."""
-        matrices = self._unpadded
-        return WordVectors(
-            self._vocabulary.words,
-            matrices["word_vectors"],
+        """Return views of the live matrices without their padding; vectors made of n-grams are computed."""
+        matrices, words = self._unpadded, self._vocabulary.words
+        outputs, nodes = matrices.get("output_vectors"), matrices.get("node_vectors")
+        if self._numbering is None:
+            return WordVectors(
+                words,
+                matrices["word_vectors"],
+                counts=self._vocabulary.counts,
+                output_vectors=outputs,
+                node_vectors=nodes,
+                training=self._record(),
+            )
+        rows = self._subword_rows(self._numbering)
+        return SubwordVectors(
+            words,
+            rows.means(self._numbering.inputs),
+            subwords=rows,
             counts=self._vocabulary.counts,
-            output_vectors=matrices.get("output_vectors"),
-            node_vectors=matrices.get("node_vectors"),
+            output_vectors=outputs,
+            node_vectors=nodes,
             training=self._record(),
         )
+
+    def _subword_rows(self, numbering: Numbering) -> SubwordRows:
+        """Return the live rows that words' vectors are means of."""
+        word_rows, ngram_rows = self._unpadded["word_rows"], self._unpadded["ngram_rows"]
+        return SubwordRows(numbering.subwords, word_rows, ngram_rows, numbering.buckets)
 
     @cached_property
     def _unpadded(self) -> dict[str, Floats]:
@@ -164,12 +186,12 @@ class TrainingRun:
     # --- beginnings ---------------------------------------------------------------------------------------------------
 
     def _initialise(self) -> None:
-        """Set word vectors uniform in ±1 / (2 D) and other matrices to zero, as in word2vec."""
+        """Set word vectors, or the rows they are made of, uniform in ±1 / (2 D), the rest to zero, as in word2vec."""
         D = self._settings.vector_size
         random = np.random.default_rng(self._settings.seed)
-        word_vectors = self._unpadded["word_vectors"]
-        for first in range(0, len(self._vocabulary), _STRIP_ROWS):  # so a second matrix is never held
-            strip = word_vectors[first : first + _STRIP_ROWS]
+        rows = self.kernel.words[:, :D]
+        for first in range(0, len(rows), _STRIP_ROWS):  # so a second matrix is never held
+            strip = rows[first : first + _STRIP_ROWS]
             strip[:] = (random.random(strip.shape, dtype=np.float32) - 0.5) / D
 
     def _resume(self, file: CheckpointFile) -> None:
@@ -254,8 +276,12 @@ class TrainingRun:
         return self._settings.alpha_at((epoch + token / self._corpus.num_tokens) / self._settings.epochs)
 
     def _write(self, path: Path) -> None:
+        numbering = self._numbering
+        rows = None if numbering is None else self._subword_rows(numbering)
         snapshot = Snapshot(
             matrices=self._unpadded,
+            subwords=rows,
+            composed=None if rows is None or numbering is None else rows.means(numbering.inputs),
             vocabulary=self._vocabulary,
             settings=self._settings,
             kernel_target=self.kernel.target,

@@ -6,14 +6,16 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vastmax.arguments import (
     MOST_EPOCHS,
+    MOST_NGRAM,
     MOST_RATE,
     MOST_SEED,
     MOST_SIZE,
     MOST_THREADS,
+    MOST_WORDS,
     Number,
     Whole,
     one_of,
@@ -24,6 +26,9 @@ from vastmax.kernels.machine import choose_target, usable_cores
 from vastmax.machine_memory import require_memory
 from vastmax.options import DATA, TRAINING, check_options, option, takes_old_names
 from vastmax.training.schedule import linear
+
+if TYPE_CHECKING:
+    from vastmax.embedding.subwords import Subwords
 
 MODELS = ("skipgram", "cbow")
 OBJECTIVES = ("negative-sampling", "hierarchical-softmax", "negative-sampling+hierarchical-softmax")
@@ -39,7 +44,16 @@ FINAL_SHARE_OF_ALPHA = 1e-4
 """The learning rate falls to this share of `alpha`, as in word2vec."""
 
 
-NATIVE_ONLY = ("cbow_gradient", "negative", "ns_exponent", "exclude", "fixed_window")
+NATIVE_ONLY = (
+    "cbow_gradient",
+    "negative",
+    "ns_exponent",
+    "exclude",
+    "fixed_window",
+    "max_n",
+    "min_n",
+    "bucket",
+)
 RECIPE_ONLY = ("objective_options", "batch_size", "dense_lr", "partition_size", "device")
 """Settings that only the native kernels use, and those that only training through PyTorch uses."""
 
@@ -110,6 +124,15 @@ class TrainingSettings:
         choices=CBOW_GRADIENTS,
         group=TRAINING,
     )
+    max_n: int = option(
+        0,
+        "Characters in the longest n-gram that words share, such as 6, so that words never seen have vectors, too; 0: "
+        "words share nothing.",
+        bound=Whole(0, MOST_NGRAM),
+        group=TRAINING,
+    )
+    min_n: int = option(3, "Characters in the shortest n-gram.", bound=Whole(1, MOST_NGRAM), group=TRAINING)
+    bucket: int = option(2_000_000, "Hash n-grams to so many numbers.", bound=Whole(1, MOST_WORDS), group=TRAINING)
     batch_size: int = option(1024, "PyTorch: predictions per step.", bound=Whole(1, MOST_SIZE), group=TRAINING)
     dense_lr: float = option(
         2e-3,
@@ -141,17 +164,24 @@ class TrainingSettings:
             given: whether a setting was given; None: if it is not the default.
         """
         usual = TrainingSettings()
-        for name in RECIPE_ONLY if self.is_native else NATIVE_ONLY:
+        meaningless = RECIPE_ONLY if self.is_native else NATIVE_ONLY
+        for name in (*NATIVE_ONLY, *RECIPE_ONLY):
             value, default = getattr(self, name), getattr(usual, name)
             is_default = isinstance(value, int | float | str | None) and value == default
-            if given(name) if given is not None else not is_default:
+            is_given = given(name) if given is not None else not is_default
+            if is_given and name in meaningless:
                 raise InputError(
                     f"{argument('objective', self.objective)} does not use {argument(name)}; leave it out"
                     + _INSTEAD.get(name, "")
                 )
+            if name in ("min_n", "bucket") and self.max_n == 0 and is_given:
+                raise InputError(
+                    f"{argument(name)} means nothing without n-grams; set {argument('max_n', 6)}, too, or leave it out"
+                )
 
 
 _INSTEAD = {
+    "max_n": f": only {', '.join(OBJECTIVES)} train n-grams",
     "negative": ", or set num_samples in the options of the objective",
     "ns_exponent": ", or set power in the options of the objective",
     "objective_options": f", or set {argument('negative')} and {argument('ns_exponent')}",
@@ -221,6 +251,21 @@ class CheckedSettings(CheckedCommonSettings):
     ns_exponent: float
     exclude: str
     fixed_window: bool = False
+    min_n: int = 3
+    max_n: int = 0
+    bucket: int = 2_000_000
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings by name, for a record of the run; those of n-grams where there are any."""
+        without = () if self.max_n else ("min_n", "max_n", "bucket")
+        return {name: value for name, value in super().as_dict().items() if name not in without}
+
+    @property
+    def subwords(self) -> Subwords | None:
+        """The n-grams that words share, or None."""
+        from vastmax.embedding.subwords import Subwords  # loads NumPy, which the options of a command do not need
+
+        return Subwords(self.min_n, self.max_n, self.bucket) if self.max_n else None
 
 
 def checked(settings: TrainingSettings) -> CheckedSettings:
@@ -230,7 +275,7 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
         settings = replace(settings, negative=1)  # it is not used
     check_options(settings)
     choose_target()  # an unsupported VASTMAX_KERNEL is an error before the text is read
-    return CheckedSettings(
+    ready = CheckedSettings(
         **vars(checked_common(settings, default_alpha(settings))),
         objective=settings.objective,
         cbow_gradient=settings.cbow_gradient,
@@ -238,7 +283,12 @@ def checked(settings: TrainingSettings) -> CheckedSettings:
         ns_exponent=settings.ns_exponent,
         exclude=settings.exclude,
         fixed_window=settings.fixed_window,
+        min_n=settings.min_n,
+        max_n=settings.max_n,
+        bucket=settings.bucket,
     )
+    _ = ready.subwords  # refuses what are no n-grams
+    return ready
 
 
 def checked_common(settings: TrainingSettings, usual_alpha: float) -> CheckedCommonSettings:
@@ -261,11 +311,16 @@ def checked_common(settings: TrainingSettings, usual_alpha: float) -> CheckedCom
     )
 
 
-def require_memory_for_vectors(vocab_size: int, vector_size: int) -> None:
-    """Raise InputError unless there is memory for the two (V, D) matrices."""
+def require_memory_for_vectors(vocab_size: int, vector_size: int, *, ngrams: int = 0) -> None:
+    """Raise InputError unless there is memory for the two (V, D) matrices.
+
+    With rows for n-grams there must be memory for these, too, and for the vectors that are made of them.
+    """
+    rows = 2 * vocab_size + (ngrams + vocab_size if ngrams else 0)
+    words = f"{vocab_size:,} words" + f" and {ngrams:,} n-grams" * (ngrams > 0)
     require_memory(
-        2 * vocab_size * vector_size * 4,  # float32
-        f"{argument('vector_size')} {vector_size:,} for {vocab_size:,} words",
+        rows * vector_size * 4,  # float32
+        f"{argument('vector_size')} {vector_size:,} for {words}",
         f"lower {argument('vector_size')} or set {argument('max_final_vocab')}",
     )
 

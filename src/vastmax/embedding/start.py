@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from vastmax.embedding.carried_tree import carry_nodes, huffman_paths
 from vastmax.embedding.cosine import Floats, tiles
 from vastmax.embedding.settings import CheckedCommonSettings, CheckedSettings, samples_noise, walks_paths
+from vastmax.embedding.subword_rows import Numbering, number_rows
+from vastmax.embedding.subwords import Subwords
 from vastmax.embedding.word_vectors import WordVectors
 from vastmax.errors import InputError, argument
 from vastmax.kernels.embedding_kernel import EmbeddingKernel
 from vastmax.text import Vocabulary
 from vastmax.text.words import Words
-
-# The kernel's matrices with one row per word, and their attributes in WordVectors.
-_CARRIED = {"word_vectors": "vectors", "output_vectors": "output_vectors"}
 
 
 def require_startable(start: object, settings: CheckedSettings) -> None:
@@ -45,6 +47,7 @@ def require_startable(start: object, settings: CheckedSettings) -> None:
             f"{argument('vector_size')} is {settings.vector_size}, but the vectors to start from have "
             f"{start.vector_size} dimensions; give {argument('vector_size', start.vector_size)}"
         )
+    require_same_ngrams(place, start, settings.subwords)
     limit = settings.max_final_vocab
     if limit is not None and limit < len(start):
         raise InputError(
@@ -75,19 +78,48 @@ def merged_vocabulary(types: Vocabulary, start: WordVectors, settings: CheckedCo
     return Vocabulary.in_order(both.take(order), counts[order])
 
 
-def carry_over(start: WordVectors, vocabulary: Vocabulary, kernel: EmbeddingKernel) -> None:
-    """Copy the vectors of `start` to the rows of their words, and those of its tree to the new one.
+def require_same_ngrams(place: str, start: WordVectors, now: Subwords | None) -> None:
+    """Raise InputError unless vectors are made of the n-grams of the settings, or neither has any."""
+    then = None if start.subwords is None else start.subwords.subwords
+    if then == now:
+        return
+    if then is None:
+        raise InputError(f"{place}: these vectors are not made of n-grams; leave {argument('max_n')} out")
+    fix = ", ".join(argument(name, getattr(then, name)) for name in ("max_n", "min_n", "bucket"))
+    raise InputError(f"{place}: these vectors are made of other n-grams; give {fix}")
+
+
+def numbering_for(vocabulary: Vocabulary, settings: CheckedSettings, start: WordVectors | None) -> Numbering | None:
+    """Return the rows that a vocabulary with n-grams needs, those of `start` among them; None without n-grams."""
+    if settings.subwords is None:
+        return None
+    known = start.subwords.buckets if start is not None and start.subwords is not None else None
+    return number_rows(settings.subwords, vocabulary.words, known)
+
+
+def carry_over(
+    start: WordVectors, vocabulary: Vocabulary, kernel: EmbeddingKernel, numbering: Numbering | None
+) -> None:
+    """Copy the vectors of `start` to the rows of their words and n-grams, and those of its tree to the new one.
 
     Raises:
         InputError: a vector is not finite.
     """
     words = Words.of(start.index_to_key)
-    rows = vocabulary.map_words(words)
-    for name, attribute in _CARRIED.items():
+    of_words = vocabulary.map_words(words)
+    carried: dict[str, tuple[Floats | None, NDArray[np.integer[Any]]]] = {
+        "output_vectors": (start.output_vectors, of_words)
+    }
+    if start.subwords is None or numbering is None:
+        carried["word_vectors"] = (start.vectors, of_words)
+    else:
+        carried["word_rows"] = (start.subwords.word_rows, of_words)
+        of_ngrams = np.searchsorted(numbering.buckets, start.subwords.buckets)
+        carried["ngram_rows"] = (start.subwords.ngram_rows, of_ngrams)
+    for name, (known, rows) in carried.items():
         matrix = kernel.matrices.get(name)
-        if matrix is None:
+        if matrix is None or known is None:
             continue
-        known: Floats = getattr(start, attribute)
         for part in tiles(*known.shape):
             strip = known[part]
             if not np.isfinite(strip).all():

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vastmax.arguments import MOST_WORDS, Whole
+from vastmax.arguments import MOST_NGRAM, MOST_WORDS, whole
 from vastmax.errors import InputError, argument
 from vastmax.kernels.subwords import ngram_buckets
 from vastmax.text.words import Words
-
-MIN_N = Whole(1, 100)
-MAX_N = Whole(0, 100)
-BUCKET = Whole(1, MOST_WORDS)
 
 
 @dataclass(frozen=True)
@@ -44,9 +40,9 @@ class Subwords:
     bucket: int
 
     def __post_init__(self) -> None:
-        MIN_N.checked("min_n", self.min_n)
-        MAX_N.checked("max_n", self.max_n)
-        BUCKET.checked("bucket", self.bucket)
+        whole("min_n", self.min_n, 1, MOST_NGRAM)
+        whole("max_n", self.max_n, 1, MOST_NGRAM)
+        whole("bucket", self.bucket, 1, MOST_WORDS)
         if self.max_n < self.min_n:
             raise InputError(
                 f"{argument('max_n')} is {self.max_n} and {argument('min_n')} {self.min_n}; n-grams have from min_n to "

@@ -45,6 +45,9 @@ def train_embeddings(
     ns_exponent: float = 0.75,
     exclude: str = "target",
     fixed_window: bool = False,
+    max_n: int = 0,
+    min_n: int = 3,
+    bucket: int = 2_000_000,
     epochs: int = 5,
     alpha: float | None = None,
     min_alpha: float | None = None,
@@ -106,6 +109,11 @@ def train_embeddings(
         exclude: noise words that do not count for a prediction: "none"; "target", the predicted word; "window", every
             word in the window, the center included.
         fixed_window: every window has the full width, as for sets of items whose order says nothing.
+        max_n: characters in the longest n-gram that words share (Bojanowski et al. 2017): a word's vector is the mean
+            of a row of its own and those of the n-grams of "<word>", so that words that are rare, or not in the text
+            at all, have good vectors. fastText's usual value is 6. 0: words share nothing.
+        min_n: characters in the shortest n-gram.
+        bucket: n-grams are hashed to so many numbers; those that come up get a row.
         epochs: passes over the corpus.
         alpha: learning rate at the start (None: 0.0275 for skip-gram, 0.03 with hierarchical softmax, 0.025 with both
             objectives; 0.1 for CBOW, 0.06 with hierarchical softmax; with word2vec's gradient 0.05 and 0.04). It
@@ -130,8 +138,9 @@ def train_embeddings(
         progress: shows words trained, loss and learning rate.
 
     Returns:
-        The vectors in count order, with counts, output vectors (None without negative sampling), and in `.training` the
-        settings, the predictions trained, the mean loss of each epoch in nats per prediction, and the time taken.
+        The vectors in count order, `SubwordVectors` where `max_n` is not 0; with counts, output vectors (None without
+        negative sampling), and in `.training` the settings, the predictions trained, the mean loss of each epoch in
+        nats per prediction, and the time taken.
 
     Raises:
         InputError: a setting or the corpus is invalid, or no word had another in its window; there is a checkpoint

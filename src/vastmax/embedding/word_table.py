@@ -17,6 +17,7 @@ from vastmax.text.spelling import nearest_spellings
 from vastmax.text.words import word_of
 
 if TYPE_CHECKING:
+    from vastmax.embedding.subword_rows import SubwordRows
     from vastmax.files.safetensors import Place
 
 # This many rows lie in most blocks of a mapped file, so all blocks are checked together.
@@ -29,6 +30,9 @@ class WordTable:
     It is what file formats and evaluations use. `WordVectors` adds search, files and evaluation, and documents the
     arguments.
     """
+
+    subwords: SubwordRows | None = None
+    """What the vectors are made of, where they are made of n-grams."""
 
     def __init__(
         self,
@@ -150,9 +154,7 @@ class WordTable:
 
     def word_ids(self, words: Sequence[str | int]) -> Ids:
         """Return the rows of several words, (n,) int64."""
-        if not isinstance(words, Iterable):
-            raise InputError(f"expected a word or a list of words, not {words!r} of type {type(words).__name__}")
-        words = list(words)
+        words = listed(words)
         return np.fromiter((self.word_id(word) for word in words), dtype=np.int64, count=len(words))
 
     @cached_property
@@ -183,6 +185,14 @@ class WordTable:
         scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=self.inverse_norms[word_ids] > 0)
         return (self.vectors[word_ids] * scale[:, None]).astype(np.float32)
 
+    def _known_ids(self, words: Sequence[str | int]) -> Ids:
+        """Return the rows of words; of a word that has a vector without having a row, -1."""
+        return self.word_ids(words)
+
+    def _units_of(self, words: Sequence[str | int]) -> Floats:
+        """Return the vectors of words scaled to norm 1, (n, D), also of those that have no row."""
+        return self.unit_vectors(self.word_ids(words))
+
     def _unknown(self, word: object) -> UnknownWordError:
         message = f"{word!r} is not among the {len(self):,} words"
         if isinstance(word, int | np.integer) and not isinstance(word, bool):
@@ -197,6 +207,13 @@ class WordTable:
         near = nearest_spellings(word, self.index_to_key)
         hint = f"nearest spellings: {', '.join(near)}" if near else "no word is spelled like it"
         return UnknownWordError(f"{message}; {hint}")
+
+
+def listed(words: Sequence[str | int]) -> list[str | int]:
+    """Return several words as a list; raise InputError if they are not several."""
+    if not isinstance(words, Iterable):
+        raise InputError(f"expected a word or a list of words, not {words!r} of type {type(words).__name__}")
+    return list(words)
 
 
 def _matrix(given: ArrayLike, name: str) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
@@ -18,7 +19,7 @@ from vastmax.embedding.formats.gensim import read_gensim, to_gensim
 from vastmax.embedding.formats.table import Table
 from vastmax.embedding.pairs import PairResult, evaluate_pairs
 from vastmax.embedding.query import Item, WeightedItem, weighted_items
-from vastmax.embedding.word_table import WordTable
+from vastmax.embedding.word_table import WordTable, listed
 from vastmax.errors import InputError, argument
 from vastmax.text.decoding import UTF8
 
@@ -122,17 +123,17 @@ class WordVectors(WordTable):
         _check_topn(topn)
         if isinstance(words, str):
             raise InputError(f"expected a list of words; for the single word {words!r} write [{words!r}]")
-        word_ids = self.word_ids(words)
-        for word_id in word_ids[self.inverse_norms[word_ids] == 0][:1]:
-            raise InputError(f"the vector of {self.index_to_key[word_id]!r} is zero, so it has no nearest words")
+        asked = listed(words)
+        units, rows = self._units_of(asked), self._known_ids(asked)
+        for zero in np.flatnonzero(~units.any(axis=1))[:1]:
+            raise InputError(f"the vector of {asked[zero]!r} is zero, so it has no nearest words")
         searched = self._searched(restrict_vocab)
         found: list[Neighbours] = []
         vectors, inverse = self.vectors[searched], self.inverse_norms[searched]
-        for part in tiles(len(word_ids), len(vectors) // 4):
-            asked = word_ids[part]
-            scores = cosines(self.unit_vectors(asked), vectors, inverse)
+        for part in tiles(len(asked), len(vectors) // 4):
+            scores = cosines(units[part], vectors, inverse)
             found += [
-                self._named(row, searched, [word_id], topn) for row, word_id in zip(scores, asked.tolist(), strict=True)
+                self._named(each, searched, [row], topn) for each, row in zip(scores, rows[part].tolist(), strict=True)
             ]
         return found
 
@@ -175,9 +176,9 @@ class WordVectors(WordTable):
             return self.most_similar([b, c], [a], topn=topn, restrict_vocab=restrict_vocab)
         if method != "3cosmul":
             raise InputError(f"method is {method!r}; expected '3cosadd' or '3cosmul'")
-        asked = self.word_ids([a, b, c])
+        asked = self._known_ids([a, b, c])
         searched = self._searched(restrict_vocab)
-        shifted = cosines(self.unit_vectors(asked), self.vectors[searched], self.inverse_norms[searched])
+        shifted = cosines(self._units_of([a, b, c]), self.vectors[searched], self.inverse_norms[searched])
         shifted += 1
         shifted *= 0.5
         scores = shifted[1] * shifted[2] / (shifted[0] + np.float32(COSMUL_EPSILON))
@@ -192,7 +193,7 @@ class WordVectors(WordTable):
         words = list(words) if isinstance(words, Iterable) and not isinstance(words, str) else words
         if not isinstance(words, list) or len(words) < 3:
             raise InputError(f"doesnt_match got {words!r}; it needs a list of at least three words")
-        units = self.unit_vectors(self.word_ids(words))
+        units = self._units_of(words)
         odd: str = words[int(np.argmin(units @ units.mean(axis=0)))]
         return odd
 
@@ -256,7 +257,7 @@ class WordVectors(WordTable):
             verify=verify,
         )
         try:
-            v = cls._of(table)
+            v: Self = (cls if table.subwords is None else _with_subwords(cls))._of(table)
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
         v.source = name
@@ -314,9 +315,8 @@ class WordVectors(WordTable):
         asked: list[int] = []
         for item, weight in items:
             if isinstance(item, str):
-                word_id = self.word_id(item)
-                asked.append(word_id)
-                vector = self.unit_vectors(np.array([word_id]))[0].astype(np.float64)
+                asked += self._known_ids([item]).tolist()
+                vector = self._units_of([item])[0].astype(np.float64)
             else:
                 vector = self._raw_vector(item)
             total += weight * vector
@@ -325,7 +325,7 @@ class WordVectors(WordTable):
         # Terms that cancel in exact arithmetic leave float32 rounding errors, which have no meaningful direction.
         if not length > 1e-7 * weights:
             raise InputError("the words and vectors of the query cancel out or are zero, so it has no direction")
-        return (total / length).astype(np.float32), asked
+        return (total / length).astype(np.float32), [row for row in asked if row >= 0]
 
     def _raw_vector(self, item: NDArray[Any]) -> NDArray[np.float64]:
         vector = np.asarray(item, dtype=np.float64)
@@ -349,12 +349,18 @@ class WordVectors(WordTable):
     def _named(self, scores: Floats, searched: slice | Ids, asked: list[int], topn: int) -> Neighbours:
         """Return the best of the searched rows, whose scores these are, without those that were asked with."""
         if isinstance(searched, slice):
-            scores[[word_id for word_id in asked if word_id < searched.stop]] = -np.inf
+            scores[[row for row in asked if 0 <= row < searched.stop]] = -np.inf
         else:
             scores[np.isin(searched, asked)] = -np.inf
         best = top_ids(scores, topn)
         rows = best if isinstance(searched, slice) else searched[best]
         return [(self.index_to_key[row], float(scores[at])) for row, at in zip(rows, best, strict=True)]
+
+
+def _with_subwords(kind: type[Any]) -> type[Any]:
+    """Return the class for vectors with n-grams, itself a kind of WordVectors."""
+    subword_vectors: type[Any] = import_module("vastmax.embedding").SubwordVectors  # which is built on this class
+    return kind if issubclass(kind, subword_vectors) else subword_vectors
 
 
 def _check_topn(topn: int) -> None:

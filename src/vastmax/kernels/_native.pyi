@@ -321,6 +321,13 @@ def ngram_buckets(
 ) -> tuple[
     Annotated[NDArray[numpy.int64], dict(shape=(None,))], Annotated[NDArray[numpy.int32], dict(shape=(None,))]
 ]: ...
+def mean_rows(
+    words: Matrix[numpy.float32],
+    ngrams: Matrix[numpy.float32],
+    offsets: Column[numpy.int64],
+    rows: Column[numpy.int32],
+    out: Matrix[numpy.float32],
+) -> None: ...
 
 MAX_WORD_BYTES: int = 65535
 

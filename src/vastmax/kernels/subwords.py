@@ -1,4 +1,4 @@
-"""The door to the hashing of words' character n-grams."""
+"""The door to the n-grams of words: which bucket each is hashed to, and the means of their rows."""
 
 from __future__ import annotations
 
@@ -28,3 +28,22 @@ def ngram_buckets(
     Cost: about 20 ns per n-gram, on one core.
     """
     return _native.ngram_buckets(np.frombuffer(blob, np.uint8), word_offsets, min_n, max_n, buckets)
+
+
+def mean_rows(
+    words: NDArray[np.float32], ngrams: NDArray[np.float32], offsets: NDArray[np.int64], rows: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Return the mean of each word's rows, (n, D); zeros for one without rows.
+
+    Args:
+        words: (V, D), rows 0 … V − 1; each contiguous, they may be part of wider ones.
+        ngrams: (U, D), rows V and on, as `words`.
+        offsets: (n + 1,) those of word w are ``rows[offsets[w] : offsets[w + 1]]``.
+        rows: in [0, V + U).
+
+    Raises:
+        ValueError: shapes that do not fit, a row out of range.
+    """
+    out = np.empty((len(offsets) - 1, words.shape[1]), np.float32)
+    _native.mean_rows(words, ngrams, offsets, rows, out)
+    return out

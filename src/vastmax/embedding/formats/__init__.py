@@ -6,6 +6,8 @@ import os
 import stat
 from typing import cast, get_args
 
+import numpy as np
+
 from vastmax.arguments import whole
 from vastmax.atomic import replacing
 from vastmax.content.looking import kind_at, wrong_kind
@@ -190,6 +192,7 @@ def _first_rows(table: Table, limit: int | None) -> Table:
         None if outputs is None else outputs[:limit],
         table.training,
         {name: place for name, place in table.unchecked.items() if name in kept},
+        subwords=table.subwords and table.subwords.take(slice(0, limit)),
     )
 
 
@@ -214,6 +217,7 @@ def _without_duplicates(table: Table, duplicates: Duplicates, path: str) -> Tabl
         None if table.counts is None else table.counts[kept],
         table.output_vectors,
         table.training,
+        subwords=table.subwords and table.subwords.take(np.array(kept)),
     )
 
 

@@ -3,6 +3,8 @@
 Tensors: `vectors` F32 (V, D); `words` U8, the UTF-8 of all words end to end; `word_offsets` I64 (V + 1,), where each
 word begins and ends in it; and where known `counts` I64 (V,), `output_vectors` F32 (any, D) and `node_vectors` F32
 (V − 1, D).
+Vectors that are made of n-grams also have `word_rows` F32 (V, D), `ngram_rows` F32 (U, D) and `ngram_buckets` I32 (U,),
+and the metadata `subwords`, which is JSON: `min_n`, `max_n`, `bucket`.
 Metadata: `format`, `version`, `checksum` (see `files/safetensors.py`; version 1, of vastmax 0.1, has none), and
 `training`, which is JSON. Other tensors and metadata may be there and are not looked at, so that a checkpoint of
 training is a file of vectors, too.
@@ -11,6 +13,7 @@ training is a file of vectors, too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from itertools import accumulate, pairwise
 from typing import Any, BinaryIO
 
@@ -18,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.formats.table import Table, encode_word
+from vastmax.embedding.subword_rows import SubwordRows
+from vastmax.embedding.subwords import Subwords
 from vastmax.embedding.word_table import WordTable
 from vastmax.errors import InputError
 from vastmax.files.safetensors import Header, Place, write_tensors
@@ -49,14 +54,22 @@ def write_native(
         tensors["output_vectors"] = v.output_vectors
     if v.node_vectors is not None:
         tensors["node_vectors"] = v.node_vectors
+    if v.subwords is not None:
+        tensors |= subword_tensors(v.subwords)
     tensors["words"] = np.frombuffer(b"".join(raw), dtype=np.uint8)
     tensors |= extra_tensors or {}
-    write_tensors(stream, tensors, {**native_metadata(v.training), **(extra_metadata or {})})
+    write_tensors(stream, tensors, {**native_metadata(v.training, v.subwords), **(extra_metadata or {})})
 
 
-def native_metadata(training: Mapping[str, Any]) -> dict[str, str]:
+def subword_tensors(rows: SubwordRows) -> dict[str, NDArray[Any]]:
+    """Return what a file holds of n-grams."""
+    return {"word_rows": rows.word_rows, "ngram_rows": rows.ngram_rows, "ngram_buckets": rows.buckets}
+
+
+def native_metadata(training: Mapping[str, Any], subwords: SubwordRows | None = None) -> dict[str, str]:
     """Return the header metadata of a file of vectors."""
     return {
+        **({} if subwords is None else {"subwords": json_text(asdict(subwords.subwords))}),
         "format": FORMAT_NAME,
         "version": str(VERSION),
         "training": json_text(dict(training)),
@@ -102,7 +115,22 @@ def read_native(path: str, *, verify: bool = True) -> Table:
         training,
         unchecked=matrices,
         node_vectors=mapped.get("node_vectors"),
+        subwords=_subwords(header, (V, D)) if "subwords" in header.metadata else None,
     )
+
+
+def _subwords(header: Header, shape: tuple[int, int]) -> SubwordRows:
+    """Map the rows of n-grams."""
+    places = {name: header.place(name, "F32", 2) for name in ("word_rows", "ngram_rows")}
+    buckets = header.place("ngram_buckets", "I32", 1).read()
+    if places["word_rows"].shape != shape:
+        raise InputError(f"{header.path}: 'word_rows' has the shape {places['word_rows'].shape}; expected {shape}")
+    try:
+        subwords = Subwords(**parse_json(header.metadata["subwords"], "'subwords'"))
+        mapped = {name: place.map() for name, place in places.items()}
+        return SubwordRows(subwords, mapped["word_rows"], mapped["ngram_rows"], buckets, unchecked=places)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{header.path}: its n-grams are unreadable ({error}); the file is damaged") from None
 
 
 def _metadata(header: Header) -> tuple[int, dict[str, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vastmax.embedding.cosine import tiles
+from vastmax.embedding.subword_rows import SubwordRows
 from vastmax.errors import CutOffError, InputError, argument
 from vastmax.files.safetensors import Place
 from vastmax.text.decoding import UTF8, checked_encoding
@@ -38,6 +39,8 @@ class Table:
     unchecked: dict[str, Place] = field(default_factory=dict)
     """By name, the matrices that are mapped and not yet checked against their checksums."""
     node_vectors: NDArray[np.float32] | None = None
+    subwords: SubwordRows | None = None
+    """What the vectors are made of, where the file has rows of n-grams."""
 
 
 class Rows:

@@ -1,7 +1,7 @@
-// The character n-grams of words, hashed as fastText hashes them (Bojanowski et al. 2017; Dictionary::computeSubwords).
+// The character n-grams of words, hashed as fastText hashes them (Bojanowski et al. 2017; Dictionary::computeSubwords), and
+// the means of rows that words and n-grams have.
 #include <nanobind/stl/tuple.h>
 
-#include <cstring>
 #include <tuple>
 
 #include "bindings.hpp"
@@ -81,8 +81,36 @@ std::tuple<Numbers<int64_t>, Numbers<int32_t>> ngram_buckets(Column<const uint8_
     return {copied(offsets), copied(found)};
 }
 
+// Rows that are contiguous, and may be part of wider ones.
+using Rows = Array<const float, 2, true>;
+
+// out[w] = the mean of the rows of word w: those below V are in `words`, the others in `ngrams`.
+void mean_rows(Rows words, Rows ngrams, Column<const int64_t> offsets, Column<const int32_t> rows, Matrix<float> out) {
+    const int64_t V = words.length(), D = words.size(1), count = offsets.length() - 1;
+    require_shape("ngrams", ngrams, {ngrams.length(), D});
+    require_shape("out", out, {count, D});
+    require((words.stride(1) == 1 && ngrams.stride(1) == 1) || D == 1, "rows that are contiguous were expected");
+    require(is_partition(offsets.data(), offsets.length(), rows.length()), "offsets must cover the rows");
+    require(all_below(rows.data(), rows.length(), V + ngrams.length()), "a row is out of range");
+    nb::gil_scoped_release without_gil;
+    for (int64_t word = 0; word < count; ++word) {
+        const int64_t begin = offsets.data()[word], end = offsets.data()[word + 1];
+        float *const mean = out.data() + word * D;
+        std::fill_n(mean, D, 0.0f);
+        for (int64_t r = begin; r < end; ++r) {
+            const int64_t id = rows.data()[r];
+            const float *row = id < V ? words.data() + id * words.stride(0)
+                                      : ngrams.data() + (id - V) * ngrams.stride(0);
+            for (int64_t d = 0; d < D; ++d) mean[d] += row[d];
+        }
+        const float share = end > begin ? 1.0f / float(end - begin) : 0.0f;
+        for (int64_t d = 0; d < D; ++d) mean[d] *= share;
+    }
+}
+
 } // namespace
 
 void bind_subwords(nb::module_ &m) {
     m.def("ngram_buckets", &ngram_buckets, "blob"_a, "word_offsets"_a, "min_n"_a, "max_n"_a, "buckets"_a);
+    m.def("mean_rows", &mean_rows, "words"_a, "ngrams"_a, "offsets"_a, "rows"_a, "out"_a);
 }
