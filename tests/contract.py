@@ -430,7 +430,7 @@ class HeadContract:
             head.log_prob(hidden, wrong)
         with pytest.raises(InputError, match=rf"hidden has shape \(2, 3, {D - 1}\).*hidden_size"):
             self.loss(head, hidden[..., 1:], target, recipe)
-        with pytest.raises(InputError, match=r"target has shape \(2, 2\) beside hidden"):
+        with pytest.raises(InputError, match=r"target has shape \(2, 2\) for hidden"):
             self.loss(head, hidden, target[:, :2], recipe)
         with pytest.raises(InputError, match=r"dtype torch.float64; expected word ids"):
             self.loss(head, hidden, target.double(), recipe)
@@ -448,5 +448,5 @@ class HeadContract:
         with pytest.raises(InputError, match="label_smoothing is 2"):
             self.loss(head, hidden, target, recipe, label_smoothing=2)
         if any(need.startswith("context:") for need in recipe.needs):
-            with pytest.raises(InputError, match=r"context holds nothing but .* needs"):
+            with pytest.raises(InputError, match=r"context contains nothing, but .* needs"):
                 self.loss(head, hidden, target, recipe, context=None)

@@ -70,7 +70,7 @@ def test_a_broken_hidden_vector_breaks_its_own_row_alone(recipe: Method, dtype: 
         word_ids = head.topk(broken, 3)[1]
         assert ((word_ids >= 0) & (word_ids < V)).all()
         assert word_ids[others].equal(head.topk(hidden, 3)[1][others])
-        with pytest.raises(InputError, match="no word can be drawn where the probabilities are NaN"):
+        with pytest.raises(InputError, match="no word can be drawn because the probabilities are NaN"):
             head.sample(broken)
         figures = head.eval().diagnose(broken, target, context=context)
         assert not math.isfinite(figures["exact_loss"])

@@ -17,7 +17,7 @@ from vastmax.methods import RECIPES, Method
 from vastmax.tensors.row_sparse import gather_rows
 
 MAKE = HeadContract()
-REFUSED = r"^create_graph=True asks for second derivatives, and this loss has first ones only: leave it out, or"
+REFUSED = r"^create_graph=True needs second derivatives, but this loss has only first ones: leave it out, or"
 
 
 @pytest.fixture(autouse=True)

@@ -70,12 +70,12 @@ def test_what_is_refused() -> None:
     head, hidden = HEADS["dense"](), torch.randn(2, D)
     ids = torch.tensor([1, 2, 3])
     for options, says in [
-        ({"candidates": torch.tensor([1, 2, 1])}, "candidates holds the word 1 twice for example 0"),
-        ({"candidates": torch.tensor([], dtype=torch.int64)}, "candidates holds no word"),
+        ({"candidates": torch.tensor([1, 2, 1])}, "candidates contains word 1 twice for example 0"),
+        ({"candidates": torch.tensor([], dtype=torch.int64)}, "candidates contains no word"),
         ({"candidates": torch.tensor([1, V])}, "60"),
         ({"candidates": [1, 2]}, "candidates is list; expected a tensor of word ids"),
         ({"candidates": ids[:1]}, "k is 2"),
-        ({"candidates": ids, "exclude": ids}, "leave search and exclude out"),
+        ({"candidates": ids, "exclude": ids}, "leave out search and exclude"),
         ({"exclude": torch.arange(V - 1)}, "k is 2"),
     ]:
         with pytest.raises(InputError, match=says):
@@ -83,5 +83,5 @@ def test_what_is_refused() -> None:
     for ask in (head.sample, head.log_normaliser, lambda rows, **options: head.topk(rows, 2, **options)):
         with pytest.raises(InputError, match="search is of type str; expected an index"):
             ask(hidden, search="run.index")  # type: ignore[operator]
-    with pytest.raises(InputError, match="leave search out"):
+    with pytest.raises(InputError, match="leave out search"):
         head.sample(hidden, candidates=ids, search=search.Certified(head))

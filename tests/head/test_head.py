@@ -67,11 +67,11 @@ def test_weighted_mean_over_several_targets() -> None:
 def test_weighting_belongs_to_the_exact_loss() -> None:
     head = Head(Dense(D, V), NCE(Uniform(V), 3))
     hidden, target = torch.randn(2, D), torch.tensor([1, 2])
-    with pytest.raises(InputError, match="belong to the exact loss, and in training NCE gives another one"):
+    with pytest.raises(InputError, match="apply to the exact loss, but in training NCE has a different one"):
         head(hidden, target, label_smoothing=0.1)
     exact = cross_entropy(head.output.logits(hidden), target, label_smoothing=0.1)
     torch.testing.assert_close(head.eval()(hidden, target, label_smoothing=0.1), exact)
-    with pytest.raises(InputError, match=r"weight has shape \(3,\); expected one a word, \(20,\)"):
+    with pytest.raises(InputError, match=r"weight has shape \(3,\); expected one per word, \(20,\)"):
         Head(Dense(D, V))(hidden, target, weight=torch.ones(3))
 
 
@@ -98,9 +98,9 @@ def test_impossible_pairs_are_refused_at_once() -> None:
 def test_missing_context_is_named() -> None:
     head = Head(Dense(D, V), NegativeSampling(Uniform(V), 3, exclude="window"))
     hidden, target = torch.randn(2, D), torch.tensor([1, 2])
-    with pytest.raises(InputError, match=r"context holds nothing but .* needs \['window_word_ids'\]"):
+    with pytest.raises(InputError, match=r"context contains nothing, but .* needs \['window_word_ids'\]"):
         head(hidden, target)
-    with pytest.raises(InputError, match=r"context holds \['window'\] but"):
+    with pytest.raises(InputError, match=r"context contains \['window'\], but"):
         head(hidden, target, context={"window": target})
     with pytest.raises(InputError, match="context is a Tensor; expected a dict"):
         head(hidden, target, context=target)
@@ -148,10 +148,10 @@ def test_counts_set_biases_or_are_refused() -> None:
         (set_before, "Dense"),
         (Given(nn.Embedding(V, D), D, V), "Given"),
     ):
-        with pytest.raises(InputError, match=f"counts set the biases of a flat layer, and {name} has none here"):
+        with pytest.raises(InputError, match=f"counts set the biases of a flat layer, but this {name} has no biases"):
             Head(output, counts=counts)
     assert set_before.bias.eq(-1).all()
-    with pytest.raises(InputError, match=f"counts are of {V + 1} words, the output layer has {V}"):
+    with pytest.raises(InputError, match=f"counts has {V + 1} words, but the output layer has {V}"):
         Head(Dense(D, V), counts=range(V + 1))
     assert Head(Dense(D, V), counts=counts).output.bias.diff().lt(0).all()
 

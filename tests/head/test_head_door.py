@@ -53,13 +53,13 @@ TARGETS: dict[str, tuple[Any, str]] = {
     "sparse": (IDS.to_sparse(), "target is of layout torch.sparse_coo; expected a dense tensor: pass target.to_dense"),
     "float": (IDS.float(), r"target has dtype torch.float32; expected word ids \(int64\)$"),
     "bool": (IDS.bool(), r"target has dtype torch.bool; expected word ids \(int64\)$"),
-    "short": (IDS[1:], r"target has shape \(4,\) beside hidden \(5, 8\); expected \(5,\)"),
-    "too many axes": (IDS[:, None, None], r"target has shape \(5, 1, 1\) beside hidden"),
+    "short": (IDS[1:], r"target has shape \(4,\) for hidden \(5, 8\); expected \(5,\)"),
+    "too many axes": (IDS[:, None, None], r"target has shape \(5, 1, 1\) for hidden"),
     "too large": (IDS + V - 1, rf"target\[1\] is {V}; expected a word id in \[0, {V}\)"),
     "negative": (IDS - 2, r"target\[0\] is -2; expected a word id"),
     "elsewhere": (IDS.to("meta"), "target is on meta but hidden on cpu: move one of them"),
 }
-ONE_HOT = r"of one-hot rows or probabilities take target.argmax\(-1\)"
+ONE_HOT = r"for one-hot rows or probabilities, use target.argmax\(-1\)"
 
 
 @pytest.fixture(params=sorted(RECIPES))
@@ -105,7 +105,7 @@ def test_one_hot_targets(recipe: Method, head: Head) -> None:
     padded[1] = -100
     several = one_hot(torch.int64) | one_hot(torch.int64).roll(1, dims=1)
     for target in (one_hot(torch.int64), one_hot(torch.uint8), padded, several):
-        with pytest.raises(InputError, match=rf"holds only 0 and 1; expected word ids: {ONE_HOT}"):
+        with pytest.raises(InputError, match=rf"contains only 0 and 1; expected word ids: {ONE_HOT}"):
             head(ROWS, target, context=context)
     for dtype in (torch.float32, torch.bool):
         with pytest.raises(InputError, match=rf"expected word ids \(int64\): {ONE_HOT}"):
@@ -152,13 +152,13 @@ def test_weight_is_a_tensor() -> None:
 def test_what_a_head_is_made_of() -> None:
     for parts, message in (
         ((nn.Linear(D, V),), r"output is of type Linear; .* pass output.Dense.from_linear\(linear\)"),
-        ((Dense,), "output is the class Dense, not built yet; expected an output layer of vastmax.output"),
+        ((Dense,), "output is the class Dense, not an instance; expected an output layer of vastmax.output"),
         ((None,), "output is of type NoneType"),
         (
             (Dense(D, V), nn.CrossEntropyLoss()),
             r"objective is of type CrossEntropyLoss; .* pass objective.CrossEntropy",
         ),
-        ((Dense(D, V), NCE), "objective is the class NCE, not built yet; expected one of vastmax.objective"),
+        ((Dense(D, V), NCE), "objective is the class NCE, not an instance; expected one of vastmax.objective"),
         ((Dense(D, V), "nce"), "objective is of type str"),
         ((CrossEntropy(), Dense(D, V)), "output is of type CrossEntropy"),
     ):

@@ -156,7 +156,7 @@ def test_wrong_options_are_refused_in_words() -> None:
             head.log_prob(hidden, word_ids, temperature=temperature)
     with pytest.raises(InputError, match=r"target\[1, 0\] is 50; expected a word id in \[0, 50\)"):
         head.log_prob(hidden, torch.tensor([[1, 2], [V, 3]]))
-    with pytest.raises(InputError, match="no word for any example"):
+    with pytest.raises(InputError, match="no words; pass at least one per example"):
         head.log_prob(hidden, torch.zeros(2, 0, dtype=torch.int64))
     with pytest.raises(InputError, match=r"example_weight has shape \(3,\); expected one number per example"):
         head(hidden, word_ids, example_weight=torch.ones(3))
@@ -170,7 +170,7 @@ def test_wrong_options_are_refused_in_words() -> None:
     with pytest.raises(InputError, match=r"label_smoothing is 1\.5"):
         CrossEntropy(label_smoothing=1.5)
     capped = Head(Dense(D, V), CrossEntropy(softcap=2.0)).eval()
-    with pytest.raises(InputError, match="an index finds words by their plain scores, and these are capped"):
+    with pytest.raises(InputError, match="an index finds words by plain scores, but these are capped"):
         capped.topk(hidden, 2, search=Certified(Head(Dense(D, V)).eval()))
 
 

@@ -117,7 +117,7 @@ def test_wrong_teachers_are_refused_in_words() -> None:
         Distillation(num_words=3)
     with pytest.raises(InputError, match=f"the teacher has {V} words, but the output layer has 9"):
         Head(Dense(D, 9), Distillation(head))
-    with pytest.raises(InputError, match=r"context holds nothing but .* needs"):
+    with pytest.raises(InputError, match=r"context contains nothing, but .* needs"):
         Head(layer, Distillation(head))(hidden, target)
     student = Head(layer, Distillation())
     good = {"teacher_word_ids": torch.zeros(N, 1, dtype=torch.int64), "teacher_prob": torch.ones(N, 1)}

@@ -138,7 +138,7 @@ def test_the_oracle_wants_the_hidden_vectors() -> None:
 def test_a_law_that_is_known_in_a_step_only_is_no_law_to_correct_by() -> None:
     """Said when the head is built, not after training, when likelihoods are asked for."""
     layer = Dense(4, V)
-    with pytest.raises(InputError, match=r"log Q, which Oracle knows in a step only: take NCE or SampledSoftmax"):
+    with pytest.raises(InputError, match=r"log Q, which Oracle has only within a step: use NCE or SampledSoftmax"):
         Head(layer, NegativeSampling(Oracle(layer), 5))
     with pytest.raises(InputError, match=r"Oracle has probabilities only within a step.* such as Unigram"):
         Oracle(layer).log_prob(torch.tensor([0]))

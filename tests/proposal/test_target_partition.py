@@ -99,7 +99,7 @@ def test_what_cannot_be_is_refused() -> None:
     for words in ([2, 7, 9, V], [-1, 2, 7, 9], []):
         with pytest.raises(InputError, match=rf"words outside \[0, {V}\)"):
             head(hidden, target, context={"partition": Partition.of(torch.tensor(words, dtype=torch.int64))})
-    with pytest.raises(InputError, match=r"context holds nothing but .* needs \['partition'\]"):
+    with pytest.raises(InputError, match=r"context contains nothing, but .* needs \['partition'\]"):
         head(hidden, target)
     with pytest.raises(InputError, match="vocab_size is 0"):
         TargetPartition(0)
@@ -108,7 +108,7 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(InputError, match="limit is 0"):
         next(partitions([], 0, lambda batch: batch))
     for objective in (NCE(TargetPartition(V), 5), NegativeSampling(TargetPartition(V), 5)):
-        with pytest.raises(InputError, match="that of TargetPartition always holds it"):
+        with pytest.raises(InputError, match="that of TargetPartition always contains it"):
             Head(Dense(D, V), objective)
 
 

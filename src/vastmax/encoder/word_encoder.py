@@ -8,14 +8,14 @@ from vastmax.encoder.base import check_sizes
 
 
 class WordEncoder(nn.Module):
-    """Hidden vectors from the rows of one table, which are the word vectors that training is for.
+    """Hidden vectors from the rows of a table, the word vectors that are trained.
 
-    Unlike an `Encoder` it reads no text from left to right: it is called on the words that predict, wherever they are.
+    Unlike an `Encoder`, it does not read text from left to right; it is called on the words that predict.
 
     Attributes:
-        vocab_size: V, of the words that predict.
-        hidden_size: D, of their vectors and of the hidden ones.
-        embedding: (V, D), with row-sparse gradients unless told otherwise.
+        vocab_size: V, the number of words that predict.
+        hidden_size: D, the size of their vectors and of the hidden vectors.
+        embedding: (V, D), with row-sparse gradients by default.
     """
 
     def __init__(self, vocab_size: int, hidden_size: int, *, sparse_gradients: bool = True) -> None:
@@ -23,5 +23,5 @@ class WordEncoder(nn.Module):
         check_sizes(vocab_size=vocab_size, hidden_size=hidden_size)
         self.vocab_size, self.hidden_size = vocab_size, hidden_size
         self.embedding = nn.Embedding(vocab_size, hidden_size, sparse=sparse_gradients)
-        # As word2vec has it: what a rare word starts from soon counts for little beside what it is taught.
+        # As in word2vec: even for rare words, training soon outweighs the initial vectors.
         nn.init.uniform_(self.embedding.weight, -0.5 / hidden_size, 0.5 / hidden_size)

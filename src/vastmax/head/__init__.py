@@ -1,4 +1,4 @@
-"""A head: an output layer and what it is trained with."""
+"""A head: an output layer combined with an objective."""
 
 from vastmax.head.head import Head, LogProb
 

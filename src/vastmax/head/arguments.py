@@ -1,4 +1,4 @@
-"""What a head checks before it works: its parts, weights, temperature, generator. The rest is in `examples.py`."""
+"""Checks of a head's arguments: its parts, weights, temperature, generator. `examples.py` has the others."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 def check_reduction(reduction: object) -> None:
-    """Raise InputError unless this is a way to make one number of many losses, or none."""
+    """Raise InputError unless `reduction` is valid."""
     if reduction not in get_args(Reduction):
         raise InputError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
 
 
 def check_parts(output: object, objective: object) -> None:
-    """Raise InputError unless these are an output layer and an objective, built."""
+    """Raise InputError unless these are instances of an output layer and an objective."""
     if not isinstance(output, Output):
         found, fix = _kind(output), "such as output.Dense(hidden_size, vocab_size)"
         if isinstance(output, nn.Linear):
@@ -33,18 +33,18 @@ def check_parts(output: object, objective: object) -> None:
     if objective is not None and not isinstance(objective, Objective):
         found, fix = _kind(objective), "such as objective.SampledSoftmax(proposal, num_samples)"
         if isinstance(objective, nn.CrossEntropyLoss):
-            fix = "pass objective.CrossEntropy(); weight, label_smoothing, ignore_index go to the call of the head"
+            fix = "pass objective.CrossEntropy(); pass weight, label_smoothing and ignore_index when you call the head"
         raise InputError(f"objective is {found}; expected one of vastmax.objective: {fix}")
 
 
 def _kind(value: object) -> str:
     return (
-        f"the class {value.__name__}, not built yet" if isinstance(value, type) else f"of type {type(value).__name__}"
+        f"the class {value.__name__}, not an instance" if isinstance(value, type) else f"of type {type(value).__name__}"
     )
 
 
 def check_example_weight(example_weight: object, hidden: Tensor) -> None:
-    """Raise InputError unless there is one weight for each row of `hidden`, or none at all."""
+    """Raise InputError unless there is one weight per row of `hidden`, or None."""
     if example_weight is None:
         return
     expected = f"expected one number per example, a tensor {tuple(hidden.shape[:-1])}"
@@ -55,47 +55,47 @@ def check_example_weight(example_weight: object, hidden: Tensor) -> None:
 
 
 def checked_log_unigram(counts: Counts, vocab_size: int) -> Tensor:
-    """Return (V,) logs of the words' shares, if the counts are of as many words as the layer has."""
+    """Return log relative frequencies, (V,); raise InputError if the number of counts is not V."""
     logs = torch.from_numpy(log_unigram(counts))
     if len(logs) != vocab_size:
-        raise InputError(f"counts are of {len(logs)} words, the output layer has {vocab_size}")
+        raise InputError(f"counts has {len(logs)} words, but the output layer has {vocab_size}")
     return logs
 
 
 def checked_temperature(temperature: float) -> float:
-    """Return a temperature above 0."""
+    """Return `temperature`; raise InputError unless it is above 0."""
     return real("temperature", temperature, 0.0, math.inf, above=True)
 
 
 def check_search(search: object) -> None:
-    """Raise InputError unless this is an index, or None."""
+    """Raise InputError unless this is an index or None."""
     if search is not None and not all(hasattr(search, name) for name in ("topk", "sample", "normaliser")):
         raise InputError(
             f"search is of type {type(search).__name__}; expected an index of vastmax.search: search.Certified(head), "
-            "or one from its file, search.load(path, head)"
+            "or search.load(path, head)"
         )
 
 
 def check_generator(generator: object) -> None:
-    """Raise InputError unless this is a generator of PyTorch's, or None."""
+    """Raise InputError unless this is a PyTorch generator or None."""
     if generator is not None and not isinstance(generator, torch.Generator):
-        raise InputError(f"generator is of type {type(generator).__name__}; expected a torch.Generator, or None")
+        raise InputError(f"generator is of type {type(generator).__name__}; expected a torch.Generator or None")
 
 
 def check_weighting(weight: Tensor | None, label_smoothing: float, *, vocab_size: int, refused_by: str | None) -> None:
-    """Raise InputError unless these weight a loss over `vocab_size` words; `refused_by`: who takes none."""
+    """Raise InputError unless these are valid for a loss over `vocab_size` words that `refused_by` does not exclude."""
     if not isinstance(label_smoothing, int | float) or not 0.0 <= label_smoothing <= 1.0:
         raise InputError(f"label_smoothing is {label_smoothing!r}; expected between 0 and 1")
     if weight is None and label_smoothing == 0.0:
         return
     if refused_by is not None:
         raise InputError(
-            "weight and label_smoothing belong to the exact loss, and in training "
-            f"{refused_by} gives another one: leave them out, or train with CrossEntropy"
+            f"weight and label_smoothing apply to the exact loss, but in training {refused_by} has a different one: "
+            "leave them out, or train with CrossEntropy"
         )
     if weight is not None and not isinstance(weight, Tensor):
         raise InputError(
             f"weight is of type {type(weight).__name__}; expected a torch.Tensor: pass torch.as_tensor(weight)"
         )
     if weight is not None and weight.shape != (vocab_size,):
-        raise InputError(f"weight has shape {tuple(weight.shape)}; expected one a word, ({vocab_size},)")
+        raise InputError(f"weight has shape {tuple(weight.shape)}; expected one per word, ({vocab_size},)")

@@ -1,4 +1,4 @@
-"""Questions among some words only: a draft vocabulary, what a filter has left; or among all but some."""
+"""Queries among some words only, such as a draft vocabulary, or among all words except some."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vastmax.output.base import FlatOutput, Output
 
 
 def checked_candidates(hidden: Tensor, word_ids: Tensor, *, vocab_size: int, name: str) -> Tensor:
-    """Return a list for all examples, (C,), or one for each, (…, C), as (N, C).
+    """Return candidates for all examples, (C,), or for each, (…, C), as (N, C).
 
     Raises:
-        InputError: not int64 ids in range, no word at all, a word that stands twice in a list.
+        InputError: not int64 ids in range, no words, or a word that occurs twice.
     """
     if not isinstance(word_ids, Tensor) or word_ids.ndim not in (1, hidden.ndim):
         found = tuple(word_ids.shape) if isinstance(word_ids, Tensor) else type(word_ids).__name__
@@ -23,21 +23,21 @@ def checked_candidates(hidden: Tensor, word_ids: Tensor, *, vocab_size: int, nam
             f"({', '.join(map(str, hidden.shape[:-1]))}, C) for each"
         )
     if word_ids.shape[-1] == 0:
-        raise InputError(f"{name} holds no word: pass at least one, or leave it out")
+        raise InputError(f"{name} contains no words: pass at least one, or leave it out")
     shape = (*hidden.shape[:-1], word_ids.shape[-1])
     flat = checked_words(hidden, word_ids.expand(shape), vocab_size=vocab_size)
     ordered = flat.sort(dim=1).values
     again = (ordered[:, 1:] == ordered[:, :-1]).nonzero()
     if len(again):
         row, place = again[0].tolist()
-        raise InputError(f"{name} holds the word {int(ordered[row, place])} twice for example {row}: pass each once")
+        raise InputError(f"{name} contains word {int(ordered[row, place])} twice for example {row}: pass each once")
     return flat
 
 
 def scores_among(layer: Output, hidden: Tensor, word_ids: Tensor) -> Tensor:
-    """Return the scores of given words, (N, C), of a factored layer log p: their softmax is the law among them.
+    """Return scores of given words, (N, C), whose softmax is the distribution among them: log p in a factored layer.
 
-    Cost: D multiply-adds per word of a flat layer; no other word is looked at.
+    Cost: D multiply-adds per word in a flat layer; other words are not read.
     """
     if not isinstance(layer, FlatOutput):
         return layer.exact_of(hidden, word_ids)[0]
@@ -48,13 +48,13 @@ def scores_among(layer: Output, hidden: Tensor, word_ids: Tensor) -> Tensor:
 
 @torch.no_grad()
 def topk_among(layer: Output, hidden: Tensor, word_ids: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return (log p given that it is one of these words, word id), (N, k) each, best first."""
+    """Return (log p given these words, word id), (N, k) each, best first."""
     best, place = scores_among(layer, hidden, word_ids).log_softmax(dim=1).topk(k, dim=1)
     return best, word_ids.gather(1, place)
 
 
 def without(log_prob: Tensor, found: Tensor, excluded: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return the first k of the words found, (N, k + E), that are not among those excluded, (N, E)."""
+    """Return the first k of the words `found`, (N, k + E), that are not in `excluded`, (N, E)."""
     left = ~(found[:, :, None] == excluded[:, None, :]).any(dim=2)
     place = torch.argsort((~left).to(torch.uint8), dim=1, stable=True)[:, :k]
     return log_prob.gather(1, place), found.gather(1, place)

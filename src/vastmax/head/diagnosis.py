@@ -1,4 +1,4 @@
-"""What to look at before trusting an approximation: see `Head.diagnose`."""
+"""Statistics that show the quality of an approximation; see `Head.diagnose`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vastmax.tensors.random import Rng
 def diagnosis(
     output: Output, objective: Objective, hidden: Tensor, target: Tensor, *, context: Context, generator: Rng
 ) -> dict[str, float]:
-    """Return the figures of `Head.diagnose`, of checked examples: `hidden` (n, D), `target` (n,), n ≥ 1."""
+    """Return the statistics of `Head.diagnose` for checked examples: `hidden` (n, D), `target` (n,), n ≥ 1."""
     generator_state = None if generator is None else generator.get_state()
     with torch.enable_grad():
         loss = objective(output, hidden, target, context=context, generator=generator).mean()
@@ -40,7 +40,7 @@ def diagnosis(
 
 
 def _touched_share(loss: Tensor, output: Output) -> float:
-    """The share of the layer's parameters that the gradient of `loss` has an entry for."""
+    """Return the share of the layer's parameters for which the gradient of `loss` has an entry."""
     parameters = [parameter for parameter in output.parameters() if parameter.requires_grad]
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     touched = 0

@@ -1,4 +1,4 @@
-"""From what a user passes to what layers trust: one hidden row and one valid target an example, and the way back."""
+"""Conversion of a user's arguments to one hidden row and one valid target per example, and back."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def checked_hidden(hidden: Tensor, output: Output) -> Tensor:
     """Return `hidden` (…, D), for the layer `output`, as (N, D).
 
     Raises:
-        InputError: no tensor, or none that holds numbers; a width other than D, not floating point, another dtype
-            (outside autocast) or device than the layer; a layer that is sharded.
+        InputError: not a tensor with data; a size other than D; not floating point; a dtype (outside autocast) or
+            device different from that of the layer; a sharded layer.
     """
     refuse_script()
     hidden_size, parameter = output.hidden_size, next(output.parameters(), None)
@@ -41,7 +41,7 @@ def checked_hidden(hidden: Tensor, output: Output) -> Tensor:
         require_whole(parameter)
         if parameter.is_meta:
             raise InputError(
-                "the output layer is on the meta device, which holds no numbers: give it memory by "
+                "the output layer is on the meta device, which has no data: allocate memory with "
                 "head.to_empty(device=…), then load its state"
             )
         if hidden.device != parameter.device:
@@ -56,9 +56,9 @@ def checked_hidden(hidden: Tensor, output: Output) -> Tensor:
     return hidden.reshape(-1, hidden_size)
 
 
-_FROM_ONE_HOT = "of one-hot rows or probabilities take target.argmax(-1), the ids of the likeliest words"
+_FROM_ONE_HOT = "for one-hot rows or probabilities, use target.argmax(-1), the ids of the most likely words"
 _FEWEST_ONE_HOT = 3
-"""Words from which on rows of zeros and ones are no word ids: two ids cannot fill three places but by repetition."""
+"""From this many words on, rows of zeros and ones cannot be distinct word ids."""
 
 
 def _check_kind(name: str, value: object, conversion: str) -> None:
@@ -66,7 +66,7 @@ def _check_kind(name: str, value: object, conversion: str) -> None:
         raise InputError(f"{name} is of type {type(value).__name__}; expected a torch.Tensor: pass {conversion}")
     require_whole(value)
     if type(value).__name__ == "FakeTensor" and not is_traced():
-        raise InputError(f"{name} is a FakeTensor, which holds no numbers: call the head outside of FakeTensorMode")
+        raise InputError(f"{name} is a FakeTensor, which has no data: call the head outside of FakeTensorMode")
 
 
 def _layout_error(name: str, tensor: Tensor) -> InputError:
@@ -76,13 +76,13 @@ def _layout_error(name: str, tensor: Tensor) -> InputError:
 
 
 def _refuse_one_hot(target: Tensor, counted: Tensor, vocab_size: int) -> None:
-    """Raise InputError where `target` (n, V) holds zeros and ones alone; as word ids they would repeat themselves."""
+    """Raise InputError if `target` (n, V) contains only zeros and ones, which as word ids would be repeated."""
     if target.shape[1] != vocab_size or vocab_size < _FEWEST_ONE_HOT or target.shape[0] == 0:
         return
     if bool(((target >> 1 == 0) | ~counted).all()):
         raise InputError(
-            f"target has shape {tuple(target.shape)}, one entry for each of the {vocab_size} words, and holds only 0 "
-            f"and 1; expected word ids: {_FROM_ONE_HOT}"
+            f"target has shape {tuple(target.shape)}, with one entry for each of the {vocab_size} words, and contains "
+            f"only 0 and 1; expected word ids: {_FROM_ONE_HOT}"
         )
 
 
@@ -94,7 +94,7 @@ def _checked_target(hidden: Tensor, target: Tensor) -> Tensor:
     leading = hidden.shape[:-1]
     if target.shape != leading and not (target.ndim == hidden.ndim and target.shape[:-1] == leading):
         raise InputError(
-            f"target has shape {tuple(target.shape)} beside hidden {tuple(hidden.shape)}; expected {tuple(leading)} "
+            f"target has shape {tuple(target.shape)} for hidden {tuple(hidden.shape)}; expected {tuple(leading)} "
             f"or {(*leading, 'M')}"
         )
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
@@ -108,10 +108,10 @@ def _checked_target(hidden: Tensor, target: Tensor) -> Tensor:
 
 
 def checked_words(hidden: Tensor, word_ids: Tensor, *, vocab_size: int) -> Tensor:
-    """Return `word_ids` (…) or (…, M) beside `hidden` (…, D), checked, as (N, M).
+    """Return checked `word_ids`, (…) or (…, M) for `hidden` (…, D), as (N, M).
 
     Raises:
-        InputError: another shape, dtype or device; an id out of range, by its index and value; M = 0.
+        InputError: a wrong shape, dtype or device; an id out of range (with its index and value); M = 0.
     """
     word_ids = _checked_target(hidden, word_ids)
     flat = word_ids.reshape(hidden.shape[:-1].numel(), *word_ids.shape[hidden.ndim - 1 :])
@@ -122,7 +122,7 @@ def checked_words(hidden: Tensor, word_ids: Tensor, *, vocab_size: int) -> Tenso
     if flat.ndim == 1:
         return flat[:, None].contiguous()
     if flat.shape[1] == 0:
-        raise InputError(f"target has shape {tuple(word_ids.shape)}: no word for any example; pass at least one")
+        raise InputError(f"target has shape {tuple(word_ids.shape)}, no words; pass at least one per example")
     if not traced:
         _refuse_one_hot(flat, torch.ones_like(flat, dtype=torch.bool), vocab_size)
     return flat.contiguous()
@@ -130,14 +130,14 @@ def checked_words(hidden: Tensor, word_ids: Tensor, *, vocab_size: int) -> Tenso
 
 @dataclass(frozen=True)
 class Examples:
-    """Examples with a valid target each.
+    """Examples, each with a valid target.
 
     Attributes:
         hidden: (n, D).
-        target: (n,) in [0, V), contiguous: PyTorch warns where columns of a table are searched for.
-        leading: the leading shape that `hidden` had.
-        example: (n,) where each came from in the flattened leading shape; None when every one is there, in order.
-        share: (n,) weight of a target among its example's several ones, 1/m; None when each has one.
+        target: (n,) in [0, V), contiguous, because PyTorch warns when it searches for strided values.
+        leading: the leading shape of `hidden`.
+        example: (n,) the index of each in the flattened leading shape; None if all are there in order.
+        share: (n,) the weight 1/m of a target in an example with m targets; None if each has one.
     """
 
     hidden: Tensor
@@ -155,11 +155,11 @@ class Examples:
         *,
         ignore_index: int | None,
     ) -> Examples:
-        """Check `hidden` (…, D) and `target` (…) or (…, M) for the layer `output`, and drop what is ignored.
+        """Check `hidden` (…, D) and `target` (…) or (…, M) for the layer `output`, and drop ignored targets.
 
         Raises:
-            InputError: see `checked_hidden`; a target of another shape, dtype or device; one out of range, by its index
-                and value.
+            InputError: see `checked_hidden`; a target with a wrong shape, dtype or device; one out of range (with its
+                index and value).
         """
         flat_hidden = checked_hidden(hidden, output)
         target = _checked_target(hidden, target)
@@ -214,7 +214,7 @@ class Examples:
     def matching(self, context: Context, per_example: frozenset[str] = frozenset()) -> Context:
         """Return `context` with its per-example tensors flattened and filtered like the targets.
 
-        These are tensors of the leading shape, and those named in `per_example`, whose shape begins with it.
+        These are the tensors with the leading shape, and those named in `per_example` whose shape begins with it.
         """
         if not context:
             return context
@@ -234,13 +234,13 @@ class Examples:
         return flat if self.example is None else flat.index_select(0, self.example)
 
     def scatter(self, loss: Tensor) -> Tensor:
-        """`loss` (n,) back in the leading shape, 0 where ignored, several targets added up."""
+        """Return `loss` (n,) in the leading shape, 0 where ignored, summed over several targets."""
         if self.example is None:
             return loss.reshape(self.leading)
         return loss.new_zeros(self.leading.numel()).index_add(0, self.example, loss).reshape(self.leading)
 
     def total_weight(self, weight: Tensor | None, example_weight: Tensor | None = None) -> Tensor | int:
-        """What a mean divides by: the number of examples that are not ignored, or the sum of their weights."""
+        """Return the divisor of a mean: the number of examples that are not ignored, or the sum of their weights."""
         factors = [
             None if weight is None else weight.index_select(0, self.target),
             self.share,
@@ -254,7 +254,7 @@ class Examples:
 
 
 def _all_within(target: Tensor, vocab_size: int, ignore_index: int | None) -> bool:
-    """The common case in one pass, and one wait for a GPU: nothing out of range, and nothing to ignore."""
+    """Return whether nothing is out of range or ignored, the common case, with one pass and one GPU synchronization."""
     if target.shape[0] == 0 or (ignore_index is not None and 0 <= ignore_index < vocab_size):
         return False
     smallest, largest = torch.stack(torch.aminmax(target)).tolist()
@@ -262,14 +262,14 @@ def _all_within(target: Tensor, vocab_size: int, ignore_index: int | None) -> bo
 
 
 def checked_context(context: Context, needs: frozenset[str]) -> None:
-    """Raises: InputError: `context` lacks a name in `needs`, or is no mapping."""
+    """Raise InputError if `context` lacks a name in `needs` or is not a mapping."""
     if context is not None and not isinstance(context, Mapping):
         raise InputError(f"context is a {type(context).__name__}; expected a dict from names to tensors")
     missing = sorted(needs - set(context or ()))
     if missing:
         given = sorted(context or ()) or "nothing"
         raise InputError(
-            f"context holds {given} but the objective's proposal needs {missing}: call head(hidden, target, "
+            f"context contains {given}, but the objective's proposal needs {missing}: call head(hidden, target, "
             f"context={{{missing[0]!r}: …}})"
         )
 

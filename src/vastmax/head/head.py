@@ -1,4 +1,4 @@
-"""Output layer × objective: a drop-in for `nn.Linear` + `nn.CrossEntropyLoss`; arguments are checked here."""
+"""Output layer × objective: a drop-in for `nn.Linear` + `nn.CrossEntropyLoss`, which checks its arguments."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from vastmax.tensors.tracing import refuse_transformed
 
 
 class LogProb(NamedTuple):
-    """What `Head.log_prob` returns where more than log-probabilities is asked for.
+    """The result of `Head.log_prob` if more than log-probabilities is requested.
 
     Attributes:
-        log_prob: (…, V), or the shape of the words asked for.
+        log_prob: (…, V), or the shape of the requested words.
         entropy: (…) H of p(· | hidden) in nats, or None.
         log_normaliser: (…) log Z of the scores, or None.
     """
@@ -71,21 +71,21 @@ def _traces_likelihood(head: Head, temperature: float = 1.0) -> bool:
 
 
 class Head(Parts):
-    """An output layer and what it is trained with.
+    """An output layer combined with an objective.
 
-    In training mode `head(hidden, target)` is the objective's loss; in eval mode the exact negative log-likelihood,
-    whatever the training. `log_prob`, `topk` and `sample` are exact in both.
+    In training mode, `head(hidden, target)` is the loss of the objective; in eval mode, it is the exact negative
+    log-likelihood, however the head is trained. `log_prob`, `topk` and `sample` are exact in both.
 
     Args:
-        output: the layer. A bias that is still zero everywhere is set to the objective's `initial_bias`.
-        objective: `CrossEntropy()` if not given.
-        counts: (V,) word counts, for flat layers: the biases start where the untrained layer predicts their law, zeros
-            raised to the smallest positive count. None: where it predicts all words alike. A `Hierarchical` layer takes
-            counts itself.
+        output: the layer. A bias that is zero everywhere is set to the objective's `initial_bias`.
+        objective: `CrossEntropy()` by default.
+        counts: (V,) word counts, for flat layers: the biases start at values with which the untrained layer predicts
+            the unigram distribution, with zeros raised to the smallest positive count. None: it predicts all words
+            equally. A `Hierarchical` layer takes counts itself.
 
     Raises:
-        InputError: a pair that cannot work: a sampled objective with a factored layer, or a proposal of another V;
-            counts of another V, or for a layer without biases that are still zero.
+        InputError: parts that do not fit, such as a sampled objective with a factored layer, or a proposal with a
+            different V; counts with a different V, or for a layer without biases that are zero.
 
     Example:
         >>> import torch
@@ -114,31 +114,30 @@ class Head(Parts):
         ignore_index: int = -100,
         reduction: Reduction = "mean",
     ) -> Tensor:
-        """The loss in nats.
+        """Return the loss in nats.
 
-        Equals, under `CrossEntropy` and in eval mode, `F.cross_entropy` of the layer's scores with the same options,
-        without ever holding the (N, V) scores.
+        With `CrossEntropy` and in eval mode, it equals `F.cross_entropy` of the layer's scores with the same options,
+        without storing the (N, V) scores.
 
         Args:
             hidden: (…, D).
-            target: (…) word ids, or (…, M): several true words an example, padded with `ignore_index`; of the m words
-                an example has, each weighs 1/m (and costs as much as an example of its own).
-            context: what the proposal needs, by name; tensors shaped as the leading dimensions are one entry an
-                example, anything else is passed as it is.
-            generator: where the noise comes from; the default generator if None.
-            weight: (V,) weight of each word as a target; in training under `CrossEntropy` only.
-            label_smoothing: in [0, 1], as in PyTorch; in training under `CrossEntropy` only. Looks at every word.
-            example_weight: (…) weight of each example's loss, under any objective.
-            ignore_index: targets of this value take no part.
-            reduction: "mean" (over the examples that are not ignored; with weights, the weighted mean), "sum", "none".
+            target: (…) word ids, or (…, M) with several true words per example, padded with `ignore_index`. Each of m
+                words has weight 1/m (and costs as much as an example).
+            context: data for the proposal, by name; tensors with the leading dimensions have one entry per example.
+            generator: the source of noise; the default generator if None.
+            weight: (V,) the weight of each word as a target; in training, for `CrossEntropy` only.
+            label_smoothing: in [0, 1], as in PyTorch; in training, for `CrossEntropy` only. It reads every word.
+            example_weight: (…) the weight of each example's loss, for any objective.
+            ignore_index: targets with this value are ignored.
+            reduction: "mean" (over the examples that are not ignored, weighted if there are weights), "sum", "none".
 
         Returns:
-            a scalar, or for "none" the leading shape with 0 where ignored. The mean over no example at all is 0, not
-            NaN as in PyTorch: one empty batch must not end a run.
+            A scalar, or for "none" the leading shape with 0 where ignored. The mean over zero examples is 0, not NaN as
+            in PyTorch, so an empty batch does not end a run.
 
         Raises:
-            InputError: wrong shapes, dtypes or devices, a target out of range, a missing context, `weight` or
-                `label_smoothing` where they mean nothing.
+            InputError: wrong shapes, dtypes or devices, a target out of range, a missing context, or an unsupported
+                `weight` or `label_smoothing`.
         """
         check_reduction(reduction)
         refused_by = type(self.objective).__name__ if self.training and not self.objective.is_exact else None
@@ -180,12 +179,12 @@ class Head(Parts):
     def logits(self, hidden: Tensor, *, temperature: float = 1.0) -> Tensor:
         """Return a score for every word, (…, V), whose softmax is p(· | hidden), differentiable.
 
-        What `nn.Linear` gives, and what generation, sampling filters and losses of other libraries take. A factored
-        layer gives log p itself. All (…, V) of them are held: for log-probabilities of a few words take `log_prob`.
+        They correspond to the output of `nn.Linear`, for generation, sampling filters and losses of other libraries. A
+        factored layer returns log p. For log-probabilities of a few words, use `log_prob`, which needs less memory.
 
         Args:
             hidden: (…, D).
-            temperature: T > 0: the scores are divided by it.
+            temperature: T > 0, which divides the scores.
         """
         flat = checked_hidden(hidden, self.output)
         return self.likelihood(temperature=temperature).logits(flat).reshape(*hidden.shape[:-1], self.vocab_size)
@@ -214,22 +213,22 @@ class Head(Parts):
         return_entropy: bool = False,
         return_log_normaliser: bool = False,
     ) -> Tensor | LogProb:
-        """Return exact log p, in nats: of every word, (…, V), or of `target`, the same shape.
+        """Return exact log p, in nats: of every word, (…, V), or of `target`, in the same shape.
 
-        After negative sampling these are the log-probabilities of softmax(s + log Q), not of softmax(s): see
-        `NegativeSampling`. Given words take no (…, V) numbers, forward or backward: what reinforcement learning asks
-        of a policy, `log_prob(hidden, chosen, temperature=T, return_entropy=True)`, costs the memory of a tile.
+        After negative sampling, these are the log-probabilities of softmax(s + log Q), not softmax(s): see
+        `NegativeSampling`. With `target`, (…, V) numbers are never stored, forward or backward: the policy query of
+        reinforcement learning, `log_prob(hidden, chosen, temperature=T, return_entropy=True)`, needs one tile.
 
         Args:
             hidden: (…, D).
-            target: (…) word ids, or (…, M): several words of each example.
-            temperature: T > 0: of softmax(s/T). On a factored layer, whose cost is else that of a few words, T other
-                than 1 looks at every word.
-            return_entropy: whether H = −Σ_w p(w)·log p(w) is asked for as well; looks at every word.
-            return_log_normaliser: whether log Z of the scores is asked for as well; 0 for factored layers.
+            target: (…) word ids, or (…, M) with several words per example.
+            temperature: T > 0 in softmax(s/T). In a factored layer, which otherwise reads a few words, T other than 1
+                reads every word.
+            return_entropy: whether to return H = −Σ_w p(w)·log p(w), too; reads every word.
+            return_log_normaliser: whether to return log Z of the scores, too; 0 for factored layers.
 
         Returns:
-            (…, V), or the shape of `target`; with one of the last two, a `LogProb`, what was not asked for being None.
+            (…, V), or the shape of `target`; with one of the last two options, a `LogProb` with None for the other.
 
         Raises:
             InputError: as `forward`; a temperature that is not above 0.
@@ -266,19 +265,19 @@ class Head(Parts):
         candidates: Tensor | None = None,
         exclude: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The k best words: (log_prob, word_ids), both (…, k), best first; exact unless an index `search` is passed.
+        """Return the k best words: (log_prob, word_ids), both (…, k), best first; exact without an index `search`.
 
-        Where the hidden vector holds a NaN or an infinity the log-probabilities are NaN, and the ids mean nothing.
+        If the hidden vector contains NaN or infinity, the log-probabilities are NaN, and the ids are meaningless.
 
         Args:
             hidden: (…, D).
-            k: how many.
+            k: the number of words.
             search: an index of this head, from `vastmax.search`.
-            candidates: (C,) or (…, C) word ids to choose among: log p is that of these words, and only they are scored.
-            exclude: (E,) or (…, E) word ids to leave out, such as items seen already; log p stays that of all words.
+            candidates: (C,) or (…, C) word ids to choose among: log p is among these words, and only they are scored.
+            exclude: (E,) or (…, E) word ids to leave out, such as items already seen; log p is among all words.
 
         Raises:
-            InputError: k not in [1, V], or more than the words that are left; `candidates` together with the others.
+            InputError: k not in [1, V], or more than the remaining words; `candidates` combined with other options.
         """
         k = whole("k", k, 1, self.vocab_size, "the vocabulary size")
         check_search(search)
@@ -288,7 +287,7 @@ class Head(Parts):
         leading = hidden.shape[:-1]
         if candidates is not None:
             if search is not None or exclude is not None:
-                raise InputError("candidates are all scored: leave search and exclude out")
+                raise InputError("candidates are all scored: leave out search and exclude")
             among = checked_candidates(hidden, candidates, vocab_size=self.vocab_size, name="candidates")
             whole("k", k, 1, among.shape[1], "the number of candidates")
             log_prob, word_ids = topk_among(layer, flat, among, k)
@@ -298,7 +297,7 @@ class Head(Parts):
             left_out = checked_candidates(hidden, exclude, vocab_size=self.vocab_size, name="exclude")
             whole("k", k, 1, self.vocab_size - left_out.shape[1], "the words that exclude leaves")
         if search is not None and isinstance(layer, FlatOutput) and layer.score_map is not None:
-            raise InputError("an index finds words by their plain scores, and these are capped: leave search= out")
+            raise InputError("an index finds words by plain scores, but these are capped: leave out search")
         wanted = k if left_out is None else k + left_out.shape[1]
         log_prob, word_ids = layer.topk(flat, wanted) if search is None else search.topk(layer, flat, wanted)
         if left_out is not None:
@@ -319,13 +318,13 @@ class Head(Parts):
 
         Args:
             hidden: (…, D).
-            temperature: T > 0: the scores are divided by it.
-            generator: where the randomness comes from; the default generator if None.
-            search: an index: from the same law where it is `search.Certified`, nearly so where it is another.
+            temperature: T > 0, which divides the scores.
+            generator: the source of random numbers; the default generator if None.
+            search: an index: the distribution is the same with `search.Certified`, and approximate with others.
             candidates: (C,) or (…, C) word ids to draw among; only they are scored.
 
         Raises:
-            InputError: probabilities that are NaN, as `torch.multinomial` has it.
+            InputError: probabilities are NaN, as in `torch.multinomial`.
         """
         check_generator(generator)
         check_search(search)
@@ -333,11 +332,12 @@ class Head(Parts):
         refuse_transformed(flat)
         if candidates is not None:
             if search is not None:
-                raise InputError("candidates are all scored: leave search out")
+                raise InputError("candidates are all scored: leave out search")
             among = checked_candidates(hidden, candidates, vocab_size=self.vocab_size, name="candidates")
-            law = scores_among(self.likelihood(temperature=temperature), flat, among).detach().double().softmax(dim=1)
-            require_law(law)
-            drawn = among.gather(1, torch.multinomial(law, 1, generator=generator))[:, 0]
+            scores = scores_among(self.likelihood(temperature=temperature), flat, among)
+            prob = scores.detach().double().softmax(dim=1)
+            require_law(prob)
+            drawn = among.gather(1, torch.multinomial(prob, 1, generator=generator))[:, 0]
         elif search is None:
             drawn = self.likelihood(temperature=temperature).sample(flat, generator=generator)
         else:
@@ -350,14 +350,14 @@ class Head(Parts):
     def log_normaliser(
         self, hidden: Tensor, *, search: Search | None = None, generator: Rng = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Return log Z, the log of Σ e^score over all words, (…): exactly, or with `search` (log Z, standard error).
+        """Return log Z, the log of Σ e^score over all words, (…): exact, or with `search` (log Z, standard error).
 
-        A factored layer is normalised, and its log Z is 0. Not differentiable.
+        A factored layer is normalized, so its log Z is 0. Not differentiable.
 
         Args:
             hidden: (…, D).
-            search: an index: the best words are summed exactly, the rest is estimated; see the index.
-            generator: where the estimate's draws come from; the default generator if None.
+            search: an index, which sums the best words exactly and estimates the rest.
+            generator: the source of random numbers for the estimate; the default generator if None.
 
         Raises:
             InputError: as `topk`.
@@ -384,23 +384,23 @@ class Head(Parts):
         generator: Rng = None,
         ignore_index: int = -100,
     ) -> dict[str, float]:
-        """What to look at before trusting an approximation, measured on one batch. Dearer than a step.
+        """Return statistics of one batch that show the quality of an approximation. It costs more than a step.
 
         Args:
             hidden: as in `forward`, and so are the others.
 
         Returns:
-            by name, means in nats over the batch:
+            By name, means in nats over the batch:
 
-            - "exact_loss", "training_loss", and "gap", training less exact (to be compared over time for objectives
-              whose loss is no estimate of the likelihood: NCE, negative sampling);
-            - for flat layers "log_normaliser_mean", "log_normaliser_mean_abs", "log_normaliser_std": near 0 the raw
-              score may stand for log p, if the objective is `self_normalising`;
-            - "touched_share": of the layer's parameters, the share that a step's gradient writes to;
-            - what the objective adds (`Objective.diagnose`).
+            - "exact_loss", "training_loss", and "gap", the training loss minus the exact one (for objectives whose loss
+              does not estimate the likelihood, NCE and negative sampling, compare it over time);
+            - for flat layers, "log_normaliser_mean", "log_normaliser_mean_abs" and "log_normaliser_std": if they are
+              near 0 and the objective is `self_normalising`, the raw score approximates log p;
+            - "touched_share": the share of the layer's parameters that have a gradient in a step;
+            - statistics of the objective (`Objective.diagnose`).
 
         Raises:
-            InputError: as `forward`, or no example that is not ignored.
+            InputError: as `forward`, or all examples are ignored.
         """
         check_generator(generator)
         checked_context(context, self.objective.needs)

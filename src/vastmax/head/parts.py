@@ -1,4 +1,4 @@
-"""An output layer and an objective put together: how a head is built, begun again, and built anew from another."""
+"""The construction of a head: from an output layer and an objective, reset, or from another head."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vastmax.tree import Tree
 
 
 class Parts(nn.Module):
-    """What a head is made of; `Head` says what it answers."""
+    """The parts of a head; `Head` adds the queries."""
 
     output: Output
     objective: Objective
@@ -32,12 +32,12 @@ class Parts(nn.Module):
         self._log_unigram = None if counts is None else checked_log_unigram(counts, self.vocab_size)
         if not self._set_first_bias() and counts is not None:
             raise InputError(
-                f"counts set the biases of a flat layer, and {type(output).__name__} has none here that are still "
-                "zero: leave them out"
+                f"counts set the biases of a flat layer, but this {type(output).__name__} has no biases that are zero: "
+                "leave them out"
             )
 
     def _set_first_bias(self) -> bool:
-        """Set biases that are zero still as the objective would have them begin; return whether there were any."""
+        """Set biases that are zero to the objective's initial biases; return whether there were any."""
         parameter = next(self.output.parameters(), None)
         known = self._log_unigram
         if known is not None and parameter is not None and not parameter.is_meta:
@@ -46,10 +46,10 @@ class Parts(nn.Module):
         return bias is not None and self.output.initialise_bias(bias)
 
     def reset_parameters(self) -> None:
-        """Start again: draw every parameter of the layer and the objective anew, biases as when the head was built.
+        """Initialize all parameters of the layer and the objective again, as when the head was built.
 
-        With `to_empty` that is how a head built on the meta device gets its first weights. A weight that was passed to
-        `Dense` is left alone: whoever made it draws it.
+        After `to_empty`, it gives a head built on the meta device its first weights. A weight passed to `Dense` is not
+        changed.
 
         Example:
             >>> import torch
@@ -74,7 +74,7 @@ class Parts(nn.Module):
         self._tell_output()
 
     def _tell_output(self) -> None:
-        # DistributedDataParallel and parameter groups ask the layer which gradients there will be.
+        # DistributedDataParallel and parameter groups ask the layer about its gradients.
         if isinstance(self.output, RowSparse):
             self.output.used_by(self)
 
@@ -84,14 +84,14 @@ class Parts(nn.Module):
 
     @property
     def gives_sparse_gradients(self) -> bool:
-        """Whether a training step gives row-sparse gradients, if the layer has any: see `RowSparse.sparse`."""
+        """Whether a training step gives row-sparse gradients, if the layer supports them: see `RowSparse.sparse`."""
         return self.objective.sampled or not isinstance(self.output, FlatOutput)
 
     def with_objective(self, objective: Objective) -> Self:
-        """A head that trains the same parameters, bias included, with another objective.
+        """Return a head that trains the same parameters, including biases, with another objective.
 
-        The layer itself is shared. Wrap in DistributedDataParallel, or make optimiser groups, after the change, and let
-        go of this head: while it is in use, its gradients count among those that the layer may get.
+        The layer is shared. Wrap it in DistributedDataParallel, or build optimizer groups, after the change, and delete
+        this head: while it exists, the layer expects its gradients, too.
         """
         check_parts(self.output, objective)
         head = type(self).__new__(type(self))
@@ -101,15 +101,15 @@ class Parts(nn.Module):
         return head.train(self.training)
 
     def resized(self, old_word_ids: Tensor, *, objective: Objective | None = None, tree: Tree | None = None) -> Self:
-        """Return a head over another vocabulary that keeps what this one knows of the words in both.
+        """Return a head over another vocabulary that keeps the parameters of the words in both.
 
         Args:
-            old_word_ids: (V′,) int64: the id that each new word has here, or −1 where it is new.
-            objective: of the new head; this one's if None, unless it draws noise, which is of the old vocabulary.
-            tree: over the V′ words, for a `Hierarchical` layer, which keeps the decisions that both trees share.
+            old_word_ids: (V′,) int64, the id of each new word in this head, or −1 if it is new.
+            objective: the objective of the new head; if None, that of this head, unless it draws noise.
+            tree: a tree over the V′ words, for a `Hierarchical` layer, which keeps the decisions of both trees.
 
         Raises:
-            InputError: see `vastmax.output.resized.resized`; an objective that knows the old vocabulary.
+            InputError: see `vastmax.output.resized.resized`; an objective for the old vocabulary.
 
         Example:
             >>> import torch
@@ -121,14 +121,14 @@ class Parts(nn.Module):
         """
         if objective is None and self.objective.proposal is not None:
             raise InputError(
-                f"{type(self.objective).__name__} draws noise from the old vocabulary: pass objective= over the new one"
+                f"{type(self.objective).__name__} draws noise from the old vocabulary: pass objective for the new one"
             )
         layer = resized(self.output, old_word_ids, tree=tree)
         return type(self)(layer, self.objective if objective is None else objective).train(self.training)
 
     @property
     def hidden_size(self) -> int:
-        """D, the width of the hidden vectors."""
+        """D, the size of the hidden vectors."""
         return self.output.hidden_size
 
     @property
@@ -142,6 +142,6 @@ class Parts(nn.Module):
         return self.output.normalised
 
     def likelihood(self, *, temperature: float = 1.0) -> Output:
-        """Return the layer whose softmax estimates p(w | h) under this objective: nearly always `output` itself."""
+        """Return the layer whose softmax estimates p(w | h) under this objective: usually `output` itself."""
         layer = self.objective.likelihood(self.output)
         return layer if temperature == 1 else layer.mapped(ScoreMap(temperature=checked_temperature(temperature)))

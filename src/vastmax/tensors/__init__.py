@@ -1,1 +1,1 @@
-"""What tensors are before they are numbers: memory a kernel can read, tables that outlive a move, derivatives."""
+"""Properties of tensors: memory that a kernel can read, row-sparse gradients, dtypes, derivatives, constants."""

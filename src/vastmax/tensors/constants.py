@@ -1,4 +1,4 @@
-"""Tables that follow from how a module was built: no part of its state, and right again wherever it is moved to."""
+"""Tables that follow from a module's construction: not part of its state, but restored wherever it gets memory."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from torch import Tensor, nn
 
 
 class Constants(nn.Module):
-    """Keeps buffers that are no part of `state_dict`, since the module is built from what they say.
+    """A module with buffers that are not part of `state_dict`, because they follow from its construction.
 
-    A buffer alone would be lost where memory is given anew and only the state is loaded: `to_empty`, or a module built
-    on the meta device. So each table is kept on the CPU as well, where it is the buffer itself while that is there.
+    A plain buffer would be lost when memory is allocated again and only the state is loaded: after `to_empty`, or for a
+    module built on the meta device. So each table is also stored on the CPU, where it is the same memory as the buffer.
     """
 
     def register_constant(self, name: str, table: Tensor, *, device: torch.device | str | None = None) -> None:
-        """Keep `table`, on the CPU and never changed, as the buffer `name` on `device`.
+        """Register `table`, which is on the CPU and never changes, as the buffer `name` on `device`.
 
-        Processes that train together send each other the buffers, and gloo knows no integers of 16 bits: pass these as
-        bytes, `table.view(torch.uint8)`.
+        A process group broadcasts buffers, and gloo does not support 16-bit integers: pass these as bytes,
+        `table.view(torch.uint8)`.
         """
         assert table.dtype != torch.int16
         self.__dict__.setdefault("_constants", {})[name] = table
         self.register_buffer(name, table.to(device), persistent=False)
 
     def constant(self, name: str) -> Tensor:
-        """Return a table as it was registered: on the CPU, also while the module itself is on the meta device."""
+        """Return a table as registered, on the CPU, even if the module is on the meta device."""
         return self._constant_tables()[name]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -38,7 +38,7 @@ class Constants(nn.Module):
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
         super()._load_from_state_dict(*arguments)
-        # With assign=True the parameters leave the meta device here, and nothing else would bring the tables along.
+        # With assign=True, the parameters leave the meta device here, and the tables must follow.
         for name in self._constant_tables():
             if self.get_buffer(name).is_meta:
                 own = [*self._parameters.values(), *(self._buffers[other] for other in self._non_constant_buffers())]

@@ -1,9 +1,9 @@
-"""How numbers are computed: in which dtype, and what becomes of those that are none.
+"""The dtypes of computations, and the treatment of NaN and infinities.
 
-Matrix products run in the low precision that is asked for, exponentials and sums never below float32. What is not a
-number stays so: losses and log-probabilities of an example whose hidden vector holds a NaN or an infinity are NaN, its
-best words have log-probability NaN (their ids mean nothing), as in `torch.topk`, and a word cannot be drawn, as in
-`torch.multinomial`. No other example is touched.
+Matrix products use the requested low precision; exponentials and sums use at least float32. NaN and infinities
+propagate: losses and log-probabilities of an example whose hidden vector contains one are NaN, its best words have
+log-probability NaN and meaningless ids, as in `torch.topk`, and no word can be drawn, as in `torch.multinomial`. Other
+examples are not affected.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from vastmax.errors import InputError
 
 
 def at_least_float32(dtype: torch.dtype) -> torch.dtype:
-    """Return the dtype of scores, losses and optimizer state: that of numbers in `dtype`, but never below float32."""
+    """Return the dtype of scores, losses and optimizer state: `dtype`, but at least float32."""
     return torch.promote_types(dtype, torch.float32)
 
 
 def product_dtype(hidden: Tensor) -> torch.dtype:
-    """The dtype in which matrix products with `hidden` run: autocast's where autocast is on, else its own."""
+    """Return the dtype of matrix products with `hidden`: that of autocast if it is on, otherwise its own."""
     device_type = hidden.device.type
     if torch.is_autocast_enabled(device_type):
         return torch.get_autocast_dtype(device_type)
@@ -28,24 +28,17 @@ def product_dtype(hidden: Tensor) -> torch.dtype:
 
 
 def undefined_rows(hidden: Tensor) -> Tensor:
-    """(N,) without a gradient: NaN where a row of `hidden` (N, D) holds a NaN or an infinity, else 0.
+    """Return (N,) without a gradient: NaN if a row of `hidden` (N, D) contains NaN or infinity, otherwise 0.
 
-    For layers that squash scores: σ(∞) is 1, and an overflow would end as a certainty. Cost: N·D additions.
+    It is for layers with a sigmoid: σ(∞) is 1, so an overflow would look like certainty. Cost: N·D additions.
     """
     return hidden.detach().sum(dim=1, dtype=at_least_float32(hidden.dtype)).mul_(0)
 
 
 def require_law(total: Tensor) -> None:
-    """Check that what is drawn from has a finite mass.
-
-    Args:
-        total: what the probabilities, or the scores that decide, add up to, in any shape.
-
-    Raises:
-        InputError: where it is NaN or infinite.
-    """
+    """Raise InputError unless all sums of probabilities or scores in `total`, of any shape, are finite."""
     if not bool(torch.isfinite(total).all()):
         raise InputError(
-            "no word can be drawn where the probabilities are NaN: a hidden vector, or a parameter of the output "
-            "layer, holds a NaN or an infinity, or scores overflow; look for where the model diverged"
+            "no word can be drawn because the probabilities are NaN: a hidden vector or a parameter of the output "
+            "layer contains NaN or infinity, or scores overflow; find where the model diverged"
         )

@@ -1,4 +1,4 @@
-"""Which tensors the native kernels take: numbers in this process's memory, laid out as their strides say."""
+"""Tensors that native kernels support: plain strided memory of this process."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from vastmax.errors import InputError
 from vastmax.kernels.machine import choose_target
 from vastmax.tensors.numbers import product_dtype
 
-# Whether torch.func (vmap, grad, …) has wrapped a tensor: its type does not tell. PyTorch has no public name for it.
+# Whether torch.func (vmap, grad, …) has wrapped a tensor. Its type does not show it, and there is no public function.
 is_transformed = getattr(torch._C._functorch, "is_functorch_wrapped_tensor", lambda tensor: False)
 
 
 def kernel_takes(*in_place: Tensor | None, copied: tuple[Tensor | None, ...] = (), on_baseline: bool = True) -> bool:
-    """Return whether a native kernel is to have these tensors instead of PyTorch's own operations.
+    """Return whether to use a native kernel for these tensors instead of PyTorch operations.
 
-    The one answer for all kernels: float32 in plain memory, no lower precision asked for by autocast.
+    All kernels require float32 in plain memory, without a lower precision from autocast.
 
     Args:
-        in_place: what the kernel reads and writes where it is, hence contiguous; None has no say.
-        copied: what the caller makes contiguous first.
-        on_baseline: whether the kernel is the faster one on the baseline instruction set, too. With matrix products of
-            its own it is not.
+        in_place: tensors that the kernel uses in place, so they must be contiguous; None is ignored.
+        copied: tensors that the caller makes contiguous.
+        on_baseline: whether the kernel is faster on the baseline instruction set, too. One with matrix products is not.
 
     Raises:
-        InputError: a sharded tensor; VASTMAX_KERNEL is not the name of an instruction set that this machine can run.
+        InputError: a sharded tensor; VASTMAX_KERNEL is not an instruction set of this machine.
     """
     given = [tensor for tensor in (*in_place, *copied) if tensor is not None]
     return (
@@ -37,14 +36,14 @@ def kernel_takes(*in_place: Tensor | None, copied: tuple[Tensor | None, ...] = (
 
 
 def in_plain_memory(*tensors: Tensor | None, dtype: torch.dtype = torch.float32) -> bool:
-    """Return whether a kernel may be handed the memory of `tensors`; those that are None have no say.
+    """Return whether a kernel can use the memory of `tensors`; None is ignored.
 
-    False asks for PyTorch's own operations instead: another dtype or device, a tensor subclass, a sparse or quantized
-    layout, a lazily negated or conjugated view, a tensor within a transformation of `torch.func`. Contiguity is the
-    caller's affair, since `contiguous()` is what mends it.
+    It cannot if one has another dtype or device, is a tensor subclass, has a sparse or quantized layout, is a lazily
+    negated or conjugated view, or is within a transformation of `torch.func`. The caller checks contiguity, since
+    `contiguous()` establishes it.
 
     Raises:
-        InputError: a sharded tensor (DTensor), which PyTorch's operations cannot mix with others either.
+        InputError: a sharded tensor (DTensor), which PyTorch operations cannot mix with others, either.
     """
     if torch.compiler.is_compiling():  # a graph is being made: there is no memory yet
         return False
@@ -67,16 +66,16 @@ def in_plain_memory(*tensors: Tensor | None, dtype: torch.dtype = torch.float32)
 
 
 def is_sharded(value: object) -> bool:
-    """Return whether this is a DTensor, of which a process holds a part; told by name, so that nothing is imported."""
+    """Return whether this is a DTensor, by the name of its type, which avoids an import."""
     return type(value).__name__ == "DTensor"
 
 
 def require_whole(tensor: Tensor) -> None:
-    """Raise InputError if `tensor` is sharded: its numbers are not all in this process."""
+    """Raise InputError if `tensor` is sharded, so only a part of it is in this process."""
     if is_sharded(tensor):
         raise InputError(
-            "a parameter or input of the output layer is sharded (DTensor), and its numbers are not all in this "
-            "process: apply fully_shard to the head itself, and for methods other than its call use "
-            "vastmax.distributed.register_forward_methods(head) or head.unshard(); gather a DTensor of your own with "
+            "a parameter or input of the output layer is sharded (DTensor), so only a part of it is in this process: "
+            "apply fully_shard to the head itself, and for methods other than its call use "
+            "vastmax.distributed.register_forward_methods(head) or head.unshard(); gather other DTensors with "
             "full_tensor()"
         )

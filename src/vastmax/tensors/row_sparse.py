@@ -1,4 +1,4 @@
-"""Rows of a parameter, taken out so that only they get a gradient."""
+"""Row-sparse gradients: only the rows that are used get a gradient."""
 
 from __future__ import annotations
 
@@ -14,70 +14,69 @@ from vastmax.tensors.plain_memory import is_sharded
 
 
 class TrainsRows(Protocol):
-    """A head, as far as its layer needs to know it."""
+    """The interface of a head for its layer."""
 
     @property
     def gives_sparse_gradients(self) -> bool:
-        """Whether the steps of this head touch only the rows in play."""
+        """Whether the steps of this head touch only the rows used in the step."""
 
 
 _heads: weakref.WeakKeyDictionary[RowSparse, weakref.WeakSet[TrainsRows]] = weakref.WeakKeyDictionary()
-"""Of each layer; not in the layer itself, which is copied and saved without them."""
+"""The heads of each layer. They are not in the layer, which is copied and saved without them."""
 
 
 class RowSparse(nn.Module):
-    """Marks a module whose *own* parameters (not its children's) get row-sparse gradients while `sparse` is True.
+    """A module whose direct parameters (not those of its children) get row-sparse gradients while `sparse` is True.
 
-    `vastmax.optim.parameter_groups` goes by it, and so does DistributedDataParallel: see `_SparseTables`.
+    `vastmax.optim.parameter_groups` and DistributedDataParallel rely on it: see `_SparseTables`.
     """
 
     sparse_gradients: bool
     prior_visits: float = 0.0
-    """With how many visits its rows begin when a language model is trained; see `vastmax.optim.RowAdagrad`."""
+    """The prior visits of its rows when a language model is trained; see `vastmax.optim.RowAdagrad`."""
 
     @property
     def sparse(self) -> bool:
-        """Whether any head that is in use trains this layer by row-sparse gradients; `sparse_gradients` without one.
+        """Whether any existing head trains this layer with row-sparse gradients; `sparse_gradients` without heads.
 
-        Several heads may share a layer. The row optimisers take dense gradients as well, so one that gives sparse ones
-        decides.
+        Several heads may share a layer. If one has sparse gradients, they count as sparse, because row optimizers
+        support dense ones, too.
         """
         heads = _heads.get(self)
         return self.sparse_gradients and (not heads or any(head.gives_sparse_gradients for head in heads))
 
     def used_by(self, head: TrainsRows) -> None:
-        """Remember, for as long as it is in use, a head that trains this layer."""
+        """Remember a head that trains this layer, for as long as it exists."""
         _heads.setdefault(self, weakref.WeakSet()).add(head)
 
     def named_modules(
         self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, nn.Module]]:
-        """As `nn.Module.named_modules`; where processes train together, what they need to know of the layer first."""
+        """See `nn.Module.named_modules`; in distributed training, yields a `_SparseTables` first."""
         if torch.distributed.is_available() and torch.distributed.is_initialized() and self.sparse:
             yield prefix, _SparseTables(self)
         yield from super().named_modules(memo, prefix, remove_duplicate)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # FSDP and tensor parallelism put DTensors in the place of parameters, here, when the model is wrapped.
+        # FSDP and tensor parallelism replace parameters with DTensors here when the model is wrapped.
         if is_sharded(value) and self.sparse:
             raise InputError(
-                f"{type(self).__name__}.{name} is being sharded (FSDP), which cannot carry row-sparse gradients: "
+                f"{type(self).__name__}.{name} is being sharded (FSDP), which does not support row-sparse gradients: "
                 "build the layer with sparse_gradients=False, or use DistributedDataParallel"
             )
         super().__setattr__(name, value)
 
 
 class _SparseTables(nn.Embedding):
-    """The parameters of a `RowSparse` layer, as DistributedDataParallel asks for tables with sparse gradients.
+    """The parameters of a `RowSparse` layer for DistributedDataParallel.
 
-    It goes over the modules of a model and takes a parameter's gradient to be sparse where the first module that lists
-    the parameter is an `nn.Embedding` with `sparse=True`; there is no other way to tell it. Our layers are no
-    embeddings: this one, listed before the layer and under its name, answers in its place. It holds nothing itself, so
-    that parameters and states have the layer's own names.
+    It expects a sparse gradient for a parameter only if the first module that lists it is an `nn.Embedding` with
+    `sparse=True`. Our layers are not embeddings, so this module is listed before the layer, under its name. It has no
+    parameters of its own, so parameters and states keep the names of the layer.
     """
 
     def __init__(self, layer: RowSparse) -> None:
-        nn.Module.__init__(self)  # not nn.Embedding's, which would make a table
+        nn.Module.__init__(self)  # nn.Embedding would allocate a table
         self.sparse = layer.sparse
         self.__dict__["_layer"] = layer  # not as a submodule
 
@@ -88,7 +87,7 @@ class _SparseTables(nn.Embedding):
         return layer.named_parameters(prefix, recurse=False, remove_duplicate=remove_duplicate)
 
     def reset_parameters(self) -> None:
-        """Leave the layer alone: it draws its parameters itself."""
+        """Do nothing: the layer resets its parameters."""
 
     def extra_repr(self) -> str:
         return ""
@@ -108,22 +107,22 @@ class _GatherRows(torch.autograd.Function):
 
 
 def gather_rows(table: Tensor, row: Tensor, *, sparse: bool) -> Tensor:
-    """`table[row]` whose gradient with respect to `table` is sparse: `U` rows, sorted and distinct.
+    """Return `table[row]`, whose gradient with respect to `table` is sparse: `U` rows, sorted and distinct.
 
     Args:
-        table: (V, …) leaf parameter when `sparse`.
-        row: (U,) int64, **sorted and distinct**, so that the gradient is coalesced as it comes. (`.grad` forgets the
-            mark when PyTorch takes the tensor over; coalescing sorted rows once more is cheap.)
-        sparse: False gives the dense twin, whose gradient is a full (V, …) tensor.
+        table: (V, …), a leaf parameter if `sparse`.
+        row: (U,) int64, **sorted and distinct**, so the gradient is coalesced. (`.grad` loses the flag, but coalescing
+            sorted rows again is cheap.)
+        sparse: False gives a dense gradient (V, …).
 
     Returns:
         (U, …) in the dtype of `table`.
 
     Raises:
-        InputError: `sparse` and `table` is not a leaf, so that the sparse gradient would meet an operation that cannot
-            take it (FSDP's flat parameters, `torch.nn.utils.parametrize`).
+        InputError: `sparse`, and `table` is not a leaf (FSDP's flat parameters, `torch.nn.utils.parametrize`), so a
+            sparse gradient would reach an operation that does not support it.
 
-    Cost: U rows read, U rows of gradient; nothing of size V.
+    Cost: U rows read, U rows of gradient; nothing has size V.
     """
     if not sparse:
         return table.index_select(0, row)
@@ -133,14 +132,14 @@ def gather_rows(table: Tensor, row: Tensor, *, sparse: bool) -> Tensor:
 
 
 def gradient_of_rows(row: Tensor, values: Tensor, shape: torch.Size, sparse: bool) -> Tensor:
-    """A gradient of `shape` that is zero but for the given rows, ascending and distinct."""
+    """Return a gradient of `shape` that is zero except for the given rows, ascending and distinct."""
     if sparse:
         return torch.sparse_coo_tensor(row[None], values, shape, is_coalesced=True, check_invariants=False)
     return values.new_zeros(shape).index_copy_(0, row, values)
 
 
 def require_leaf(table: Tensor) -> None:
-    """Raises: InputError: `table` is no leaf: its sparse gradient would meet an operation that cannot take it."""
+    """Raise InputError if `table` is not a leaf, where a sparse gradient would reach unsupported operations."""
     if not table.is_leaf:
         raise InputError(
             "a parameter with row-sparse gradients is not a leaf (FSDP's flat parameters, or a parametrization): "
@@ -149,10 +148,10 @@ def require_leaf(table: Tensor) -> None:
 
 
 def wanted_gradients(hidden: Tensor, weight: Tensor, bias: Tensor | None, *, sparse: bool) -> tuple[bool, bool, bool]:
-    """Return whether hidden, weight and bias are to get a gradient, of a kernel that makes all in one go.
+    """Return whether hidden, weight and bias need a gradient, for a kernel that computes all at once.
 
     Raises:
-        InputError: `sparse`, and a weight that is no leaf: see `require_leaf`.
+        InputError: `sparse`, and the weight is not a leaf: see `require_leaf`.
     """
     grad = torch.is_grad_enabled()
     of_weight = grad and weight.requires_grad
