@@ -230,7 +230,7 @@ def test_torch_func_grad_is_the_gradient(name: str) -> None:
     names = dict(head.named_parameters())
     of_all = torch.func.grad(lambda values: torch.func.functional_call(head, values, (hidden.detach(), target)))(names)
     assert of_all.keys() == names.keys()
-    with pytest.raises(InputError, match=r"\(vmap, grad, …\) cannot go through .*: pass leading dimensions in place"):
+    with pytest.raises(InputError, match=r"\(vmap, grad, …\) cannot be applied .*: pass leading dimensions instead"):
         torch.vmap(head)(hidden.detach(), target)
 
 

@@ -45,7 +45,7 @@ def refuse_transformed(tensor: Tensor, *, takes_grad: bool = False) -> None:
     if torch.compiler.is_compiling() or not is_transformed(tensor) or (takes_grad and not _is_batched(tensor)):
         return
     raise InputError(
-        "a transformation of torch.func (vmap, grad, …) cannot be applied where control flow depends on data: pass leading "
+        "a transformation of torch.func (vmap, grad, …) cannot be applied where code depends on data: pass leading "
         "dimensions instead of vmap, and use loss.backward() or torch.autograd.grad; log_prob(hidden), of all words, "
         "can be transformed"
     )
