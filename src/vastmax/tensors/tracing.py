@@ -1,4 +1,4 @@
-"""What is recorded in a graph instead of being computed at once, and operators that a graph calls as a whole."""
+"""Tracing: whether operations are recorded in a graph, and operators that a graph calls as a whole."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _is_batched = getattr(torch._C._functorch, "is_batchedtensor", lambda tensor: Fa
 
 
 def is_transformed_here(*tensors: Tensor) -> bool:
-    """Return whether `torch.func` has wrapped a tensor, outside of a graph: it takes PyTorch's operations only."""
+    """Return whether `torch.func` has wrapped a tensor outside of a graph, so it needs PyTorch operations."""
     return not torch.compiler.is_compiling() and any(is_transformed(tensor) for tensor in tensors)
 
 
 def is_traced(*tensors: Tensor) -> bool:
-    """Return whether a graph is being made, by `torch.compile`, `torch.export` or `torch.func`.
+    """Return whether `torch.compile`, `torch.export` or `torch.func` is recording a graph.
 
-    No number may then be looked at, and no kernel gets memory.
+    Code must then not read data, and kernels have no memory.
     """
     return torch.compiler.is_compiling() or any(is_transformed(tensor) for tensor in tensors)
 
 
 def constant_in_graphs(function: Callable[P, R]) -> Callable[P, R]:
-    """Return `function`, which `torch.compile` calls once, while it makes the graph, and whose result it keeps.
+    """Return `function`, marked so that `torch.compile` calls it once and keeps the result in the graph.
 
     This is what `torch.compiler.assume_constant_result` does, without importing the compiler.
     """
@@ -52,19 +52,19 @@ def refuse_transformed(tensor: Tensor, *, takes_grad: bool = False) -> None:
 
 
 def refuse_script() -> None:
-    """Raise InputError within `torch.jit.trace`, which would keep the answer for the example as a constant."""
+    """Raise InputError within `torch.jit.trace`, which would record the result for the example as a constant."""
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         raise InputError(
-            "torch.jit.trace records one run, and what a head does depends on its input: use torch.export.export"
+            "torch.jit.trace records one run, but the operations of a head depend on its input: use torch.export.export"
         )
 
 
 class Passes:
-    """The context of an autograd.Function whose passes an operator runs by itself.
+    """The context of an autograd.Function whose passes an operator runs itself.
 
     Args:
-        needs_input_grad: which inputs want a gradient; of none by default.
-        kept: what else the forward pass would have left on the context.
+        needs_input_grad: whether each input needs a gradient; none by default.
+        kept: other attributes that the forward pass would have set.
     """
 
     def __init__(self, needs_input_grad: Sequence[bool] = (), **kept: object) -> None:
@@ -73,22 +73,22 @@ class Passes:
         self.saved_tensors: tuple[Any, ...] = ()
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
-        """Keep tensors as `ctx.save_for_backward` does."""
+        """Store tensors as `ctx.save_for_backward` does."""
         self.saved_tensors = tensors
 
 
 @contextmanager
 def products_in(dtype: torch.dtype, tensor: Tensor) -> Iterator[None]:
-    """Run an operator's body without gradients, under autocast to `dtype` where that is not the dtype of `tensor`.
+    """Run the body of an operator without gradients, with autocast to `dtype` if that is not the dtype of `tensor`.
 
-    A compiled graph turns autocast off, so an operator is told what `product_dtype` was when the graph was made.
+    A compiled graph disables autocast, so an operator receives the `product_dtype` at the time of recording.
     """
     with torch.no_grad(), torch.autocast(tensor.device.type, dtype=dtype, enabled=dtype != tensor.dtype):
         yield
 
 
 def gradients_or_empty(found: Sequence[Tensor | None], like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the first three gradients as an operator must: an empty tensor in the place of None."""
+    """Return the first three gradients with empty tensors instead of None, as operators require."""
     hidden, weight, bias = (like.new_empty(0) if gradient is None else gradient for gradient in found[:3])
     return hidden, weight, bias
 
@@ -96,7 +96,7 @@ def gradients_or_empty(found: Sequence[Tensor | None], like: Tensor) -> tuple[Te
 def empty_gradients(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, *, wanted: Sequence[bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return gradients that an operator would return, without numbers."""
+    """Return gradients as an operator does, without data."""
     found = [
         torch.empty_like(tensor, memory_format=torch.contiguous_format) if tensor is not None and wants else None
         for tensor, wants in zip((hidden, weight, bias), wanted, strict=True)
@@ -105,7 +105,7 @@ def empty_gradients(
 
 
 def wanted_only(gradients: Sequence[Tensor], wanted: Sequence[bool]) -> tuple[Tensor | None, ...]:
-    """Return the gradients that autograd asked for, None for the others."""
+    """Return the gradients that autograd needs, None for the others."""
     return tuple(gradient if wants else None for gradient, wants in zip(gradients, wanted, strict=True))
 
 
