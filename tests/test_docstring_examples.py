@@ -18,6 +18,7 @@ WITH_EXAMPLES = [
 ]
 
 NEEDS = {
+    "vastmax.integrations.lightning": ["lightning.pytorch"],
     "vastmax.integrations.transformers": ["transformers"],
     "vastmax.integrations.transformers_trainer": ["transformers", "accelerate"],
 }

@@ -16,7 +16,6 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 NOT_CLEANED = {
     "cli",
     "compare",
-    "integrations",
     "kernels",
     "methods",
     "search",

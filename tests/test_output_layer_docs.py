@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -16,6 +18,8 @@ from vastmax.methods import RECIPES
         "concepts/sampling.md",
         "guides/replace-an-output-layer.md",
         "guides/recommenders.md",
+        "guides/rl-and-distillation.md",
+        "guides/migrate.md",
         "guides/optimisers.md",
         "guides/read-the-report.md",
     ],
@@ -29,6 +33,20 @@ def test_the_code_for_transformers_runs() -> None:
     pytest.importorskip("transformers", reason="Transformers is not installed (extra: transformers)")
     torch.set_num_threads(1)
     run_programs("guides/transformers.md")
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's own, of workers, CPUs and folders
+def test_the_code_for_lightning_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("lightning.pytorch", reason="Lightning is not installed (extra: lightning)")
+    monkeypatch.chdir(tmp_path)  # checkpoints
+    run_programs("guides/lightning.md")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch's own
+def test_the_code_for_graphs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the exported file
+    torch.compiler.reset()
+    run_programs("guides/compile-and-export.md")
 
 
 def test_the_guide_builds_every_recipe_that_needs_counts_only() -> None:

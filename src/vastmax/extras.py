@@ -10,6 +10,7 @@ from vastmax.errors import InputError
 _EXTRAS = {
     "faiss": ("faiss", "FAISS"),
     "gensim": ("gensim", "gensim"),
+    "lightning": ("lightning", "Lightning"),
     "matplotlib": ("plot", "matplotlib"),
     "pyarrow": ("arrow", "pyarrow"),
     "sklearn": ("tsne", "scikit-learn"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -209,8 +210,7 @@ def test_scoring_goes_to_onnx(tmp_path: Path) -> None:
     for package in ("onnx", "onnxscript"):
         if find_spec(package) is None:
             pytest.skip(f"{package} is not installed; no extra brings it")
-    import onnx
-
+    onnx = import_module("onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(Scores(Head(dense())).eval(), (torch.randn(4, D),), tmp_path / "head.onnx", verbose=False)

@@ -174,7 +174,7 @@ def _forward(model: Any, forward: Any, args: tuple[Any, ...], kwargs: dict[str, 
 
 
 def _hidden_and_outputs(model: Any, forward: Any, arguments: dict[str, Any]) -> tuple[Tensor, Any]:
-    """What the output layer is given, and the model's output made without it: the layer sees no position at all."""
+    """Return the output layer's input, and the model's output without that layer, which sees no position at all."""
     seen: list[Tensor] = []
 
     def keep(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -265,7 +265,7 @@ def _replace(model: PreTrainedModel, lm_head: nn.Module, layer: Output) -> None:
 
 
 def _score_options(model: PreTrainedModel) -> dict[str, float]:
-    """What the model does to its logits, as options of `CrossEntropy`."""
+    """Return how the model changes its logits, as options of `CrossEntropy`."""
     config = model.config.get_text_config()
     options = {}
     if getattr(config, "final_logit_softcapping", None):

@@ -47,7 +47,7 @@ class HeadTrainer(Trainer):  # type: ignore[misc]
         return joined
 
     def create_accelerator_and_postprocess(self) -> None:
-        """As `Trainer`; the accelerator then measures and clips sparse gradients, too."""
+        """Do what `Trainer` does; the accelerator then measures and clips sparse gradients, too."""
         super().create_accelerator_and_postprocess()
         accelerator = self.accelerator
         of_dense = accelerator.clip_grad_norm_
