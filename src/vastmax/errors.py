@@ -84,17 +84,12 @@ class UnknownWordError(InputError, KeyError):
     """A word that is not in the vocabulary."""
 
 
-class CutOffError(InputError, EOFError):
+class CutOffError(InputError):
     """A file ends before what it announces."""
 
 
-class EncodingError(InputError, UnicodeDecodeError):
-    """A file holds bytes that are not of its encoding; the message has them, `object` and the positions are empty."""
-
-    def __init__(self, message: object = "") -> None:
-        text, self.argument = _read(message)
-        UnicodeDecodeError.__init__(self, "", b"", 0, 0, str(text))
-        self.args = (text,)
+class EncodingError(InputError):
+    """A file holds bytes that are not of its encoding."""
 
 
 def _read(message: object) -> tuple[Message, str | None]:

@@ -11,9 +11,10 @@ from vastmax.atomic import replacing
 from vastmax.content.lines import text_lines
 from vastmax.embedding import WordVectors, formats
 from vastmax.embedding.formats.table import DecodeErrors, Table
-from vastmax.errors import InputError
+from vastmax.errors import CutOffError, EncodingError, InputError
 from vastmax.gensim.class_only import class_only
 from vastmax.gensim.judgement import Judgement
+from vastmax.gensim.problems import CutOffFileError, UndecodableError
 
 
 class Exchange(Judgement):
@@ -151,14 +152,19 @@ def _read(
     if binary and no_header:
         raise InputError("no_header=True is for text; the binary format has a header")
     name = "word2vec-binary" if binary else "glove" if no_header else "word2vec"
-    return formats.read(
-        fname,
-        name,  # type: ignore[arg-type]
-        errors=errors,
-        encoding=encoding,
-        duplicates="first",
-        limit=limit,
-    )
+    try:
+        return formats.read(
+            fname,
+            name,  # type: ignore[arg-type]
+            errors=errors,
+            encoding=encoding,
+            duplicates="first",
+            limit=limit,
+        )
+    except CutOffError as error:
+        raise CutOffFileError(error.message) from None
+    except EncodingError as error:
+        raise UndecodableError(error.message) from None
 
 
 def _counts(fvocab: str | os.PathLike[str], encoding: str, errors: str) -> dict[str, int]:

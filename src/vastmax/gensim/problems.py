@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vastmax.errors import InputError
+from vastmax.errors import CutOffError, EncodingError, InputError, Message
 
 
 class NotReadyError(InputError, RuntimeError):
@@ -15,6 +15,18 @@ class WrongTypeError(InputError, TypeError):
 
 class WrongFileError(InputError, AttributeError):
     """A file holds another kind of object."""
+
+
+class CutOffFileError(CutOffError, EOFError):
+    """A file of vectors ends early."""
+
+
+class UndecodableError(EncodingError, UnicodeDecodeError):
+    """A key is not of the encoding of its file; the message has the bytes, `object` and the positions are empty."""
+
+    def __init__(self, message: Message) -> None:
+        UnicodeDecodeError.__init__(self, "", b"", 0, 0, str(message))
+        self.args, self.argument = (message,), None
 
 
 class NothingGivenError(InputError, ZeroDivisionError):

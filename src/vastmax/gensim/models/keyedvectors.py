@@ -36,8 +36,10 @@ class KeyedVectors(Exchange):
 
         Args:
             fname_or_handle: the name of the file.
-            separately, sep_limit, ignore, pickle_protocol: of gensim's files; of no effect here, where everything goes
-                into one file without pickling.
+            separately: of gensim's files; of no effect here.
+            sep_limit: the same.
+            ignore: the same.
+            pickle_protocol: the same.
         """
         saved_file.save(fname_or_handle, self, "KeyedVectors")
 

@@ -135,7 +135,7 @@ class Phrases(Joining):
         connector_words: words that may stand inside a phrase, and neither begin nor end one.
 
     Example:
-        >>> phrases = Phrases([["new", "york", "is", "new"], ["in", "new", "york", "city"]] * 10, threshold=1)
+        >>> phrases = Phrases([["new", "york", "is", "new"], ["in", "new", "york", "city"]] * 10, threshold=0.2)
         >>> phrases[["in", "new", "york"]]
         ['in', 'new_york']
     """

@@ -38,16 +38,22 @@ class Word2Vec(VocabularyBuilding):
     Args:
         sentences: lists of words; None: the vocabulary is built and the model trained later.
         corpus_file: a text file, one sentence per line, instead of `sentences`.
-        vector_size, window, min_count, max_final_vocab, sample, negative, ns_exponent, epochs, seed: as in
-            `train_embeddings`, except that `max_final_vocab` raises min_count until so few words are left, and a
-            `sample` of 1 or more is a count.
-        alpha, min_alpha: the learning rate at the start and the end of `train`.
+        vector_size: D, the width of the vectors.
+        alpha: the learning rate at the start of `train`.
+        window: the largest distance between a word and its contexts.
+        min_count: words that occur less often get no vector.
         max_vocab_size: drop rare words while counting, whenever there are more.
+        sample: words more frequent than this share are thinned; 1 or more is a count; 0 keeps all.
+        seed: of everything random.
         workers: threads.
+        min_alpha: the learning rate at the end of `train`.
         sg: 1 for skip-gram, 0 for CBOW, with word2vec's gradient.
         hs: 1 for hierarchical softmax, alone if `negative` is 0.
+        negative: noise words per prediction.
+        ns_exponent: noise words are drawn by their counts to this power.
         cbow_mean: only 1, the mean of the contexts.
         hashfxn: kept and not asked: vectors begin at random by the seed alone, as gensim 4's do.
+        epochs: passes over the text.
         null_word: only 0.
         trim_rule: which words to keep; see `build_vocab`.
         sorted_vocab: whether words are in the order of their counts; else as the text has them.
@@ -55,6 +61,7 @@ class Word2Vec(VocabularyBuilding):
         compute_loss: kept; the loss is known in any case.
         callbacks: objects such as `CallbackAny2Vec`.
         comment: kept.
+        max_final_vocab: raise min_count until at most so many words are left.
         shrink_windows: whether windows are drawn from 1 to `window`; else all have the full width.
 
     Example:
@@ -142,11 +149,14 @@ class Word2Vec(VocabularyBuilding):
         Args:
             corpus_iterable: lists of words.
             corpus_file: a text file, instead.
-            total_examples, total_words: one of them is asked for, as in gensim; the text itself is counted.
+            total_examples: this or `total_words` is asked for, as in gensim; the text itself is counted.
+            total_words: see `total_examples`.
             epochs: passes over the text.
-            start_alpha, end_alpha: instead of `alpha` and `min_alpha`, which they become.
+            start_alpha: instead of `alpha`, which it becomes.
+            end_alpha: instead of `min_alpha`, which it becomes.
             word_count: only 0; give `start_alpha` to begin within a schedule.
-            queue_factor, report_delay: of no effect.
+            queue_factor: of no effect.
+            report_delay: of no effect.
             compute_loss: see the class.
             callbacks: told of the beginnings and ends of training and epochs.
 
@@ -312,7 +322,9 @@ class Word2Vec(VocabularyBuilding):
         Args:
             sentences: lists of words; unknown ones are passed over.
             total_sentences: score at most so many.
-            chunksize, queue_factor, report_delay: of no effect.
+            chunksize: of no effect.
+            queue_factor: of no effect.
+            report_delay: of no effect.
         """
         if not len(self.wv):
             raise NotReadyError("you must first build vocabulary before scoring new data")
@@ -346,7 +358,10 @@ class Word2Vec(VocabularyBuilding):
 
         Args:
             fname_or_handle: the name of the file.
-            separately, sep_limit, ignore, pickle_protocol: of gensim's files; of no effect here.
+            separately: of gensim's files; of no effect here.
+            sep_limit: the same.
+            ignore: the same.
+            pickle_protocol: the same.
         """
         model_file.save(fname_or_handle, self)
 
