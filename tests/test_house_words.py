@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parents[1]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 
 NOT_CLEANED = {
-    "cli",
     "compare",
     "kernels",
     "methods",

@@ -37,7 +37,7 @@ def test_counts_give_tables_and_words(invoke: Invoke, counts_file: Path) -> None
     assert ["words", "5000"] in rows
     assert {row[1] for row in rows if row[0] == "cost"} == set(RECIPES)
     assert all(len(row) == 7 for row in rows if row[0] == "cost")
-    for heading in ("Take (to train a language model", "Avoid", "Remember"):
+    for heading in ("Recommended to train a language model", "Avoid", "Note"):
         assert sum(line.startswith(heading) for line in ran.out.splitlines()) == 1
     assert "vastmax compare CORPUS" in ran.out
 
@@ -136,7 +136,7 @@ def test_counts_among_several_files_are_no_text(invoke: Invoke, tmp_path: Path) 
     text, counts = tmp_path / "text.txt", tmp_path / "counts.txt"
     text.write_text("a cat and a dog\n")
     counts.write_text("cat\t3\ndog\t1\n")
-    assert "counts.txt holds words and counts, which are given alone" in invoke("advise", text, counts).refused()
+    assert "counts.txt contains words and counts; give only that file" in invoke("advise", text, counts).refused()
     assert invoke("advise", text, text).code == 0
 
 

@@ -231,7 +231,7 @@ def test_a_race_that_is_stopped_says_how_to_go_on_and_does(
     err = process.communicate(timeout=120)[1]
     assert process.returncode == code, err
     said = err.splitlines()[-1]
-    found = re.fullmatch(rf"vastmax: {verb}; race holds what was found so far; go on with: (.*)", said)
+    found = re.fullmatch(rf"vastmax: {verb}; race holds what was found so far; resume with: (.*)", said)
     assert found is not None, said
     assert shlex.split(found[1]) == [*command, "--resume"]
     assert {path.name for path in (tmp_path / "race").iterdir()} == {"report.html", "report.json", "runs"}

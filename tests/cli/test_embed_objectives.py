@@ -61,7 +61,7 @@ def test_ctrl_c_saves_and_the_command_it_names_goes_on(
         patch.setattr(embed, "StopSignals", Pressed)
         ran = invoke(*command, "-o", stopped)
     assert ran.code == 130
-    assert f"interrupted; {stopped}.checkpoint holds what was trained; go on with: vastmax embed" in ran.err
+    assert f"interrupted; {stopped}.checkpoint holds what was trained; resume with: vastmax embed" in ran.err
     assert ran.err.rstrip().endswith("--resume")
     assert not stopped.exists()
     assert invoke(*command, "-o", stopped, "--resume").code == 0
@@ -76,9 +76,9 @@ def test_ctrl_c_saves_and_the_command_it_names_goes_on(
             ("--objective", "nonsense"),
             "--objective is 'nonsense'; expected 'negative-sampling' or 'hierarchical-",
         ),
-        (("--objective", "adaptive-importance-sampling"), "it is for language models (vastmax lm train)"),
+        (("--objective", "adaptive-importance-sampling"), "it is for language models only (vastmax lm train)"),
         (("--objective", "nce", "--negative", "5"), "--objective nce does not use --negative; leave it out, or "),
-        (("--objective", "nce", "--start-from", "v.bin"), "--start-from means nothing to --objective nce"),
+        (("--objective", "nce", "--start-from", "v.bin"), "--objective nce does not use --start-from"),
         (("--objective", "nce", "--objective-option", "samples=5"), "nce has no option 'samples'; it has num_samples"),
         (("--objective", "nce", "--objective-option", "num_samples=many"), "num_samples=many of nce: expected a whole"),
         (("--objective", "nce", "--device", "tpu"), "--device is 'tpu'; expected cpu, cuda or cuda:NUMBER"),

@@ -97,7 +97,7 @@ def test_perplexity_is_exact_and_the_unnormalised_figure_stands_beside(
     )
     rows = dict(line.split("\t", 1) for line in invoke("lm", "perplexity", trained, corpus_file).out.splitlines())
     assert float(rows["perplexity"]) == pytest.approx(found["perplexity"], abs=0.01)
-    assert float(rows["nats per word, not normalised"]) == pytest.approx(found["unnormalised_nats"], abs=1e-3)
+    assert float(rows["nats per word, not normalized"]) == pytest.approx(found["unnormalised_nats"], abs=1e-3)
     assert rows["unknown words"] == "0 (0.00%)"
 
 
@@ -293,7 +293,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(
     err = process.communicate(timeout=60)[1]
     assert process.returncode == code, err
     said = err.splitlines()[-1]
-    found = re.fullmatch(rf"vastmax: {verb}; run holds the run up to step ([\d,]+); go on with: (.*)", said)
+    found = re.fullmatch(rf"vastmax: {verb}; run holds the run up to step ([\d,]+); resume with: (.*)", said)
     assert found is not None, said
     assert shlex.split(found[2]) == [*command, "--resume"]
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["trainer"]["progressed"]
@@ -317,7 +317,7 @@ def test_a_stopped_run_goes_on_with_the_same_options_only(
         patched.setattr(train, "StopSignals", Heard)
         ran = invoke(*arguments)
     assert ran.code == 130
-    assert "holds the run up to step 1; go on with: vastmax lm train" in ran.err
+    assert "holds the run up to step 1; resume with: vastmax lm train" in ran.err
     assert "is written at the end of the first epoch" in invoke("lm", "next", tmp_path / "run", "the").refused()
     assert "--dense-lr was 0.002, now 0.1" in invoke(*arguments, "--resume", "--dense-lr", 0.1).refused()
     assert "method was sampled-softmax, now nce" in invoke(*arguments, "--resume", "--method", "nce").refused()

@@ -151,7 +151,7 @@ def test_help_as_a_command(invoke: Invoke) -> None:
     assert invoke("help").out == invoke("--help").out
     assert invoke("help", "lm", "train").out == invoke("lm", "train", "--help").out
     assert "No such command 'lmm'" in invoke("help", "lmm").refused()
-    assert "vastmax embed train is no command" in invoke("help", "embed", "train").refused()
+    assert "vastmax embed train is not a command" in invoke("help", "embed", "train").refused()
 
 
 def test_help_is_in_groups(invoke: Invoke) -> None:
@@ -193,12 +193,12 @@ def test_a_configuration_file_gives_options(invoke: Invoke, corpus_file: Path, t
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("epoch = 3", "has 'epoch', which is no option of this command"),
+        ("epoch = 3", "has 'epoch', which is not an option of this command"),
         ("epochs = 'three'", "c.toml: epochs is 'three'; expected a whole number"),
         ("lowercase = 1", "lowercase is 1; expected true or false"),
         ("objective-option = 'a=1'", "objective-option is 'a=1'; expected a list"),
         ("epochs = 0", "--epochs is 0; expected"),
-        ("epochs = ", "is no TOML"),
+        ("epochs = ", "is not TOML"),
         (None, "No such file"),
     ],
 )

@@ -93,12 +93,12 @@ def test_a_run_told_to_stop_says_how_to_go_on_and_that_works(
     assert process.returncode == code, err
     assert out == ""
     last = err.splitlines()[-1]
-    assert last.startswith(f"vastmax: {says}; v.safetensors.checkpoint holds what was trained; go on with: vastmax ")
+    assert last.startswith(f"vastmax: {says}; v.safetensors.checkpoint holds what was trained; resume with: vastmax ")
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["v.safetensors.checkpoint"]
     if number == signal.SIGTERM:
         return
-    ran = shell(last.split("go on with: ")[1])
+    ran = shell(last.split("resume with: ")[1])
     assert ran.code == 0, ran.err
     assert_same(tmp_path / "v.safetensors", whole)
     assert [path.name for path in tmp_path.iterdir()] == ["v.safetensors"]
@@ -140,8 +140,8 @@ def test_a_run_is_neither_overwritten_nor_resumed_by_mistake(
     before = checkpoint.read_bytes()
     options = ("embed", text, "-o", tmp_path / "v.safetensors", *OPTIONS)
     complaint = invoke(*options).refused()
-    assert f"go on with: vastmax embed {text} -o {tmp_path}/v.safetensors" in complaint
-    assert f"--resume (or start anew: rm {checkpoint})" in complaint
+    assert f"resume with: vastmax embed {text} -o {tmp_path}/v.safetensors" in complaint
+    assert f"--resume (or start again: rm {checkpoint})" in complaint
     assert "was started with --window 5 (now 4)" in invoke(*options, "--resume", "--window", 4).refused()
     assert "exclude each other" in invoke(*options, "--resume", "--no-checkpoint").refused()
     assert "start without --resume" in invoke(*options, "--resume", "--checkpoint", tmp_path / "other").refused()

@@ -1,1 +1,1 @@
-"""The command line: one file a command, which parses, calls and prints. Results on stdout, progress on stderr."""
+"""The command line: one file per command, which parses, calls and prints. Results go to stdout, progress to stderr."""

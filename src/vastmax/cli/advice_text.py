@@ -1,4 +1,4 @@
-"""How `vastmax advise` shows its advice: tables of what was found, then words."""
+"""The output of `vastmax advise`: tables of facts and costs, then text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from vastmax.methods.case import describe_bytes
 
 
 def print_advice(advice: Advice) -> None:
-    """Facts, what a smaller vocabulary would leave, costs, timings if there are any, and what to do."""
+    """Print facts, effects of a smaller vocabulary, costs, timings if there are any, and the advice."""
     _print_facts(advice)
     if advice.cuts:
         print_table(
             "a smaller vocabulary",
-            ["min count", "words", "of the text unknown"],
+            ["min count", "words", "unknown tokens"],
             [[f"{cut.min_count}", cut.words, _percent(cut.unknown_share)] for cut in advice.cuts],
             key="min count",
         )
@@ -45,7 +45,7 @@ def _print_facts(advice: Advice) -> None:
 
 def _print_costs(advice: Advice) -> None:
     how = "timed here" if advice.measurement else f"expected on {advice.machine.name}"
-    title = f"the output layer, {advice.hidden_size} wide, {advice.batch_size:,} words a step: {how}"
+    title = f"the output layer, {advice.hidden_size} wide, {advice.batch_size:,} words per step: {how}"
     columns = ["method", "step", "gain", "a score", "best word", "memory"]
     rows = [
         [
@@ -60,9 +60,9 @@ def _print_costs(advice: Advice) -> None:
     ]
     print_table(title, columns, rows, key="cost")
     print_text(
-        "step: forward, backward and optimiser for the whole batch; gain: the softmax's step over it; a score: log p "
-        "of one given word, * raw and so not normalised; best word: of one context, by exact search, ~ if the model is "
-        "as sure as the unigrams, less if it is surer; memory: parameters, optimiser state and gradient."
+        "step: forward, backward and optimizer for the whole batch; gain: time of the softmax's step divided by it; a "
+        "score: log p of one given word, * raw and not normalized; best word: for one context, by exact search, ~ for "
+        "predictions as uncertain as the unigrams, less for others; memory: parameters, optimizer state and gradient."
     )
 
 
@@ -80,21 +80,21 @@ def _print_measurement(advice: Advice, measurement: Measurement) -> None:
     print_table(title, ["method", "estimated", "timed", "ratio", "words"], rows, key="timed")
     print_text(measurement.verdict())
     if any(timing.seconds is not None and timing.examples < advice.batch_size for timing in measurement.timings):
-        print_text("Where a number of words stands beside, so many were timed, and the time scaled up to the batch.")
+        print_text("If a number of words is shown, that many were timed, and the time was scaled to the batch.")
     for line in left_out:
         print_text(line)
 
 
 def _print_choice(advice: Advice) -> None:
     choice = advice.choice
-    print_heading(f"Take ({_PURPOSES[advice.purpose]}; a {choice.size} vocabulary for this width and batch)")
+    print_heading(f"Recommended {_PURPOSES[advice.purpose]} (a {choice.size} vocabulary)")
     if not choice.take:
-        print_text("Nothing fits into the memory allowed: allow more, or leave out rare words (--min-count).")
+        print_text("Nothing fits into the given memory; allow more, or leave out rare words (--min-count).")
     _print_reasoned(choice.take, numbered=True)
     if choice.avoid:
         print_heading("Avoid")
         _print_reasoned(choice.avoid, numbered=False)
-    print_heading("Remember")
+    print_heading("Note")
     for note in choice.notes:
         print_text(note, bullet="- ")
 
@@ -113,7 +113,7 @@ def _print_reasoned(reasoned: Iterable[Reasoned], *, numbered: bool) -> None:
 
 
 def _duration(seconds: float) -> str:
-    """`1.2 s`, `34 ms`, `5.6 µs`: two digits."""
+    """Return text such as `1.2 s`, `34 ms` or `5.6 µs`, with two digits."""
     unit, size = next((each for each in _UNITS if seconds >= 0.995 * each[1]), _UNITS[-1])
     value = seconds / size
     return f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"

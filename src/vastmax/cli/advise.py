@@ -1,4 +1,4 @@
-"""`vastmax advise`: which output method to take for a text, before anything is trained."""
+"""`vastmax advise`: the output method to use for a text, before anything is trained."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ class AdviseOptions:
 
     corpus: tuple[str, ...] = option(
         ...,
-        "Text, as for `vastmax vocab`; or one file of words and counts, a word TAB its count on each line, or what "
-        "`vastmax vocab -o` keeps; - reads standard input.",
+        "Text, as for `vastmax vocab`; or one file of words and counts, one word TAB count per line or as written by "
+        "`vastmax vocab -o`; - reads standard input.",
         metavar="CORPUS|COUNTS",
         positional=True,
     )
-    hidden_size: int = option(256, "Numbers in a hidden vector.", bound=Whole(1, MOST_SIZE))
-    batch: int = option(1024, "Words predicted in a step.", bound=Whole(1, MOST_SIZE), also=("batch_size",))
+    hidden_size: int = option(256, "Size of hidden vectors.", bound=Whole(1, MOST_SIZE))
+    batch: int = option(1024, "Words predicted per step.", bound=Whole(1, MOST_SIZE), also=("batch_size",))
     purpose: Literal["train", "score", "best-word", "vectors"] = option(
         "train",
-        "A language model; one that scores given words fast; one that finds the best word fast; vectors.",
+        "To train a language model, score given words fast, find the best word fast, or train vectors.",
     )
     memory: float | None = option(
         None,
-        "What the output layer may take in training.",
+        "Memory for the output layer in training.",
         bound=Number(0.0, 1e9, above=True, optional=True, why="gigabytes"),
         metavar="GB",
     )
     calibrate: bool = option(
-        False, "First measure how fast this machine is, in some seconds; later runs use it (needs PyTorch)."
+        False, "First measure this machine, in a few seconds, also for later runs (needs PyTorch)."
     )
-    measure: bool = option(False, "Time every method's step on this machine, too (needs PyTorch).")
+    measure: bool = option(False, "Also time a step of every method on this machine (needs PyTorch).")
     seconds: float | None = option(
-        None, "For --measure: about so long in all.", default_text=f"{DEFAULT_SECONDS:g}", also=("measure_seconds",)
+        None, "For --measure: approximate total time.", default_text=f"{DEFAULT_SECONDS:g}", also=("measure_seconds",)
     )
     threads: int | None = threads("For --measure and --calibrate.")
     words: VocabularyOptions = part()
@@ -58,10 +58,10 @@ class AdviseOptions:
 
 
 def advise(options: AdviseOptions, context: typer.Context) -> None:
-    """Say what each output method would cost for these words, which to take, and why.
+    """Estimate what each output method would cost for these words, and recommend one.
 
-    From the counts alone, in seconds: entropy, path lengths, cut-offs, the expected cost of every method, and those
-    that suit best, three at most. Perplexity cannot be told from counts: `vastmax compare` measures it.
+    From the counts alone, in seconds: entropy, path lengths, cutoffs, the expected cost of every method, and up to
+    three that suit best. Perplexity cannot be computed from counts; `vastmax compare` measures it.
 
     \b
     Examples:
@@ -78,8 +78,8 @@ def advise(options: AdviseOptions, context: typer.Context) -> None:
 
     for name, used in (("seconds", options.measure), ("threads", options.measure or options.calibrate)):
         if getattr(options, name) is not None and not used:
-            raise InputError(f"{argument(name)} is for --measure; add that, or leave {argument(name)} out")
-    if extras.has("torch"):  # without it, `advise` says what is missing
+            raise InputError(f"{argument(name)} is for --measure; add that, or leave out {argument(name)}")
+    if extras.has("torch"):  # without it, `advise` reports what is missing
         use_threads(options.threads)
     with console_progress() as progress:
         advice = advise_from_counts(
@@ -102,21 +102,19 @@ def advise(options: AdviseOptions, context: typer.Context) -> None:
 
 
 def _source(options: AdviseOptions, progress: Progress) -> object:
-    """Return the vocabulary of a file of counts, or the text in the ids of its vocabulary."""
+    """Return the vocabulary of a file of counts, or the text encoded with its vocabulary."""
     from vastmax.text.counts_file import read_counts
 
     given, text = options.corpus, options.text
     if len(given) > 1:
         for name in given:
             if read_counts(name) is not None:
-                raise InputError(
-                    f"{name} holds words and counts, which are given alone; give that one file, or only text"
-                )
+                raise InputError(f"{name} contains words and counts; give only that file, or only text")
     counted = read_counts(given[0]) if len(given) == 1 else None
     if counted is not None:
         for name in ("lowercase", "column"):
             if getattr(text, name):
-                raise InputError(f"{argument(name)} is for text, and {given[0]} holds words and counts")
+                raise InputError(f"{argument(name)} is for text, but {given[0]} contains words and counts")
         return counted.truncate(min_count=options.words.min_count, max_size=options.words.max_final_vocab)
     corpus = text.open(progress, given)
     return corpus.encode_with(options.words.of(corpus))

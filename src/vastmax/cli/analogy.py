@@ -19,7 +19,7 @@ class AnalogyOptions:
     source: VectorsOptions = part()
     a: str = option(..., "A word, …", metavar="A", positional=True)
     b: str = option(..., "… the word it is related to, …", metavar="B", positional=True)
-    c: str = option(..., "… and the word to do the same with.", metavar="C", positional=True)
+    c: str = option(..., "… and the word to relate likewise.", metavar="C", positional=True)
     answer: AnswerOptions = part()
     method: Literal["3cosadd", "3cosmul"] = option("3cosadd", "Add the cosines, or multiply them.")
     as_json: bool = as_json()

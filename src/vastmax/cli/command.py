@@ -1,4 +1,4 @@
-"""A command line made of a dataclass of options: parsing, help in groups, completion, configuration files."""
+"""A command line from a dataclass of options: parsing, help in groups, completion, configuration files."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from vastmax.options import option as declare
 __all__ = ["BASIC", "DATA", "OUTPUT", "TRAINING", "Command", "Group", "add_command", "declare", "part", "was_given"]
 
 _CONFIG = "--config"
-_CONFIG_HELP = "Read options from a TOML file, such as epochs = 3; what is typed counts more."
+_CONFIG_HELP = "Read options from a TOML file, such as epochs = 3; the command line has precedence."
 
 
 def add_command(
     app: typer.Typer, name: str, run: Callable[..., None], *, before: Callable[[], None] = lambda: None
 ) -> None:
-    """Add a command whose options are the fields of the dataclass that `run` takes.
+    """Add a command whose options are the fields of the dataclass that is the argument of `run`.
 
     Args:
-        app: where it is added.
-        name: as it is typed.
-        run: takes the dataclass, checked, and the context; its docstring is the help.
+        app: the app to add it to.
+        name: of the command.
+        run: takes the checked dataclass and the context; its docstring is the help.
         before: called before the options are checked, such as for an extra that checking needs.
     """
     settings = next(iter(get_type_hints(run).values()))
@@ -54,20 +54,20 @@ def add_command(
 
 
 def was_given(context: typer.Context, name: str) -> bool:
-    """Return whether the user gave the parameter, on the command line or in a file; a default may look the same."""
+    """Return whether the user gave the parameter, on the command line or in a file, even if equal to the default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name in ("COMMANDLINE", "DEFAULT_MAP")
 
 
 class Command(TyperCommand):
-    """A command whose errors name `--min-count 5` where the library, which is called from Python, says min_count=5."""
+    """A command whose errors name `--min-count 5` instead of min_count=5."""
 
     options: Mapping[str, Declared] = types.MappingProxyType({})
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the command line; what is refused is named as it was typed."""
+        """Parse the command line; errors name options as they were typed."""
         args[:] = self._with_new_names(args)
-        typed = list(args)  # what reads them takes them away
+        typed = list(args)  # parsing removes them
         if any(word == _CONFIG or word.startswith(f"{_CONFIG}=") for word in args):
             ctx.default_map = self._configured(args)
         try:
@@ -84,7 +84,7 @@ class Command(TyperCommand):
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it."""
+        """Run the command."""
         check_letters(ctx)
         try:
             return super().invoke(ctx)
@@ -92,7 +92,7 @@ class Command(TyperCommand):
             raise said_here(error, ctx) from error
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options, each group under its name."""
+        """Write the options in their groups."""
         arguments, groups = [], {BASIC: [], TRAINING: [], DATA: [], OUTPUT: []}  # type: ignore[var-annotated]
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -108,7 +108,7 @@ class Command(TyperCommand):
                     formatter.write_dl(records)
 
     def _with_new_names(self, words: Sequence[str]) -> list[str]:
-        """The words, options that were renamed by their new names; those who typed the old ones are told."""
+        """Return the words with current names of renamed options; warn about the old ones."""
         new = {flag(old): flags(each)[0] for each in self.options.values() for old in each.old_names}
         renamed: list[str] = []
         for number, word in enumerate(words):
@@ -122,7 +122,7 @@ class Command(TyperCommand):
         return renamed
 
     def _configured(self, words: list[str]) -> dict[str, Any]:
-        """The defaults that a configuration file gives, by parameter; its option is taken out of the words."""
+        """Return the defaults from a configuration file, by parameter, and remove its option from the words."""
         number = next(i for i, word in enumerate(words) if word == _CONFIG or word.startswith(f"{_CONFIG}="))
         _, equals, path = words[number].partition("=")
         if not equals:
@@ -134,8 +134,8 @@ class Command(TyperCommand):
             content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"{_CONFIG} {path}: {error.strerror or error}") from None
-        except ValueError as error:  # among them UnicodeDecodeError
-            raise InputError(f"{_CONFIG} {path} is no TOML: {error}") from None
+        except ValueError as error:  # including UnicodeDecodeError
+            raise InputError(f"{_CONFIG} {path} is not TOML: {error}") from None
         known = {
             typed.lstrip("-"): name
             for name, each in self.options.items()
@@ -146,13 +146,13 @@ class Command(TyperCommand):
         for key, value in content.items():
             name = key.replace("_", "-")
             if name not in known:
-                raise InputError(f"{_CONFIG} {path} has {key!r}, which is no option of this command; see its --help")
+                raise InputError(f"{_CONFIG} {path} has {key!r}, which is not an option of this command")
             found[known[name]] = _as_default(self.options[known[name]], value, f"{_CONFIG} {path}: {key}")
         return found
 
 
 class Group(TyperGroup):
-    """Commands among which the names that other tools use are told apart from typing errors."""
+    """A group of commands that gives hints for names that other tools use."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command; the error for an unknown one names what does its work here."""
@@ -175,7 +175,7 @@ def flags(each: Declared) -> tuple[str, ...]:
 
 
 def help_of(each: Declared) -> str:
-    """The help of an option, with its default and bounds."""
+    """Return the help of an option, with its default and bounds."""
     known, told = each.option, []
     value = each.default
     if known.default_text:
@@ -234,7 +234,7 @@ def _kind_within(hint: Any) -> Any:
 
 
 def _kind(hint: Any) -> Any:
-    """The type in which a value of this kind is typed."""
+    """Return the type of a value as it is typed."""
     kinds = list(_alternatives(hint))
     if _is_several(hint):
         return _kind_within(hint)
@@ -252,7 +252,7 @@ def _value(each: Declared, value: Any) -> Any:
 
 
 def _as_default(each: Declared, value: Any, where: str) -> Any:
-    """A value of a configuration file as the parser takes defaults."""
+    """Return a value of a configuration file as a default for the parser."""
     kind = _kind(each.type)
     if _is_several(each.type):
         if not isinstance(value, list):
@@ -266,7 +266,7 @@ def _as_default(each: Declared, value: Any, where: str) -> Any:
 
 
 def _typed_value(words: Sequence[str], parameter: Any) -> str | None:
-    """Return the last value of the option on the command line; None: it is an argument, or has none."""
+    """Return the last value of the option on the command line, or None."""
     found = None
     for typed in getattr(parameter, "opts", ()):
         for word, following in zip(words, [*words[1:], None], strict=True):

@@ -1,4 +1,4 @@
-"""`vastmax compare`: which approximation to use, found out on the user's own text."""
+"""`vastmax compare`: compares output methods on the user's own text."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vastmax.arguments import MOST_EPOCHS, MOST_MINUTES, Number, Whole
-from vastmax.cli.failure import EXIT_BAD_INPUT, StoppedError, complain, stopped_at_once
+from vastmax.cli.failure import EXIT_BAD_INPUT, complain, stopped, stopped_at_once
 from vastmax.cli.lm.training_text import HeldOutOptions, encoder_option, encoder_options
+from vastmax.cli.resuming import resuming_command
 from vastmax.cli.shared_options import DeviceOptions, TextOptions, as_json, checkpoint_minutes
 from vastmax.cli.spelling import as_typed
 from vastmax.compare.settings import DEFAULT_MINUTES, RaceKnobs
@@ -29,18 +30,18 @@ if TYPE_CHECKING:
     from vastmax.compare.settings import RaceSettings
 
 EXIT_METHOD_FAILED = 3
-"""The race was run to its end, and some of its methods failed."""
+"""The comparison is complete, but some of its methods failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions:
     """The options of `vastmax compare`."""
 
-    text: TextOptions = part(corpus=())  # for a command that can also do something without text
+    text: TextOptions = part(corpus=())  # --report-only needs no text
     output: Path = option(..., "The folder of the race.", flags=("--output", "-o"), metavar="DIR", group=OUTPUT)
     methods: str | None = option(
         None,
-        "Which methods run.",
+        "The methods to compare.",
         metavar="NAME,…|all",
         default_text="softmax,hierarchical-softmax,two-level,adaptive,sampled-softmax,nce",
         also=("method",),
@@ -48,14 +49,14 @@ class CompareOptions:
     model: ModelConfig = part(without=("method", "tied"))
     minutes_each: float | None = option(
         None,
-        "Training of each method.",
+        "Minutes of training for each method.",
         bound=Number(0.0, MOST_MINUTES, above=True, optional=True),
         default_text=f"{DEFAULT_MINUTES:g}",
         also=("minutes",),
     )
     epochs: int | None = option(
         None,
-        "Train each method so often on the text, not for a time.",
+        "Passes over the text for each method, instead of minutes.",
         bound=Whole(1, MOST_EPOCHS, optional=True),
     )
     race: RaceKnobs = part()
@@ -68,27 +69,27 @@ class CompareOptions:
         without=("epochs", "minutes", "accumulation", "weight_decay", "precision", "patience")
     )
     where: DeviceOptions = part()
-    checkpoint_minutes: float = checkpoint_minutes("Save the method under way so often; also on Ctrl-C.")
+    checkpoint_minutes: float = checkpoint_minutes("Minutes between checkpoints; also saved on Ctrl-C.")
     resume: bool = option(
         False,
-        "Go on with the race in DIR, with the same text and options; further methods may be named.",
+        "Resume the race in DIR, with the same text and options; methods may be added.",
         group=OUTPUT,
     )
-    retry_failed: bool = option(False, "With --resume: run the methods that failed once more.", group=OUTPUT)
+    retry_failed: bool = option(False, "With --resume: run the failed methods again.", group=OUTPUT)
     report_only: bool = option(
-        False, "Run nothing: write the report of the race in DIR anew. CORPUS is not needed.", group=OUTPUT
+        False, "Run nothing, write only the report of the race in DIR; needs no CORPUS.", group=OUTPUT
     )
     as_json: bool = as_json()
 
     def check(self) -> None:
-        """Refuse options that exclude each other, or need others."""
+        """Raise InputError for options that exclude each other or need others."""
         if self.minutes_each is not None and self.epochs is not None:
             raise InputError("--minutes-each and --epochs are two budgets; give one of them")
         if self.retry_failed and not self.resume:
-            raise InputError("--retry-failed is about a race that was run; give --resume, too")
+            raise InputError("--retry-failed needs --resume")
         if self.held_out.held_out == 0 and not self.held_out.valid:
             raise InputError(
-                "--held-out is 0 and --valid is not given, but a race needs text to measure on; give one of them"
+                "--held-out is 0 and --valid is not given, but a race needs validation text; give one of them"
             )
 
     def settings(self) -> RaceSettings:
@@ -113,10 +114,10 @@ class CompareOptions:
 
 
 def compare(options: CompareOptions, context: typer.Context) -> None:
-    """Race output methods against each other on your text: same encoder, same start, same batches, same budget.
+    """Compare output methods on your text, with the same encoder, initialization, batches and budget.
 
-    Perplexity is exact and normalised for every method. DIR holds report.html, to look at, report.json, for programs,
-    and a run for each method, for vastmax lm. The exit code is 3 if a method failed; the others' results are there.
+    Perplexity is exact and normalized for every method. DIR contains report.html for people, report.json for programs,
+    and a run for each method, for vastmax lm. The exit code is 3 if a method failed; results of the others are kept.
 
     \b
     Examples:
@@ -129,11 +130,11 @@ def compare(options: CompareOptions, context: typer.Context) -> None:
     """
     if options.report_only:
         if options.text.corpus:
-            raise InputError("--report-only runs nothing and reads no CORPUS; leave one of them out")
+            raise InputError("--report-only reads no CORPUS; leave out one of them")
         _report_only(context, options.output, as_json=options.as_json)
         return
     if not options.text.corpus:
-        raise InputError("CORPUS is missing: give the text to race on")
+        raise InputError("CORPUS is missing; give the text")
     from vastmax.cli.race_text import print_race
     from vastmax.compare.folder import RaceFolder, check_same_settings
     from vastmax.compare.race import run_race
@@ -151,7 +152,7 @@ def compare(options: CompareOptions, context: typer.Context) -> None:
     else:
         folder.check_free()
 
-    command = shlex.join(["vastmax", *context.obj, *([] if options.resume else ["--resume"])])
+    command = resuming_command(context, resume=options.resume)
     with console_progress() as progress:
         text = options.held_out.read(options.text, progress)
         print(_expectation(settings), file=sys.stderr)
@@ -171,8 +172,7 @@ def compare(options: CompareOptions, context: typer.Context) -> None:
     if race.finished or race.complete:
         print_race(race, page, as_json=options.as_json)
     if not race.complete:
-        verb = "terminated" if stop.exit_code == 143 else "interrupted"
-        raise StoppedError(f"{verb}; {output} holds what was found so far; go on with: {command}", stop.exit_code)
+        raise stopped(stop.exit_code, f"{output} holds the results so far; resume with: {command}")
     _exit_by(context, race, page, again=command if options.retry_failed else f"{command} --retry-failed")
 
 
@@ -187,7 +187,7 @@ def _report_only(context: typer.Context, output: Path, *, as_json: bool) -> None
 
 
 def _written_report(race: Race, output: Path) -> Path | None:
-    """The page, or None where it cannot be written: what the race has found is worth more than the page."""
+    """Return the page, or None if it cannot be written; the results of the race are kept anyway."""
     from vastmax.compare.folder import REPORT
     from vastmax.compare.report import write_report
 
@@ -200,12 +200,12 @@ def _written_report(race: Race, output: Path) -> Path | None:
 
 
 def _exit_by(context: typer.Context, race: Race, page: Path | None, *, again: str | None = None) -> None:
-    """Name the methods that failed, and how to run them `again`; leave with the exit code for what went wrong."""
+    """List failed methods and the command that runs them `again`; exit with the code for the problem, if any."""
     failed = [method for method in race.methods if method.status == "failed"]
     for method in failed:
         complain(as_typed(f"{method.method} failed: {method.error}", context))
     if failed and again is not None:
-        complain(f"run what failed once more with: {again}")
+        complain(f"run failed methods again with: {again}")
     if page is None:
         raise typer.Exit(EXIT_BAD_INPUT)
     if failed:
@@ -217,7 +217,7 @@ def _names(methods: str) -> tuple[str, ...]:
 
 
 def _method_options(methods: Sequence[str], assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Options by method, from METHOD.NAME=VALUE."""
+    """Return options by method, from METHOD.NAME=VALUE."""
     from vastmax.language_model.options import parsed_options
     from vastmax.methods import RECIPES
 
@@ -244,13 +244,13 @@ def _expectation(settings: RaceSettings) -> str:
     seconds = settings.expected_seconds
     if seconds is None:
         return f"Race: {each}."
-    return f"Race: {each}: {describe_seconds(seconds)} of training in all, and the time to measure."
+    return f"Race: {each}: {describe_seconds(seconds)} of training in total, plus the time to measure."
 
 
 @contextmanager
 def _told_how(output: Path, command: str) -> Iterator[None]:
-    """Say what is kept when somebody cannot wait until the method under way has saved."""
+    """Report what is kept if a second signal interrupts saving."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as told:
-        raise stopped_at_once(told, f"{output} keeps what was saved; go on with: {command}") from None
+        raise stopped_at_once(told, f"{output} keeps what was saved; resume with: {command}") from None

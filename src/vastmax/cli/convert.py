@@ -21,11 +21,11 @@ class ConvertOptions:
     target: Path = option(..., "The file to write.", metavar="OUT", positional=True)
     vectors_format: str | None = vectors_format()
     first_of_duplicates: bool = option(
-        False, "Where a word comes twice, keep the first vector; else it is an error.", group=DATA
+        False, "Keep the first vector of repeated words, which are otherwise an error.", group=DATA
     )
     errors: Literal["strict", "replace", "ignore"] = option(
         "strict",
-        "Bytes that are not of the encoding: stop and say where, read them as U+FFFD, or leave them out.",
+        "Bytes that are invalid in the encoding: stop with their place, read them as U+FFFD, or drop them.",
         group=DATA,
     )
 
@@ -33,9 +33,10 @@ class ConvertOptions:
 def convert(options: ConvertOptions, context: typer.Context) -> None:
     """Write a vectors file in another format.
 
-    The endings .txt and .vec stand for word2vec text, .bin for word2vec binary, .glove for GloVe text, .safetensors for
-    our own, which alone keeps counts, output vectors and the facts about training. All but the last may be followed
-    by .gz, .bz2, .xz or .zst.
+    Endings: .txt and .vec for word2vec text, .bin for word2vec binary, .glove for GloVe text, .safetensors for the
+        native
+    format, which alone keeps counts, output vectors and facts about training. All except the last may be followed by
+    .gz, .bz2, .xz or .zst.
 
     \b
     Examples:

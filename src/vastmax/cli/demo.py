@@ -1,4 +1,4 @@
-"""`vastmax demo`: the main jobs, start to end, on a text that every Python carries."""
+"""`vastmax demo`: the main tasks on a text that is part of every Python."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from vastmax.progress import Progress
 
 RACE = "race"
-"""The folder of the race, in that of the demo."""
+"""The folder of the race, within that of the demo."""
 
 MARK, MARK_TEXT = ".vastmax-demo", "vastmax demo"
-"""The file that tells the folder of a demo from others, and how it begins."""
+"""The file that marks the folder of a demo, and its first words."""
 
 EPOCHS = 20
-"""More than the default: the text is small, and its rarer words are met a few times only."""
+"""More than the default, because the text is small and its rarer words occur only a few times."""
 
 WORDS_TO_LOOK_AT = ("server", "lock", "directory", "monday", "red", "bytes", "thread", "exception")
-"""Words whose neighbours show what was learned; the first `WORDS_SHOWN` that the text holds are looked at."""
+"""Words whose neighbors show what was learned; the first `WORDS_SHOWN` of the text are shown."""
 WORDS_SHOWN = 6
 NEIGHBOURS_SHOWN = 6
 WORDS_TO_ASK_FOR = ("string", "number")
@@ -48,14 +48,14 @@ ANALOGIES = (
     ("small", "smaller", "large"),
     ("call", "calls", "raise"),
 )
-"""A is to B as C is to …, where the text holds all three; the last one is left for the reader to ask."""
+"""A is to B as C is to …, if the text contains all three; the last one is suggested to the user."""
 ANALOGIES_SHOWN = 4
 
 MAP_SKIP = 50
-"""The maps begin with word 51: the first ones are "the", "of" and their like."""
+"""The maps start with word 51, because the first ones are "the", "of" and similar."""
 MAP_TITLE = "The words of Python's documentation"
 PICTURE_WORDS = 600
-"""A picture cannot be approached, so it shows fewer words than the page."""
+"""A picture cannot be zoomed, so it shows fewer words than the page."""
 NO_PICTURE = extras.missing("the map as a picture is left out: it", "matplotlib")
 
 
@@ -65,14 +65,14 @@ class DemoOptions:
 
     output: Path = option(
         Path("demo-output"),
-        "Where the text, the vectors and the map go.",
+        "The folder for text, vectors and maps.",
         flags=("--output", "-o"),
         metavar="FOLDER",
     )
     epochs: int = option(EPOCHS, "Passes over the text.", bound=Whole(1, MOST_EPOCHS))
     race_seconds: float = option(
         SECONDS_EACH,
-        "Training of each output method in the race; 0: no race.",
+        "Seconds of training for each output method in the race; 0: no race.",
         bound=Number(0.0, 60 * MOST_MINUTES),
     )
     threads: int | None = threads()
@@ -80,12 +80,12 @@ class DemoOptions:
 
 
 def demo(options: DemoOptions, context: typer.Context) -> None:
-    """Train on the documentation inside Python, in about two minutes: no download.
+    """Train on the documentation inside Python, in about two minutes, without a download.
 
-    Collects the language reference, docstrings and comments of the running Python's standard library (about 0.7
-    million words), trains word vectors on them, shows what they have learned, and draws two maps of the
-    frequent words: a page to search and wander about in, and a picture. With PyTorch it then races five output methods
-    for language models on the same text, and writes the report of it.
+    Collects the language reference, docstrings and comments of Python's standard library (about 0.7 million words),
+    trains word vectors, shows what they learned, and draws two maps of the frequent words: a page to search and
+    explore, and a picture. With PyTorch, it also compares five output methods for language models on the same text and
+    writes the report.
 
     \b
     Examples:
@@ -93,7 +93,7 @@ def demo(options: DemoOptions, context: typer.Context) -> None:
       vastmax demo -o /tmp/demo --threads 1
       vastmax demo --race-seconds 0
     """
-    from vastmax.embedding import draw_map, train_embeddings
+    from vastmax.embedding import train_embeddings
     from vastmax.places import claimed
     from vastmax.progress import console_progress
     from vastmax.text import Corpus
@@ -108,29 +108,18 @@ def demo(options: DemoOptions, context: typer.Context) -> None:
     races = race_seconds > 0 and can_race()
     if races:
         make_room(output / RACE)
+    written = {text_file: "the text, one paragraph per line"}
     try:
         with console_progress() as progress:
             _write_text(text_file, progress)
             corpus = Corpus(str(text_file), progress=progress)
             vectors = train_embeddings(corpus, epochs=options.epochs, threads=threads, progress=progress)
             vectors.save(vectors_file)
-            skip = min(MAP_SKIP, len(vectors) - 1)
-            on_page = draw_map(vectors, page_file, skip=skip, title=MAP_TITLE, progress=progress)
-            on_picture = []
-            if extras.has("matplotlib"):
-                on_picture = draw_map(vectors, picture_file, num_words=PICTURE_WORDS, skip=skip, title=MAP_TITLE)
+            written[vectors_file] = f"{len(vectors):,} words × {vectors.vector_size}"
+            written |= _maps(vectors, page_file, picture_file, progress)
     except KeyboardInterrupt:
-        raise StoppedError(f"interrupted; what was finished by then is in {output}") from None
-    written = {
-        text_file: "the text, a paragraph per line",
-        vectors_file: f"{len(vectors):,} words × {vectors.vector_size}",
-        page_file: f"a map of {len(on_page):,} frequent words, for a browser",
-    }
-    if on_picture:
-        written[picture_file] = f"the same as a picture, {len(on_picture):,} words"
-    else:
-        complain(NO_PICTURE)
-    if not options.as_json:  # while the race is run
+        raise StoppedError(f"interrupted; finished files are in {output}") from None
+    if not options.as_json:  # before the race
         print_facts(corpus.vocabulary.facts())
         _show(vectors)
         sys.stdout.flush()
@@ -152,6 +141,21 @@ def demo(options: DemoOptions, context: typer.Context) -> None:
     for path, what in written.items():
         say(f"  {path}  {what}")
     _say_what_next(vectors, vectors_file, text_file, race=race is not None)
+
+
+def _maps(vectors: WordVectors, page: Path, picture: Path, progress: Progress) -> dict[Path, str]:
+    """Draw the maps, and return their files with what they show."""
+    from vastmax.embedding import draw_map
+
+    skip = min(MAP_SKIP, len(vectors) - 1)
+    shown = draw_map(vectors, page, skip=skip, title=MAP_TITLE, progress=progress)
+    written = {page: f"a map of {len(shown):,} frequent words, for a browser"}
+    if extras.has("matplotlib"):
+        shown = draw_map(vectors, picture, num_words=PICTURE_WORDS, skip=skip, title=MAP_TITLE)
+        written[picture] = f"the map as a picture, {len(shown):,} words"
+    else:
+        complain(NO_PICTURE)
+    return written
 
 
 def _say_what_next(vectors: WordVectors, vectors_file: Path, text_file: Path, *, race: bool) -> None:
@@ -187,12 +191,12 @@ def _answerable(vectors: WordVectors) -> list[tuple[str, str, str]]:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:  # among them: there is a file of that name
+    except OSError as error:  # such as a file of that name
         raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another one with -o") from error
 
 
 def _take_over(folder: Path, files: Sequence[Path]) -> None:
-    """Mark the folder as a demo's; raise InputError if it has files of these names that no demo has made."""
+    """Mark the folder as a demo's; raise InputError if it has files of these names that a demo did not write."""
     from vastmax.atomic import replacing
 
     mark = folder / MARK
@@ -200,9 +204,9 @@ def _take_over(folder: Path, files: Sequence[Path]) -> None:
         return
     for file in files:
         if file.exists():
-            raise InputError(f"{file} was not made by a demo and would be written over; give another folder with -o")
+            raise InputError(f"{file} is not from a demo and would be overwritten; give another folder with -o")
     with replacing(mark) as beside:
-        beside.write_text(f"{MARK_TEXT} has made what is in this folder, and makes it anew.\n", encoding="utf-8")
+        beside.write_text(f"{MARK_TEXT} wrote the files in this folder and may overwrite them.\n", encoding="utf-8")
 
 
 def _write_text(path: Path, progress: Progress) -> None:

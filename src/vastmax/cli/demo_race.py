@@ -1,4 +1,4 @@
-"""The second half of `vastmax demo`: a race of a few output methods on the same text, and the report of it."""
+"""The second half of `vastmax demo`: a race of a few output methods on the same text, and its report."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from vastmax.text import Corpus
 
 METHODS = ("softmax", "hierarchical-softmax", "adaptive", "sampled-softmax", "nce")
-"""The yardstick, the two exact ways that are used most, and the two sampled ones."""
+"""The baseline, the two most common exact methods, and two sampled ones."""
 
 SECONDS_EACH = 10.0
-"""Seconds of training of each method: five of them, with starting and measuring, take over a minute."""
+"""Seconds of training for each method; five of them take over a minute, with startup and measurements."""
 
-# The cheapest encoder, so that what differs between the methods is nearly all that takes time; small steps, so that the
-# softmax makes some hundred of them.
+# The cheapest encoder, so nearly all time is spent where the methods differ; small steps, so the softmax makes about a
+# hundred of them.
 ENCODER = "log-bilinear"
 HIDDEN_SIZE = 128
 STREAMS = SEQUENCE_LENGTH = 16
@@ -34,12 +34,12 @@ NO_TORCH = extras.missing("the race of output methods is left out: it", "torch")
 
 
 def can_race() -> bool:
-    """Whether PyTorch is there."""
+    """Return whether PyTorch is installed."""
     return extras.has("torch")
 
 
 def make_room(folder: Path) -> None:
-    """Remove the race of an earlier demo; raise InputError if anything else is in its place."""
+    """Remove the race of an earlier demo; raise InputError if there is anything else."""
     from vastmax.compare.folder import REPORT, RaceFolder
     from vastmax.compare.report import PAGE
     from vastmax.compare.report.pictures import PICTURES
@@ -48,15 +48,15 @@ def make_room(folder: Path) -> None:
         try:
             RaceFolder(folder).remove((PAGE, *PICTURES))
         except InputError as error:
-            raise InputError(f"{folder} is left as it is: {error}. Give another folder with -o") from None
+            raise InputError(f"{folder} was not removed: {error}. Give another folder with -o") from None
     RaceFolder(folder).check_free()
 
 
 def race_on(corpus: Corpus, folder: Path, *, seconds_each: float, threads: int | None) -> tuple[Race, list[Path]]:
-    """Run the race in `folder`, which is free; its results, and the files of the report, the page first.
+    """Run the race in an empty `folder`; return its results and the files of the report, the page first.
 
     Raises:
-        StoppedError: on Ctrl-C, the results so far being kept.
+        StoppedError: on Ctrl-C; the results so far are kept.
     """
     from vastmax.compare.race import run_race
     from vastmax.compare.report import write_report
@@ -85,12 +85,12 @@ def race_on(corpus: Corpus, folder: Path, *, seconds_each: float, threads: int |
             progress=progress,
         )
     if not race.complete:
-        raise StoppedError(f"interrupted; what was finished by then is in {folder.parent}", stop.exit_code)
+        raise StoppedError(f"interrupted; finished files are in {folder.parent}", stop.exit_code)
     return race, write_report(race, folder)
 
 
 def show_race(race: Race) -> None:
-    """Show what each method reached, and what follows from it."""
+    """Print the results of each method and the recommendation."""
     from vastmax.compare.report.recommendation import recommend
 
     say(f"\noutput methods, each trained for {60 * race.settings['training']['minutes']:g} seconds")

@@ -32,31 +32,31 @@ class EmbedOptions:
     """The options of `vastmax embed`."""
 
     text: TextOptions = part()
-    output: Path = option(..., "Where the vectors go.", flags=("--output", "-o"), metavar="VECTORS", group=OUTPUT)
+    output: Path = option(..., "The file for the vectors.", flags=("--output", "-o"), metavar="VECTORS", group=OUTPUT)
     training: TrainingSettings = part()
     objective_option: tuple[str, ...] = option(
         (),
-        "Of an objective through PyTorch, such as num_samples=256; may be given several times.",
+        "Option of an objective through PyTorch, such as num_samples=256; may be given several times.",
         metavar="NAME=VALUE",
         also=("objective_options",),
         group=TRAINING,
     )
-    stop_words: Path | None = option(None, "Take these words out of the text first; one per line.", group=DATA)
+    stop_words: Path | None = option(None, "Words to remove from the text first, one per line.", group=DATA)
     phrases: int = option(
         0,
-        "Join words that belong together, in so many passes; see vastmax phrases.",
+        "Passes that join words that belong together; see vastmax phrases.",
         bound=Whole(0, MOST_PASSES),
         group=DATA,
     )
     start_from: Path | None = option(
         None,
-        "Go on from these vectors with new text; its new words are added.",
+        "Start from these vectors, with new text, and add its new words.",
         metavar="VECTORS",
         also=("start",),
     )
     saving: CheckpointOptions = part()
     vectors_format: str | None = vectors_format()
-    as_json: bool = as_json("Print what was done as JSON.")
+    as_json: bool = as_json("Print the results as JSON.")
 
 
 def embed(options: EmbedOptions, context: typer.Context) -> None:
@@ -87,9 +87,7 @@ def embed(options: EmbedOptions, context: typer.Context) -> None:
     writes = {"--output": output, "--checkpoint": None if options.saving.no_checkpoint else saved_in}
     reads = options.text.read_by(stop_words=options.stop_words, start_from=options.start_from)
     context.with_resource(claimed(reads=reads, writes=writes))
-    resuming = Resuming(
-        trainer.checkpoints, trainer.settings, options.saving, saved_in, output=output, arguments=context.obj
-    )
+    resuming = Resuming(trainer.checkpoints, trainer.settings, options.saving, saved_in, output=output, context=context)
 
     def advise(line: str) -> None:
         complain(f"warning: {as_typed(line, context)}")
@@ -139,13 +137,13 @@ def _print(options: EmbedOptions, vectors: WordVectors, text: Corpus, chosen_for
 
 
 class _Trainer(Protocol):
-    """Settings that were checked, and what trains by them."""
+    """Checked settings, and training with them."""
 
     settings: Any
     checkpoints: Any  # the class of them
 
     def train(self, text: Corpus, checkpoints: Any, advise: Callable[[str], object], progress: Progress) -> WordVectors:
-        """Return the vectors; raise KeyboardInterrupt or SystemExit when told to stop, after it has saved."""
+        """Return the vectors; when told to stop, save and raise KeyboardInterrupt or SystemExit."""
 
 
 def _trainer(options: EmbedOptions, context: typer.Context) -> _Trainer:
@@ -155,14 +153,12 @@ def _trainer(options: EmbedOptions, context: typer.Context) -> _Trainer:
     if settings.is_native:
         return _NativeTrainer(settings, options.start_from)
     if options.start_from is not None:
-        raise InputError(
-            f"{argument('start')} means nothing to {argument('objective', settings.objective)}; leave it out"
-        )
+        raise InputError(f"{argument('objective', settings.objective)} does not use {argument('start')}; leave it out")
     return _RecipeTrainer(settings, options.objective_option)
 
 
 class _NativeTrainer:
-    """Negative sampling, hierarchical softmax, and both, by the native kernels."""
+    """Training with the native kernels."""
 
     def __init__(self, settings: TrainingSettings, start_from: Path | None) -> None:
         from vastmax.embedding import WordVectors
@@ -181,7 +177,7 @@ class _NativeTrainer:
 
 
 class _RecipeTrainer:
-    """Any recipe, by PyTorch."""
+    """Training with any recipe, through PyTorch."""
 
     def __init__(self, settings: TrainingSettings, assignments: tuple[str, ...]) -> None:
         name = settings.objective

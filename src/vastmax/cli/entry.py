@@ -1,4 +1,4 @@
-"""The start of the command, where an interrupt during the imports, a tenth of a second, stays quiet."""
+"""The start of the command. Ctrl-C during the imports, a tenth of a second, prints one line, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`vastmax evaluate`: vectors against people's judgements and against analogy questions."""
+"""`vastmax evaluate`: vectors compared with human judgments, and analogy questions."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class EvaluateOptions:
 
     source: VectorsOptions = part()
     pairs: tuple[Path, ...] = option(
-        (), "Word pairs with people's scores: two words and a number per line; may be given several times."
+        (), "Word pairs with human scores: two words and a number per line; may be given several times."
     )
     analogies: tuple[Path, ...] = option(
-        (), "Questions: four words per line, sections headed by ': name'; may be given several times."
+        (), "Questions: four words per line, in sections that start with ': name'; may be given several times."
     )
     restrict_vocab: int = option(
-        300_000, "Only the first so many words take part, the most frequent ones.", bound=Whole(1), group=DATA
+        300_000, "Use only this many of the first words, the most frequent ones.", bound=Whole(1), group=DATA
     )
     as_json: bool = as_json()
 
@@ -39,9 +39,8 @@ class EvaluateOptions:
 def evaluate(options: EvaluateOptions, context: typer.Context) -> None:
     """Measure vectors by word pairs and analogies.
 
-    Pairs give the rank correlation (Spearman) of the cosines with people's scores; analogies the share of questions
-    whose fourth word is the nearest one, by 3CosAdd and by 3CosMul. Both options may be given more than once. Questions
-    with unknown words are skipped and counted.
+    For pairs, the rank correlation (Spearman) of cosines with human scores; for analogies, the share of questions whose
+    fourth word is the nearest one, by 3CosAdd and by 3CosMul. Questions with unknown words are skipped and counted.
 
     \b
     Examples:
@@ -97,5 +96,5 @@ def _print_analogies(result: AnalogyResult) -> None:
 
 
 def _number(value: float, layout: str) -> str:
-    """A dash where there was nothing to measure."""
+    """Return a formatted number, or a dash for NaN."""
     return "–" if math.isnan(value) else format(value, layout)

@@ -1,4 +1,4 @@
-"""The end of a command that fails: one line on stderr and an exit code."""
+"""Failed commands: one line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -15,40 +15,45 @@ from vastmax.errors import InputError
 from vastmax.printable import printable
 
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as in shells
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 EXIT_TERMINATED = 143  # 128 + SIGTERM
 
-# click's UsageError. typer used to depend on click and now carries a copy of its own; this finds either.
+# click's UsageError; older versions of typer depend on click, newer ones contain a copy.
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
 
 
 class StoppedError(Exception):
-    """Ctrl-C, or a signal to leave, with a message that says what was kept."""
+    """Ctrl-C or SIGTERM, with a message about what was kept."""
 
     def __init__(self, message: str, code: int = EXIT_INTERRUPTED) -> None:
         super().__init__(message)
         self.code = code
 
 
+def stopped(code: int, kept: str) -> StoppedError:
+    """Return the error for a signal, by the exit code that it asks for; `kept` tells what was saved."""
+    return StoppedError(f"{'terminated' if code == EXIT_TERMINATED else 'interrupted'}; {kept}", code)
+
+
 def stopped_at_once(told: KeyboardInterrupt | SystemExit, kept: str) -> StoppedError:
-    """The error for a second signal, which does not wait until the state is saved; `kept` says what there is."""
+    """Return the error for a second signal, which does not wait for saving; `kept` tells what was saved before."""
     if isinstance(told, SystemExit) and told.code == EXIT_TERMINATED:
         return StoppedError(f"terminated at once; {kept}", EXIT_TERMINATED)
     return StoppedError(f"interrupted at once; {kept}")
 
 
 def exit_code_of(command: Callable[[], int | None], *, debug: Callable[[], bool]) -> int:
-    """Run `command`; a failure that the user can mend becomes one line on stderr, and a traceback before it in debug.
+    """Run `command`; for errors that users can fix, print one line to stderr, after the traceback if debugging.
 
-    Warnings are one line each, too. Anything else is a bug of ours and is raised.
+    Warnings are one line each, too. Other errors are bugs in vastmax and are raised.
     """
     try:
         with _warnings_in_one_line():
             code = command()
-        sys.stdout.flush()  # so that a full disk or a closed pipe is met here
+        sys.stdout.flush()  # so that a full disk or a closed pipe is noticed here
     except BrokenPipeError:
-        _forget_stdout()  # the reader has what it wanted: nothing to say
+        _forget_stdout()  # the reader has all it wanted
         return EXIT_BROKEN_PIPE
     except SystemExit as told:
         if told.code == EXIT_TERMINATED:
@@ -56,12 +61,12 @@ def exit_code_of(command: Callable[[], int | None], *, debug: Callable[[], bool]
         raise
     except (KeyboardInterrupt, StoppedError, _UsageError, InputError, MemoryError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None:
-            _forget_stdout()  # it may be stdout that cannot be written, and Python would complain once more at its exit
+            _forget_stdout()  # stdout may be unwritable, and Python would report it again at exit
         code = _told(error, debug())
     except RuntimeError as error:
         if "allocate memory" not in str(error) and "out of memory" not in str(error).lower():
             raise
-        code = _told(MemoryError(str(error).partition("\n")[0]), debug())  # as PyTorch says it
+        code = _told(MemoryError(str(error).partition("\n")[0]), debug())  # PyTorch's message
     return code or 0
 
 
@@ -74,13 +79,13 @@ def _told(error: BaseException, debug: bool) -> int:
 
 
 def complain(message: str) -> None:
-    """One line on stderr, whatever the message holds."""
+    """Print one line to stderr, whatever the message contains."""
     print(f"vastmax: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
-    """Show what the library warns of like everything else that is said here, without its place in our sources."""
+    """Print warnings of the library like other messages, without their place in the sources."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
         complain(f"warning: {message}")
@@ -110,8 +115,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
 
 
 def _forget_stdout() -> None:
-    """Point stdout at the null device: what it still holds cannot be written, and Python's exit must not try again."""
+    """Redirect stdout to the null device, so Python does not try again at exit to write what is buffered."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # stdout has no descriptor (a test has replaced it): then there is nothing to flush
+    except (OSError, ValueError):  # stdout has no descriptor (a test has replaced it), so there is nothing to flush
         return

@@ -1,4 +1,4 @@
-"""Names that other tools have for what vastmax calls otherwise, for those who type them out of habit."""
+"""Hints for names of commands and options that other tools use."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ COMMANDS = {
     "recommend": "that is vastmax advise",
     "version": "that is vastmax --version",
 }
-"""Command → what does its work here."""
+"""Command of another tool → its equivalent."""
 
 OPTIONS = {
     "--workers": "threads are set by --threads",
     "--num-workers": "threads are set by --threads",
     "--thread": "threads are set by --threads",
-    "--size": "the width of vectors is set by --vector-size",
-    "--dim": "the width of vectors is set by --vector-size",
-    "--vector-dim": "the width of vectors is set by --vector-size",
+    "--size": "the size of vectors is set by --vector-size",
+    "--dim": "the size of vectors is set by --vector-size",
+    "--vector-dim": "the size of vectors is set by --vector-size",
     "--ws": "the window is set by --window",
     "--iter": "passes over the text are set by --epochs",
     "--iters": "passes over the text are set by --epochs",
@@ -64,4 +64,4 @@ OPTIONS = {
     "--gpu": "that is --device cuda",
     "--cuda": "that is --device cuda",
 }
-"""Option → what it is called here. Only asked for where a command has no option of that name."""
+"""Option of another tool → its equivalent, for commands that have no option of that name."""

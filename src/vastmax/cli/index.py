@@ -28,17 +28,19 @@ class IndexOptions:
     source: Path = option(
         ..., "The folder of a language model, or a file of word vectors.", metavar="RUN|VECTORS", positional=True
     )
-    output: Path = option(..., "Where the index goes.", flags=("--output", "-o"), metavar="FILE")
+    output: Path = option(..., "The file for the index.", flags=("--output", "-o"), metavar="FILE")
     kind: Literal["certified", "clustered", "hashing", "faiss", "hnsw"] = option(
         "certified",
-        "certified: the same words as without an index, proved; the others find most of them.",
+        "certified: provably the same words as without an index; the others find most of them.",
     )
     recall: float = option(
-        0.99, "Share of the ten best words that the others are to find.", bound=Number(0.0, 1.0, above=True)
+        0.99, "Share of the ten best words that the others must find.", bound=Number(0.0, 1.0, above=True)
     )
-    tolerance: float = option(1e-3, "Of log-probabilities by a certified index.", bound=Number(0.0, 1.0, above=True))
+    tolerance: float = option(
+        1e-3, "Tolerance of log-probabilities with a certified index.", bound=Number(0.0, 1.0, above=True)
+    )
     on_bad_line: Literal["refuse", "skip"] = option(
-        "refuse", "Lines of vectors as text that are not a word and its numbers: stop, or leave them out.", group=DATA
+        "refuse", "Lines of text vectors that are not a word and its numbers: stop, or skip them.", group=DATA
     )
     as_json: bool = as_json()
 
@@ -46,9 +48,9 @@ class IndexOptions:
 def index(options: IndexOptions, context: typer.Context) -> None:
     """Build an index that finds the best words without scoring all of them.
 
-    Read it with --search of vastmax lm next and vastmax lm generate, or by vastmax.search.load. What is printed was
-    measured here, on words of the run's own vocabulary put in random order, or on vectors of words: milliseconds per
-    query, beside those of scoring every word, and the share of the ten best words that was found.
+    Use it with --search of vastmax lm next and vastmax lm generate, or with vastmax.search.load. The printed results
+    are measured here, on random words of the run's vocabulary, or on vectors of words: milliseconds per query, with and
+    without the index, and the share of the ten best words that was found.
 
     \b
     Examples:
@@ -84,7 +86,7 @@ def index(options: IndexOptions, context: typer.Context) -> None:
 
 
 def _run(path: Path) -> tuple[Any, Any]:
-    """The head of a run, and hidden vectors of its encoder."""
+    """Return the head of a run, and hidden vectors of its encoder."""
     import torch
 
     from vastmax.language_model.run_folder import RunFolder
@@ -101,7 +103,7 @@ def _run(path: Path) -> tuple[Any, Any]:
 
 
 def _vectors(path: Path, on_bad_line: Literal["refuse", "skip"]) -> tuple[Any, Any]:
-    """Word vectors, and some of them as queries."""
+    """Return word vectors, and some of them as queries."""
     import numpy as np
     import torch
 
@@ -127,7 +129,7 @@ def _build(source: Any, queries: Any, options: IndexOptions) -> tuple[Index, dic
     found = built.calibrate(queries, options.recall, k=min(10, built.vocab_size))
     if not found.reached:
         raise InputError(
-            f"--recall is {options.recall}, and the most that --kind {options.kind} reached here is "
-            f"{found.recall:.3f}: ask for less, or for another kind"
+            f"--recall is {options.recall}, but --kind {options.kind} reached at most {found.recall:.3f}; lower it, "
+            "or use another kind"
         )
     return built, {"effort": found.effort, "recall_low": found.low, "recall_high": found.high}

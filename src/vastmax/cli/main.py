@@ -1,4 +1,4 @@
-"""`vastmax`: the commands in one place."""
+"""`vastmax`: all commands."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from vastmax.files.checksum import VERIFY
 app = typer.Typer(
     name="vastmax",
     cls=Group,
-    rich_markup_mode=None,  # plain help: quick to show, the same on a terminal, in a pipe and in the documentation
+    rich_markup_mode=None,  # plain help: fast, and the same on a terminal, in a pipe and in the documentation
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
@@ -70,7 +70,7 @@ def help_(
         try:
             _, below, _ = group.resolve_command(found, [name])
         except AttributeError:
-            raise InputError(f"vastmax {' '.join(command or ())} is no command; see vastmax help") from None
+            raise InputError(f"vastmax {' '.join(command or ())} is not a command; see vastmax help") from None
         found = below.make_context(name, [], parent=found, resilient_parsing=True)
     print(found.get_help())
 
@@ -87,7 +87,7 @@ def vastmax(
     ] = False,
     no_verify: Annotated[
         bool,
-        typer.Option("--no-verify", help="Do not check the checksums of files: quicker, and damage goes unnoticed."),
+        typer.Option("--no-verify", help="Do not check the checksums of files: faster, but damage is not detected."),
     ] = False,
 ) -> None:
     """Word vectors from text, and language models with vast vocabularies.
@@ -104,7 +104,7 @@ def vastmax(
     if debug:
         os.environ["VASTMAX_DEBUG"] = "1"
     if no_verify:
-        os.environ[VERIFY] = "0"  # of processes that are started, too
+        os.environ[VERIFY] = "0"  # for child processes, too
     if version:
         print(_versions())
         raise typer.Exit
@@ -126,7 +126,7 @@ def _versions() -> str:
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command line (`sys.argv` if None) and exit.
 
-    0: done; 2: bad input; 130: interrupted; 143: terminated; 1: a bug of ours.
+    Exit codes: 0: done; 2: bad input; 130: interrupted; 143: terminated; 1: a bug in vastmax.
     """
     prepare_streams()
     _tidy_up_when_terminated()
@@ -137,10 +137,10 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _leave_at_once(code: int) -> NoReturn:
-    """End a process of torchrun's without Python's shutdown.
+    """End a process of torchrun without Python's shutdown.
 
-    DistributedDataParallel keeps the threads of gloo alive, and one that is still letting go of its last message while
-    the interpreter shuts down aborts the process: a finished training would be reported as failed.
+    DistributedDataParallel keeps the threads of gloo alive. If one is still releasing its last message during shutdown,
+    the process aborts, and finished training would be reported as failed.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -148,7 +148,7 @@ def _leave_at_once(code: int) -> NoReturn:
 
 
 def _tidy_up_when_terminated() -> None:
-    """Let SIGTERM, which batch systems send, remove files under way; the exit code stays what shells make of it."""
+    """Remove temporary files on SIGTERM, which batch systems send; the exit code is the usual one."""
 
     def leave(number: int, _: object) -> NoReturn:
         sys.exit(128 + number)
@@ -163,14 +163,14 @@ def _invoke(arguments: Sequence[str] | None) -> int | None:
             args=None if arguments is None else list(arguments),
             prog_name="vastmax",
             standalone_mode=False,
-            obj=sys.argv[1:] if arguments is None else list(arguments),  # for a command that tells how to resume it
+            obj=sys.argv[1:] if arguments is None else list(arguments),  # for commands that print how to resume
         )
-    except typer.Abort:  # what an older typer makes of a KeyboardInterrupt
+    except typer.Abort:  # an older typer's KeyboardInterrupt
         raise KeyboardInterrupt from None
-    except SystemExit as stopped:  # what typer makes of a closed pipe
+    except SystemExit as stopped:  # typer's reaction to a closed pipe
         if isinstance(stopped.__context__, BrokenPipeError):
             raise stopped.__context__ from None
         raise
-    if code == EXIT_INTERRUPTED:  # what it makes of one now
+    if code == EXIT_INTERRUPTED:  # a newer typer's
         raise KeyboardInterrupt
     return code if isinstance(code, int) else None

@@ -1,4 +1,4 @@
-"""`vastmax map`: the frequent words on a plane, as a page or a picture."""
+"""`vastmax map`: a map of the frequent words, as a page or a picture."""
 
 from __future__ import annotations
 
@@ -19,24 +19,22 @@ class MapOptions:
     """The options of `vastmax map`."""
 
     source: VectorsOptions = part()
-    output: Path = option(
-        ..., "Where the map goes: .html, to search and wander about in, or .png.", flags=("--output", "-o")
-    )
-    num_words: int = option(5_000, "How many words are shown.", bound=Whole(1))
-    skip: int = option(0, "Leave out so many of the most frequent words, such as 'the' and 'of'.", bound=Whole(0))
+    output: Path = option(..., "The file for the map: .html, to search and explore, or .png.", flags=("--output", "-o"))
+    num_words: int = option(5_000, "Number of words shown.", bound=Whole(1))
+    skip: int = option(0, "Leave out this many of the most frequent words, such as 'the' and 'of'.", bound=Whole(0))
     method: Literal["pca", "tsne"] = option(
         "pca",
-        "The plane along which the vectors differ most, or neighbourhoods (slower; needs scikit-learn).",
+        "pca: the plane of largest variance; tsne: neighborhoods (slower; needs scikit-learn).",
     )
-    seed: int = option(1, "For tsne.", bound=Whole(0, 2**32 - 1))
-    title: str | None = option(None, "The heading.", default_text="which words these are", group=OUTPUT)
+    seed: int = option(1, "For tsne: start of the random numbers.", bound=Whole(0, 2**32 - 1))
+    title: str | None = option(None, "Heading.", default_text="which words these are", group=OUTPUT)
 
 
 def map_(options: MapOptions, context: typer.Context) -> None:
-    """Draw a map on which words used alike lie near each other.
+    """Draw a map on which words used alike are near each other.
 
-    The HTML file is all there is to it: open it in a browser, send it, put it anywhere; it asks nothing of the network.
-    It shows each word's count and nearest words, and names appear as one comes nearer. FILE.html#WORD opens at a word.
+    The HTML file is self-contained and needs no network. It shows each word's count and nearest words, and more names
+    when zoomed in. FILE.html#WORD opens at a word.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`vastmax neighbours`: the words most like one word."""
+"""`vastmax neighbours`: the words most similar to given words."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class NeighboursOptions:
     """The options of `vastmax neighbours`."""
 
     source: VectorsOptions = part()
-    words: tuple[str, ...] = option(..., "The words to look around.", metavar="WORD", positional=True)
+    words: tuple[str, ...] = option(..., "Words.", metavar="WORD", positional=True)
     answer: AnswerOptions = part()
     as_json: bool = as_json()
 
 
 def neighbours(options: NeighboursOptions, context: typer.Context) -> None:
-    """Show the words most like each WORD.
+    """Show the words most similar to each WORD, with their cosines.
 
-    The number is the cosine similarity. On a terminal there is a table for each word; elsewhere each line holds word,
-    neighbour and similarity, separated by tabs.
+    On a terminal, there is a table for each word. Elsewhere, each line has the word, the similar word and the cosine,
+    separated by tabs.
 
     \b
     Examples:

@@ -14,16 +14,16 @@ from vastmax.printable import printable
 from vastmax.strict_json import json_text
 
 _WIDEST_TEXT = 100
-"""Columns of running text: longer lines are hard to read, whatever the terminal."""
+"""Columns of running text; longer lines are hard to read."""
 
 
 _ENDS_A_FIELD = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def prepare_streams() -> None:
-    """Make any word printable: what a stream's encoding lacks is escaped, and a stream that was closed swallows all."""
+    """Make any word printable: escape what a stream's encoding lacks, and discard output to a closed stream."""
     if sys.stdout is None:  # the shell's >&-
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open for as long as the process lives
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open for the life of the process
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -31,12 +31,12 @@ def prepare_streams() -> None:
 
 
 def say(text: str = "") -> None:
-    """Print a line on stdout: as it is in a pipe; on a terminal, with what would steer the terminal written out."""
+    """Print a line to stdout; on a terminal, control characters are escaped."""
     print(printable(text, keep="\n\t") if sys.stdout.isatty() else text)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout. Numbers that are not finite have no place in JSON and become null."""
+    """Print one JSON document to stdout; numbers that are not finite become null."""
     say(json_text(value, indent=2))
 
 
@@ -56,17 +56,17 @@ def print_table(
     key: str | None = None,
     aside: bool = False,
 ) -> None:
-    """Print a table on a terminal; elsewhere the rows, tab-separated and each after `key` if there is one.
+    """Print a table on a terminal; elsewhere the rows, separated by tabs and each after `key` if there is one.
 
-    In the rows a word's own tabs and line ends, which text has none of but a vectors file may, are written \\t, \\n and
-    \\r, so that fields stay fields; every other character is as it is, the backslash too.
+    In these rows, tabs and line ends of words, which a vectors file may contain, are written as \\t, \\n and \\r. Other
+    characters, including the backslash, are unchanged.
 
     Args:
         title: above the table.
         columns: their headings.
-        rows: cells; whole numbers and each `Figure` get separators of thousands on a terminal only.
+        rows: cells; whole numbers and each `Figure` have thousands separators on a terminal only.
         key: the first field of each row in a pipe.
-        aside: a summary beside the rows of another table: in a pipe it goes to stderr, so that rows are of one kind.
+        aside: whether this is a summary of another table; in a pipe, it goes to stderr, so all rows are of one kind.
     """
     terminal = sys.stdout.isatty()
     shown = [[_cell(cell, terminal) for cell in row] for row in rows]
@@ -99,12 +99,12 @@ def _cell(cell: object, terminal: bool) -> str:
 
 
 def print_heading(text: str) -> None:
-    """A line with an empty one before it."""
+    """Print a line after an empty one."""
     say(f"\n{text}" if not sys.stdout.isatty() else f"\n  {text}")
 
 
 def print_text(text: str, *, bullet: str = "") -> None:
-    """Wrapped on a terminal, in line with the tables; one line elsewhere."""
+    """Print text: wrapped and aligned with the tables on a terminal, in one line elsewhere."""
     if not sys.stdout.isatty():
         say(bullet + text)
         return

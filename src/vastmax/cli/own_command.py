@@ -1,4 +1,4 @@
-"""The command that starts this vastmax again."""
+"""The shell command of this vastmax."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def own_command() -> str:
-    """Return the bare name where the shell finds this very program by it, else its path, else `python -m vastmax`."""
+    """Return `vastmax` if the shell finds this program by it, otherwise its path or `python -m vastmax`."""
     program = Path(sys.argv[0])
     if program.name != "vastmax" or not program.exists():
         return f"{_shortest(Path(sys.executable))} -m vastmax"
@@ -19,6 +19,6 @@ def own_command() -> str:
 
 
 def _shortest(path: Path) -> str:
-    """A path as a word of the shell, from here where it lies below."""
-    absolute = Path(os.path.abspath(path))  # a virtual environment's python is a link, and must stay one
+    """Return a path quoted for the shell, relative if it is below the current folder."""
+    absolute = Path(os.path.abspath(path))  # not resolved: the python of a virtual environment is a link
     return shlex.quote(str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute))

@@ -1,4 +1,4 @@
-"""`vastmax phrases`: words that belong together, joined."""
+"""`vastmax phrases`: joins words that belong together."""
 
 from __future__ import annotations
 
@@ -27,34 +27,38 @@ class PhrasesOptions:
     text: TextOptions = part()
     output: Path | None = option(
         None,
-        "Where the joined text goes, compressed if it is called .gz .bz2 .xz or .zst; standard output if nothing else "
-        "is asked for.",
+        "The file for the joined text, compressed if it ends in .gz .bz2 .xz or .zst; without this or another output "
+        "option, standard output.",
         flags=("--output", "-o"),
         group=OUTPUT,
     )
-    passes: int = option(1, "Each pass joins two of the words before it.", bound=Whole(1, MOST_PASSES))
+    passes: int = option(
+        1, "Number of passes; each joins pairs of words of the previous one.", bound=Whole(1, MOST_PASSES)
+    )
     scoring: str = option(
         "counts",
-        "How much more often than by chance; or as gensim has it; or normalised pointwise mutual information.",
+        "counts: frequency relative to chance; gensim: as in gensim; npmi: normalized pointwise mutual information.",
         choices=("counts", "gensim", "npmi"),
     )
     threshold: float | None = option(
         None,
-        "Pairs with a higher score are joined; halved from pass to pass, except for npmi.",
+        "Join pairs with a higher score; halved for each pass, except for npmi.",
         default_text="100; gensim: 10; npmi: 0.5",
     )
-    min_count: int = option(5, "Pairs that are rarer are not joined.", bound=Whole(1))
-    discount: float | None = option(None, "Taken off the count of a pair, not with npmi.", default_text="min-count")
-    delimiter: str = option("_", "Stands between joined words.")
-    connectors: Path | None = option(
-        None, "Words, one per line, that may stand inside a phrase but not at its ends, such as 'of'."
+    min_count: int = option(5, "Least count of a pair.", bound=Whole(1))
+    discount: float | None = option(
+        None, "Subtracted from the count of a pair, except for npmi.", default_text="min-count"
     )
-    save: Path | None = option(None, "Keep the phrases, for --model.", group=OUTPUT)
-    model: Path | None = option(None, "Join the phrases kept in this file, instead of finding some.")
-    as_list: bool = option(False, "Print the phrases, the highest scores first.", flags=("--list",), group=OUTPUT)
+    delimiter: str = option("_", "Text between joined words.")
+    connectors: Path | None = option(
+        None, "Words, one per line, that may be inside a phrase but not at its ends, such as 'of'."
+    )
+    save: Path | None = option(None, "Save the phrases, for --model.", group=OUTPUT)
+    model: Path | None = option(None, "Join the phrases of this file instead of finding some.")
+    as_list: bool = option(False, "Print the phrases, highest scores first.", flags=("--list",), group=OUTPUT)
     topn: int | None = option(
         None,
-        "How many phrases to list.",
+        "Number of phrases listed.",
         bound=Whole(1, optional=True),
         flags=("--topn", "-n"),
         default_text="all",
@@ -64,7 +68,7 @@ class PhrasesOptions:
 
 
 FOR_FINDING = ("passes", "scoring", "threshold", "min_count", "discount", "delimiter", "connectors")
-"""Options that mean nothing with --model."""
+"""Options that are not used with --model."""
 
 
 def phrases(options: PhrasesOptions, context: typer.Context) -> None:
@@ -84,7 +88,7 @@ def phrases(options: PhrasesOptions, context: typer.Context) -> None:
     model, output, save = options.model, options.output, options.save
     given = [name for name in FOR_FINDING if was_given(context, name)]
     if model is not None and given:
-        raise InputError(f"--model {model} says how its phrases were found: leave out {argument(given[0])}")
+        raise InputError(f"--model {model} contains its phrases; leave out {argument(given[0])}")
     reads = options.text.read_by(model=model, connectors=options.connectors)
     context.with_resource(claimed(reads=reads, writes={"--output": output, "--save": save}))
     found = None if model is None else Phrases.load(model)
@@ -127,7 +131,7 @@ def _print(options: PhrasesOptions, found: Phrases, text: Corpus, joined: Corpus
 
 
 def _highest(found: Phrases, topn: int | None) -> list[tuple[int, Phrase]]:
-    """The phrases with the highest scores, each with the number of its pass."""
+    """Return the phrases with the highest scores, each with the number of its pass."""
     numbered = [(number, phrase) for number, of_pass in enumerate(found.passes, start=1) for phrase in of_pass]
     return sorted(numbered, key=lambda pair: -pair[1].score)[:topn]
 

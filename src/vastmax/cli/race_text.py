@@ -1,4 +1,4 @@
-"""How `vastmax compare` shows a race: a table of what was measured, then the recommendation in words."""
+"""The output of `vastmax compare`: a table of measurements, then the recommendation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vastmax.progress import describe_seconds
 
 
 def print_race(race: Race, page: Path | None, *, as_json: bool) -> None:
-    """Everything that standard output gets; `page` is the report in HTML, None where it could not be written."""
+    """Print a race; `page` is the report in HTML, None if it could not be written."""
     recommendation = recommend(race)
     if as_json:
         shown = None if page is None else str(page)
@@ -27,24 +27,24 @@ def print_race(race: Race, page: Path | None, *, as_json: bool) -> None:
 
 
 def _print_methods(race: Race) -> None:
-    yardstick = next((method for method in race.finished if method.method == YARDSTICK), None)
+    baseline = next((method for method in race.finished if method.method == YARDSTICK), None)
     goal = _goal(race)
     time_to = "time to it" if goal is None else f"time to {goal:,.0f}"
-    # Parameters, memory and all else are in the report: a terminal may have 80 columns.
+    # Parameters, memory and others are in the report; a terminal may have 80 columns.
     columns = ["method", "perplexity", "words/s", "gain", time_to, "scored/s"]
-    print_table("the race", columns, [_row(method, yardstick, goal) for method in race.methods], key="method")
+    print_table("the race", columns, [_row(method, baseline, goal) for method in race.methods], key="method")
 
 
 def _goal(race: Race) -> float | None:
-    """The perplexity whose time is shown: what the yardstick ended with, else what all have reached."""
+    """Return the perplexity for which times are shown: that of the baseline, or else the one that all reached."""
     ends = {method.method: method.curve[-1].perplexity for method in race.finished}
     return ends.get(YARDSTICK, max(ends.values(), default=None))
 
 
-def _row(method: MethodResult, yardstick: MethodResult | None, goal: float | None) -> list[str]:
+def _row(method: MethodResult, baseline: MethodResult | None, goal: float | None) -> list[str]:
     if method.status != "finished":
         return [method.method, method.status, "", "", "", ""]
-    speed, base = method.training_words_per_second, yardstick and yardstick.training_words_per_second
+    speed, base = method.training_words_per_second, baseline and baseline.training_words_per_second
     seconds = None if goal is None else method.seconds_to(goal)
     exact = method.evaluation_words_per_second
     return [
@@ -63,10 +63,10 @@ def _print_recommendation(recommendation: Recommendation) -> None:
     for reason in recommendation.reasons:
         print_text(reason, bullet="- ")
     if recommendation.alternatives:
-        print_heading("If what matters most is")
+        print_heading("If this matters most")
         for choice in recommendation.alternatives:
             print_text(f"{choice.purpose}: {choice.method or 'none'}, {choice.why}", bullet="- ")
     if recommendation.warnings:
-        print_heading("What speaks against trusting this")
+        print_heading("Reasons for caution")
         for warning in recommendation.warnings:
             print_text(warning, bullet="- ")

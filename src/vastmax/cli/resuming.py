@@ -1,13 +1,15 @@
-"""The options about checkpoints, and what is said about them when training is stopped."""
+"""The options for checkpoints, and messages about them when training stops."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from vastmax.cli.failure import EXIT_INTERRUPTED, StoppedError
 from vastmax.cli.shared_options import checkpoint_minutes
@@ -21,29 +23,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointOptions:
-    """The options about checkpoints: where, how often, and whether to go on from there."""
+    """The options for checkpoints: where, how often, and whether to resume."""
 
     checkpoint: Path | None = option(
         None,
-        "Where training is saved, to resume it; removed when the vectors are written.",
+        "The file to resume training from; removed when the vectors are written.",
         default_text="VECTORS.checkpoint",
         group=OUTPUT,
     )
     checkpoint_minutes: float = checkpoint_minutes()
-    no_checkpoint: bool = option(False, "Save nothing before the end.", group=OUTPUT)
+    no_checkpoint: bool = option(False, "Save no checkpoints.", group=OUTPUT)
     resume: bool = option(
         False,
-        "Go on from the checkpoint, with the same text and options; with --threads 1 the vectors are those of a run "
-        "that was never stopped.",
+        "Continue from the checkpoint, with the same text and options; with --threads 1, the vectors are those of an "
+        "uninterrupted run.",
         group=OUTPUT,
     )
 
 
+def resuming_command(context: typer.Context, *, resume: bool) -> str:
+    """Return the command line of this process, with --resume."""
+    return shlex.join(["vastmax", *context.obj, *([] if resume else ["--resume"])])
+
+
 class Resuming:
-    """The checkpoint that the options ask for, None with --no-checkpoint, and the command that resumes this one.
+    """The checkpoint of the options, None with --no-checkpoint, and the command that resumes this one.
 
     Raises:
-        InputError: there is one and --resume is not given, there is none and it is, or it does not fit the settings.
+        InputError: there is a checkpoint but no --resume, or --resume but no checkpoint, or its settings differ.
     """
 
     def __init__(
@@ -54,33 +61,33 @@ class Resuming:
         path: Path,
         *,
         output: Path,
-        arguments: Sequence[str],
+        context: typer.Context,
     ) -> None:
         resume, off = asked.resume, asked.no_checkpoint
         self._output = output
-        self._command = shlex.join(["vastmax", *arguments, *([] if resume else ["--resume"])])
+        self._command = resuming_command(context, resume=resume)
         self.checkpoints: CheckpointsOf[Any] | None = None
         if off and resume:
-            raise InputError("--resume and --no-checkpoint exclude each other; leave out one of them")
+            raise InputError("--resume and --no-checkpoint exclude each other; leave out one")
         if off:
             return
         if not resume and kind.recognises(path):
             raise InputError(
-                f"{path} holds a run that was stopped; go on with: {self._command} (or start anew: rm "
+                f"{path} holds a run that was stopped; resume with: {self._command} (or start again: rm "
                 f"{shlex.quote(str(path))})"
             )
         if resume and not path.exists():
-            raise InputError(f"there is no checkpoint {path} to go on from; start without --resume")
+            raise InputError(f"there is no checkpoint {path} to resume from; start without --resume")
         self.checkpoints = kind(path, settings, minutes=asked.checkpoint_minutes, resume=resume)
 
     def clear(self) -> None:
-        """The vectors are written: the checkpoint has served."""
+        """Remove the checkpoint, after the vectors are written."""
         if self.checkpoints is not None:
             self.checkpoints.remove()
 
     @contextmanager
     def told_how(self, *, finished: bool = False) -> Iterator[None]:
-        """Say how to go on when the block is interrupted or, once training is `finished`, cannot write the vectors."""
+        """Print how to resume if the block is interrupted or, once training is `finished`, cannot write vectors."""
         try:
             yield
         except KeyboardInterrupt:
@@ -104,4 +111,4 @@ class Resuming:
             trouble = self.checkpoints.trouble if self.checkpoints is not None else ""
             return f"{self._output} was not written" + (f", nor a checkpoint ({trouble})" if trouble else "")
         trouble = f", but not all of it ({self.checkpoints.trouble})" if self.checkpoints.trouble else ""
-        return f"{self.checkpoints.path} holds what was trained{trouble}; go on with: {self._command}"
+        return f"{self.checkpoints.path} holds what was trained{trouble}; resume with: {self._command}"

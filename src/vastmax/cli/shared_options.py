@@ -1,4 +1,4 @@
-"""The options that several commands share, and what the commands do with them."""
+"""The options that several commands share, and their use."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class TextOptions:
         metavar="CORPUS",
         positional=True,
     )
-    lowercase: bool = option(False, "Turn words to lower case.", group=DATA)
+    lowercase: bool = option(False, "Convert words to lower case.", group=DATA)
     errors: Literal["strict", "replace", "ignore"] = option(
         "strict",
-        "Bytes that are not of the encoding: stop and say where, read them as U+FFFD, or leave them out.",
+        "Bytes that are invalid in the encoding: stop with their place, read them as U+FFFD, or drop them.",
         group=DATA,
     )
-    encoding: str = option("utf-8", "Of text files, such as latin-1.", metavar="NAME", group=DATA)
+    encoding: str = option("utf-8", "Encoding of text files, such as latin-1.", metavar="NAME", group=DATA)
     column: str | None = option(
         None, "The column that holds the text, for Parquet and Arrow files.", metavar="NAME", group=DATA
     )
     cache: bool = option(
-        True, "Keep the encoded corpus, to start at once the next time.", flags=("--cache/--no-cache",), group=DATA
+        True, "Keep the encoded corpus, for a faster start the next time.", flags=("--cache/--no-cache",), group=DATA
     )
 
     def __post_init__(self) -> None:
@@ -54,7 +54,7 @@ class TextOptions:
     def open(
         self, progress: Progress, sources: Sequence[str] | None = None, *, lowercase: bool | None = None
     ) -> Corpus:
-        """Return the corpus that the options name, or one of other `sources` that is read alike."""
+        """Return the corpus of the options, or one of other `sources` that is read likewise."""
         from vastmax.text import Corpus
 
         named = list(self.corpus if sources is None else sources)
@@ -69,9 +69,9 @@ class TextOptions:
         )
 
     def read_by(self, **others: Given) -> dict[str, Given]:
-        """Return the files that a command reads, for `claimed`; `others` are options, start_from for --start-from.
+        """Return the files that a command reads, for `claimed`; `others` are options, such as start_from.
 
-        Among them is the cache, in which nothing may be replaced.
+        They include the cache, so nothing in it can be overwritten.
         """
         from vastmax.text.cache import default_folder
         from vastmax.text.sources import files_of
@@ -83,12 +83,12 @@ class TextOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class VocabularyOptions:
-    """Which words of a text take part."""
+    """The options for the vocabulary of a text."""
 
-    min_count: int = option(1, "Leave out words that are rarer than this.", bound=Whole(1), group=DATA)
+    min_count: int = option(1, "Leave out words with fewer occurrences.", bound=Whole(1), group=DATA)
     max_final_vocab: int | None = option(
         None,
-        "Keep only so many words, the most frequent ones.",
+        "Keep at most this many words, the most frequent ones.",
         bound=Whole(1, optional=True),
         also=("max_size",),
         group=DATA,
@@ -98,36 +98,36 @@ class VocabularyOptions:
         check_options(self)
 
     def of(self, text: Corpus) -> Vocabulary:
-        """Return the words of a text that take part."""
+        """Return the vocabulary of a text."""
         return text.vocabulary.truncate(min_count=self.min_count, max_size=self.max_final_vocab)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VectorsOptions:
-    """Which vectors are read, and how."""
+    """The options for reading vectors."""
 
     vectors: Path = option(
         ...,
-        "Word vectors: ours (.safetensors), word2vec text or binary, or GloVe text; told apart by content.",
+        "Word vectors: native (.safetensors), word2vec text or binary, or GloVe text; recognized by content.",
         metavar="VECTORS",
         positional=True,
     )
     on_bad_line: Literal["refuse", "skip"] = option(
         "refuse",
-        "Lines of vectors as text that are not a word and its numbers: stop and say which, or leave them out and say "
-        "how many there were.",
+        "Lines of text vectors that are not a word and its numbers: stop with the line, or skip them and print their "
+        "number.",
         group=DATA,
     )
 
     encoding: str = option(
-        "utf-8", "Of the words in a text or binary file, such as latin-1.", metavar="NAME", group=DATA
+        "utf-8", "Encoding of words in a text or binary file, such as latin-1.", metavar="NAME", group=DATA
     )
 
     def __post_init__(self) -> None:
         check_options(self)
 
     def load(self) -> WordVectors:
-        """Return the vectors; what was left out of the file is told by a warning."""
+        """Return the vectors; warn about skipped lines."""
         return load_vectors(self.vectors, self.on_bad_line, encoding=self.encoding)
 
 
@@ -139,7 +139,7 @@ def load_vectors(
     errors: Literal["strict", "replace", "ignore"] = "strict",
     first_of_duplicates: bool = False,
 ) -> WordVectors:
-    """Return the vectors of a file; what was left out of it is told by a warning."""
+    """Return the vectors of a file; warn about skipped lines."""
     from vastmax.embedding import WordVectors
 
     return WordVectors.load(
@@ -153,12 +153,12 @@ def load_vectors(
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerOptions:
-    """How many words are shown, of which ones, and how."""
+    """The options for words in answers."""
 
-    topn: int = option(10, "How many words to show.", flags=("--topn", "-n"))
+    topn: int = option(10, "Number of words shown.", flags=("--topn", "-n"))
     restrict_vocab: int | None = option(
         None,
-        "Look only at the first so many words, which are the most frequent ones.",
+        "Search only this many of the first words, the most frequent ones.",
         bound=Whole(1, optional=True),
         group=DATA,
     )
@@ -179,8 +179,10 @@ def threads(help: str = "Threads.") -> int | None:
     return declared
 
 
-def checkpoint_minutes(help: str = "Save so often; also at the ends of epochs, and on Ctrl-C.") -> float:
-    """Return the field of a command that saves on its way."""
+def checkpoint_minutes(
+    help: str = "Minutes between checkpoints; also saved at the ends of epochs and on Ctrl-C.",
+) -> float:
+    """Return the field of a command that saves checkpoints."""
     declared: float = option(
         DEFAULT_MINUTES,
         help,
@@ -192,7 +194,7 @@ def checkpoint_minutes(help: str = "Save so often; also at the ends of epochs, a
 
 
 def use_threads(number: int | None) -> None:
-    """Let PyTorch compute on so many threads; None: as many as it takes."""
+    """Let PyTorch use this many threads; None: its default."""
     if number is not None:
         import torch
 
@@ -206,10 +208,10 @@ def vectors_format() -> str | None:
     """Return the field of a command that writes vectors."""
     declared: str | None = option(
         None,
-        "What to write.",
+        "Format to write.",
         flags=("--format",),
         choices=FORMATS,
-        default_text="by the name's ending",
+        default_text="by the ending",
         also=("format",),
         group=OUTPUT,
     )
@@ -225,19 +227,19 @@ class DeviceOptions:
         "Where to compute.",
         metavar="cpu|cuda",
         suggested=("cpu", "cuda"),
-        default_text="cuda where there is one",
+        default_text="cuda if available",
     )
 
     def usable(self) -> str:
-        """Return the device that is meant, if it is there."""
+        """Return the device; raise InputError if it does not exist."""
         return checked_device(self.device)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions(DeviceOptions):
-    """The trained model that a command works with."""
+    """The options for a trained model."""
 
-    run: Path = option(..., "The folder that vastmax lm train has written.", metavar="RUN", positional=True)
+    run: Path = option(..., "The folder of a run of vastmax lm train.", metavar="RUN", positional=True)
 
     def open(self) -> tuple[RunFolder, LanguageModel]:
         """Return the run and its best model, in eval mode."""
@@ -250,10 +252,10 @@ class ModelOptions(DeviceOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
-    """The index by which a model's best words are found."""
+    """The option for an index of a model's words."""
 
     search: Path | None = option(
-        None, "An index that vastmax index has made of RUN: the best words sooner.", metavar="FILE"
+        None, "An index of RUN from vastmax index, to find the best words faster.", metavar="FILE"
     )
 
     def open(self, model: LanguageModel) -> Search | None:
@@ -266,12 +268,12 @@ class SearchOptions:
 
 
 def require_torch(what: str = "a language model") -> None:
-    """Raise InputError, which says what for, unless PyTorch is installed."""
+    """Raise InputError, with the purpose, unless PyTorch is installed."""
     extras.require(what, "torch")
 
 
 def checked_device(device: str | None) -> str:
-    """Return the device that is meant, if it is there."""
+    """Return the device; raise InputError if it does not exist."""
     import torch
 
     if device is None:

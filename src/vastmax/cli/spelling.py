@@ -1,4 +1,4 @@
-"""Messages of the library about its arguments, worded for the options that were typed."""
+"""Messages of the library with the options of the command in place of arguments."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vastmax.errors import InputError, Message
 _QUOTES = "'\""
 
 _SHARED = "training."
-"""How a race speaks of the settings that its methods share."""
+"""The prefix of settings that the methods of a race share."""
 
 
 def said_here(error: InputError | OSError, context: Any) -> InputError | OSError:
-    """Return the error with options in the place of arguments; of a file that an option names, with the option."""
+    """Return the error with options in place of arguments, and for a file with its option."""
     if isinstance(error, InputError):
         error.args = (as_typed(error.message, context), *error.args[1:])
         return error
@@ -25,7 +25,7 @@ def said_here(error: InputError | OSError, context: Any) -> InputError | OSError
 
 
 def as_typed(message: str, context: Any) -> str:
-    """Return a message with the options of this command in the place of the arguments that it mentions."""
+    """Return a message with the options of this command in place of the arguments it mentions."""
     message = message if isinstance(message, Message) else Message(message)
     options = _options(context)
 
@@ -39,19 +39,19 @@ def as_typed(message: str, context: Any) -> str:
 
 
 def check_letters(context: Any) -> None:
-    """Refuse what no file can be called and no word contain: the NUL character, and no name at all."""
+    """Raise InputError for NUL characters and empty names of files."""
     for name, value in _given(context):
         if "\0" in value:
             raise InputError(f"{name} is {shown(value)}; expected text without NUL characters")
     typed = context.obj or ()
     if any(word == "" or (word.startswith("--") and word.endswith("=")) for word in typed):
         for name, path in _paths(context):
-            if path == os.curdir:  # what pathlib makes of no name
+            if path == os.curdir:  # an empty name in pathlib
                 raise InputError(f"{name} is ''; expected the name of a file or folder")
 
 
 def _options(context: Any) -> dict[str, str]:
-    """Argument of the library → the option of this command."""
+    """Return argument of the library → option of this command."""
     found = {}
     for parameter in context.command.params:
         if parameter.opts[0].startswith("-"):
@@ -62,12 +62,12 @@ def _options(context: Any) -> dict[str, str]:
 
 
 def _with_option(message: str, context: Any) -> str:
-    """The message with the option whose value it begins with, or whose file it names, where it names no option."""
+    """Return the message with the option whose value or file it mentions, if it mentions no option."""
     if any(_typed_name(parameter) in message for parameter in context.command.params if parameter.opts[0][0] == "-"):
         return message
     paths, words = set(_paths(context)), getattr(context, "obj", None) or ()
     for name, value in _given(context):
-        typed = value in words or f"{name}={value}" in words  # and no default
+        typed = value in words or f"{name}={value}" in words  # not a default
         if not typed or not name.startswith("-"):
             continue
         if message.startswith((value or repr(value), repr(value))):
@@ -78,12 +78,12 @@ def _with_option(message: str, context: Any) -> str:
 
 
 def _given(context: Any) -> Iterator[tuple[str, str]]:
-    """The texts on the command line, each with its option or, for an argument, what the help calls it."""
+    """Return the texts on the command line, each with its option, or for an argument its name in help."""
     return ((name, os.fspath(value)) for name, value in _values(context) if isinstance(value, str | os.PathLike))
 
 
 def _paths(context: Any) -> Iterator[tuple[str, str]]:
-    """Yield the texts that name files."""
+    """Return the texts that are paths of files."""
     return ((name, os.fspath(value)) for name, value in _values(context) if isinstance(value, os.PathLike))
 
 

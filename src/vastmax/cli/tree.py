@@ -38,7 +38,7 @@ KINDS_OF = {
     "on_bad_line": OF_VECTORS,
     "seed": ("random", *OF_VECTORS),
 }
-"""Option → the kinds of tree that have a use for it."""
+"""Option → the kinds of tree that use it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,53 +48,55 @@ class TreeOptions:
     text: TextOptions = part()
     kind: str = option(
         "huffman",
-        "Shortest paths for frequent words; equal paths; two levels by frequency; shuffled; your own labels; words of "
-        "like vectors together, in many levels or in two; kinds of things.",
+        "Shortest paths for frequent words; equal paths; two levels by frequency; shuffled; your own labels; similar "
+        "vectors together, in many levels or in two; WordNet's hierarchy.",
         choices=KINDS,
     )
     words: VocabularyOptions = part()
     classes: int | None = option(
         None,
-        "For classes and kmeans: how many.",
+        "For classes and kmeans: number of classes.",
         bound=Whole(1, optional=True),
-        default_text="the root of the words' number",
+        default_text="square root of the number of words",
         also=("num_classes",),
     )
-    mass: Literal["count", "sqrt-count"] = option("sqrt-count", "For classes: what each holds an equal part of.")
+    mass: Literal["count", "sqrt-count"] = option("sqrt-count", "For classes: what is equal in each class.")
     labels: Path | None = option(None, 'For nested: JSON such as {"sports": ["golf"], "music": ["piano"]}.')
-    vectors: Path | None = option(None, "For clustered and kmeans: word vectors, such as `vastmax embed` makes.")
+    vectors: Path | None = option(None, "For clustered and kmeans: word vectors, such as those of `vastmax embed`.")
     weigh: bool = option(
-        False, "For clustered and kmeans: words weigh as much as their count.", flags=("--weigh/--no-weigh",)
+        False, "For clustered and kmeans: weight words by their counts.", flags=("--weigh/--no-weigh",)
     )
     split: Literal["adaptive", "balanced"] = option(
         "adaptive",
-        "For clustered: cut where the clusters meet, or in two halves.",
+        "For clustered: split between the clusters, or into halves.",
     )
-    overlap: float = option(0.0, "For clustered: words so near to the cut go both ways.", bound=Number(0.0, 0.5))
-    copies: int = option(1, "For clustered: so many trees of different seeds under one root.", bound=Whole(1))
+    overlap: float = option(
+        0.0, "For clustered: words this near to the split are on both sides.", bound=Number(0.0, 0.5)
+    )
+    copies: int = option(1, "For clustered: number of trees of different seeds under one root.", bound=Whole(1))
     wordnet: Path | None = option(
         None,
         "For wordnet: the folder of its dictionary files.",
         metavar="DIR",
-        default_text="where they are installed",
+        default_text="where it is installed",
     )
-    seed: int = option(0, "For random, clustered and kmeans.", bound=Whole(0))
+    seed: int = option(0, "For random, clustered and kmeans: start of the random numbers.", bound=Whole(0))
     on_bad_line: Literal["refuse", "skip"] = option(
         "refuse",
-        "Lines of vectors as text that are not a word and its numbers: stop and say which, or leave them out and say "
-        "how many there were.",
+        "Lines of text vectors that are not a word and its numbers: stop with the line, or skip them and print their "
+        "number.",
         group=DATA,
     )
-    output: Path | None = option(None, "Keep the tree in this file.", flags=("--output", "-o"), group=OUTPUT)
-    draw: Path | None = option(None, "Draw the tree, or its top when it is large.", metavar="FILE.svg", group=OUTPUT)
-    rows: int = option(40, "For --draw: about how many rows.", bound=Whole(2, 10_000), group=OUTPUT)
+    output: Path | None = option(None, "Save the tree to this file.", flags=("--output", "-o"), group=OUTPUT)
+    draw: Path | None = option(None, "Draw the tree, or the top of a large one.", metavar="FILE.svg", group=OUTPUT)
+    rows: int = option(40, "For --draw: approximate number of rows.", bound=Whole(2, 10_000), group=OUTPUT)
     path: tuple[str, ...] = option(
         (), "Show the path to this word; may be given several times.", metavar="WORD", group=OUTPUT
     )
     as_json: bool = as_json()
 
     def check_kind(self, context: typer.Context) -> None:
-        """Refuse an option that another kind has a use for, and a kind without what it needs."""
+        """Raise InputError for options of other kinds, and for missing ones."""
         for name, kinds in KINDS_OF.items():
             if was_given(context, name) and self.kind not in kinds:
                 value = getattr(self, name)
@@ -103,14 +105,14 @@ class TreeOptions:
         if self.kind == "nested" and self.labels is None:
             raise InputError("--kind nested needs --labels FILE")
         if self.kind in OF_VECTORS and self.vectors is None:
-            raise InputError(f"--kind {self.kind} needs --vectors FILE; `vastmax embed` makes them")
+            raise InputError(f"--kind {self.kind} needs --vectors FILE, such as from `vastmax embed`")
 
 
 def tree(options: TreeOptions, context: typer.Context) -> None:
-    """Arrange the words of a text in a tree, and say what paths through it cost.
+    """Arrange the words of a text in a tree, and show the cost of its paths.
 
-    A hierarchical softmax makes one decision per node on the way to a word. The fewest decisions a binary tree can need
-    on average lie between the entropy of the words and one bit more.
+    A hierarchical softmax makes one decision per node on the path to a word. The lowest average for a binary tree is
+    between the entropy of the words and one bit more.
 
     \b
     Examples:
@@ -129,7 +131,7 @@ def tree(options: TreeOptions, context: typer.Context) -> None:
     with claimed(reads=reads, writes={"--output": options.output, "--draw": options.draw}):
         with console_progress() as progress:
             vocabulary = options.words.of(options.text.open(progress))
-            ids = {word: vocabulary.id(word) for word in options.path}  # refuses an unknown word before work begins
+            ids = {word: vocabulary.id(word) for word in options.path}  # an unknown word is an error before work begins
             built = _build(options, vocabulary, progress).with_words(vocabulary.words)
         if options.output is not None:
             built.save(options.output)

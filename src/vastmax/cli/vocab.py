@@ -1,4 +1,4 @@
-"""`vastmax vocab`: what is in a text, before anything is trained on it."""
+"""`vastmax vocab`: the words of a text, and facts about them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class VocabOptions:
 
     text: TextOptions = part()
     words: VocabularyOptions = part()
-    topn: int = option(10, "How many frequent words to list.", bound=Whole(0), flags=("--topn", "-n"))
+    topn: int = option(10, "Number of frequent words listed.", bound=Whole(0), flags=("--topn", "-n"))
     output: Path | None = option(
-        None, "Keep the words and counts in this file.", flags=("--output", "-o"), group=OUTPUT
+        None, "Save the words and counts to this file.", flags=("--output", "-o"), group=OUTPUT
     )
     as_json: bool = as_json()
 
@@ -33,7 +33,7 @@ class VocabOptions:
 def vocab(options: VocabOptions, context: typer.Context) -> None:
     """Count the words of a text, and its entropy.
 
-    The facts say how many decisions a hierarchical softmax needs for a word on average, in a balanced tree and in a
+    The facts include how many decisions per word a hierarchical softmax needs on average, in a balanced tree and in a
     Huffman tree. In a pipe, words and counts go to standard output and the facts to standard error.
 
     \b
@@ -69,7 +69,7 @@ def vocab(options: VocabOptions, context: typer.Context) -> None:
 
 
 def print_facts(facts: CorpusFacts, *, aside: bool = False) -> None:
-    """Print the facts of a vocabulary: what there is, and how long the paths of the trees over it would be."""
+    """Print the facts of a vocabulary as a table: its size, and the path lengths of trees over it."""
     print_table(
         "vocabulary",
         ["", ""],

@@ -17,24 +17,22 @@ class GenerateOptions:
     """The options of `vastmax lm generate`."""
 
     model: ModelOptions = part()
-    context: str = option("", "How each sentence begins.")
+    context: str = option("", "First words of each sentence.")
     sentences: int = option(
-        5, "How many to draw.", bound=Whole(1, 1_000_000), flags=("--sentences", "-n"), also=("num_sentences",)
+        5, "Number of sentences.", bound=Whole(1, 1_000_000), flags=("--sentences", "-n"), also=("num_sentences",)
     )
-    max_words: int = option(50, "Words of a sentence at most.", bound=Whole(1, 1_000_000))
+    max_words: int = option(50, "Most words in a sentence.", bound=Whole(1, 1_000_000))
     temperature: float = option(
-        1.0, "Below 1 likely words are drawn more often, above 1 less often.", bound=Number(0.0, above=True)
+        1.0, "Below 1, likely words are drawn more often; above 1, less often.", bound=Number(0.0, above=True)
     )
-    top_k: int | None = option(None, "Draw among so many best words only.", bound=Whole(1, optional=True))
-    top_p: float = option(
-        1.0, "Draw among the best words that together have this share.", bound=Number(0.0, 1.0, above=True)
-    )
+    top_k: int | None = option(None, "Draw only from this many best words.", bound=Whole(1, optional=True))
+    top_p: float = option(1.0, "Draw from the fewest best words with this share.", bound=Number(0.0, 1.0, above=True))
     repetition_penalty: float = option(
-        1.0, "What the probability of words said before is divided by.", bound=Number(1.0)
+        1.0, "Divide probabilities of words already in the sentence by this.", bound=Number(1.0)
     )
     beams: int | None = option(
         None,
-        "Draw nothing: show the most probable sentences of beam search.",
+        "Show the most probable sentences, found by beam search.",
         bound=Whole(1, 10_000, optional=True),
     )
     seed: int = option(0, "Start of the random numbers.", bound=Whole(0, MOST_SEED))

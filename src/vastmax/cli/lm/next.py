@@ -1,4 +1,4 @@
-"""`vastmax lm next`: what may come next."""
+"""`vastmax lm next`: the most probable next words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NextOptions:
 
     model: ModelOptions = part()
     context: str = option(..., 'The beginning of a sentence, quoted; or "".', metavar="CONTEXT", positional=True)
-    topn: int = option(10, "How many words to show.", bound=Whole(1), flags=("--topn", "-n"))
+    topn: int = option(10, "Number of words shown.", bound=Whole(1), flags=("--topn", "-n"))
     index: SearchOptions = part()
     as_json: bool = as_json()
 
@@ -33,7 +33,7 @@ def next_word(options: NextOptions, context: typer.Context) -> None:
       vastmax lm next run "the cat" --search run.index
     """
     folder, model = options.model.open()
-    whole("topn", options.topn, 1, len(folder.vocabulary), why="the words that the model knows")
+    whole("topn", options.topn, 1, len(folder.vocabulary), why="the words of the model")
 
     from vastmax.language_model.prediction import next_words
 

@@ -24,7 +24,7 @@ class PerplexityOptions:
     text: TextOptions = part(without=("lowercase",))
     streams: int | None = option(
         None,
-        "Parts of the text read side by side, each without a past.",
+        "Parts of the text read in parallel, each without context.",
         bound=Whole(1, optional=True),
         default_text="by its length, up to 16",
         also=("num_streams",),
@@ -33,7 +33,7 @@ class PerplexityOptions:
 
 
 def perplexity(options: PerplexityOptions, context: typer.Context) -> None:
-    """Measure how well a model predicts a text: exactly, over every word and sentence end of it.
+    """Measure how well a model predicts a text, exactly, over every word and sentence end.
 
     Words that the model does not know count as <unk>. Perplexities of models with different vocabularies cannot be
     compared; bits per character can, as long as unknown words are few.
@@ -87,7 +87,7 @@ def _rows(found: Perplexity, *, normalised: bool) -> list[list[object]]:
         ["unknown words", f"{found.unknown:,} ({found.unknown / found.words:.2%})"],
     ]
     if found.unnormalised_nats is not None:
-        rows.insert(2, ["nats per word, not normalised", f"{found.unnormalised_nats:.4f}"])
+        rows.insert(2, ["nats per word, not normalized", f"{found.unnormalised_nats:.4f}"])
     if not normalised:
-        rows.insert(1, ["a bound", "words outside the vocabulary have a share of the probability"])
+        rows.insert(1, ["a bound", "words outside the vocabulary have some probability"])
     return rows

@@ -1,4 +1,4 @@
-"""`vastmax lm score`: how probable sentences are."""
+"""`vastmax lm score`: log-probabilities of sentences."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class ScoreOptions:
 def score(options: ScoreOptions, context: typer.Context) -> None:
     """Print the log-probability, in nats, of each word of the sentences on standard input, one sentence per line.
 
-    Each line holds the sentence's number, the word and its log-probability, separated by tabs; the end of the sentence,
-    </s>, is a word too. Words that the model does not know get the log-probability of <unk>.
+    Each line has the sentence's number, the word and its log-probability, separated by tabs; the end of the sentence,
+    </s>, is a word, too. Words that the model does not know have the log-probability of <unk>.
 
     \b
     Examples:
@@ -64,9 +64,9 @@ def score(options: ScoreOptions, context: typer.Context) -> None:
 
 
 def _batches() -> Iterator[list[str]]:
-    """Lines of standard input, a few at a time; one at a time where a person types them."""
+    """Yield lines of standard input, a few at a time; from a terminal, one at a time."""
     try:
         while lines := list(islice(sys.stdin, 1 if sys.stdin.isatty() else _SENTENCES_AT_A_TIME)):
             yield lines
     except UnicodeDecodeError as error:
-        raise InputError(f"standard input is no UTF-8 text: byte {error.start} of a block") from None
+        raise InputError(f"standard input is not UTF-8 text: byte {error.start} of a block") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vastmax.cli.failure import StoppedError, stopped_at_once
+from vastmax.cli.failure import stopped, stopped_at_once
 from vastmax.cli.lm.training_text import HeldOutOptions, encoder_option, encoder_options
 from vastmax.cli.output import print_json, say
+from vastmax.cli.resuming import resuming_command
 from vastmax.cli.shared_options import DeviceOptions, TextOptions, as_json, checkpoint_minutes, threads, use_threads
 from vastmax.errors import InputError
 from vastmax.language_model.config import ModelConfig
@@ -44,12 +44,12 @@ class LmTrainOptions:
     where: DeviceOptions = part()
     threads: int | None = threads()
     checkpoint_minutes: float = checkpoint_minutes()
-    resume: bool = option(False, "Go on with the run in RUN, with the same text and options.", group=OUTPUT)
-    tensorboard: bool = option(False, "Write TensorBoard event files, too.", group=OUTPUT)
+    resume: bool = option(False, "Resume the run in RUN, with the same text and options.", group=OUTPUT)
+    tensorboard: bool = option(False, "Also write TensorBoard event files.", group=OUTPUT)
     as_json: bool = as_json()
 
     def built_model(self) -> ModelConfig:
-        """Return what the model is made of, with the options of its parts."""
+        """Return the configuration of the model, with the options of its parts."""
         from vastmax.language_model.options import parsed_options
         from vastmax.methods import RECIPES
 
@@ -62,9 +62,9 @@ class LmTrainOptions:
 
 
 def train(options: LmTrainOptions, context: typer.Context) -> None:
-    """Train a language model: an encoder that reads the words so far, and an output method that predicts the next.
+    """Train a language model: an encoder reads the words so far, and an output method predicts the next one.
 
-    RUN holds the best model so far, the state to resume from and log.csv. Under torchrun the processes share the work.
+    RUN contains the best model so far, the state to resume from, and log.csv. Under torchrun, processes share the work.
 
     \b
     Examples:
@@ -99,7 +99,7 @@ def train(options: LmTrainOptions, context: typer.Context) -> None:
         folder = RunFolder(options.output, model, options.training, facts, text.vocabulary)
         if begun is not None:
             folder.check_same(begun)
-        command = shlex.join(["vastmax", *context.obj, *([] if options.resume else ["--resume"])])
+        command = resuming_command(context, resume=options.resume)
         with StopSignals() as stop, _told_how(folder, command):
             trainer = train_run(
                 folder,
@@ -113,17 +113,14 @@ def train(options: LmTrainOptions, context: typer.Context) -> None:
                 progress=progress,
             )
         if not trainer.finished:
-            verb = "terminated" if stop.exit_code == 143 else "interrupted"
-            raise StoppedError(
-                f"{verb}; {folder.path} holds the run up to step {trainer.progressed.step:,}; go on with: {command}",
-                stop.exit_code,
-            )
+            step = trainer.progressed.step
+            raise stopped(stop.exit_code, f"{folder.path} holds the run up to step {step:,}; resume with: {command}")
     if group.is_main:
         _print(folder, trainer, as_json=options.as_json)
 
 
 def _claimed(options: LmTrainOptions, context: typer.Context, group: ProcessGroup) -> RunFolder | None:
-    """Lock the run's folder, and return the run to go on with; None: a new one begins."""
+    """Lock the folder of the run, and return the run to resume; None: a new one."""
     from vastmax.language_model.run_folder import FILES, RunFolder
     from vastmax.places import claimed
     from vastmax.text.sources import files_of
@@ -133,25 +130,25 @@ def _claimed(options: LmTrainOptions, context: typer.Context, group: ProcessGrou
         context.with_resource(claimed(reads=reads, folder=("--output", options.output), files=FILES))
     if options.resume:
         return RunFolder.open(options.output)
-    if group.is_main:  # others may come when the main process has begun
+    if group.is_main:  # other processes may arrive after the main one has started
         RunFolder.check_free(options.output)
     return None
 
 
 @contextmanager
 def _told_how(folder: RunFolder, command: str) -> Iterator[None]:
-    """Say what is kept when training cannot go on, or is interrupted before it could save."""
+    """Report what is kept if training fails, or is interrupted before it can save."""
     from vastmax.language_model.run_folder import CHECKPOINT
     from vastmax.language_model.train import TrainingFailedError
 
-    kept = f"{folder.path} keeps what was saved; go on with: {command}"
+    kept = f"{folder.path} keeps what was saved; resume with: {command}"
     try:
         yield
     except TrainingFailedError as error:
         raise InputError(f"{error.message.marked}; {folder.path} keeps what was saved before") from error
     except (KeyboardInterrupt, SystemExit) as told:
         raise stopped_at_once(told, kept) from None
-    except OSError as error:  # a full disk, for one
+    except OSError as error:  # such as a full disk
         if not (folder.path / CHECKPOINT).exists():
             raise
         raise OSError(error.errno, f"{error.strerror or error}; {kept}", error.filename) from error

@@ -1,4 +1,4 @@
-"""The text of the commands that train language models: what is trained on, what is held out, which words are known."""
+"""The options for the text of commands that train language models."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOutOptions:
-    """How much of the text is held out, and which of its words are known."""
+    """The options for held-out text and the vocabulary."""
 
     valid: tuple[str, ...] = option((), "Validation text; may be given several times.", metavar="FILE", group=DATA)
     held_out: float = option(
         0.05,
-        "Without --valid: the share at the end of CORPUS for it; 0 for none.",
+        "Without --valid: share of CORPUS, at its end, to hold out; 0 for none.",
         bound=Number(0.0, 1.0, below=True),
         group=DATA,
     )
-    min_count: int = option(2, "Words that are rarer than this are <unk>.", bound=Whole(1), group=DATA)
+    min_count: int = option(2, "Words with fewer occurrences are <unk>.", bound=Whole(1), group=DATA)
     max_final_vocab: int | None = option(
         None,
-        "Keep only so many words, the most frequent ones.",
+        "Keep at most this many words, the most frequent ones.",
         bound=Whole(3, optional=True, why="</s>, <unk> and one word"),
         also=("max_size",),
         group=DATA,
@@ -49,7 +49,7 @@ class HeldOutOptions:
         )
 
     def facts(self, text: TextOptions) -> dict[str, Any]:
-        """Return what a run records of its text."""
+        """Return what a run records about its text."""
         valid = list(self.valid) or None
         return {"sources": list(text.corpus), "validation_sources": valid, "lowercase": text.lowercase}
 
