@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vastmax.distributed.forward_methods import register_forward_methods
+    from vastmax.distributed.loading import load_head
+    from vastmax.distributed.sharded_head import ShardedHead, shard_head
 
 _HOME = {
+    "ShardedHead": "sharded_head",
+    "load_head": "loading",
     "register_forward_methods": "forward_methods",
+    "shard_head": "sharded_head",
 }
 
-__all__ = ["register_forward_methods"]
+__all__ = ["ShardedHead", "load_head", "register_forward_methods", "shard_head"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from vastmax.objective.base import Objective
 from vastmax.output.base import FlatOutput, Output
 from vastmax.proposal.base import Context
 from vastmax.tensors.random import Rng
+from vastmax.tensors.shard import own_rows
 
 
 def diagnosis(
@@ -40,11 +41,11 @@ def diagnosis(
 
 
 def _touched_share(loss: Tensor, output: Output) -> float:
-    """Return the share of the layer's parameters for which the gradient of `loss` has an entry."""
+    """Return the share of the layer's parameters in this process for which the gradient of `loss` has an entry."""
     parameters = [parameter for parameter in output.parameters() if parameter.requires_grad]
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     touched = 0
     for gradient in gradients:
         if gradient is not None:
-            touched += gradient._values().numel() if gradient.is_sparse else gradient.numel()
-    return touched / sum(parameter.numel() for parameter in parameters)
+            touched += gradient._values().numel() if gradient.is_sparse else own_rows(gradient).numel()
+    return touched / max(1, sum(own_rows(parameter).numel() for parameter in parameters))

@@ -38,7 +38,8 @@ def checked_hidden(hidden: Tensor, output: Output) -> Tensor:
     if not hidden.is_floating_point():
         raise InputError(f"hidden has dtype {hidden.dtype}; expected floating point")
     if parameter is not None:
-        require_whole(parameter)
+        if not output.is_sharded:
+            require_whole(parameter)
         if parameter.is_meta:
             raise InputError(
                 "the output layer is on the meta device, which has no data: allocate memory with "

@@ -120,8 +120,15 @@ def binary_loss(
     """
     if multiplicity is not None:
         multiplicity = multiplicity.to(noise_logit.dtype)
-    noise_loss: Tensor = _NoiseLogistic.apply(noise_logit, multiplicity, hit)  # type: ignore[no-untyped-call]
-    return softplus(-target_logit) + noise_loss
+    return softplus(-target_logit) + noise_loss(noise_logit, multiplicity, hit=hit)
+
+
+def noise_loss(
+    noise_logit: Tensor, multiplicity: Tensor | None = None, *, hit: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
+    """Return the noise's part of `binary_loss`, (N,); the logits (N, K') are overwritten."""
+    loss: Tensor = _NoiseLogistic.apply(noise_logit, multiplicity, hit)  # type: ignore[no-untyped-call]
+    return loss
 
 
 class _LogSumExp(torch.autograd.Function):

@@ -86,21 +86,22 @@ class SampledSoftmax(Objective):
         noise = self.proposal.draw(target, self.num_samples or 0, context=context, generator=generator)
         masked = noise.unique or self.accidental_hits == "mask"
         corrected = noise.unique or self.accidental_hits == "keep"
+        # The target must not be added to noise that contains it already.
+        own_among_noise = self.proposal.holds_target and not masked
         step = NoiseStep(
             "softmax",
             noise.word_ids,
             noise_shift=noise.log_weight(),
             target_shift=-noise.target_log_expected_count if corrected else None,
             mask_target=masked,
+            target_among_noise=own_among_noise,
         )
         if is_traced(hidden):
             noise_score, target_score = traced_noise(noise, output, hidden, target, mask_target=masked)
             target_score = target_score - noise.target_log_expected_count if corrected else target_score
             every = torch.cat([target_score[:, None], noise_score + noise.log_weight()], dim=1)
             return every.logsumexp(dim=1) - target_score
-        # The kernel adds the target to the noise, so the noise must not contain it already.
-        own_among_noise = self.proposal.holds_target and not masked
-        fused = None if own_among_noise else fused_loss(output, hidden, target, step)
+        fused = fused_loss(output, hidden, target, step)
         if fused is not None:
             return fused
         scores = score_noise(noise, output, hidden, target, shift=step.noise_shift)

@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterable
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from vastmax.errors import InputError
 from vastmax.optim.rows import coalesce_rows
 from vastmax.tensors.numbers import at_least_float32
+from vastmax.tensors.plain_memory import is_sharded
+from vastmax.tensors.shard import own_rows, reduce_over_shards
 
 
 @torch.no_grad()
@@ -24,7 +27,8 @@ def clip_grad_norm_(
     """Scale all gradients in place so that their joint norm is at most ``max_norm``; return the norm before.
 
     Equals ``torch.nn.utils.clip_grad_norm_`` on dense gradients. A row-sparse gradient is not made dense: its repeated
-    rows are summed, and the sum replaces it, so the optimizer need not sum again.
+    rows are summed, and the sum replaces it, so the optimizer need not sum again. The norm of a
+    sharded gradient is that of all its rows, in every process.
 
     Args:
         parameters: a parameter or an iterable of them; those without a gradient are skipped.
@@ -54,19 +58,24 @@ def clip_grad_norm_(
         raise InputError(f"max_norm is {max_norm!r}; it must be at least 0: pass infinity to measure without clipping")
     if math.isnan(norm_type) or norm_type <= 0:
         raise InputError(f"norm_type is {norm_type!r}; it must be above 0: pass 2.0 for the Euclidean norm")
-    entries = []
+    entries: list[Tensor] = []
+    sharded: list[tuple[int, Tensor]] = []
     for parameter in [parameters] if isinstance(parameters, Tensor) else parameters:
         if parameter.grad is None:
             continue
+        if is_sharded(parameter):
+            sharded.append((len(entries), parameter))
         if parameter.grad.layout != torch.strided:
             parameter.grad = coalesce_rows(parameter.grad)
             entries.append(parameter.grad.values())
         else:
-            entries.append(parameter.grad)
+            entries.append(own_rows(parameter.grad))
     if not entries:
         return torch.tensor(0.0)
     device = entries[0].device
     norms = [torch.linalg.vector_norm(e, norm_type, dtype=at_least_float32(e.dtype)).to(device) for e in entries]
+    for position, parameter in sharded:
+        norms[position] = _norm_of_all_rows(norms[position], norm_type, parameter)
     total: Tensor = torch.linalg.vector_norm(torch.stack(norms), norm_type)
     if error_if_nonfinite and not bool(torch.isfinite(total)):
         raise RuntimeError(f"the norm of the gradients is {total.item()}: skip this step, or find the cause")
@@ -76,3 +85,14 @@ def clip_grad_norm_(
         for e in entries:
             e.mul_(scale.to(e.device, e.dtype))
     return total
+
+
+def _norm_of_all_rows(norm: Tensor, norm_type: float, parameter: Tensor) -> Tensor:
+    """Return the norm of a sharded gradient from that of this process's rows."""
+    if norm_type == math.inf:
+        reduce_over_shards(norm, parameter, dist.ReduceOp.MAX)
+        return norm
+    power = norm**norm_type
+    reduce_over_shards(power, parameter, dist.ReduceOp.SUM)
+    root: Tensor = power ** (1 / norm_type)
+    return root

@@ -15,6 +15,8 @@ from vastmax.eager import eager
 from vastmax.errors import InputError
 from vastmax.optim.rows import scale_rows_, touched_rows
 from vastmax.tensors.numbers import at_least_float32
+from vastmax.tensors.plain_memory import is_sharded
+from vastmax.tensors.shard import first_row, like_rows, own_rows
 
 
 class ClosureOptimizer(Optimizer):
@@ -71,14 +73,38 @@ class RowOptimizer(ClosureOptimizer):
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
-                row_ids, gradient = touched_rows(parameter.grad)
-                if gradient.numel() > 0:
-                    gradient = gradient.to(at_least_float32(parameter.dtype))
-                    if group["weight_decay"]:
-                        scale_rows_(parameter, row_ids, 1 - float(group["lr"]) * group["weight_decay"])
-                    if group["maximize"]:
-                        gradient = -gradient
-                    self.update_rows(parameter, row_ids, gradient, self.state[parameter], group)
+                if is_sharded(parameter):
+                    self._move_own_rows(parameter, group)
+                else:
+                    row_ids, gradient = touched_rows(parameter.grad)
+                    if gradient.numel() > 0:
+                        self._move(parameter, row_ids, gradient, self.state[parameter], group)
+
+    def _move(
+        self, table: Tensor, row_ids: Tensor | None, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        gradient = gradient.to(at_least_float32(table.dtype))
+        if group["weight_decay"]:
+            scale_rows_(table, row_ids, 1 - float(group["lr"]) * group["weight_decay"])
+        if group["maximize"]:
+            gradient = -gradient
+        self.update_rows(table, row_ids, gradient, state, group)
+
+    def _move_own_rows(self, parameter: Tensor, group: dict[str, Any]) -> None:
+        """Move this process's rows of a sharded parameter; state that has an entry per row is sharded like it."""
+        if group.get("prior_visits"):
+            raise InputError("prior_visits is a mean over all rows, and this parameter is sharded: leave it at 0")
+        assert parameter.grad is not None
+        row_ids, gradient = touched_rows(own_rows(parameter.grad))
+        if row_ids is not None:
+            row_ids = row_ids - first_row(parameter)
+        state = self.state[parameter]
+        own_state = {name: own_rows(value) for name, value in state.items()}
+        # Also where no row was touched: a checkpoint needs the state of all processes.
+        self._move(own_rows(parameter), row_ids, gradient, own_state, group)
+        for name, value in own_state.items():
+            if name not in state:
+                state[name] = like_rows(value, parameter) if value.ndim > 0 else value
 
     @abstractmethod
     def update_rows(

@@ -54,6 +54,8 @@ class Output(nn.Module, ABC):
     vocab_size: int
     normalised: bool = True
     """Whether `log_prob` sums to one over the vocabulary."""
+    is_sharded: bool = False
+    """Whether each process holds a part of the words, and all of them ask together."""
 
     @property
     def traces_scores(self) -> bool:
@@ -203,6 +205,7 @@ class NoiseStep:
         target_shift: (N,), a constant; None for 0.
         multiplicity: (K,), a constant; None for 1. "logistic" only.
         mask_target: whether to leave out a noise word for examples whose target it is.
+        target_among_noise: "softmax" only: whether e^t is in the sum already, as a noise word.
     """
 
     kind: Literal["softmax", "logistic"]
@@ -211,6 +214,7 @@ class NoiseStep:
     target_shift: Tensor | None = None
     multiplicity: Tensor | None = None
     mask_target: bool = False
+    target_among_noise: bool = False
 
 
 class FlatOutput(Output):

@@ -33,7 +33,7 @@ def resized(layer: Output, old_word_ids: Tensor, *, tree: Tree | None = None) ->
         InputError: ids out of range or repeated; the tree is missing, has a wrong size, or is not needed; the layer is
             of another kind.
     """
-    old_word_ids = _checked(old_word_ids, layer.vocab_size)
+    old_word_ids = checked_old_word_ids(old_word_ids, layer.vocab_size)
     if isinstance(layer, Dense):
         if tree is not None:
             raise InputError("tree is for Hierarchical layers, but this one is Dense: leave it out")
@@ -111,7 +111,8 @@ def _decisions(tree: Tree, marks: NDArray[np.float64]) -> list[tuple[float, floa
     ]
 
 
-def _checked(old_word_ids: object, vocab_size: int) -> Tensor:
+def checked_old_word_ids(old_word_ids: object, vocab_size: int) -> Tensor:
+    """Return the old id of each new word, on the CPU, checked against the old vocabulary's size."""
     if not isinstance(old_word_ids, Tensor) or old_word_ids.ndim != 1 or old_word_ids.is_floating_point():
         raise InputError("old_word_ids must be a tensor of int64, (V′,): the old id of each new word, −1 for none")
     if old_word_ids.numel() == 0:

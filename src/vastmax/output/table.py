@@ -14,7 +14,7 @@ from vastmax.errors import InputError
 from vastmax.output.base import FlatOutput
 from vastmax.output.linear.exact import linear_exact
 from vastmax.output.linear.moments import linear_moments
-from vastmax.output.linear.native_scan import native_topk, scan_takes
+from vastmax.output.linear.native_scan import native_scan, scan_takes
 from vastmax.output.linear.rows import LinearRows
 from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
 from vastmax.output.linear.tiles import TileScores, spans, tile_shape
@@ -101,21 +101,24 @@ class TableOutput(FlatOutput):
         if is_traced(hidden):
             log_prob, word_id = self.log_prob(hidden).topk(k, dim=1)
             return log_prob, word_id
+        score, word_id, log_normaliser = self.best(hidden, k)
+        return score - log_normaliser[:, None], word_id
+
+    @torch.no_grad()
+    def best(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the k best words by score, and log Z: (score, word_ids, log_normaliser), (N, k), (N, k), (N,)."""
         if hidden.shape[0] == 0:
-            return hidden.new_zeros(0, k, dtype=at_least_float32(hidden.dtype)), hidden.new_zeros(
-                0, k, dtype=torch.int64
-            )
+            nothing = hidden.new_zeros(0, k, dtype=at_least_float32(hidden.dtype))
+            return nothing, nothing.to(torch.int64), nothing[:, 0]
         hidden = self.scaled(hidden)
         if self.score_map is None and scan_takes(hidden):
             weight, bias = self.scored_table()
             if kernel_takes(weight, bias, copied=(hidden,), on_baseline=False):
-                return native_topk(hidden, weight, bias, k)
-        parts = []
+                return native_scan(hidden, weight, bias, k)
         score_tile = self._tile_scorer(hidden)
-        for examples, words in self._tiles(hidden):
-            score, word_id, log_normaliser = scan_topk(hidden[examples], k, words, score_tile)
-            parts.append((score - log_normaliser[:, None], word_id))
-        return torch.cat([log_prob for log_prob, _ in parts]), torch.cat([word_id for _, word_id in parts])
+        parts = [scan_topk(hidden[examples], k, words, score_tile) for examples, words in self._tiles(hidden)]
+        score, word_id, log_normaliser = (torch.cat(found) for found in zip(*parts, strict=True))
+        return score, word_id, log_normaliser
 
     @torch.no_grad()
     def sample(self, hidden: Tensor, *, generator: Rng = None) -> Tensor:

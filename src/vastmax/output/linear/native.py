@@ -220,7 +220,7 @@ def native_noise_loss(
 
     Cost: 3·N·K·D multiply-adds; N·K numbers are saved for the backward pass.
     """
-    if not kernel_takes(weight, bias, copied=(hidden,), on_baseline=False):
+    if step.target_among_noise or not kernel_takes(weight, bias, copied=(hidden,), on_baseline=False):
         return None
     wants = wanted_gradients(hidden, weight, bias, sparse=sparse_gradients)
     loss: Tensor = _NativeNoiseLoss.apply(hidden, weight, bias, target, step, wants, sparse_gradients)  # type: ignore[no-untyped-call]
