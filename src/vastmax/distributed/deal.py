@@ -1,4 +1,4 @@
-"""Where the row of a word stands in a table that is split among processes."""
+"""The row of each word in a table that is split among processes."""
 
 from __future__ import annotations
 

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vastmax.distributed.restricted import Restricted, total_of_words
 from vastmax.distributed.sharded_dense import ShardedDense
 from vastmax.distributed.shards import gathered_words
 from vastmax.errors import InputError
 from vastmax.objective import NCE, CrossEntropy, NegativeSampling, SampledSoftmax, SelfNormalised
 from vastmax.objective.base import Objective
-from vastmax.proposal import InBatch, Uniform, Unigram
+from vastmax.proposal import InBatch
 from vastmax.proposal.base import Context, Noise, Proposal
 from vastmax.proposal.fixed import FixedProposal
 from vastmax.tensors.random import Rng
@@ -59,7 +60,8 @@ class Stratified(_OfShard):
     K draws from Q, and so is the expectation of every sum over the noise; its variance is not larger. Words drawn at
     most once are as many as K such draws from Q have in the stratum on average.
 
-    Cost: tables of this process's words, made once; a draw as the proposal's own, of its share of K.
+    Cost: one pass over the words of this process at first; then about K draws from Q in each process, all but the
+    stratum's share of which are discarded.
     """
 
     base: FixedProposal
@@ -99,35 +101,36 @@ class Stratified(_OfShard):
         )
 
     def _present_stratum(self, device: torch.device) -> _Stratum:
-        """The words of this process, found anew if a checkpoint dealt them otherwise."""
+        """The words of this process, found again if a checkpoint dealt them otherwise."""
         piles = int(self.layer.piles)
         if self._stratum is None or self._stratum.piles != piles:
-            words = self.layer.own_words().to(device)
-            law: FixedProposal | None = None
-            if len(words) > 0 and isinstance(self.base, Uniform):
-                law = Uniform(len(words), unique=self.unique)
-            elif len(words) > 0:
-                share = self.base.log_prob(words).double().exp()
-                law = Unigram(share.cpu().numpy(), unique=self.unique).to(device)
-            self._stratum = _Stratum(piles, law, len(words), {})
+            rows = self.layer.shards.rows(self.vocab_size)
+            law: Restricted | None = None
+            if rows.stop > rows.start:
+                law = Restricted(self.base, self.layer.deal, rows, device=device)
+            self._stratum = _Stratum(piles, law, rows.stop - rows.start, device, {})
         return self._stratum
 
     def _number(self, stratum: _Stratum, num_samples: int, generator: torch.Generator) -> int:
-        """How many words to draw: the mean, rounded up or down so that it stays the mean."""
+        """Return how many words to draw: the mean, rounded up or down at random, so that it is the mean."""
         if num_samples not in stratum.mean_numbers:
-            stratum.mean_numbers[num_samples] = self._mean_number(stratum.num_words, num_samples)
+            stratum.mean_numbers[num_samples] = self._mean_number(stratum, num_samples)
         mean = stratum.mean_numbers[num_samples]
         up = torch.rand((), dtype=torch.float64, generator=generator, device=generator.device) < mean % 1
         return int(mean) + int(up)
 
-    def _mean_number(self, num_words: int, num_samples: int) -> float:
-        if isinstance(self.base, Uniform):
-            number = min(num_samples, self.vocab_size) if self.unique else num_samples
-            return number * num_words / self.vocab_size
-        if self.unique and num_samples >= self.vocab_size:
-            return num_words
-        own = self.layer.own_words()
-        return min(num_words, float(self.log_expected_count(own, num_samples).double().exp().sum()))
+    def _mean_number(self, stratum: _Stratum, num_samples: int) -> float:
+        if stratum.law is None:
+            return 0.0
+        if not self.unique:
+            return num_samples * stratum.law.mass
+        if num_samples >= self.vocab_size:
+            return stratum.num_words
+        rows = self.layer.shards.rows(self.vocab_size)
+        total = total_of_words(
+            self.layer.deal, rows, lambda words: self.log_expected_count(words, num_samples), device=stratum.device
+        )
+        return min(stratum.num_words, total)
 
 
 @dataclass(frozen=True)
@@ -136,14 +139,16 @@ class _Stratum:
 
     Attributes:
         piles: how they were dealt.
-        law: Q restricted to them, by place; None if there is no word.
+        law: Q restricted to them, by row; None if there is no word.
         num_words: how many they are.
+        device: of the noise.
         mean_numbers: of draws, by K.
     """
 
     piles: int
-    law: FixedProposal | None
+    law: Restricted | None
     num_words: int
+    device: torch.device
     mean_numbers: dict[int, float]
 
 

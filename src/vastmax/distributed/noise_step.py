@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from vastmax.distributed.shards import Batch, log_summed, summed
+from vastmax.distributed.shards import Batch, Shards, log_summed, summed
 from vastmax.errors import InputError
 from vastmax.objective.noise_sums import log_sum, noise_loss
 from vastmax.output.base import NoiseStep
-
-if TYPE_CHECKING:
-    from vastmax.distributed.sharded_dense import ShardedDense
+from vastmax.output.linear.rows import LinearRows
 
 
-def sharded_noise_loss(layer: ShardedDense, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor:
+class HoldsRows(Protocol):
+    """A sharded layer, as far as a sampled step needs to know it."""
+
+    shards: Shards
+
+    def place(self, word_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (which of these words are in this process, their rows in it)."""
+
+    def rows_in_play(self, row: Tensor) -> LinearRows:
+        """Return some of this process's rows, (U,) sorted and distinct."""
+
+
+def sharded_noise_loss(layer: HoldsRows, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor:
     """Return the losses (n,) of this process's examples against the noise words of all processes.
 
     Args:
@@ -29,8 +39,6 @@ def sharded_noise_loss(layer: ShardedDense, hidden: Tensor, target: Tensor, step
     Raises:
         InputError: noise words of another process.
     """
-    if layer.score_shift is not None:
-        raise InputError("not sharded: training a head whose scores are shifted; train the head itself")
     batch = Batch(layer.shards, hidden)
     shift = None if step.target_shift is None else batch.gather(step.target_shift)
     here, target_row = layer.place(batch.gather(target))

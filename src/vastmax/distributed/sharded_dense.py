@@ -285,6 +285,7 @@ class ShardedDense(RowSparse, FlatOutput):
 
     def noise_loss(self, hidden: Tensor, target: Tensor, step: NoiseStep) -> Tensor:
         """See `FlatOutput.noise_loss`; `step` holds noise words of this process only."""
+        assert self.score_shift is None  # objectives shift scores for exact questions only
         return sharded_noise_loss(self, hidden, target, step)
 
 

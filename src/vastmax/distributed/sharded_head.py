@@ -70,7 +70,7 @@ def shard_head(
 
     Args:
         head: over a `Dense` layer that has a weight of its own. On the meta device, no process ever holds the whole
-            table; parameters are then drawn anew. Otherwise all processes pass the same head.
+            table; parameters are then drawn in shards. Otherwise all processes pass the same head.
         mesh: of one dimension; or of two, and then `dim` names the one that splits the words. Along the other one,
             processes hold copies of each other's words and have examples of their own (data parallelism).
         dim: name or number of the dimension that splits the words.

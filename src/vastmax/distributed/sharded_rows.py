@@ -1,4 +1,4 @@
-"""What a process computes with: its own rows of a table, whose gradients find their way to the table."""
+"""Each process's own rows of a table, and the way of their gradients to the table."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Shards:
 
     @property
     def copy(self) -> int:
-        """Which of the processes with the same rows this is."""
+        """The number of this process among those with the same rows."""
         return self.mesh.get_local_rank(1 - self.dim) if self.mesh.ndim == 2 else 0
 
     @property
@@ -68,7 +68,7 @@ class Shards:
 
     @property
     def placements(self) -> tuple[Placement, ...]:
-        """How DTensor describes it."""
+        """The placements of DTensor."""
         return tuple(Shard(0) if dim == self.dim else Replicate() for dim in range(self.mesh.ndim))
 
     def rows(self, num_rows: int, rank: int | None = None) -> slice:
@@ -159,7 +159,7 @@ class Batch:
 
 
 def _told(shards: Shards, numbers: list[int], device: torch.device) -> list[list[int]]:
-    """What each process says, by rank."""
+    """Each process's numbers, by rank."""
     mine = torch.tensor(numbers, dtype=torch.int64, device=device)
     everyone = mine.new_empty(shards.size * len(numbers))
     dist.all_gather_into_tensor(everyone, mine, group=shards.group)
