@@ -38,7 +38,7 @@ def names(folder: Path) -> list[str]:
 
 def test_a_fresh_folder_gets_all_of_it_and_a_second_run_replaces_it(invoke: Invoke, tmp_path: Path) -> None:
     folder = tmp_path / "out" / "deep"
-    ran = invoke("demo", "-o", folder, *QUICK, "--race-seconds", 0.2)
+    ran = invoke("demo", "-o", folder, *QUICK, "--race-seconds", 1)
     assert ran.code == 0, ran.err
     assert names(folder) == sorted([*WITHOUT_RACE, "race"])
     for text in ("unigram entropy", "words used alike", "analogies", "map.html", "map.png", "report.html", "Take "):
@@ -53,7 +53,7 @@ def test_a_fresh_folder_gets_all_of_it_and_a_second_run_replaces_it(invoke: Invo
         assert invoke(*command).code == 0, command
 
     (folder / "race" / "report.html").write_text("an old one")
-    ran = invoke("demo", "-o", folder, *QUICK, "--race-seconds", 0.1, "--json")
+    ran = invoke("demo", "-o", folder, *QUICK, "--race-seconds", 1, "--json")
     assert ran.code == 0, ran.err
     assert [method["status"] for method in ran.json["race"]["methods"]] == ["finished", "finished"]
     assert all(Path(path).stat().st_size > 1000 for path in ran.json["written"])

@@ -235,7 +235,7 @@ def test_bad_input_is_refused() -> None:
     ]:
         with pytest.raises(InputError, match=message):
             head(hidden, target, context={"previous_word_id": wrong})
-    with pytest.raises(InputError, match="AdaptiveBigram draws noise for the whole batch: give NCE shared=True"):
+    with pytest.raises(InputError, match="AdaptiveBigram draws noise for the whole batch: use NCE with shared=True"):
         Head(Dense(4, V), NCE(bigram(), 20, shared=False))
     with pytest.raises(InputError, match="use shared=True"):
         bigram().draw(target, 5, shared=False, context=context())

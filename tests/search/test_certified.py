@@ -155,7 +155,7 @@ def test_word_vectors_are_searched_by_cosine() -> None:
     assert len(vectors.most_similar("w3", "w5", topn=V, search=index)) == V - 2
     with pytest.raises(InputError, match="not of these vectors"):
         WordVectors(["a"], np.ones((1, D))).most_similar("a", search=index)
-    with pytest.raises(InputError, match="leave restrict_vocab or search out"):
+    with pytest.raises(InputError, match="leave out restrict_vocab or search"):
         vectors.most_similar("w3", restrict_vocab=9, search=index)
     words = [vectors.index_to_key[i] for i in found.word_id[0].tolist()]
     assert words == ["w3", *(word for word, _ in expected)]

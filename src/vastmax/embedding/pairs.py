@@ -128,8 +128,8 @@ def _read_pairs(path: str) -> Iterator[tuple[str, str, float]]:
                 named = True
                 continue
             column = numbers[0] if numbers else 2
-        is_table = separator is not None and len(fields) > column
-        if not (is_table or len(fields) == 3) or not _is_number(fields[column]):
+        is_row = len(fields) > column and (separator is not None or len(fields) == 3)
+        if not is_row or not _is_number(fields[column]):
             raise InputError(
                 f"{path}: line {line_number} is {line!r:.80}; expected two words and a score, separated by tabs, "
                 "commas or spaces"
