@@ -1,4 +1,4 @@
-"""The types of arrays that the compiled kernels take: numpy's or torch's, in place, of the dtype that each names."""
+"""Types of arrays that the compiled kernels use in place: NumPy arrays or tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 class Tensor(Protocol):
-    """A `torch.Tensor`; torch itself is not imported here."""
+    """A `torch.Tensor`, without importing torch."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -19,26 +19,26 @@ class Tensor(Protocol):
         ...
 
     def is_contiguous(self) -> bool:
-        """Return whether the numbers lie in C order."""
+        """Return whether the memory is in C order."""
         ...
 
     def __dlpack__(self) -> Any:
-        """Hand over the memory."""
+        """Share the memory."""
         ...
 
     def __array__(self) -> NDArray[Any]:
-        """Return the same numbers for numpy."""
+        """Return the data as a NumPy array."""
         ...
 
 
 Array: TypeAlias = NDArray[Number] | Tensor
-"""Numbers in C order, aligned, on the CPU. The kernels refuse anything else with a TypeError: nothing is converted."""
+"""An aligned array in C order on the CPU. The kernels raise a TypeError for anything else, and convert nothing."""
 
 Column: TypeAlias = Array[Number]
-"""An `Array` of one axis."""
+"""An `Array` with one dimension."""
 
 Matrix: TypeAlias = Array[Number]
-"""An `Array` of two axes."""
+"""An `Array` with two dimensions."""
 
 Cube: TypeAlias = Array[Number]
-"""An `Array` of three axes."""
+"""An `Array` with three dimensions."""

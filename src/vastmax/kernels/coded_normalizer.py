@@ -54,17 +54,17 @@ def sample_normalizer(
     Args:
         hidden: float32 (N, D), finite.
         weight: float32 (V, D), finite.
-        bias: float32 (V,), or None.
+        bias: float32 (V,) or None.
         coded: codes of the same table.
         turned: float32 (N, D), hidden turned as the rows were.
         seed: uint64 (N,), of each example's draws.
         likely: int64, words that Z₀ is computed from, beside the codes of some rows.
         draws: at least 1.
-        threads: at most so many; short work takes fewer.
+        threads: the maximum number; short work uses fewer.
         target: an instruction set.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not match.
 
     Cost: V·first_width multiply-adds of whole numbers per example, of as many bytes that all examples share, and D
     multiply-adds per row scored.

@@ -1,4 +1,4 @@
-"""The door to the kernels of hierarchical softmax: float32 arrays on the CPU, of numpy or torch, used in place."""
+"""Kernels of hierarchical softmax: float32 arrays on the CPU, used in place."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from vastmax.kernels.arrays import Column, Matrix
 from vastmax.kernels.machine import choose_target
 
 Plan = _native.HierarchicalPlan
-"""What a batch has to decide; made by `TreeArrays.plan`. `num_slopes` numbers are kept for the backward pass, one per
-score; `rows`, (R,), are the rows of weight and bias that get a gradient: nodes of a binary tree, edges of any other."""
+"""The decisions of a batch, from `TreeArrays.plan`. `num_slopes` numbers, one per score, are saved for the backward
+pass; `rows`, (R,), are the rows of weight and bias with a gradient: nodes of a binary tree, edges of others."""
 
 
 @dataclass(frozen=True)
 class TreeArrays:
-    """A tree as the kernels read it; see `vastmax.tree.Tree` for what the arrays hold.
+    """The arrays of a tree for the kernels; see `vastmax.tree.Tree`.
 
     `binary` trees have a row of weights per node, others a row per edge.
     """
@@ -31,9 +31,9 @@ class TreeArrays:
     binary: bool
 
     def plan(self, leaves: Column[np.int64], *, grouped: bool) -> Plan:
-        """Return what a batch of leaves, (N,), has to decide.
+        """Return the decisions of a batch of leaves, (N,).
 
-        `grouped`: also sort it by node, which the backward pass and trees that are not binary need.
+        With `grouped`, they are also sorted by node, for the backward pass and for trees that are not binary.
         """
         return _native.hierarchical_plan(
             leaves,
@@ -60,18 +60,18 @@ class TreeArrays:
         threads: int,
         target: str | None = None,
     ) -> None:
-        """Write log p(leaf | hidden), and its derivatives by the scores and by hidden.
+        """Compute log p(leaf | hidden) and its derivatives by the scores and by hidden.
 
         Args:
-            plan: of `leaves`.
+            plan: the plan of `leaves`.
             leaves: (N,).
             hidden: (N, D).
             weight: (rows, D).
             bias: (rows,).
-            log_prob: (N,) to be overwritten.
-            slope: (plan.num_slopes,) to be overwritten: d log p / d score; may be None in a binary tree.
-            hidden_slope: (N, D) to be overwritten: d log p / d hidden; None when it is not wanted.
-            threads: at most so many; short work takes fewer.
+            log_prob: (N,) output.
+            slope: (plan.num_slopes,) output: d log p / d score; may be None in a binary tree.
+            hidden_slope: (N, D) output: d log p / d hidden; None if it is not needed.
+            threads: the maximum number; short work uses fewer.
             target: an instruction set, see `vastmax.kernels.machine.available_targets`.
         """
         _native.hierarchical_forward(
@@ -104,18 +104,18 @@ class TreeArrays:
         threads: int,
         target: str | None = None,
     ) -> None:
-        """Write the gradients from `upstream` = d loss / d log p, (N,).
+        """Compute the gradients from `upstream` = d loss / d log p, (N,).
 
         Args:
-            plan: as in `forward`, made with `grouped`.
+            plan: as in `forward`, with `grouped`.
             hidden: as in `forward`.
-            slope: what `forward` wrote.
+            slope: from `forward`.
             upstream: (N,).
-            hidden_slope: what `forward` wrote, or None when `hidden_gradient` is not wanted.
-            hidden_gradient: (N, D) to be overwritten, or None.
-            weight_gradient: (R, D) to be overwritten, a row for each of `plan.rows`.
-            bias_gradient: (R,) to be overwritten.
-            threads: at most so many.
+            hidden_slope: from `forward`, or None without `hidden_gradient`.
+            hidden_gradient: (N, D) output, or None.
+            weight_gradient: (R, D) output, one row for each of `plan.rows`.
+            bias_gradient: (R,) output.
+            threads: the maximum number.
             target: an instruction set.
         """
         _native.hierarchical_backward(
@@ -144,16 +144,16 @@ class TreeArrays:
         threads: int,
         target: str | None = None,
     ) -> None:
-        """Write the k best leaves of each example, best first, equals by ascending id.
+        """Compute the k best leaves of each example, best first, with ties in the order of ids.
 
         Args:
             hidden: (N, D).
             weight: (rows, D).
             bias: (rows,).
-            log_prob: (N, k) to be overwritten.
-            leaves: (N, k) to be overwritten.
-            num_expanded: (N,) to be overwritten: nodes whose children were scored.
-            threads: at most so many.
+            log_prob: (N, k) output.
+            leaves: (N, k) output.
+            num_expanded: (N,) output: the number of nodes whose children were scored.
+            threads: the maximum number.
             target: an instruction set.
         """
         _native.hierarchical_best_first(

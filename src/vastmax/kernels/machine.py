@@ -1,4 +1,4 @@
-"""What this machine has for the kernels: instruction sets they were compiled for, and processor cores."""
+"""The instruction sets and cores of this machine that the kernels can use."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from vastmax.kernels import _native
 
 
 def available_targets() -> list[str]:
-    """Return the instruction sets this machine can run, fastest first; "baseline" is always among them."""
+    """Return the compiled instruction sets that this machine supports, fastest first; the last is "baseline"."""
     return _native.available_targets()
 
 
 def choose_target() -> str:
-    """Return the instruction set the kernels use: the fastest there is, or the one VASTMAX_KERNEL names.
+    """Return the instruction set that the kernels use: the fastest, or that of VASTMAX_KERNEL.
 
-    The variable is read at every call, so that a change takes effect at once; a training kernel asks when it is made.
+    The variable is read in every call, so changes take effect at once; a training kernel reads it when it is built.
 
     Raises:
-        InputError: VASTMAX_KERNEL is not the name of an instruction set that this machine can run.
+        InputError: VASTMAX_KERNEL is not an instruction set of this machine.
     """
     targets = available_targets()
     wanted = os.environ.get("VASTMAX_KERNEL")
@@ -34,8 +34,8 @@ def choose_target() -> str:
 
 
 def usable_cores() -> int:
-    """Return the cores this process may run on."""
+    """Return the number of cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not every system can say
+    except AttributeError:  # not available on every system
         return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The door to the laws of words after contexts, at the few words of a step: arrays on the CPU, of numpy or torch."""
+"""Distributions of words after contexts, restricted to the words of a step: arrays on the CPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vastmax.kernels import _native
 from vastmax.kernels.arrays import Column, Matrix
 
 RowLaws = _native.RowLaws
-"""The probabilities of a step's noise words after its contexts, sparse; what `row_laws` returns. `len`: entries."""
+"""The probabilities of a step's noise words after its contexts, as a sparse matrix; `len` is the number of entries."""
 
 
 def row_laws(
@@ -21,20 +21,20 @@ def row_laws(
     noise_of_word: Column[np.int32],
     mean: Column[np.float64],
 ) -> RowLaws:
-    """Add Σ_r row_weight_r·p(word | context r) to `mean`, and keep the probabilities of the noise words.
+    """Add Σ_r row_weight_r·p(word | context r) to `mean`, and return the probabilities of the noise words.
 
     Args:
-        ngrams: the table; its words were checked when it was made.
-        rows: (P,) rows of its contexts.
+        ngrams: the table.
+        rows: (P,) rows of the contexts.
         row_weight: (P,).
         words: (U,), ascending and distinct.
-        noise_of_word: (U,) which noise word each is; −1: none.
+        noise_of_word: (U,) the index among the noise words, or −1.
         mean: (U,), added to.
 
     Raises:
-        ValueError: shapes that do not fit, rows or words out of range or order.
+        ValueError: shapes that do not match, rows or words out of range or order.
 
-    Cost: each row is read through, or searched for each word where it is much longer than their list.
+    Cost: each row is read once, or searched for each word if it is much longer than the list of words.
     """
     return _native.row_laws(
         ngrams.offsets,
@@ -66,10 +66,10 @@ def row_responsibilities(
         share: (P,) λ.
         unigram: (K,).
         example_row: (N,) in [0, P), or −1 for none.
-        weight: (N, K); its rows, each contiguous, may be parts of wider ones.
+        weight: (N, K), with contiguous rows, which may be parts of wider ones.
         claimed: (P,), added to.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not match.
     """
     _native.row_responsibilities(laws, share, unigram, example_row, weight, claimed)

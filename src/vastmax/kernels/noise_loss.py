@@ -1,4 +1,4 @@
-"""The door to the step against shared noise: float32 arrays on the CPU, of numpy or torch, used in place."""
+"""Kernels of a step with shared noise: float32 arrays on the CPU, used in place."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from vastmax.kernels.arrays import Column, Matrix
 from vastmax.kernels.machine import choose_target
 
 Plan = _native.NoisePlan
-"""The rows in play in a batch; `plan.rows` are their word ids, ascending and distinct, (U,)."""
+"""The rows used by a batch; `plan.rows` are their word ids, ascending and distinct, (U,)."""
 
 Kind = Literal["softmax", "logistic"]
 
 
 def plan(noise_ids: Column[np.int64], target_ids: Column[np.int64], vocab_size: int) -> Plan:
-    """Return which rows a batch has in play.
+    """Return the rows used by a batch.
 
     Args:
         noise_ids: (K,), ascending and distinct.
@@ -32,19 +32,19 @@ def plan(noise_ids: Column[np.int64], target_ids: Column[np.int64], vocab_size: 
 
 
 def slope_step(num_noise: int, *, target: str | None = None) -> int:
-    """Return how many columns the slopes of `num_noise` words want: whole vectors of the instruction set."""
+    """Return the number of columns for the slopes of `num_noise` words: whole vectors of the instruction set."""
     return _native.noise_slope_step(target or choose_target(), num_noise)
 
 
 @dataclass(frozen=True)
 class Slopes:
-    """What `forward` writes and `backward` reads.
+    """The output of `forward` that `backward` needs.
 
     Attributes:
-        noise: (N, slope_step(K)): d loss / d score of the noise, but for the factor `row_scale`; 0 beyond K.
+        noise: (N, slope_step(K)): d loss / d score of the noise without the factor `row_scale`; 0 beyond K.
         row_scale: (N,).
         target: (N,): d loss / d score of the target.
-        hidden: (N, D): d loss / d hidden; None when it is not wanted.
+        hidden: (N, D): d loss / d hidden; None if it is not needed.
     """
 
     noise: Matrix[np.float32]
@@ -71,30 +71,30 @@ def forward(
     threads: int,
     target: str | None = None,
 ) -> None:
-    """Write the losses of a step and their slopes.
+    """Compute the losses of a step and their slopes.
 
-    With x = hidden·weight + bias + shift of each noise word and t of each target, "softmax" is −t + log(e^t + Σ e^x),
-    "logistic" −log σ(t) − Σ m·log σ(−x), without a noise word that is the example's target if `mask`.
+    With x = hidden·weight + bias + shift for noise words and t for the target, "softmax" is −t + log(e^t + Σ e^x) and
+    "logistic" is −log σ(t) − Σ m·log σ(−x); with `mask`, a noise word that is the example's target is left out.
 
     Args:
-        plan: of `noise_ids` and `target_ids`.
+        plan: the plan of `noise_ids` and `target_ids`.
         hidden: (N, D).
         weight: (V, D).
-        bias: (V,), or None.
+        bias: (V,) or None.
         noise_ids: (K,), ascending and distinct.
         target_ids: (N,).
-        kind: which loss.
-        mask: whether a noise word is left out where it is the target.
-        noise_shift: (K,), or None for 0.
-        target_shift: (N,), or None for 0.
+        kind: the loss.
+        mask: whether to leave out a noise word that is the target.
+        noise_shift: (K,) or None for 0.
+        target_shift: (N,) or None for 0.
         multiplicity: (K,) m, or None for 1; "logistic" only.
-        loss: (N,) to be overwritten.
-        slopes: to be overwritten.
-        threads: at most so many; short work takes fewer.
+        loss: (N,) output.
+        slopes: output.
+        threads: the maximum number; short work uses fewer.
         target: an instruction set, see `vastmax.kernels.machine.available_targets`.
 
     Raises:
-        ValueError: shapes that do not fit, or the plan of another batch.
+        ValueError: shapes that do not match, or the plan of another batch.
     """
     _native.noise_loss_forward(
         target or choose_target(),
@@ -130,21 +130,21 @@ def backward(
     threads: int,
     target: str | None = None,
 ) -> None:
-    """Write the gradients of Σ upstream·loss.
+    """Compute the gradients of Σ upstream·loss.
 
     Args:
         plan: as in `forward`.
         hidden: as in `forward`.
-        slopes: what `forward` wrote.
+        slopes: from `forward`.
         upstream: (N,).
-        hidden_gradient: (N, D) to be overwritten, or None.
-        weight_gradient: (U, D) to be overwritten, a row for each of `plan.rows`.
-        bias_gradient: (U,) to be overwritten, or None.
-        threads: at most so many.
-        target: an instruction set, the same as in `forward`.
+        hidden_gradient: (N, D) output, or None.
+        weight_gradient: (U, D) output, one row for each of `plan.rows`.
+        bias_gradient: (U,) output, or None.
+        threads: the maximum number.
+        target: the instruction set of `forward`.
 
     Raises:
-        ValueError: shapes that do not fit, or the plan of another batch.
+        ValueError: shapes that do not match, or the plan of another batch.
     """
     _native.noise_loss_backward(
         target or choose_target(),

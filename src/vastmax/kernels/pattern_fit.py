@@ -1,4 +1,4 @@
-"""The door to the search for patterns in spellings: float32 arrays on the CPU, of numpy or torch, used in place."""
+"""Kernels for filter responses in spellings: float32 arrays on the CPU, used in place."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ class SpelledWords:
     """The words of a call: word w is symbols[offsets[w] : offsets[w + 1]], followed by any number of `nothing`.
 
     Attributes:
-        symbols: those of all words end to end.
+        symbols: those of all words, concatenated.
         offsets: (V + 1,).
-        nothing: a symbol.
-        word_ids: (U,), the words asked about.
+        nothing: the padding symbol.
+        word_ids: (U,), the words to process.
     """
 
     symbols: Column[np.int16]
     offsets: Column[np.int64]
     nothing: int
     word_ids: Column[np.int64]
+
+    @property
+    def arguments(self) -> tuple[Column[np.int16], Column[np.int64], int, Column[np.int64]]:
+        """The fields as arguments of the kernels."""
+        return self.symbols, self.offsets, self.nothing, self.word_ids
 
 
 def forward(
@@ -38,34 +43,23 @@ def forward(
     threads: int,
     target: str | None = None,
 ) -> None:
-    """Write how well each pattern fits each word where it fits best: max over p of Σ_o table[symbol(p + o), o, f].
+    """Compute the maximum response of each filter to each word: max over p of Σ_o table[symbol(p + o), o, f].
 
     Args:
-        words: which.
-        widths: (F,) ≥ 1: pattern f looks at the offsets o < widths[f].
-        table: (symbols, widest, F): what a symbol at an offset adds to the fit; 0 beyond a pattern's width.
-        fit: (U, F) to be overwritten.
-        place: (U, F) to be overwritten with the first p that is best; None: not wanted.
-        threads: at most so many; short work takes fewer.
+        words: the words.
+        widths: (F,) ≥ 1: filter f covers the offsets o < widths[f].
+        table: (symbols, widest, F): the contribution of a symbol at an offset; 0 beyond the width of a filter.
+        fit: (U, F) output.
+        place: (U, F) output: the first p with the maximum; None if it is not needed.
+        threads: the maximum number; short work uses fewer.
         target: an instruction set, see `vastmax.kernels.machine.available_targets`.
 
     Raises:
-        ValueError: shapes that do not fit; word ids, symbols or widths out of range; a word without symbols.
+        ValueError: shapes that do not match; word ids, symbols or widths out of range; a word without symbols.
 
-    Cost: Σ widths additions for each symbol of each word.
+    Cost: Σ widths additions per symbol.
     """
-    _native.pattern_fit_forward(
-        target or choose_target(),
-        words.symbols,
-        words.offsets,
-        words.nothing,
-        words.word_ids,
-        widths,
-        table,
-        fit,
-        place,
-        threads,
-    )
+    _native.pattern_fit_forward(target or choose_target(), *words.arguments, widths, table, fit, place, threads)
 
 
 def backward(
@@ -78,31 +72,22 @@ def backward(
     threads: int,
     target: str | None = None,
 ) -> None:
-    """Write the gradient of Σ upstream·fit by the table.
+    """Compute the gradient of Σ upstream·fit by the table.
 
     Args:
         words: as in `forward`.
         widths: as in `forward`.
-        place: what `forward` wrote.
+        place: from `forward`.
         upstream: (U, F).
-        table_gradient: (F, widest, symbols) to be overwritten: another order of axes than `table` has.
-        threads: at most so many.
+        table_gradient: (F, widest, symbols) output, with dimensions in a different order than `table`.
+        threads: the maximum number.
         target: an instruction set.
 
     Raises:
         ValueError: as in `forward`, or a place that is not in its word.
 
-    Cost: Σ widths additions for each word.
+    Cost: Σ widths additions per word.
     """
     _native.pattern_fit_backward(
-        target or choose_target(),
-        words.symbols,
-        words.offsets,
-        words.nothing,
-        words.word_ids,
-        widths,
-        place,
-        upstream,
-        table_gradient,
-        threads,
+        target or choose_target(), *words.arguments, widths, place, upstream, table_gradient, threads
     )

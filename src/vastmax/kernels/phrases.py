@@ -1,4 +1,4 @@
-"""The door to the counting and joining of neighbouring words."""
+"""Kernels that count and join adjacent words."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from vastmax.kernels import _native
 
 Ids = npt.NDArray[np.int32]
 Piece = tuple[Ids, npt.NDArray[np.int64]]
-"""Word ids, and the positions among them behind the last words of sentences; a sentence may go on in the next piece."""
+"""Word ids, and the end positions of sentences among them; a sentence may continue in the next piece."""
 
 _SLOT_BYTES = 16
-_WHILE_GROWING = 1.5  # a table that doubles stands beside its old half
+_WHILE_GROWING = 1.5  # a table that doubles coexists with the old one
 
 
 @dataclass(frozen=True)
 class PairCounts:
-    """Pairs that occur often enough, in no order that means anything; all arrays have one entry a pair.
+    """Pairs that are frequent enough, in arbitrary order; all arrays have one entry per pair.
 
-    What stands before the last word is a prefix: an id below `num_words` is that word; `num_words + i` is the prefix
+    The part before the last word is a prefix: an id below `num_words` is that word; `num_words + i` is the prefix
     `before[i]` followed by the connector `connector[i]`.
     """
 
     prefixes: Ids
     words: Ids
     counts: npt.NDArray[np.int64]
-    num_distinct: int  # of all pairs that were counted, however seldom they occur
+    num_distinct: int  # of all counted pairs, including rare ones
     num_words: int
     before: Ids
     connector: Ids
 
     def first_words(self) -> Ids:
-        """The first word of each pair."""
+        """Return the first word of each pair."""
         first = self.prefixes.copy()
         while (behind := np.flatnonzero(first >= self.num_words)).size:
             first[behind] = self.before[first[behind] - self.num_words]
         return first
 
     def words_before(self, prefix: int) -> list[int]:
-        """The word ids that the prefix stands for: a word, and the connectors behind it."""
+        """Return the word ids of a prefix: a word and the connectors after it."""
         word_ids: list[int] = []
         while prefix >= self.num_words:
             i = prefix - self.num_words
@@ -60,16 +60,16 @@ def count_pairs(
     least: int,
     memory_bytes: int,
 ) -> PairCounts:
-    """Count neighbours in a text, exactly, with a table of at most `memory_bytes`.
+    """Count adjacent words in a text exactly, with a table of at most `memory_bytes`.
 
     Args:
-        pieces: gives the text from its beginning each time it is called. A table that would grow too large gives up
-            half of the pairs, by their hash, and the text is read again for them.
+        pieces: returns the text from the beginning in each call. If the table would grow too large, it drops half of
+            the pairs, by their hash, and the text is read again for them.
         num_words: ids are below this.
-        num_countable: pairs with a word of this id or above are passed over.
-        connectors: (num_words,), the words that may only stand inside a pair; None: there are none. The distinct runs
-            of connectors behind a word are held beyond `memory_bytes`.
-        least: pairs that occur less often are not among the result.
+        num_countable: pairs with a word of this id or above are ignored.
+        connectors: (num_words,), the words that may only occur inside a pair; None: there are none. The distinct runs
+            of connectors after a word are stored in addition to `memory_bytes`.
+        least: the minimum count of pairs in the result.
         memory_bytes: at least 256.
     """
     most_bits = int(memory_bytes / (_WHILE_GROWING * _SLOT_BYTES)).bit_length() - 1
@@ -89,14 +89,14 @@ def count_pairs(
 
 
 class PhraseJoiner:
-    """Joins chosen pairs from left to right, in ids; a word that was joined to the one before it begins nothing.
+    """Joins selected pairs from left to right, as ids; a word joined to the previous one does not start another pair.
 
     Args:
         num_words: ids of the text are below this.
         num_ids: ids of the joined text are below this.
         connectors: as in `count_pairs`.
-        longer: (prefix, connector, prefix they make) for every prefix of more than one word, numbered from `num_words`.
-        phrases: (prefix, word, id they make), no pair twice.
+        longer: (prefix, connector, their prefix) for every prefix of more than one word, numbered from `num_words`.
+        phrases: (prefix, word, their id), each pair once.
     """
 
     def __init__(
@@ -113,20 +113,20 @@ class PhraseJoiner:
         self._native.add_phrases(*_columns(phrases))
 
     def feed(self, piece: Piece) -> Piece:
-        """The next piece of text, joined; the ends of sentences count all ids so far.
+        """Return the next piece of text, joined; the ends of sentences count all ids so far.
 
-        What comes out are views of the joiner's own buffers: use or copy them before the next call.
+        The results are views of internal buffers: use or copy them before the next call.
         """
         self._native.clear_output()
         self._native.feed(*piece)
         return self._native.ids(), self._native.sentence_ends()
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """How often each id came out, (num_ids,)."""
+        """Return the count of each id in the output, (num_ids,)."""
         return self._native.counts()
 
     def first_seen(self) -> Ids:
-        """The ids that came out, in the order of their first appearance."""
+        """Return the ids in the output, in the order of their first occurrence."""
         return self._native.first_seen()
 
 

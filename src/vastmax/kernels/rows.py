@@ -1,4 +1,4 @@
-"""The door to rows of a table: scores with an example's own rows, and updates in place; float32 arrays on the CPU."""
+"""Kernels for rows of a table: scores of each example's rows, and updates in place; float32 arrays on the CPU."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def scores_forward(
     threads: int,
     target: str | None = None,
 ) -> None:
-    """Write hidden_n·weight_u + bias_u for u = position[n, k]; the (N, K, D) rows are never gathered.
+    """Compute hidden_n·weight_u + bias_u for u = position[n, k] without gathering the (N, K, D) rows.
 
     Args:
         hidden: (N, D).
         weight: (U, D).
-        bias: (U,), or None.
+        bias: (U,) or None.
         position: (N, K), each in [0, U).
-        score: (N, K) to be overwritten.
-        threads: at most so many; short work takes fewer.
+        score: (N, K) output.
+        threads: the maximum number; short work uses fewer.
         target: an instruction set, see `vastmax.kernels.machine.available_targets`.
 
     Raises:
-        ValueError: shapes that do not fit, or a position out of range.
+        ValueError: shapes that do not match, or a position out of range.
     """
     _native.row_scores_forward(target or choose_target(), hidden, weight, bias, position, score, threads)
 
@@ -48,21 +48,21 @@ def scores_backward(
     threads: int,
     target: str | None = None,
 ) -> None:
-    """Write the gradients of Σ upstream·score; None where one is not wanted.
+    """Compute the gradients of Σ upstream·score; None for those that are not needed.
 
     Args:
-        hidden: (N, D), like all that follows as in `scores_forward`.
+        hidden: (N, D), as in `scores_forward`, and so are the others.
         weight: (U, D).
         position: (N, K).
         upstream: (N, K).
-        hidden_gradient: (N, D) to be overwritten, or None.
-        weight_gradient: (U, D) to be overwritten, or None.
-        bias_gradient: (U,) to be overwritten, or None.
-        threads: at most so many.
+        hidden_gradient: (N, D) output, or None.
+        weight_gradient: (U, D) output, or None.
+        bias_gradient: (U,) output, or None.
+        threads: the maximum number.
         target: an instruction set.
 
     Raises:
-        ValueError: shapes that do not fit, or a position out of range.
+        ValueError: shapes that do not match, or a position out of range.
     """
     _native.row_scores_backward(
         target or choose_target(),
@@ -78,7 +78,7 @@ def scores_backward(
 
 
 def is_ascending(rows: Column[np.int64]) -> bool:
-    """Return whether the numbers of `rows`, (U,), ascend strictly."""
+    """Return whether `rows`, (U,), is strictly ascending."""
     return _native.is_ascending(rows)
 
 
@@ -97,11 +97,11 @@ def add_rows(
         table: (V, D), changed in place.
         rows: (U,), ascending and distinct.
         update: (U, D).
-        scale: what the update is multiplied by.
-        threads: at most so many; short work takes fewer.
+        scale: the factor of the update.
+        threads: the maximum number; short work uses fewer.
         target: an instruction set.
 
     Raises:
-        ValueError: shapes that differ, row ids out of order or out of range; nothing was changed then.
+        ValueError: shapes that differ, row ids out of order or out of range; the table is then unchanged.
     """
     _native.add_rows(target or choose_target(), table, rows, update, scale, threads)

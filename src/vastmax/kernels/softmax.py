@@ -1,7 +1,7 @@
-"""The door to the softmax of a linear layer over all its words: float32 arrays on the CPU, used in place.
+"""Kernels for the softmax of a linear layer over all words: float32 arrays on the CPU, used in place.
 
-Two kernels with one contract: the usual one for any width, and one for vectors of at most `NARROW_WIDTH` numbers whose
-scores lie within ± `NARROW_SCORE`, which is faster there.
+There are two with the same interface: one for any size, and a faster one for vectors of at most `NARROW_WIDTH` numbers
+whose scores are within ± `NARROW_SCORE`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from vastmax.kernels.arrays import Column, Matrix
 from vastmax.kernels.machine import choose_target
 
 NARROW_WIDTH: int = _native.narrow_softmax_widest
-"""The largest width of a word's vector that the narrow kernel takes."""
+"""The maximum vector size of the narrow kernel."""
 
 NARROW_SCORE = 75.0
-"""Scores beyond ± this, by `score_bound`, are not for the narrow kernel: it subtracts no maximum before exponentials,
-and sums of e^75 and e^−75 are well within float32."""
+"""The maximum absolute score, by `score_bound`, of the narrow kernel: it does not subtract the maximum before
+exponentials, and sums of e^75 and e^−75 are well within float32."""
 
 
 def score_bound(
@@ -27,12 +27,12 @@ def score_bound(
     *,
     target: str | None = None,
 ) -> float:
-    """Return at least the largest absolute score, max‖h‖·max‖w‖ + max|b|; NaN where an input is. O((n + V)·D).
+    """Return a bound of the absolute scores, max‖h‖·max‖w‖ + max|b|; NaN if an input is. O((n + V)·D).
 
     Args:
         hidden: (n, D), D ≤ NARROW_WIDTH.
         weight: (V, D).
-        bias: (V,), or None.
+        bias: (V,) or None.
         target: an instruction set, see `vastmax.kernels.machine.available_targets`.
     """
     return _native.narrow_softmax_bound(target or choose_target(), hidden, weight, bias)
@@ -48,19 +48,19 @@ def forward(
     threads: int,
     target: str | None = None,
 ) -> None:
-    """Write logsumexp(hidden @ weight.T + bias) by example, holding no (n, V) scores.
+    """Compute logsumexp(hidden @ weight.T + bias) by example without storing (n, V) scores.
 
     Args:
         hidden: (n, D).
         weight: (V, D).
-        bias: (V,), or None.
-        narrow: which kernel.
-        log_normaliser: (n,) to be overwritten.
-        threads: at most so many; short work takes fewer.
+        bias: (V,) or None.
+        narrow: whether to use the narrow kernel.
+        log_normaliser: (n,) output.
+        threads: the maximum number; short work uses fewer.
         target: an instruction set.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not match.
     """
     _native.softmax_forward(target or choose_target(), narrow, hidden, weight, bias, log_normaliser, threads)
 
@@ -79,23 +79,23 @@ def backward(
     threads: int,
     target: str | None = None,
 ) -> None:
-    """Write the gradients of Σ upstream·log_normaliser; None where one is not wanted.
+    """Compute the gradients of Σ upstream·log_normaliser; None for those that are not needed.
 
     Args:
-        hidden: (n, D), like all that follows as in `forward`.
+        hidden: (n, D), as in `forward`, and so are the others.
         weight: (V, D).
-        bias: (V,), or None.
-        narrow: which kernel; the narrow one leaves out no gradient but that of the bias.
-        log_normaliser: (n,) what `forward` wrote.
+        bias: (V,) or None.
+        narrow: whether to use the narrow kernel, which can omit only the gradient of the bias.
+        log_normaliser: (n,) from `forward`.
         upstream: (n,).
-        hidden_gradient: (n, D) to be overwritten.
-        weight_gradient: (V, D) to be overwritten.
-        bias_gradient: (V,) to be overwritten.
-        threads: at most so many; each sums up to 1024 gradients of hidden vectors for itself.
+        hidden_gradient: (n, D) output.
+        weight_gradient: (V, D) output.
+        bias_gradient: (V,) output.
+        threads: the maximum number; each has its own sums of up to 1024 gradients of hidden vectors.
         target: an instruction set.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not match.
     """
     _native.softmax_backward(
         target or choose_target(),

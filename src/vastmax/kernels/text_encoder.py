@@ -1,4 +1,4 @@
-"""The door of the native text encoder: bytes or words in, ids out, problems as InputErrors that name the text."""
+"""The native text encoder: bytes or words in, ids out, with InputErrors that name the text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vastmax.errors import InputError, argument
 from vastmax.kernels import _native
 
 MAX_WORD_BYTES: int = _native.MAX_WORD_BYTES
-"""Longer words are refused: they are text that no white space separates, and refusing them bounds memory."""
+"""Longer words raise an error, which bounds memory: they are text without white space."""
 
 _NUL_BYTE, _INVALID_UTF8, _LONG_WORD, _TOO_MANY_WORDS = 1, 2, 3, 4
 
@@ -24,13 +24,14 @@ TOO_LONG_FIX = (
 
 
 class TextEncoder:
-    """Splits texts into words, as ``str.split()`` does, and gives each distinct word an id in first-seen order.
+    """Splits texts into words, like ``str.split()``, and numbers distinct words in the order of their first occurrence.
 
-    A sentence ends at "\\n" and at the end of a text; a line without words makes none. Give a text with `begin`, `feed`
-    and `end`, or words that were split elsewhere with `add_sentence`; then `drain` what came out.
+    A sentence ends at "\\n" and at the end of a text; lines without words are not sentences. Pass a text with `begin`,
+    `feed` and `end`, or words with `add_sentence`; then get the results with `drain`.
 
     Args:
-        errors: "strict" refuses NUL bytes and invalid UTF-8; "replace" decodes as ``bytes.decode("utf-8", "replace")``.
+        errors: "strict" raises for NUL bytes and invalid UTF-8; "replace" decodes like
+            ``bytes.decode("utf-8", "replace")``.
     """
 
     def __init__(self, *, errors: str = "strict") -> None:
@@ -40,20 +41,20 @@ class TextEncoder:
         self._name = ""
 
     def begin(self, name: str) -> None:
-        """A new text starts, called `name` in errors; a byte order mark at its head is dropped."""
+        """Start a new text, called `name` in errors; a byte order mark at its beginning is dropped."""
         self._name = name
         self._native.begin()
 
     def feed(self, chunk: Any) -> None:
-        """Take the next bytes of the text, not copied; words and characters may straddle chunks."""
+        """Process the next bytes of the text without a copy; words and characters may span chunks."""
         self._check(self._native.feed(chunk))
 
     def end(self) -> None:
-        """The text is over: its last word and sentence need no newline."""
+        """End the text; its last word and sentence need no newline."""
         self._check(self._native.end())
 
     def add_sentence(self, words: Iterable[str], *, where: str) -> None:
-        """Take the words of one sentence as they are; `where` names the sentence in errors."""
+        """Add the words of one sentence; `where` names the sentence in errors."""
         if isinstance(words, (str, bytes)):
             raise InputError(
                 f"{where} is the {type(words).__name__} {_shown(words)}: expected a list of words; {_SPLIT}"
@@ -66,32 +67,32 @@ class TextEncoder:
             bad = self._native.add_sentence(given)
         except UnicodeEncodeError as error:
             raise InputError(
-                f"{where}: the word {error.object!r} holds half a surrogate pair, which is no text"
+                f"{where}: the word {error.object!r} contains half a surrogate pair, which is not valid text"
             ) from None
         if bad >= 0:
             self._refuse_word(given[bad], f"{where}, word {bad}")
 
     def drain(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """The ids since the last `drain`, and the ends of sentences among them as counts of all tokens so far.
+        """Return the ids since the last `drain`, and the ends of sentences among them as counts of all tokens so far.
 
-        Both are views of the encoder's own buffers: use or copy them before the next call.
+        Both are views of internal buffers: use or copy them before the next call.
         """
         drained = self._native.ids(), self._native.sentence_ends()
         self._native.clear_output()
         return drained
 
     def words(self) -> tuple[bytes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """The distinct words in id order: their bytes end to end, (V + 1,) offsets into these, (V,) counts."""
+        """Return the distinct words in id order: their concatenated bytes, (V + 1,) offsets, and (V,) counts."""
         return self._native.words()
 
     @property
     def num_tokens(self) -> int:
-        """Words taken so far."""
+        """The number of words so far."""
         return self._native.num_tokens
 
     @property
     def num_sentences(self) -> int:
-        """Sentences ended so far."""
+        """The number of complete sentences so far."""
         return self._native.num_sentences
 
     def _check(self, problem: int) -> None:
@@ -99,7 +100,7 @@ class TextEncoder:
             return
         at = f"{self._name}: byte {self._native.problem_offset}"
         if problem == _NUL_BYTE:
-            raise InputError(f"{at} is NUL, so this is a binary file: expected text in UTF-8")
+            raise InputError(f"{at} is NUL, so this is a binary file: expected UTF-8 text")
         if problem == _INVALID_UTF8:
             raise InputError(
                 f"{at} is not valid UTF-8: convert the file (iconv -t UTF-8), or pass "
@@ -137,6 +138,6 @@ def _shown(value: object) -> str:
 def gather_words(
     words: bytes, offsets: npt.NDArray[np.int64], order: npt.NDArray[np.integer[Any]]
 ) -> tuple[bytes, npt.NDArray[np.int64]]:
-    """The words with the ids `order`, laid end to end, and their offsets: ``[words[i] for i in order]``, compactly."""
+    """Return the concatenated words with the ids `order` and their offsets: ``[words[i] for i in order]``."""
     order64 = np.ascontiguousarray(order, dtype=np.int64)
     return _native.gather_words(words, np.ascontiguousarray(offsets), order64)

@@ -1,4 +1,4 @@
-"""The door to the kernel that parts groups of vectors in two: float32 arrays, used in place."""
+"""The kernel that splits groups of vectors in two: float32 arrays, used in place."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def two_clusters(
 ) -> NDArray[np.float32]:
     """Fit a mixture of two Gaussians to each group of vectors and return the log-odds of its members.
 
-    The components have their own means and shares and one spherical variance; `iterations` steps of EM from two means
-    set apart in a random direction. Log-odds are log r/(1 − r), r being the responsibility of the second component; 0
-    throughout a group whose vectors are all alike.
+    The components have their own means and shares and one common spherical variance. `iterations` steps of EM start
+    from two means that differ in a random direction. Log-odds are log r/(1 − r), where r is the responsibility of the
+    second component; they are 0 in a group of equal vectors.
 
     Args:
         vectors: (V, D), finite.
         members: (n,) rows of `vectors`, group after group.
-        offsets: (groups + 1,) where each group begins.
-        seeds: (groups,) of the directions.
-        weights: (V,) > 0, how much each vector counts; None: all alike.
+        offsets: (groups + 1,) the offset of each group.
+        seeds: (groups,) seeds of the directions.
+        weights: (V,) > 0, the weight of each vector; None: equal weights.
         iterations: ≥ 1.
-        threads: at most so many; the result does not depend on them.
+        threads: the maximum number; the result does not depend on them.
         target: an instruction set, see `vastmax.kernels.machine.available_targets`.
 
     Cost: (iterations + 4)·2·n·D multiply-adds.
