@@ -15,7 +15,6 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 
 NOT_CLEANED = {
     "compare",
-    "kernels",
     "methods",
     "search",
 }

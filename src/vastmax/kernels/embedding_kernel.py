@@ -1,4 +1,4 @@
-"""The doors to the kernels that train word vectors: matrices in place, one chunk of text per call."""
+"""Kernels that train word vectors: matrices in place, one chunk of text per call."""
 
 from __future__ import annotations
 
@@ -14,37 +14,36 @@ from vastmax.kernels.embedding_tables import InputRows, TreePaths, WordTables, p
 from vastmax.kernels.machine import choose_target
 
 EXCLUDE_CODES = {"none": 0, "target": 1, "window": 2}
-"""The noise words that do not count for a prediction, as the kernels number them."""
+"""The codes of the kernels for the noise words to leave out."""
 
 PAIRS_PER_NOISE_WORD = 60
-"""How many (centre, context) pairs' worth of noise one drawn word stands for; see `skipgram_pools`."""
+"""The number of (center, context) pairs that share one drawn noise word; see `skipgram_pools`."""
 
 MOST_STALE_PAIRS = 32
-"""How many gradients computed from the same old row one word may move by at once; see `skipgram_centres`."""
+"""The maximum number of gradients from the same old row that may update a word at once; see `skipgram_centres`."""
 
 CBOW_CENTRES = 32
-"""Centres of a block of CBOW where no word crowds it."""
+"""Center words per block of CBOW if no word is too frequent."""
 
 PREDICTIONS_PER_NOISE_WORD = 10
-"""How many predictions' worth of noise one drawn word stands for; see `cbow_pool`."""
+"""The number of predictions that share one drawn noise word; see `cbow_pool`."""
 
 MOST_STALE_STEPS = 8
-"""How many steps computed from the same old row one word may take at once; see `cbow_centres`."""
-
+"""The maximum number of steps from the same old row that may update a word at once; see `cbow_centres`."""
 
 LONGEST_STRETCH = 128
-"""Centres of a stretch of text with subwords: the means of its words stay in the second-level cache."""
+"""Center words per segment of text with subwords: the means of its words stay in the second-level cache."""
 
 MOST_STALE_SHARES = 4.0
-"""How many steps that other words took from the same old rows one word may take at once; see `subword_stretch`."""
+"""The maximum number of other words' steps from the same old rows that may update a word; see `subword_stretch`."""
 
 
 class ChunkResult(NamedTuple):
-    """What one call of a kernel did."""
+    """The result of one call of a kernel."""
 
     words: int  # in the vocabulary, before subsampling
-    kept: int  # after it
-    predictions: int  # of a context by a centre in skip-gram, of a centre by its contexts in CBOW
+    kept: int  # after subsampling
+    predictions: int  # of a context by a center word in skip-gram, of a center word by its contexts in CBOW
     loss: float  # nats, summed over predictions
 
 
@@ -55,18 +54,17 @@ class EmbeddingKernel:
     Hogwild).
 
     Attributes:
-        words: (V, stride) float32 with zero padding beyond column D, as all that follow; `train` updates them in place.
-            With subwords a row for each word, then those of n-grams: a word's vector is the mean of its rows.
-        outputs: (V, stride), what words are scored against in negative sampling; no row without it.
-        nodes: (num_nodes, stride) of the tree; no row without one.
-        matrices: those that have rows, by name: "word_vectors", or "word_rows" and "ngram_rows" with subwords;
+        words: (V, stride) float32 with zero padding beyond column D, like the next two; `train` updates them in place.
+            With subwords, one row per word and then those of n-grams: the vector of a word is the mean of its rows.
+        outputs: (V, stride), the output vectors of negative sampling; no rows without it.
+        nodes: (num_nodes, stride), the vectors of tree nodes; no rows without a tree.
+        matrices: those with rows, by name: "word_vectors", or "word_rows" and "ngram_rows" with subwords;
             "output_vectors"; "node_vectors".
-        untrained_loss: mean nats per prediction before anything is learned.
-        target: the instruction set it was compiled for.
-        tables: what it knows of the words.
-        paths: of the words in the tree; None: there is no tree.
-        centres: of a block, which share their noise words.
-        pool_sizes: the noise words of a block.
+        untrained_loss: mean nats per prediction before training.
+        target: the instruction set.
+        tables: the tables of the words.
+        paths: the paths of the words in the tree, or None.
+        pool_sizes: the number of noise words shared by a block of `centres` center words.
     """
 
     def __init__(
@@ -152,7 +150,7 @@ class EmbeddingKernel:
 
 
 class SkipgramKernel(EmbeddingKernel):
-    """Skip-gram: the centre predicts each of its contexts."""
+    """Skip-gram: the center word predicts each of its contexts."""
 
     def __init__(
         self,
@@ -195,7 +193,7 @@ class SkipgramKernel(EmbeddingKernel):
 
 
 class CbowKernel(EmbeddingKernel):
-    """CBOW: the mean of a window predicts its centre."""
+    """CBOW: the mean of a window predicts its center word."""
 
     def __init__(
         self,
@@ -240,11 +238,11 @@ class CbowKernel(EmbeddingKernel):
 
 
 def skipgram_centres(crowding: float, window: int, negative: int, fixed_window: bool = False) -> int:
-    """Return how many centres a block of skip-gram may have.
+    """Return the maximum number of center words in a block of skip-gram.
 
-    `crowding` is the largest share that one word has of the centres or of the noise. In a block of B centres that word
-    moves by about B·(window + 1)·negative·crowding stale gradients at once; only a vocabulary of a few dozen words gets
-    near the number at which such a step overshoots, and then blocks are made smaller.
+    `crowding` is the largest share of one word among the center words or the noise. In a block of B center words, about
+    B·(window + 1)·negative·crowding stale gradients update this word at once. Only in a vocabulary of a few dozen words
+    could such a step overshoot; blocks are then smaller.
     """
     contexts = 2 * window if fixed_window else window + 1
     stale_pairs_per_centre = min(contexts, 2 * _native.band_width) * max(negative, 1) * crowding
@@ -252,11 +250,11 @@ def skipgram_centres(crowding: float, window: int, negative: int, fixed_window: 
 
 
 def skipgram_pools(window: int, negative: int, centres: int, fixed_window: bool = False) -> NDArray[np.int32]:
-    """Return P, the noise words that a block of centres shares, for each band of distances; multiples of 8.
+    """Return P, the number of noise words shared by a block, for each band of distances; multiples of 8.
 
-    A centre has 2·(window + 1 − d)/window contexts at distance d on average and each wants `negative` noise words; each
-    drawn word stands for `PAIRS_PER_NOISE_WORD` of those of a block. Keeping that number fixed keeps the step that a
-    noise word takes at once the same for every window and every K, and the cost per pair linear in K.
+    A center word has on average 2·(window + 1 − d)/window contexts at distance d, each with `negative` noise words; one
+    drawn word serves `PAIRS_PER_NOISE_WORD` of them. With this number fixed, the step of a noise word is the same for
+    every window and K, and the cost per pair is linear in K.
     """
     if negative == 0:
         return np.zeros(0, np.int32)
@@ -270,10 +268,10 @@ def skipgram_pools(window: int, negative: int, centres: int, fixed_window: bool 
 
 
 def subword_stretch(subwords: InputRows | None, tables: WordTables, centres: int) -> int:
-    """Return how many centres are trained before rows that words share learn of it: whole blocks, at least one.
+    """Return how many center words are trained before shared rows are updated: whole blocks, at least one.
 
-    In a stretch of B centres a word moves by about B·crowding stale steps of others, where `crowding` is the share of
-    its rows that the next word has, too.
+    In a segment of B center words, about B·crowding stale steps of other words update a word, where `crowding` is the
+    share of its rows that the next word has, too.
     """
     if subwords is None:
         return 0
@@ -282,17 +280,17 @@ def subword_stretch(subwords: InputRows | None, tables: WordTables, centres: int
 
 
 def cbow_centres(crowding: float, negative: int) -> int:
-    """Return how many centres a block of CBOW may have, at most `CBOW_CENTRES`.
+    """Return the maximum number of center words in a block of CBOW, at most `CBOW_CENTRES`.
 
-    As in `skipgram_centres`, with about B·negative·crowding stale gradients.
+    It is derived as in `skipgram_centres`, with about B·negative·crowding stale gradients.
     """
     return int(np.clip(MOST_STALE_STEPS / (max(negative, 1) * crowding), 1, CBOW_CENTRES))
 
 
 def cbow_pool(negative: int, centres: int) -> int:
-    """Return P, the noise words that a block of centres shares; a multiple of 8.
+    """Return P, the number of noise words shared by a block; a multiple of 8.
 
-    Each drawn word stands for `PREDICTIONS_PER_NOISE_WORD` of the `negative` ones that every centre wants.
+    Each drawn word serves `PREDICTIONS_PER_NOISE_WORD` of the `negative` ones that every center word needs.
     """
     if negative == 0:
         return 0

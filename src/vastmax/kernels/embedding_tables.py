@@ -1,4 +1,4 @@
-"""What the kernels that train word vectors read: padded rows, subsampling, the law of noise words, paths of a tree."""
+"""Tables for the kernels that train word vectors: padded rows, subsampling, the noise distribution, tree paths."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vastmax.kernels import _native
 Floats = NDArray[np.float32]
 
 MOST_VISITS_PER_EXCHANGE = 32
-"""After how many visits to a node near the root a thread adds what it learnt there to what the others learnt."""
+"""The number of visits to a node near the root after which a thread exchanges its updates with the others."""
 
 
 def padded_rows(V: int, D: int) -> Floats:
@@ -39,23 +39,23 @@ def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint
 
 
 def kept_counts(counts: NDArray[np.int64], keep: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """Return how many of each word's occurrences subsampling keeps on average."""
+    """Return the mean number of occurrences of each word that subsampling keeps."""
     kept: NDArray[np.float64] = counts * ((keep + 1.0) / 2.0**32)
     return kept
 
 
 @dataclass(frozen=True)
 class NoiseTable:
-    """The law that noise words are drawn from, as the kernels draw."""
+    """The distribution of noise words, for drawing in the kernels."""
 
     thresholds: NDArray[np.uint32]  # (V,) of an alias table
     words: NDArray[np.int32]  # (V,)
-    largest_share: float  # the probability of the likeliest word
+    largest_share: float  # the probability of the most likely word
 
     @classmethod
     def of(cls, counts: NDArray[np.int64], ns_exponent: float) -> NoiseTable:
-        """Return the law proportional to count^ns_exponent."""
-        # Relative to the count that weighs most, so that no power overflows.
+        """Return the distribution proportional to count^ns_exponent."""
+        # Relative to the count with the largest weight, so no power overflows.
         count = np.maximum(counts, 1)
         law = (count / (count.max() if ns_exponent >= 0 else count.min())) ** ns_exponent
         table = AliasTable.from_weights(law)
@@ -64,7 +64,7 @@ class NoiseTable:
 
 @dataclass(frozen=True)
 class WordTables:
-    """What is known of the words before training."""
+    """Tables of the words that are computed before training."""
 
     keep: NDArray[np.uint32]  # (V,) thresholds of subsampling
     noise: NoiseTable
@@ -72,78 +72,75 @@ class WordTables:
 
     @classmethod
     def of(cls, counts: NDArray[np.int64], *, sample: float, ns_exponent: float) -> WordTables:
-        """Return the tables of words that occur so often."""
+        """Return the tables for these word counts."""
         keep = keep_thresholds(counts, sample)
         return cls(keep, NoiseTable.of(counts, ns_exponent), kept_counts(counts, keep))
 
     @property
     def crowding(self) -> float:
-        """The largest share that one word has of the words kept or of the noise."""
+        """The largest share of one word among the kept words or the noise."""
         return max(self.noise.largest_share, float(self.kept_counts.max() / self.kept_counts.sum()))
 
 
 @dataclass(frozen=True)
 class TreePaths:
-    """The edges from the root to each word, root first; edge e leads out of node e // 2 by branch e % 2.
+    """The edges from the root to each word, root first; edge e is branch e % 2 of node e // 2.
 
-    A kernel that is made with them refuses paths that lead out of the arrays.
+    A kernel rejects paths outside the arrays.
     """
 
     offsets: NDArray[np.int64]
-    """(V + 1,) where each word's edges begin."""
+    """(V + 1,) the offset of each word's edges."""
     edges: NDArray[np.int32]
     """(decisions,)"""
     num_nodes: int
 
     @classmethod
     def none(cls) -> TreePaths:
-        """Return what stands for no tree."""
+        """Return empty paths, without a tree."""
         return cls(np.zeros(0, np.int64), np.zeros(0, np.int32), 0)
 
     def untrained_loss(self, weights: NDArray[np.floating]) -> float:
-        """Return the mean nats per word under `weights` (V,) while every decision is a coin's: log 2 each."""
+        """Return the mean nats per word under `weights` (V,) if every decision has probability ½: log 2 each."""
         return math.log(2) * float(np.average(np.diff(self.offsets), weights=weights)) if self.num_nodes else 0.0
 
 
 @dataclass(frozen=True)
 class InputRows:
-    """The rows of a matrix that each word's vector is the mean of: its own, and those of its n-grams.
+    """The rows of a matrix whose mean is the vector of a word: its own, and those of its n-grams.
 
-    A kernel that is made with them refuses rows outside the matrix, and words without one.
+    A kernel rejects rows outside the matrix, and words without rows.
     """
 
     offsets: NDArray[np.int64]
-    """(V + 1,) where each word's rows begin; none: word w has row w."""
+    """(V + 1,) the offset of each word's rows; empty: word w has row w."""
     rows: NDArray[np.int32]
-    """Rows may come twice."""
+    """The rows, which may repeat."""
     num_rows: int
-    """Of the matrix. The first V are the words' own."""
+    """The number of rows of the matrix. The first V belong to the words."""
 
     @classmethod
     def none(cls) -> InputRows:
-        """Return what stands for no subwords."""
+        """Return empty rows, without subwords."""
         return cls(np.zeros(0, np.int64), np.zeros(0, np.int32), 0)
 
     def crowding(self, weights: NDArray[np.floating]) -> float:
-        """Return how much of what one word learns reaches another on average, for words that occur by `weights` (V,).
-
-        Of two words that occur one after the other, the share of the rows of the first that also the second has.
-        """
+        """Return the mean share of a word's rows that the next word has, too, if words have `weights` (V,)."""
         if not self.num_rows:
             return 0.0
         law, counts = weights / weights.sum(), np.diff(self.offsets)
         of_row = np.bincount(
             self.rows, np.repeat(law, counts), self.num_rows
         )  # P(a word has the row), repeats included
-        of_row[: len(law)] = 0.0  # a word itself is not another one
+        of_row[: len(law)] = 0.0  # words do not share their own rows
         shared = np.add.reduceat(of_row[self.rows], self.offsets[:-1]) / counts
         return float(law @ shared)
 
 
 def visits_per_exchange(threads: int) -> int:
-    """Return how often a thread visits a node near the root before it exchanges what it learnt there with the others.
+    """Return the number of visits to a node near the root before a thread exchanges its updates with the others.
 
-    What `threads` threads learn meanwhile starts from the same rows and adds up, so many threads must exchange often.
-    One thread has nobody to exchange with: 0.
+    The updates of all threads start from the same rows and add up, so many threads must exchange often. For one thread,
+    it is 0.
     """
     return 0 if threads == 1 else max(1, min(MOST_VISITS_PER_EXCHANGE, 2 * MOST_VISITS_PER_EXCHANGE // threads))

@@ -1,4 +1,4 @@
-"""The door to scans of listed words: each example has lists of its own, and a list is read once for all of them."""
+"""The kernel that scans lists of words: each example has its own lists, and a list is read once for all of them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Listed:
     """The best words of N examples among some lists.
 
     Attributes:
-        word_id: int64 (N, k), best first, equals by ascending id; −1 where the lists hold fewer.
-        score: float32 (N, k), W_w·h + b_w; −inf where there is no word.
+        word_id: int64 (N, k), best first, ties in the order of ids; −1 if the lists contain fewer.
+        score: float32 (N, k), W_w·h + b_w; −inf if there is no word.
         log_sum: float32 (N,), log Σ e^score over the words of the lists; −inf for none.
-        num_scored: int64 (N,), words of the lists.
+        num_scored: int64 (N,), the number of words in the lists.
     """
 
     word_id: npt.NDArray[np.int64]
@@ -42,22 +42,22 @@ def scan_listed(
     threads: int,
     target: str | None = None,
 ) -> Listed:
-    """Find the k best words of each example among the lists that are chosen for it, by their scores in float32.
+    """Return the k best words of each example among its lists, by their scores in float32.
 
     Args:
         hidden: float32 (N, D).
         weight: float32 (V, D).
-        bias: float32 (V,), or None.
+        bias: float32 (V,) or None.
         k: at least 1.
         offsets: int64 (L + 1,): list l is words[offsets[l] : offsets[l + 1]].
         words: int32, word ids.
-        chosen: int32 (N, P), lists of each example; −1 for none.
-        disjoint: whether no word can stand twice among the lists of one example; if not, a word counts once.
-        threads: at most so many; short work takes fewer.
+        chosen: int32 (N, P), the lists of each example; −1 for none.
+        disjoint: whether the lists of an example cannot share words; if they can, a word counts once.
+        threads: the maximum number; short work uses fewer.
         target: an instruction set.
 
     Raises:
-        ValueError: shapes that do not fit; a list or word that is not there.
+        ValueError: shapes that do not match; a list or word out of range.
 
     Cost: D multiply-adds per example and word; disjoint lists are read from memory once for all examples.
     """

@@ -1,8 +1,9 @@
-"""The door to scans over all words: rows coded in few bits, the k best words and log Z from one pass over the codes."""
+"""Kernels that scan all words: rows coded in few bits, the k best words and log Z from one pass over the codes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,23 +13,23 @@ from vastmax.kernels.arrays import Column, Matrix
 from vastmax.kernels.machine import choose_target
 
 BLOCK_ROWS = 16
-"""Rows are coded in blocks of so many."""
+"""Rows per block of codes."""
 
 
 _LOWEST = float(np.finfo(np.float32).min)
-"""The bias of rows that only fill up a block."""
+"""The bias of padding rows in a block."""
 
 
 @dataclass(frozen=True)
 class RowCodes:
-    """Rows rounded to a few bits: w = scale_w·code_w + r_w.
+    """Rows quantized to a few bits: w = scale_w·code_w + r_w.
 
     Attributes:
         bits: 8 or 4.
-        width: numbers in a row.
-        codes: int8 (bytes,), in the order in which the scan reads them.
+        width: the size of a row.
+        codes: int8 (bytes,), in the order of the scan.
         scale: float32 (B·16,), B blocks of 16 rows.
-        error: float32 (B·16,), ‖r_w‖ rounded up; 0 in rows past the last, and so norm.
+        error: float32 (B·16,), ‖r_w‖ rounded up; 0 for padding rows, and so is the norm.
         norm: float32 (B·16,), ‖w‖ rounded up.
     """
 
@@ -42,16 +43,16 @@ class RowCodes:
 
 @dataclass(frozen=True)
 class CodedTable:
-    """A table whose rows, turned by a rotation, are coded twice: leading columns first, then all that this leaves.
+    """A table whose rotated rows are coded twice: first the leading columns, then the residual.
 
-    The bounds that the errors stand for are in `native/word_scan.hpp`.
+    `native/word_scan.hpp` states the bounds in terms of the errors.
 
     Attributes:
-        first_bits: of the leading columns, 8 or 4; the second codes have 8.
-        first_width: number of leading columns; where all D lead with 8 bits there are no second codes.
+        first_bits: bits of the leading columns, 8 or 4; the second codes have 8.
+        first_width: the number of leading columns; if it is D with 8 bits, there are no second codes.
         first_codes: int8.
         second_codes: int8.
-        first_scale: float32 (B·16,), as the five below.
+        first_scale: float32 (B·16,), like the next five.
         second_scale: likewise.
         first_error: likewise.
         second_error: likewise.
@@ -60,9 +61,9 @@ class CodedTable:
         norm: float32 (B,), the largest ‖w‖ of a block.
         first_spread: float32 (B,), log of the largest variance.
         second_spread: float32 (B,), log of the largest second error, squared.
-        energy: float32 (D,), mean square of each column, of the largest.
-        balance: how much the errors of the leading columns weigh against the columns left out.
-        slack: what the rotation may change of ‖w‖·‖h‖.
+        energy: float32 (D,), the mean square of each column relative to the largest.
+        balance: the weight of errors of the leading columns relative to the other columns.
+        slack: the relative error of ‖w‖·‖h‖ due to the rotation.
     """
 
     first_bits: int
@@ -83,12 +84,12 @@ class CodedTable:
     slack: float
 
     def native(self) -> _native.CodedTable:
-        """As the kernel takes it."""
+        """Return the table for the kernel."""
         fields = {name: value for name, value in vars(self).items() if name != "energy"}
         return _native.CodedTable(**fields)
 
     def spread_of(self, turned: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return what a row's `variance` is multiplied with, (N,): how much of a query lies where rows are left out."""
+        """Return the factor of a row's `variance`, (N,): the share of a query in the columns that are left out."""
         squares = turned.astype(np.float64) ** 2
         rest = self.energy[self.first_width :].astype(np.float64)
         if rest.sum() > 0:
@@ -99,21 +100,20 @@ class CodedTable:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of all arrays."""
+        """The size of all arrays in bytes."""
         return sum(each.nbytes for each in vars(self).values() if isinstance(each, np.ndarray))
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """The best words of N examples.
 
     Attributes:
-        word_id: int64 (N, k), best first; of equal scores the lowest id first.
+        word_id: int64 (N, k), best first, with ties in the order of ids.
         score: float32 (N, k), W_w·h + b_w.
-        log_normaliser: float32 (N,); None where it was not asked for.
+        log_normaliser: float32 (N,), or None if it was not requested.
         normaliser_error: float32 (N,), the standard error of log Z; 0 without codes.
-        num_scored: int64 (N,), rows whose score was computed in float32.
-        num_broken: int64 (N,), those among them whose score the codes exclude: above 0, the codes are of other rows.
+        num_scored: int64 (N,), the number of rows scored in float32.
+        num_broken: int64 (N,), of these, rows with a score outside the bounds: above 0, the codes are of other rows.
     """
 
     word_id: npt.NDArray[np.int64]
@@ -123,30 +123,9 @@ class Found:
     num_scored: npt.NDArray[np.int64]
     num_broken: npt.NDArray[np.int64]
 
-    @property
-    def arrays(
-        self,
-    ) -> tuple[
-        npt.NDArray[np.int64],
-        npt.NDArray[np.float32],
-        npt.NDArray[np.float32] | None,
-        npt.NDArray[np.float32] | None,
-        npt.NDArray[np.int64],
-        npt.NDArray[np.int64],
-    ]:
-        """As the kernels take them."""
-        return (
-            self.word_id,
-            self.score,
-            self.log_normaliser,
-            self.normaliser_error,
-            self.num_scored,
-            self.num_broken,
-        )
-
 
 def block_bytes(width: int, bits: int) -> int:
-    """Return the bytes of one block of coded rows of this width."""
+    """Return the bytes of one block of coded rows with this width."""
     return -(-width // 2) * 32 if bits == 8 else -(-width // 4) * 32
 
 
@@ -158,19 +137,19 @@ def code_rows(
     threads: int,
     target: str | None = None,
 ) -> RowCodes:
-    """Round each row to whole numbers of 8 or 4 bits times a scale of its own.
+    """Quantize each row to integers of 8 or 4 bits times its own scale.
 
-    With 4 bits the scale is the one of six that leaves the least ‖r_w‖.
+    With 4 bits, the scale is the one of six with the smallest ‖r_w‖.
 
     Args:
         weight: float32 (V, D).
         bits: 8 or 4.
-        residual: float32 (V, D), to be overwritten by r; None if it is not wanted.
-        threads: at most so many.
+        residual: float32 (V, D), output r; None if it is not needed.
+        threads: the maximum number.
         target: an instruction set.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not match.
 
     Cost: V·D operations with 8 bits, 7·V·D with 4.
     """
@@ -193,19 +172,19 @@ def code_table(
     threads: int,
     target: str | None = None,
 ) -> CodedTable:
-    """Code a table in two parts.
+    """Return the table coded in two parts.
 
     Args:
-        turned: float32 (V, D), the rows, turned by the rotation that queries are turned by.
-        bias: float32 (V,), or None.
-        first_width: leading columns, in [1, D].
-        first_bits: of their codes, 8 or 4.
-        slack: how far turning may change a product, per unit of ‖w‖·‖h‖.
-        threads: at most so many.
+        turned: float32 (V, D), the rows, rotated like the queries.
+        bias: float32 (V,) or None.
+        first_width: the number of leading columns, in [1, D].
+        first_bits: bits of their codes, 8 or 4.
+        slack: the error of a product due to the rotation, per unit of ‖w‖·‖h‖.
+        threads: the maximum number.
         target: an instruction set.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not match.
 
     Cost: as `code_rows`; a copy of the table.
     """
@@ -253,9 +232,9 @@ def _norms(rows: npt.NDArray[np.float32], padded: int) -> npt.NDArray[np.float64
 def _balance(
     error: npt.NDArray[np.float32], rest: npt.NDArray[np.float64], energy: npt.NDArray[np.float64], width: int
 ) -> float:
-    """γ for which √(rest² + error²/γ²)·√(‖h₂‖² + γ²‖h₁‖²) is least: γ² = error·‖h₂‖ / (rest·‖h₁‖).
+    """Return the γ that minimizes √(rest² + error²/γ²)·√(‖h₂‖² + γ²‖h₁‖²): γ² = error·‖h₂‖ / (rest·‖h₁‖).
 
-    For typical rows, and queries whose squares lie in the columns as those of the rows do.
+    It is for typical rows, and queries whose squares are distributed over the columns like those of the rows.
     """
     numbers = float(error.mean()), float(rest.mean()), float(energy[width:].sum()), float(energy[:width].sum())
     if not all(number > 0.0 for number in numbers):
@@ -264,7 +243,7 @@ def _balance(
 
 
 def _lead_weight(energy: npt.NDArray[np.float64], width: int) -> float:
-    """How much the squared errors of the leading columns count beside those of the others, for such queries."""
+    """Return the weight of squared errors of the leading columns relative to the others, for such queries."""
     lead, rest = energy[:width], energy[width:]
     if not rest.sum() > 0.0 or not lead.sum() > 0.0:
         return 1.0
@@ -276,7 +255,7 @@ def _rounded_up(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
 
 
 def _as_float32(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Expected squared errors, as large as float32 has them."""
+    """Return `numbers` as float32, at most its largest value."""
     found: npt.NDArray[np.float32] = np.minimum(numbers, float(np.finfo(np.float32).max)).astype(np.float32)
     return found
 
@@ -297,24 +276,23 @@ def scan_rows(
     threads: int,
     target: str | None = None,
 ) -> Found:
-    """Find the k best words of each example, and log Z, by scoring every word in float32; no score is stored.
+    """Return the k best words of each example, and log Z if `normaliser`, by scoring every word in float32.
 
     Args:
         hidden: float32 (N, D).
         weight: float32 (V, D).
-        bias: float32 (V,), or None.
+        bias: float32 (V,) or None.
         k: in [1, V].
-        normaliser: whether log Z is wanted.
-        threads: at most so many; short work takes fewer.
+        threads: the maximum number; short work uses fewer.
         target: an instruction set.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not match.
 
-    Cost: N·V·D multiply-adds; the table is read from memory once for all examples.
+    Cost: N·V·D multiply-adds; the table is read from memory once for all examples, and no score is stored.
     """
     found = _room(hidden, k, normaliser)
-    _native.scan_rows(target or choose_target(), weight, bias, hidden, *found.arrays, threads)
+    _native.scan_rows(target or choose_target(), weight, bias, hidden, *found, threads)
     return found
 
 
@@ -332,23 +310,22 @@ def scan_codes(
     threads: int,
     target: str | None = None,
 ) -> Found:
-    """Find what `scan_rows` finds, proved for each example, by one pass over codes.
+    """Return the certified result of `scan_rows` by one pass over codes, with log Z if `normaliser`.
 
     Args:
         hidden: float32 (N, D), finite.
         weight: float32 (V, D), finite.
-        bias: float32 (V,), or None.
+        bias: float32 (V,) or None.
         k: in [1, V].
-        coded: of the same table.
-        turned: float32 (N, D), hidden turned as the rows were.
-        likely: int64, distinct words that are scored first; the better they are, the fewer others have to be.
-        normaliser: whether log Z is wanted.
-        tolerance: of log Z: rows that weigh much are scored so exactly that its standard error is a quarter of this.
-        threads: at most so many; short work takes fewer.
+        coded: the codes of the same table.
+        turned: float32 (N, D), `hidden`, rotated like the rows.
+        likely: int64, distinct words to score first; the better they are, the fewer others are scored.
+        tolerance: of log Z: enough rows with a large share are scored exactly that its standard error is a quarter.
+        threads: the maximum number; short work uses fewer.
         target: an instruction set.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not match.
 
     Cost: V·first_width multiply-adds of whole numbers per example, of as many bytes that all examples share; more where
     a row may be among the best, or weighs much in log Z.
@@ -364,7 +341,7 @@ def scan_codes(
         np.empty(0, dtype=np.int64) if likely is None else likely,
         tolerance,
         hidden,
-        *found.arrays,
+        *found,
         threads,
     )
     return found
