@@ -19,7 +19,6 @@ import safetensors.numpy
 
 from vastmax import tree
 from vastmax.content import kind_at, kind_of_bytes
-from vastmax.content.kinds import FASTTEXT_MAGIC
 from vastmax.embedding import WordVectors
 from vastmax.embedding.checkpoint_file import CheckpointFile
 from vastmax.errors import InputError
@@ -64,7 +63,6 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
     "npy": (saved(lambda stream: np.save(stream, ARRAY)), r"a NumPy array \(.npy\)"),
     "pickle": (pickle.dumps({"a": 1}), "a Python pickle"),
     "old pickle": (pickle.dumps(Path("x"), 0), "a Python pickle"),
-    "fasttext": (struct.pack("<ii", FASTTEXT_MAGIC, 12) + b"\0" * 60, r"a fastText model \(.bin\)"),
     "old fasttext": (
         struct.pack("<12id4iq", 100, 5, 5, 5, 5, 1, 2, 2, 2_000_000, 3, 6, 100, 1e-4, 9, 9, 0, 0, 90) + b"the\0",
         r"a fastText model \(.bin\)",

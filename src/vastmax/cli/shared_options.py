@@ -201,7 +201,7 @@ def use_threads(number: int | None) -> None:
         torch.set_num_threads(number)
 
 
-FORMATS = ("safetensors", "word2vec", "word2vec-binary", "glove")
+FORMATS = ("safetensors", "word2vec", "word2vec-binary", "glove", "fasttext", "fasttext-quantized")
 
 
 def vectors_format() -> str | None:

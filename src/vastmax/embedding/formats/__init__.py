@@ -13,6 +13,8 @@ from vastmax.atomic import replacing
 from vastmax.content.looking import kind_at, wrong_kind
 from vastmax.embedding.formats.binary import read_binary, write_binary
 from vastmax.embedding.formats.compressed import SUFFIXES, is_compressed, reading, writing
+from vastmax.embedding.formats.fasttext import read_fasttext, write_fasttext
+from vastmax.embedding.formats.fasttext.exchange import model_of, table_of
 from vastmax.embedding.formats.native import read_native, write_native
 from vastmax.embedding.formats.recognise import EXPECTED, SAMPLE_BYTES, Format, recognise
 from vastmax.embedding.formats.table import DecodeErrors, Duplicates, Table, checked_word_encoding
@@ -31,6 +33,8 @@ ENDINGS: dict[str, Format] = {
     ".safetensors": "safetensors",
     ".txt": "word2vec",
     ".vec": "word2vec",
+    ".fasttext.bin": "fasttext",
+    ".ftz": "fasttext-quantized",
     ".bin": "word2vec-binary",
 }
 
@@ -46,7 +50,7 @@ def read(
     limit: int | None = None,
     verify: bool = True,
 ) -> Table:
-    """Return the content of a file in any of the four formats; `WordVectors.load` documents arguments and errors."""
+    """Return the content of a file in any of these formats; `WordVectors.load` documents arguments and errors."""
     name = os.fspath(path)
     _check_option("errors", errors, get_args(DecodeErrors))
     _check_option("duplicates", duplicates, get_args(Duplicates))
@@ -102,6 +106,11 @@ def _read(
         return _without_duplicates(_first_rows(read_native(name, verify=verify), limit), duplicates, name)
     size = None if compressed else os.path.getsize(name)
     with reading(name) as stream:
+        if found in ("fasttext", "fasttext-quantized"):
+            if encoding != UTF8:
+                raise InputError(f"{name}: words of fastText models are UTF-8; leave out encoding={encoding!r}")
+            model = read_fasttext(stream, name, errors=errors, size=size, output=True, mapped=not compressed)
+            return _without_duplicates(_first_rows(table_of(model), limit), duplicates, name)
         if found == "word2vec-binary":
             return read_binary(
                 stream, name, errors=errors, encoding=encoding, duplicates=duplicates, limit=limit, size=size
@@ -122,13 +131,15 @@ def _read(
 def save(v: WordTable, path: str | os.PathLike[str], format: Format | None = None) -> None:
     """Write word vectors under a temporary name, then rename the file to `path`, so it is never partial.
 
-    Only the native format keeps counts, output vectors and training metadata, and supports every word (spaces, line
-    ends, the empty word). The other three keep words and vectors, bit for bit.
+    Only the native format keeps everything and supports every word (spaces, line ends, the empty word). fastText's
+    keeps words, counts, n-grams and output vectors (zeros where there are none); quantized, it is an eighth as large
+    and inexact. The other three keep words and vectors, bit for bit.
 
     Args:
         v: what to write.
         path: where. With `format` None its ending says which: .safetensors native; .txt and .vec word2vec text; .bin
-            word2vec binary; .glove and .glove.txt GloVe text. One of .gz, .bz2, .xz, .zst may follow, except on native.
+            word2vec binary; .fasttext.bin and .ftz a fastText model, in floats and quantized; .glove and .glove.txt
+            GloVe text. One of .gz, .bz2, .xz, .zst may follow, except on native.
         format: one of FORMATS, whatever the ending.
 
     Raises:
@@ -144,6 +155,8 @@ def save(v: WordTable, path: str | os.PathLike[str], format: Format | None = Non
             write_native(stream, v, name)
         elif chosen == "word2vec-binary":
             write_binary(stream, v, name)
+        elif chosen in ("fasttext", "fasttext-quantized"):
+            write_fasttext(stream, model_of(v, quantize=chosen == "fasttext-quantized"), name)
         else:
             write_text(stream, v, name, header=chosen == "word2vec")
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import codecs
 import re
+import struct
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from vastmax.content.kinds import kind_of_bytes, own_format
+from vastmax.content.kinds import FASTTEXT_MAGIC, kind_of_bytes, own_format
 from vastmax.content.looking import wrong_kind
 from vastmax.embedding.formats.binary import LONGEST_HEADER, LONGEST_WORD
 from vastmax.embedding.formats.native import FORMAT_NAME
@@ -23,12 +24,13 @@ from vastmax.embedding.formats.text import BYTE_ORDER_MARK, NUM_LINES_LOOKED_AT,
 from vastmax.errors import InputError
 from vastmax.files.safetensors import looks_like_safetensors
 
-Format: TypeAlias = Literal["safetensors", "word2vec", "word2vec-binary", "glove"]
+Format: TypeAlias = Literal["safetensors", "word2vec", "word2vec-binary", "glove", "fasttext", "fasttext-quantized"]
 
 SAMPLE_BYTES = 1 << 14
 """The number of bytes read to recognize a file; more than a row of 300 numbers as text."""
 
 EXPECTED = "word vectors"
+FASTTEXT_START = struct.pack("<i", FASTTEXT_MAGIC)
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
 _COUNT_LINE = re.compile(rb"[^\t]+\t\d+\r?")
 # No number as text holds a byte like these.
@@ -48,6 +50,8 @@ def recognise(sample: bytes, path: str) -> Format:
         if kind is not None and own_format(sample) not in (None, FORMAT_NAME):
             raise wrong_kind(path, kind, EXPECTED, vectors=True)
         return "safetensors"
+    if sample.startswith(FASTTEXT_START):
+        return "fasttext"
     if kind is not None and not kind.is_text:
         raise wrong_kind(path, kind, EXPECTED, vectors=True)
     whole = len(sample) < SAMPLE_BYTES

@@ -6,11 +6,14 @@ codes of the rows' norms.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vastmax.embedding.cosine import tiles
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -100,6 +103,39 @@ class QuantizedMatrix:
 
 
 @dataclass(frozen=True)
+class ScatteredMatrix:
+    """A matrix to be written whose last rows are mostly zero.
+
+    Attributes:
+        first: (V, D) rows.
+        others: (U, D) rows among the `num_others` that follow.
+        places: (U,) ascending, where these are among them.
+        num_others: how many rows follow the first ones.
+    """
+
+    first: Floats
+    others: Floats
+    places: NDArray[np.int32]
+    num_others: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and D."""
+        return len(self.first) + self.num_others, self.first.shape[1]
+
+    def blocks(self) -> Iterator[Floats]:
+        """Yield the rows in order, a few MB at a time."""
+        D = self.first.shape[1]
+        for rows in tiles(*self.first.shape):
+            yield self.first[rows]
+        for rows in tiles(self.num_others, D):
+            block = np.zeros((rows.stop - rows.start, D), dtype=np.float32)
+            begin, end = np.searchsorted(self.places, (rows.start, rows.stop))
+            block[self.places[begin:end] - rows.start] = self.others[begin:end]
+            yield block
+
+
+@dataclass(frozen=True)
 class FastTextModel:
     """The content of a fastText file.
 
@@ -118,7 +154,7 @@ class FastTextModel:
     settings: FastTextSettings
     words: list[str]
     counts: NDArray[np.int64]
-    input: Floats | QuantizedMatrix
+    input: Floats | QuantizedMatrix | ScatteredMatrix
     labels: list[str] = field(default_factory=list)
     label_counts: NDArray[np.int64] | None = None
     num_tokens: int = 0
@@ -127,4 +163,8 @@ class FastTextModel:
 
     def input_rows(self) -> Floats:
         """Return the input matrix as float32."""
-        return self.input if isinstance(self.input, np.ndarray) else self.input.decoded()
+        if isinstance(self.input, np.ndarray):
+            return self.input
+        return (
+            self.input.decoded() if isinstance(self.input, QuantizedMatrix) else np.concatenate([*self.input.blocks()])
+        )

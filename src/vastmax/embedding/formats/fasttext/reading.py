@@ -27,8 +27,8 @@ from vastmax.embedding.formats.fasttext.model import (
     QuantizedMatrix,
     Quantizer,
 )
-from vastmax.embedding.formats.table import DecodeErrors, check_finite, trouble_of_word
-from vastmax.errors import InputError
+from vastmax.embedding.formats.table import DecodeErrors, check_finite, shorten
+from vastmax.errors import InputError, argument
 
 VERSIONS = (11, 12)
 VERSION = struct.Struct("<2i")
@@ -44,7 +44,13 @@ _BLOCK = 1 << 22
 
 
 def read_fasttext(
-    stream: BinaryIO, path: str, *, errors: DecodeErrors = "strict", size: int | None, output: bool = False
+    stream: BinaryIO,
+    path: str,
+    *,
+    errors: DecodeErrors = "strict",
+    size: int | None,
+    output: bool = False,
+    mapped: bool = False,
 ) -> FastTextModel:
     """Read a model.
 
@@ -53,7 +59,8 @@ def read_fasttext(
         path: named in messages.
         errors: what to do with words that are not UTF-8.
         size: the content's bytes, None when not known.
-        output: whether to read the output matrix as well; it is as large as the words' vectors.
+        output: whether to take the output matrix as well; it is as large as the words' vectors.
+        mapped: map that matrix from the file `path`, where it is not quantized, in place of reading it.
 
     Raises:
         InputError: the file is cut off, damaged, of an unknown version, or holds no words.
@@ -86,7 +93,7 @@ def read_fasttext(
         label_counts=label_counts,
         num_tokens=num_tokens,
         kept_ngrams=kept,
-        output=_matrix(source, "the output matrix", settings.vector_size) if output else None,
+        output=_matrix(source, "the output matrix", settings.vector_size, mapped=mapped) if output else None,
     )
 
 
@@ -193,29 +200,35 @@ def _dictionary(
     words = []
     at = first
     for entry in raw:
-        trouble = trouble_of_word(entry, at) if errors == "strict" else None
-        if trouble:
-            raise InputError(f"{source.path}: {trouble}")
-        words.append(entry.decode("utf-8", errors))
+        try:
+            words.append(entry.decode("utf-8", errors))
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{source.path}: the word {shorten(entry)} is not UTF-8 (byte {entry[error.start]:#04x} at offset "
+                f"{at + error.start}); load it with {argument('errors', repr('replace'))}"
+            ) from None
         at += len(entry) + 1 + ENTRY_END.size
     tallies = np.array(counts, dtype=np.int64)
     return words[:V], tallies[:V], words[V:], tallies[V:], num_tokens
 
 
-def _matrix(source: _Source, part: str, D: int) -> Floats | QuantizedMatrix:
+def _matrix(source: _Source, part: str, D: int, *, mapped: bool = False) -> Floats | QuantizedMatrix:
     quantized = source.read(1, part)[0]
     if quantized > 1:
         raise source.damaged(f"{part} of kind {quantized}")
-    matrix = _quantized_matrix(source, part) if quantized else _dense_matrix(source, part)
+    matrix = _quantized_matrix(source, part) if quantized else _dense_matrix(source, part, mapped)
     if matrix.shape[1] != D:
         raise source.damaged(f"{part} {matrix.shape[1]:,} wide where the settings say {D:,}")
     return matrix
 
 
-def _dense_matrix(source: _Source, part: str) -> Floats:
+def _dense_matrix(source: _Source, part: str, mapped: bool) -> Floats:
     rows, width = source.unpack(SHAPE, part)
     if rows < 1 or width < 1:
         raise source.damaged(f"{part} of {rows} × {width}")
+    if mapped:
+        source.require(rows * width * 4, part)
+        return np.memmap(source.path, dtype="<f4", mode="r", offset=source.at, shape=(rows, width))
     return source.array(rows * width, "<f4", part).reshape(rows, width)
 
 

@@ -8,7 +8,15 @@ import numpy as np
 
 from vastmax.content.kinds import FASTTEXT_MAGIC
 from vastmax.embedding.cosine import tiles
-from vastmax.embedding.formats.fasttext.model import LOSSES, MODELS, FastTextModel, Floats, QuantizedMatrix, Quantizer
+from vastmax.embedding.formats.fasttext.model import (
+    LOSSES,
+    MODELS,
+    FastTextModel,
+    Floats,
+    QuantizedMatrix,
+    Quantizer,
+    ScatteredMatrix,
+)
 from vastmax.embedding.formats.fasttext.reading import CODES, ENTRY_END, PIECES, SETTINGS, SHAPE, SIZES, VERSION
 from vastmax.embedding.formats.table import refuse_words
 from vastmax.errors import InputError
@@ -58,13 +66,14 @@ def _number(names: dict[int, str], name: str) -> int:
     return next(number for number, each in names.items() if each == name)
 
 
-def _write_matrix(stream: BinaryIO, matrix: Floats | QuantizedMatrix) -> None:
+def _write_matrix(stream: BinaryIO, matrix: Floats | QuantizedMatrix | ScatteredMatrix) -> None:
     if isinstance(matrix, QuantizedMatrix):
         _write_quantized(stream, matrix)
         return
     stream.write(b"\0" + SHAPE.pack(*matrix.shape))
-    for rows in tiles(*matrix.shape):
-        stream.write(np.ascontiguousarray(matrix[rows], dtype="<f4").tobytes())
+    blocks = matrix.blocks() if isinstance(matrix, ScatteredMatrix) else (matrix[r] for r in tiles(*matrix.shape))
+    for block in blocks:
+        stream.write(np.ascontiguousarray(block, dtype="<f4").tobytes())
 
 
 def _write_quantized(stream: BinaryIO, matrix: QuantizedMatrix) -> None:
