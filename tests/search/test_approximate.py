@@ -127,8 +127,22 @@ def test_what_is_certified_is_right() -> None:
     assert right[found.certified].all()
     index.effort = 1
     index._radius.zero_()
+    index._make_bounds()
     found = index.find(queries(300), 3)
     assert not (found.word_id == expected).all(dim=1)[found.certified].all()
+
+
+def test_an_empty_cluster_bounds_nothing() -> None:
+    """Words of one list are taken out of another, and leave it empty: a bound of NaN would certify nothing."""
+    head = head_of()
+    index = search.Clustered(head, effort=24)
+    certified = index.find(queries(100), 3).certified
+    unused = int((index._offsets[1:-1] - index._offsets[:-2]).argmin())
+    words = index._words[index._offsets[unused] : index._offsets[unused + 1]].copy()
+    index._radius[unused], index._most_bias[unused] = -torch.inf, -torch.inf
+    index._make_bounds()
+    assert len(words) < 30
+    assert (index.find(queries(100), 3).certified >= certified).all()
 
 
 def test_log_z_of_a_few_words_is_unbiased_and_its_interval_covers() -> None:

@@ -108,7 +108,7 @@ class Certified(Index):
         for rows in torch.split(table.weight, _TILE_ROWS):
             moment += rows.double().T @ rows.double()
         energy, directions = torch.linalg.eigh(moment)
-        self._rotation = directions.flip(1).float().contiguous()
+        self._rotate_by(directions.flip(1).float().contiguous())
         width = self.width or leading_width(energy.flip(0).clamp_min(0.0))
         turned = torch.cat([self._turned(rows) for rows in torch.split(table.weight, _TILE_ROWS)])
         self._coded = code_table(
@@ -218,13 +218,16 @@ class Certified(Index):
 
     def _turned(self, rows: Tensor) -> Tensor:
         """Rows or queries in the directions of the index; in float64, so that one rounding is all that is lost."""
-        turned: Tensor = (rows.double() @ self._rotation.double()).float()
+        turned: Tensor = (rows.double() @ self._wide_rotation).float()
         return turned
+
+    def _rotate_by(self, rotation: Tensor) -> None:
+        self._rotation, self._wide_rotation = rotation, rotation.double()
 
     @property
     def num_bytes(self) -> int:
         """Bytes of the index."""
-        return int(self._coded.num_bytes + self._rotation.nbytes + self._likely.nbytes)
+        return int(self._coded.num_bytes + 3 * self._rotation.nbytes + self._likely.nbytes)
 
     def _tensors(self) -> dict[str, NDArray[Any]]:
         coded = {name: value for name, value in vars(self._coded).items() if isinstance(value, np.ndarray)}
@@ -265,7 +268,7 @@ class Certified(Index):
             slack=file.real("slack", 0.0, np.inf),
             **arrays,
         )
-        self._rotation = torch.from_numpy(file.mapped("rotation", "F32", D * D).reshape(D, D).copy())
+        self._rotate_by(torch.from_numpy(file.mapped("rotation", "F32", D * D).reshape(D, D).copy()))
         self._likely = file.mapped("likely", "I64", min(_LIKELY, V)).copy()
 
 

@@ -86,27 +86,34 @@ class Clustered(ListIndex):
         own_bias = torch.zeros(V) if table.bias is None else table.bias
         self._radius = _largest(distance, cluster, count)
         self._most_bias = _largest(own_bias, cluster, count)
+        self._make_bounds()
 
     @property
     def most_effort(self) -> int:
         """All clusters."""
         return len(self._bias)
 
-    def _choose(self, queries: Tensor) -> Tensor:
+    def _choose(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
         count = len(self._bias)
-        scores = torch.addmm(self._bias, queries, self._mean.T)
-        best = scores.topk(min(self.effort, count), dim=1).indices
-        return torch.cat([torch.full((len(queries), 1), count), best], dim=1)
+        products = queries @ self._mean.T
+        best = (products + self._bias).topk(min(self.effort, count), dim=1, sorted=False).indices
+        return torch.cat([torch.full((len(queries), 1), count), best], dim=1), products
 
-    def _certified(self, queries: Tensor, chosen: Tensor, last_score: Tensor) -> Tensor:
-        # Products in float32, of the mean and of the word, are off by at most D units of rounding each.
-        rounding = 4.0 * queries.shape[1] * 2.0**-24
-        lengths = self._radius * (1.0 + rounding) + rounding * self._mean.norm(dim=1)
-        reach = queries.norm(dim=1, keepdim=True) * lengths
-        bound = queries @ self._mean.T + reach + self._most_bias + self._most_bias.abs() * rounding
-        bound[:, :] = bound.scatter(1, chosen[:, 1:], -torch.inf)
+    def _certified(self, queries: Tensor, chosen: Tensor, products: Tensor | None, last_score: Tensor) -> Tensor:
+        assert products is not None
+        bound = torch.addcmul(products + self._bias_bound, queries.norm(dim=1, keepdim=True), self._length_bound)
+        bound.scatter_(1, chosen[:, 1:], -torch.inf)
         certified: Tensor = bound.amax(dim=1) < last_score
         return certified
+
+    def _make_bounds(self) -> None:
+        """Derive what bounds the scores of a cluster's words: a multiple of a query's length, and a constant."""
+        # Products in float32, of the mean and of the word, are off by at most D units of rounding each.
+        rounding = 4.0 * self._mean.shape[1] * 2.0**-24
+        # No word of an empty cluster bounds anything: its largest bias is −inf.
+        self._length_bound = self._radius.clamp_min(0.0) * (1.0 + rounding) + rounding * self._mean.norm(dim=1)
+        largest = self._most_bias
+        self._bias_bound = torch.where(largest.isfinite(), largest + largest.abs() * rounding, largest)
 
     @property
     def num_bytes(self) -> int:
@@ -136,6 +143,7 @@ class Clustered(ListIndex):
         self._bias, self._radius, self._most_bias = (
             torch.from_numpy(file.mapped(name, "F32", count).copy()) for name in ("bias", "radius", "most_bias")
         )
+        self._make_bounds()
 
 
 def _largest(values: Tensor, cluster: Tensor, count: int) -> Tensor:

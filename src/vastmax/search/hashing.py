@@ -114,12 +114,12 @@ class Hashing(ListIndex):
         """All tables."""
         return self.tables
 
-    def _choose(self, queries: Tensor) -> Tensor:
+    def _choose(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
         asked = torch.cat(
             [queries * self._scale, queries.new_ones(len(queries), 1), queries.new_zeros(len(queries), 1)], dim=1
         )
         ids: Tensor = self._hash_of(asked) + torch.arange(self.tables) * 2**self.bits
-        return ids[:, : self.effort]
+        return ids[:, : self.effort], None
 
     @property
     def num_bytes(self) -> int:

@@ -30,19 +30,22 @@ class ListIndex(Approximate):
     _disjoint: bool
 
     @abstractmethod
-    def _choose(self, queries: Tensor) -> Tensor:
-        """Lists for each query, (N, P) integers, −1 for none, as many as `effort` says."""
+    def _choose(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return (lists, products): lists for each query, (N, P) integers, −1 for none, as many as `effort` says.
+
+        The products of queries with whatever the lists are chosen by are for `_certified`, which needs them again.
+        """
 
     def _lists(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """(offsets, words) that are looked at."""
         return self._offsets, self._words
 
-    def _certified(self, queries: Tensor, chosen: Tensor, last_score: Tensor) -> Tensor:
+    def _certified(self, queries: Tensor, chosen: Tensor, products: Tensor | None, last_score: Tensor) -> Tensor:
         """Whether no word outside the chosen lists can have `last_score`, (N,)."""
         return torch.zeros(len(queries), dtype=torch.bool)
 
     def _look(self, table: ScoreTable, queries: Tensor, k: int) -> Best:
-        chosen = self._choose(queries)
+        chosen, products = self._choose(queries)
         offsets, words = self._lists()
         found = scan_listed(
             queries,
@@ -59,6 +62,6 @@ class ListIndex(Approximate):
         return Best(
             score=score,
             word_id=torch.from_numpy(found.word_id),
-            certified=self._certified(queries, chosen, score[:, -1]),
+            certified=self._certified(queries, chosen, products, score[:, -1]),
             num_scored=torch.from_numpy(found.num_scored),
         )

@@ -84,8 +84,8 @@ class Screened(ListIndex):
         """All clusters."""
         return len(self._centres)
 
-    def _choose(self, queries: Tensor) -> Tensor:
-        return nearest_centres(queries, self._centres, self.effort)
+    def _choose(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
+        return nearest_centres(queries, self._centres, self.effort), None
 
     @property
     def num_bytes(self) -> int:
