@@ -37,7 +37,7 @@ def test_counts_give_tables_and_words(invoke: Invoke, counts_file: Path) -> None
     assert ["words", "5000"] in rows
     assert {row[1] for row in rows if row[0] == "cost"} == set(RECIPES)
     assert all(len(row) == 7 for row in rows if row[0] == "cost")
-    for heading in ("Recommended to train a language model", "Avoid", "Note"):
+    for heading in ("Recommended to train a language model", "Avoid", "Finding the best words", "Note"):
         assert sum(line.startswith(heading) for line in ran.out.splitlines()) == 1
     assert "vastmax compare CORPUS" in ran.out
 

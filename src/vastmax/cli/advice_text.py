@@ -94,6 +94,9 @@ def _print_choice(advice: Advice) -> None:
     if choice.avoid:
         print_heading("Avoid")
         _print_reasoned(choice.avoid, numbered=False)
+    print_heading("Finding the best words")
+    for sentence in advice.search:
+        print_text(sentence, bullet="- ")
     print_heading("Note")
     for note in choice.notes:
         print_text(note, bullet="- ")

@@ -13,6 +13,7 @@ from vastmax.arguments import real, whole
 from vastmax.errors import InputError
 from vastmax.kernels.coded_normalizer import sample_normalizer
 from vastmax.kernels.word_scan import BLOCK_ROWS, CodedTable, block_bytes, code_table, scan_codes, scan_rows
+from vastmax.search.facts import FLAT_SHARE
 from vastmax.search.index import STALE, Best, Index
 from vastmax.search.index_file import IndexFile
 from vastmax.search.score_table import ScoreTable
@@ -30,7 +31,7 @@ _ROUGH, _MANY_QUERIES = 1e-3, 8
 _ROUGH_VARIANCE = 1.0
 """Expected squared error of scores by the leading codes above which they are too rough to draw words by."""
 
-_ENOUGH_QUERIES, _MOST_SCORED = 4, 0.1
+_ENOUGH_QUERIES = 4
 """After so many queries codes are given up if more than this share of the rows was scored."""
 
 
@@ -214,7 +215,7 @@ class Certified(Index):
         asked, scored = asked + len(num_scored), scored + int(num_scored.sum())
         self._asked[normaliser] = asked, scored
         if asked >= _ENOUGH_QUERIES:
-            self.scans[normaliser] = scored > _MOST_SCORED * asked * self.vocab_size
+            self.scans[normaliser] = scored > FLAT_SHARE * asked * self.vocab_size
 
     def _turned(self, rows: Tensor) -> Tensor:
         """Rows or queries in the directions of the index; in float64, so that one rounding is all that is lost."""

@@ -17,6 +17,7 @@ from vastmax.methods.case import PURPOSES, MethodCost, Purpose
 from vastmax.methods.words import Cut, Words
 from vastmax.methods.work import Setting
 from vastmax.progress import Progress, Silent
+from vastmax.search.facts import advice_for
 from vastmax.text.facts import CorpusFacts
 
 DEFAULT_BATCH_SIZE = 1024
@@ -39,6 +40,7 @@ class Advice:
         num_classes: of two-level softmax.
         costs: of every method, in the order of `RECIPES`.
         choice: which to take, which to avoid, and why.
+        search: how the best words of the trained model are found fastest.
         machine: whose constants the seconds are by.
         measurement: of the steps on this machine; None where none was asked for.
     """
@@ -54,6 +56,7 @@ class Advice:
     num_classes: int
     costs: tuple[MethodCost, ...]
     choice: Choice
+    search: tuple[str, ...]
     machine: Machine
     measurement: Measurement | None = None
 
@@ -158,6 +161,7 @@ def advise(
         num_classes=len(words.classes[0]),
         costs=tuple(costs),
         choice=choose(costs, purpose, spelled=words.spelled, memory_bytes=memory_bytes),
+        search=advice_for(words.vocab_size, hidden_size),
         machine=machine,
         measurement=measurement,
     )
