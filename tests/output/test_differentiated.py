@@ -322,3 +322,22 @@ def test_a_shift_in_low_precision() -> None:
 def test_bad_arguments(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Differentiated(*arguments)
+
+
+def test_the_native_search_finds_what_pytorch_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Float32 in plain memory; with more words asked for than the first block has, and a NaN among the queries."""
+    torch.manual_seed(0)
+    output = Differentiated(12, range(90, 0, -1), block_sizes=[5, 25, 60], block_widths=[6, 4, 2])
+    hidden = torch.randn(7, 12)
+    for k in (1, 9, 90):
+        found, word_ids = output.topk(hidden, k)
+        expected = output.log_prob(hidden).detach().topk(k, dim=1)
+        torch.testing.assert_close(found, expected.values, rtol=1e-5, atol=1e-5)
+        assert word_ids.equal(expected.indices)
+    found, word_ids = output.topk(hidden, 9)
+    monkeypatch.setenv("VASTMAX_KERNEL", "baseline")
+    assert word_ids.equal(output.topk(hidden, 9)[1])
+    monkeypatch.undo()
+    hidden[2, 0] = torch.nan
+    assert output.topk(hidden, 3)[0][2].isnan().all()
+    assert output.topk(hidden, 3)[0][:2].equal(found[:2, :3])

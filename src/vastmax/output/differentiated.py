@@ -18,9 +18,11 @@ from vastmax.output.base import FlatOutput, Rows, set_if_zero
 from vastmax.output.count_order import CountOrder
 from vastmax.output.linear.exact import linear_exact
 from vastmax.output.linear.moments import linear_moments
+from vastmax.output.linear.native_scan import native_scan, scan_takes
 from vastmax.output.linear.scan import ScoreTile, scan_sample, scan_topk
 from vastmax.output.linear.tiles import spans, tile_shape
 from vastmax.tensors.numbers import at_least_float32, product_dtype
+from vastmax.tensors.plain_memory import kernel_takes
 from vastmax.tensors.random import Rng
 from vastmax.tensors.row_sparse import RowSparse, gather_rows
 from vastmax.tensors.tracing import is_traced
@@ -229,6 +231,9 @@ class Differentiated(RowSparse, FlatOutput):
         if is_traced(hidden):
             log_prob, word_id = self.log_prob(hidden).topk(k, dim=1)
             return log_prob, word_id
+        found = self._native_topk(hidden, k)
+        if found is not None:
+            return found
         dtype = at_least_float32(hidden.dtype)
         parts = [(hidden.new_zeros(0, k, dtype=dtype), hidden.new_zeros(0, k, dtype=torch.int64))]
         for examples, ranks in self._tiles(hidden):
@@ -243,6 +248,25 @@ class Differentiated(RowSparse, FlatOutput):
         for examples, ranks in self._tiles(hidden):
             parts.append(scan_sample(hidden[examples], ranks, self._score_tiles(), generator))
         return self.order.word_id[torch.cat(parts)]
+
+    def _native_topk(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor] | None:
+        """`topk` by one native pass over each block; None for what the kernel does not take."""
+        blocks = list(self._blocks())
+        tables = [tensor for block in blocks for tensor in (block.weight, block.bias)]
+        if self.score_map is not None or not scan_takes(hidden):
+            return None
+        if not kernel_takes(*tables, copied=(hidden,), on_baseline=False):
+            return None
+        scores, ranks, normalisers = [], [], []
+        for block in blocks:
+            size = block.ranks.stop - block.ranks.start
+            score, place, log_normaliser = native_scan(hidden[:, block.columns], block.weight, block.bias, min(k, size))
+            scores.append(score)
+            ranks.append(place + block.ranks.start)
+            normalisers.append(log_normaliser)
+        best, chosen = torch.cat(scores, dim=1).topk(k, dim=1)
+        rank = torch.cat(ranks, dim=1).gather(1, chosen)
+        return best - torch.stack(normalisers).logsumexp(0)[:, None], self.order.word_id[rank]
 
     def _blocks(self, *, shifted: bool = True) -> Iterator[_Block]:
         """Yield the blocks; with `shifted`, their biases include `score_shift`."""
