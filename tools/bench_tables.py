@@ -15,7 +15,6 @@ from typing import Any
 from method_tables import REGISTRY_TABLES, fixed_ngrams, measured, tree_methods
 from paper_tables import TABLES as PAPER_TABLES
 from rate_tables import TABLES as RATE_TABLES
-from search_tables import TABLES as SEARCH_TABLES
 
 from vastmax.options import with_new_names
 
@@ -27,7 +26,6 @@ PAGES = (
     ROOT / "docs" / "guides" / "options.md",
     ROOT / "docs" / "guides" / "recommenders.md",
     ROOT / "docs" / "guides" / "language-models.md",
-    ROOT / "docs" / "guides" / "search.md",
     ROOT / "docs" / "reproductions.md",
     *sorted((ROOT / "docs" / "concepts" / "methods").glob("*.md")),
 )
@@ -219,7 +217,6 @@ TABLES = {
     "two_towers": two_towers,
     **PAPER_TABLES,
     **RATE_TABLES,
-    **SEARCH_TABLES,
 }
 
 

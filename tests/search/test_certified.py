@@ -68,7 +68,7 @@ def test_training_is_noticed_and_mended() -> None:
     index = search.Certified(head)
     with torch.no_grad():
         head.output.get_parameter("weight").add_(torch.randn(V, D))
-    with pytest.raises(InputError, match=r"changed since the index was built .* index.refresh\(head\)"):
+    with pytest.raises(InputError, match=r"changed since the index was built .* call index.refresh\(head\)"):
         head.topk(queries(), 5, search=index)
     index.refresh(head)
     assert head.topk(queries(), 5, search=index)[1].equal(head.topk(queries(), 5)[1])
@@ -82,7 +82,7 @@ def test_a_file_serves_its_head_alone(tmp_path: Path, bits: search.certified.Bit
     assert isinstance(loaded, search.Certified)
     assert loaded.bits == bits
     assert head.topk(queries(), 5, search=loaded)[1].equal(head.topk(queries(), 5)[1])
-    with pytest.raises(InputError, match="other weights than these: build it anew"):
+    with pytest.raises(InputError, match="other weights than these: build it again"):
         search.load(path, head_of(seed=1))
 
 
@@ -105,9 +105,9 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
 
 def test_what_no_index_is_made_of() -> None:
     counts = np.arange(50, 0, -1)
-    with pytest.raises(InputError, match="Adaptive is not searched by a table"):
+    with pytest.raises(InputError, match="Adaptive has no table with one vector per word"):
         search.Certified(Head(output.Adaptive(16, counts), objective.CrossEntropy()))
-    with pytest.raises(InputError, match=r"float64 on cpu; an index is made of float32"):
+    with pytest.raises(InputError, match=r"float64 on cpu; an index needs float32"):
         search.Certified(Head(output.Dense(4, 9, dtype=torch.float64), objective.CrossEntropy()))
     with pytest.raises(InputError, match="bits is 5; expected 4 or 8"):
         search.Certified(head_of(), bits=5)  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ def test_what_no_index_is_made_of() -> None:
     with pytest.raises(InputError, match="bias of the layer holds a NaN or an infinity"):
         search.Certified(broken)
     other = Head(output.Dense(D, V + 1), objective.CrossEntropy()).eval()
-    with pytest.raises(InputError, match=r"the index is of 700 words × 24, the layer has 701 × 24"):
+    with pytest.raises(InputError, match=r"the index has 700 words × 24, the layer has 701 × 24"):
         other.topk(queries(), 3, search=search.Certified(head_of()))
 
 
@@ -153,7 +153,7 @@ def test_word_vectors_are_searched_by_cosine() -> None:
     index = search.Certified(vectors)
     assert vectors.most_similar("w3", topn=5, search=index) == [(word, pytest.approx(c)) for word, c in expected]
     assert len(vectors.most_similar("w3", "w5", topn=V, search=index)) == V - 2
-    with pytest.raises(InputError, match="not of these vectors"):
+    with pytest.raises(InputError, match="not built from these vectors"):
         WordVectors(["a"], np.ones((1, D))).most_similar("a", search=index)
     with pytest.raises(InputError, match="leave out restrict_vocab or search"):
         vectors.most_similar("w3", restrict_vocab=9, search=index)
@@ -181,7 +181,7 @@ def test_a_flat_model_is_scanned() -> None:
 
 def test_scores_that_go_through_a_cap_are_refused() -> None:
     head = Head(output.Dense(D, V), objective.CrossEntropy(softcap=2.0)).eval()
-    with pytest.raises(InputError, match="go through a cap or a temperature, which no index knows"):
+    with pytest.raises(InputError, match="go through a cap or a temperature, which indexes do not support"):
         search.Certified(head)
     index = search.Certified(Head(head.output, objective.CrossEntropy()))
     with pytest.raises(InputError, match="these are capped"):

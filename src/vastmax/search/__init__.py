@@ -1,8 +1,8 @@
-"""Finding the best words without scoring all of them.
+"""Search for the best words without scoring all of them.
 
 `Certified` finds what scoring every word would find, and proves it for each query. The others look at few words and
-find most of the best; how many is calibrated on the user's own queries. All are made from a head, a layer or
-`WordVectors`, and are passed as ``head.topk(hidden, k, search=index)``.
+find most of the best; how many is calibrated on the user's own queries. All are built from a head, a layer or
+`WordVectors`, and passed as ``head.topk(hidden, k, search=index)``.
 """
 
 from __future__ import annotations

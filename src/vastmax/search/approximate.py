@@ -1,4 +1,4 @@
-"""Indexes that look at few words and find most of the best: how much effort they take is calibrated."""
+"""Indexes that look at few words and find most of the best ones; their effort is calibrated."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from vastmax.search.rest_of_z import with_rest
 from vastmax.search.score_table import ScoreTable
 
 _BEST_FOR_Z, _SAMPLES_FOR_Z = 512, 2048
-"""For log Z, so many of the best words are summed, and the rest is estimated from so many draws."""
+"""Number of best words that are summed for log Z, and of draws that the rest is estimated from."""
 
 
 class Approximate(Index):
-    """An index whose `effort`, a whole number from 1 on, decides how many words a query looks at.
+    """An index whose `effort`, a positive integer, decides how many words a query looks at.
 
-    Scores and their order are exact among the words that it looks at; log Z, which `topk` subtracts, is estimated from
-    them and a sample of the rest.
+    Scores and their order are exact among these words; log Z, which `topk` subtracts, is estimated from them and a
+    sample of the rest.
 
     Attributes:
         effort: see `calibrate`.
@@ -39,11 +39,11 @@ class Approximate(Index):
     @property
     @abstractmethod
     def most_effort(self) -> int:
-        """The greatest effort that means anything."""
+        """The greatest useful effort."""
 
     @abstractmethod
     def _look(self, table: ScoreTable, queries: Tensor, k: int) -> Best:
-        """The k best among the words looked at; word id −1 where there are fewer."""
+        """Return the k best of the words looked at; word id −1 if there are fewer."""
 
     def _find(self, table: ScoreTable, queries: Tensor, k: int, *, normaliser: bool) -> Best:
         wanted = min(max(k, _BEST_FOR_Z), self.vocab_size) if normaliser else k
@@ -94,23 +94,23 @@ class Approximate(Index):
     def calibrate(self, hidden: Tensor, recall: float = 0.99, k: int = 10) -> Calibration:
         """Set `effort` to the least with which the index finds a share `recall` of the k best words.
 
-        It is chosen on half of the queries; the recall that is returned is that of the other half.
+        It is chosen on half of the queries; the recall returned is that of the other half.
 
         Args:
-            hidden: (N, D), N ≥ 20: queries as the model makes them of held-out text.
+            hidden: (N, D), N ≥ 20: hidden vectors of held-out text.
             recall: in (0, 1].
             k: words per query.
 
         Raises:
             InputError: too few queries; numbers out of range.
 
-        Cost: every word is scored once for each query, then some searches of each.
+        Cost: scores every word once per query, then searches several times per query.
         """
         recall = real("recall", recall, 0.0, 1.0, above=True)
         whole("k", k, 1, self.vocab_size, "the vocabulary size")
         self._check_hidden(hidden)
         if len(hidden) < FEWEST_QUERIES:
-            raise InputError(f"{len(hidden)} queries are too few to calibrate by; expected at least {FEWEST_QUERIES}")
+            raise InputError(f"{len(hidden)} queries are too few for calibration; expected at least {FEWEST_QUERIES}")
         table = self._current(self._source)
         chosen_by, held_out = (table.queries(part) for part in halves(hidden))
         expected = self._true_best(table, chosen_by, k)

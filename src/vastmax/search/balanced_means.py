@@ -1,4 +1,4 @@
-"""k-means whose clusters are of like size, so that looking at one costs what looking at another does."""
+"""k-means with clusters of similar size, so that each costs the same to look at."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from vastmax.progress import Progress, Silent
 
 _ROWS_AT_ONCE = 1 << 14
 _TRAINED_BY = 48
-"""Rows per cluster that the centres are found by; all rows are assigned at the end."""
+"""Rows per cluster that the centers are computed from; all rows are assigned at the end."""
 
 _NEAREST = 8
-"""Clusters that a row may go to, nearest first, before it goes to any that has room."""
+"""Number of nearest clusters that a row is offered to before it goes to any that has room."""
 
 
-def centres_of(rows: Tensor, count: int, *, rounds: int, generator: torch.Generator) -> Tensor:
-    """Return (count, D) centres by Lloyd's algorithm on a sample of the rows."""
+def centers_of(rows: Tensor, count: int, *, rounds: int, generator: torch.Generator) -> Tensor:
+    """Return (count, D) centers by Lloyd's algorithm on a sample of the rows."""
     sample = rows[torch.randperm(len(rows), generator=generator)[: _TRAINED_BY * count]]
-    centres = sample[:count].clone()
+    centers = sample[:count].clone()
     for _ in range(rounds):
-        nearest = nearest_centres(sample, centres, 1)[:, 0]
+        nearest = nearest_centers(sample, centers, 1)[:, 0]
         size = torch.bincount(nearest, minlength=count)
-        total = torch.zeros_like(centres).index_add_(0, nearest, sample)
+        total = torch.zeros_like(centers).index_add_(0, nearest, sample)
         filled = size > 0
-        centres[filled] = total[filled] / size[filled, None]
+        centers[filled] = total[filled] / size[filled, None]
         empty = int((~filled).sum())
-        if empty:  # begin anew at rows drawn
-            centres[~filled] = sample[torch.randint(len(sample), (empty,), generator=generator)]
-    return centres
+        if empty:  # start again at random rows
+            centers[~filled] = sample[torch.randint(len(sample), (empty,), generator=generator)]
+    return centers
 
 
-def nearest_centres(rows: Tensor, centres: Tensor, count: int) -> Tensor:
-    """Return (V, count) the nearest centres of each row, nearest first."""
-    half = centres.square().sum(dim=1) / 2
+def nearest_centers(rows: Tensor, centers: Tensor, count: int) -> Tensor:
+    """Return the nearest centers of each row, (V, count), nearest first."""
+    half = centers.square().sum(dim=1) / 2
     parts = [
-        torch.addmm(-half, part, centres.T).topk(min(count, len(centres)), dim=1).indices
+        torch.addmm(-half, part, centers.T).topk(min(count, len(centers)), dim=1).indices
         for part in torch.split(rows, _ROWS_AT_ONCE)
     ]
     return torch.cat(parts)
@@ -44,30 +44,30 @@ def nearest_centres(rows: Tensor, centres: Tensor, count: int) -> Tensor:
 def balanced_clusters(
     rows: Tensor, count: int, *, slack: float = 1.5, rounds: int = 6, seed: int = 0, progress: Progress | None = None
 ) -> Tensor:
-    """Return (V,) int64: a cluster for each row, none with more than `slack`·V / count of them.
+    """Return the cluster of each row, (V,) int64; no cluster has more than `slack`·V / count rows.
 
-    A row goes to the nearest cluster with room, the nearest rows first.
+    Each row goes to the nearest cluster with room; the nearest rows choose first.
 
     Args:
         rows: (V, D).
-        count: of clusters, in [1, V].
-        slack: at least 1.
-        rounds: of k-means.
+        count: number of clusters, in [1, V].
+        slack: largest size of a cluster, relative to the mean; at least 1.
+        rounds: iterations of k-means.
         seed: of the random numbers.
-        progress: told how far it has come.
+        progress: informed of progress.
 
-    Cost: 48·count²·D multiply-adds a round, V·count·D at the end.
+    Cost: 48·count²·D multiply-adds per round, V·count·D at the end.
     """
     progress = progress or Silent()
     generator = torch.Generator().manual_seed(seed)
-    centres = centres_of(rows, count, rounds=rounds, generator=generator)
-    nearest = nearest_centres(rows, centres, _NEAREST)
+    centers = centers_of(rows, count, rounds=rounds, generator=generator)
+    nearest = nearest_centers(rows, centers, _NEAREST)
     room = torch.full((count,), int(slack * len(rows) / count) + 1)
     cluster = torch.full((len(rows),), -1)
     for choice in range(nearest.shape[1]):
         left = (cluster < 0).nonzero()[:, 0]
         wanted = nearest[left, choice]
-        distance = (rows[left] - centres[wanted]).square().sum(dim=1)
+        distance = (rows[left] - centers[wanted]).square().sum(dim=1)
         order = distance.argsort()
         order = order[wanted[order].argsort(stable=True)]  # by cluster, the nearest first
         place = _place_in_group(wanted[order])
@@ -80,7 +80,7 @@ def balanced_clusters(
 
 
 def _place_in_group(sorted_ids: Tensor) -> Tensor:
-    """0, 1, 2, … within each run of equal ids."""
+    """Return 0, 1, 2, … within each run of equal ids."""
     first = torch.ones_like(sorted_ids, dtype=torch.bool)
     first[1:] = sorted_ids[1:] != sorted_ids[:-1]
     starts = first.nonzero()[:, 0]

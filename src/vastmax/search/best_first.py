@@ -1,4 +1,4 @@
-"""Trees and clusters under the interface of the indexes: they are searched best first, and need none."""
+"""Best-first search of trees and clusters, with the interface of an index; there is nothing to build."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from vastmax.search.score_table import layer_of
 
 @dataclass(frozen=True)
 class TreeReport:
-    """What best-first search costs on queries of one's own.
+    """The cost of best-first search, measured on given queries.
 
     Attributes:
-        queries: how many, one at a time.
+        queries: number of queries, asked one at a time.
         k: words per query.
         milliseconds: per query, median.
-        opened: nodes of the tree, or clusters, per query, mean.
-        opened_share: of all of them; above 1 where words have several leaves and nodes are opened again.
+        opened: mean number of nodes of the tree, or of clusters, that a query opens.
+        opened_share: the same as a share of all; above 1 if words have several leaves, so that nodes are opened again.
     """
 
     queries: int
@@ -38,10 +38,10 @@ class TreeReport:
 
 
 class BestFirst:
-    """Best-first search of a `Hierarchical` layer of any tree, two-level ones among them, or of `Adaptive`.
+    """Best-first search of `Hierarchical`, with any tree including two-level ones, or of `Adaptive`.
 
     A node, or a cluster, is at least as likely as any word below it, so it is opened only while it may hold one of the
-    k best: the result is exact. There is nothing to build or to save; the object counts what is opened.
+    k best. The result is exact. Nothing is built or saved; the object counts what is opened.
 
     Args:
         source: a `Head` or layer.
@@ -68,7 +68,7 @@ class BestFirst:
 
     @property
     def num_nodes(self) -> int:
-        """Nodes of the tree that can be opened, or clusters, the head among them."""
+        """Number of nodes of the tree that can be opened, or of clusters including the head."""
         if isinstance(self._layer, Adaptive):
             return 1 + len(self._layer.clusters)
         return self._layer.tree.num_nodes
@@ -81,7 +81,7 @@ class BestFirst:
     def sample(
         self, output: Output, hidden: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return what the layer draws: decision by decision, which needs no search.
+        """Return words drawn by the layer, decision by decision, which needs no search.
 
         Raises:
             InputError: a temperature other than 1, under which decisions are not independent.
@@ -93,12 +93,12 @@ class BestFirst:
     def normaliser(
         self, output: Output, hidden: Tensor, *, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return zeros: these layers are normalised."""
+        """Return zeros, since these layers are normalized."""
         return hidden.new_zeros(len(hidden)), hidden.new_zeros(len(hidden))
 
     @torch.no_grad()
     def report(self, hidden: Tensor, k: int = 10) -> TreeReport:
-        """Time the search on queries of one's own.
+        """Time the search on given queries.
 
         Args:
             hidden: (N, D), N ≥ 1.

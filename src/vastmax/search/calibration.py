@@ -1,4 +1,4 @@
-"""The cheapest setting of an index that reaches a recall, found on some queries and measured on others."""
+"""Calibration of an index: the cheapest setting that reaches a recall, measured on other queries."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ FEWEST_QUERIES = 20
 
 @dataclass(frozen=True)
 class Calibration:
-    """What `calibrate` found.
+    """The result of `calibrate`.
 
     Attributes:
-        effort: the setting chosen, as the index has it from now on.
-        reached: whether recall was reached on the queries it was chosen by, or even the greatest effort falls short.
-        recall: of the k best words, on the held-out queries.
-        low: lower end of its 95 % confidence interval, over queries.
-        high: upper end.
-        scored_share: of the words, those scored per query.
-        queries: held-out queries.
+        effort: the chosen setting, which the index now has.
+        reached: whether the recall was reached on the queries used for choosing; if not, even the greatest effort
+            falls short.
+        recall: share of the k best words found, on the held-out queries.
+        low: lower end of the 95 % confidence interval of `recall`, over queries.
+        high: upper end of the interval.
+        scored_share: share of the words that a query scores.
+        queries: number of held-out queries.
     """
 
     effort: int
@@ -58,7 +59,7 @@ def efforts(most: int) -> list[int]:
 
 
 def halves(hidden: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the queries to choose by and the held-out ones: every other."""
+    """Return the queries to choose by and the held-out ones, alternately."""
     return hidden[::2], hidden[1::2]
 
 

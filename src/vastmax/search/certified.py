@@ -1,4 +1,4 @@
-"""The k best words of a plain table, proved: rows coded in few bits bound every score, and only the rest is scored."""
+"""The k best words of a plain table, with proof: quantized rows bound every score; rows in doubt are scored."""
 
 from __future__ import annotations
 
@@ -21,49 +21,49 @@ from vastmax.search.score_table import ScoreTable
 Bits = Literal[4, 8]
 
 _LIKELY = 512
-"""Words of the highest biases, scored first: among them are some that set a high bar for all others."""
+"""Number of words with the highest biases, which are scored first: some of them set a high bar for all others."""
 
 _TILE_ROWS = 1 << 16
 
 _ROUGH, _MANY_QUERIES = 1e-3, 8
-"""So many queries at once with log Z to a tolerance below this cost more by codes than by the rows themselves."""
+"""Tolerance of log Z below which as many queries as the second number cost more by codes than by the rows."""
 
 _ROUGH_VARIANCE = 1.0
 """Expected squared error of scores by the leading codes above which they are too rough to draw words by."""
 
 _ENOUGH_QUERIES = 4
-"""After so many queries codes are given up if more than this share of the rows was scored."""
+"""Number of queries after which the codes are discarded if more than `FLAT_SHARE` of the rows had to be scored."""
 
 
 class Certified(Index):
-    """An index that finds the same words as scoring all of them, proved for each query.
+    """An index that finds the same words as scoring all of them, with proof for each query.
 
-    Rows and queries are turned to the principal directions of the rows and coded in two parts: leading columns with
-    `bits` bits per weight, what that leaves of the row with 8. What a code leaves has a norm, and norms bound scores:
-    |s(w) − ŝ(w)| ≤ ‖r_w‖·‖h‖. One pass reads the leading codes; the others are read of rows that may still be among
-    the k best; and of those that may be then, the rows themselves, scored in float32. Equal scores go by word id.
+    Rows and queries are rotated to the principal directions of the rows and quantized in two parts: the leading columns
+    with `bits` bits per weight, the residual of the row with 8. The norm of the remaining error r_w bounds scores:
+    |s(w) − ŝ(w)| ≤ ‖r_w‖·‖h‖. One pass reads the leading codes. The second codes are read only for rows that may still
+    be among the k best, and the float32 row only if that leaves a doubt. Equal scores are ordered by word id.
 
-    The same as ``head.topk(hidden, k)`` without reading the (V, D) table.
+    Equals ``head.topk(hidden, k)`` without reading the (V, D) table.
 
     Args:
         source: a `Head` over a plain table of vectors (`Dense`; `CharCNN` once it is frozen; `Given`), float32 on a
             CPU, or that layer, or `WordVectors`. The correction of negative sampling is part of the scores.
-        width: leading columns, in [1, D]; None: where the rest of the rows is short.
-        bits: of their codes.
-        tolerance: of log Z, and so of log-probabilities; words that weigh much are scored so exactly. Where 1e-3 is
-            enough, log Z costs little beside the words.
-        threads: at most so many; None for as many as PyTorch takes.
+        width: number of leading columns, in [1, D]; None: until the rest of the rows is short.
+        bits: bits per weight of their codes.
+        tolerance: error allowed in log Z, and so in log-probabilities; it decides how exactly words of high probability
+            are scored. 1e-3 is several times cheaper than 1e-5.
+        threads: upper bound; None for the number that PyTorch uses.
 
     Attributes:
-        scans: by whether log Z is wanted: whether the index found its codes of no use, since too many rows had to be
-            scored after all (the model is flat), and now scores every row.
+        scans: whether the index has discarded its codes and scores every row, without and with log Z: it does so if too
+            many rows had to be scored, because the model is flat.
 
     Raises:
         InputError: another kind of layer, dtype or device; a weight or bias that is not finite.
 
     Cost:
-        V·(D + width/2 + 20) bytes of memory, of which a query reads V·(width/2 + 16) and what is in doubt; a batch
-        shares the reading. Log Z to 1e-5 reads most of the rest. Building takes two copies of the table in memory.
+        V·(D + width/2 + 20) bytes of memory, of which a query reads V·(width/2 + 16) bytes and the rows in doubt; a
+        batch shares the reads. Log Z to 1e-5 reads most of the rest. Building takes two copies of the table in memory.
 
     Example:
         >>> import torch
@@ -153,7 +153,7 @@ class Certified(Index):
     def _sampled(
         self, table: ScoreTable, hidden: Tensor, samples: int, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        """Estimate log Z from a sample; by the codes to `tolerance` where they are too rough to draw by."""
+        """Estimate log Z from a sample, or to `tolerance` if the codes are too rough to draw words by."""
         queries = table.queries(hidden)
         turned = self._turned(queries)
         seed = torch.randint(-(2**63), 2**63 - 1, (len(queries),), generator=generator)
@@ -210,7 +210,7 @@ class Certified(Index):
         )
 
     def _learn(self, num_scored: NDArray[np.int64], normaliser: bool) -> None:
-        """Give the codes up where too many rows are scored after all: a flat model has no few words that matter."""
+        """Discard the codes if too many rows had to be scored: in a flat model, no small set of words dominates."""
         asked, scored = self._asked[normaliser]
         asked, scored = asked + len(num_scored), scored + int(num_scored.sum())
         self._asked[normaliser] = asked, scored
@@ -218,7 +218,7 @@ class Certified(Index):
             self.scans[normaliser] = scored > FLAT_SHARE * asked * self.vocab_size
 
     def _turned(self, rows: Tensor) -> Tensor:
-        """Rows or queries in the directions of the index; in float64, so that one rounding is all that is lost."""
+        """Return rows or queries in the directions of the index; in float64, so that they are rounded only once."""
         turned: Tensor = (rows.double() @ self._wide_rotation).float()
         return turned
 
@@ -227,7 +227,7 @@ class Certified(Index):
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of the index."""
+        """Number of bytes of the index."""
         return int(self._coded.num_bytes + 3 * self._rotation.nbytes + self._likely.nbytes)
 
     def _tensors(self) -> dict[str, NDArray[Any]]:
@@ -274,10 +274,10 @@ class Certified(Index):
 
 
 def leading_width(energy: Tensor) -> int:
-    """Return how many leading columns to code first: those beyond hold little of the rows.
+    """Return the number of leading columns to code first; the others hold little of the rows.
 
     Args:
-        energy: (D,), of the columns, falling.
+        energy: (D,), of the columns, descending.
     """
     D = len(energy)
     left = 1.0 - energy.cumsum(0) / energy.sum().clamp_min(1e-300)
@@ -287,10 +287,10 @@ def leading_width(energy: Tensor) -> int:
 
 
 _SMALL_REST = 0.2
-"""Share of the rows' squared length that the columns which do not lead may hold."""
+"""Largest share of the rows' squared length outside the leading columns."""
 
 
 def _defect(rotation: Tensor) -> float:
-    """How far turning changes products of rows and queries, per unit of their norms; rounding of the turned apart."""
+    """Return the bound of how much the rotation changes products, per unit of the norms, apart from rounding."""
     exact = rotation.double()
     return float((exact @ exact.T - torch.eye(len(exact), dtype=torch.float64)).norm()) * (1.0 + 1e-6)

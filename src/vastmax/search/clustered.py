@@ -1,4 +1,4 @@
-"""Words in balanced clusters; a query looks at the clusters that promise most."""
+"""Words in balanced clusters; a query looks at the most promising clusters."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from vastmax.search.score_table import ScoreTable
 _WORDS_AT_ONCE = 1 << 16
 
 _FREQUENT_SHARE = 1 / 200
-"""Of the words, those of the highest biases, which every query looks at."""
+"""Share of the words, those with the highest biases, that every query looks at."""
 
 
 class Clustered(ListIndex):
     """Balanced clusters of the rows, of which a query looks at the `effort` best (Auvolat et al. 2015; FlashHead).
 
-    A cluster's score is that of its mean row and mean bias; rows and biases are clustered together. Words of high
-    biases stand in a list of their own that every query looks at. The result is certified where the greatest score that
-    an unopened cluster can hold, by its radius, is below the k-th best.
+    A cluster's score is that of its mean row and mean bias; rows and biases are clustered together. Words with
+    high biases are in a separate list, which every query looks at. The result is certified if the greatest score that
+    an unopened cluster can contain, given its radius, is below the k-th best.
 
     Args:
         source: as for `Certified`.
-        clusters: how many; None: 2·√V.
-        effort: clusters to look at; see `calibrate`.
-        seed: of the clustering.
-        threads: at most so many; None for as many as PyTorch takes.
+        clusters: number of clusters; None: 2·√V.
+        effort: number of clusters to look at; see `calibrate`.
+        seed: for the clustering.
+        threads: upper bound; None for the number that PyTorch uses.
 
     Raises:
         InputError: as for `Certified`; clusters not in [1, V].
 
-    Cost: building, 48·C²·D multiply-adds a round and V·C·D; a query, C·D and D per word looked at.
+    Cost: building, 48·C²·D multiply-adds per round and V·C·D; a query, C·D, and D per word looked at.
 
     Example:
         >>> import torch
@@ -90,7 +90,7 @@ class Clustered(ListIndex):
 
     @property
     def most_effort(self) -> int:
-        """All clusters."""
+        """The number of clusters."""
         return len(self._bias)
 
     def _choose(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -107,7 +107,7 @@ class Clustered(ListIndex):
         return certified
 
     def _make_bounds(self) -> None:
-        """Derive what bounds the scores of a cluster's words: a multiple of a query's length, and a constant."""
+        """Compute the bounds of the scores of a cluster's words: a factor of the query's length, and a constant."""
         # Products in float32, of the mean and of the word, are off by at most D units of rounding each.
         rounding = 4.0 * self._mean.shape[1] * 2.0**-24
         # No word of an empty cluster bounds anything: its largest bias is −inf.
@@ -117,7 +117,7 @@ class Clustered(ListIndex):
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of the index."""
+        """Number of bytes of the index."""
         return sum(int(array.nbytes) for array in self._tensors().values())
 
     def _tensors(self) -> dict[str, NDArray[Any]]:
@@ -147,6 +147,6 @@ class Clustered(ListIndex):
 
 
 def _largest(values: Tensor, cluster: Tensor, count: int) -> Tensor:
-    """The largest value of each cluster, −inf for an empty one."""
+    """Return the largest value of each cluster, −inf for an empty one."""
     largest = torch.full((count + 1,), -torch.inf)
     return largest.scatter_reduce(0, cluster, values, "amax")[:-1].contiguous()

@@ -1,4 +1,4 @@
-"""What is known of each way to find the best words: for which heads it is, what it promises, when it pays. No torch."""
+"""Facts about the ways to find the best words: which heads they are for, and when they pay. Needs no torch."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ WAYS = (
         speed_ups={},
     ),
 )
-"""The ways to find the best words, those to consider first first."""
+"""The ways to find the best words, in the order in which to consider them."""
 
 
 def advice_for(vocab_size: int, hidden_size: int) -> tuple[str, ...]:

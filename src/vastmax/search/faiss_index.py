@@ -1,4 +1,4 @@
-"""Indexes of the FAISS library over rows and biases; what it proposes is scored exactly."""
+"""Indexes of the FAISS library over rows and biases; the words that it proposes are scored exactly."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from vastmax.search.index_file import IndexFile
 from vastmax.search.score_table import ScoreTable
 
 _EXTRA = 2
-"""So many times k words are taken from FAISS and scored again: its scores may be rough."""
+"""Number of words taken from FAISS and scored again, per word wanted: its scores may be rough."""
 
 
 class Faiss(Approximate):
-    """An index by FAISS's `index_factory`, for inner products of rows with the bias as one more coordinate.
+    """An index built by FAISS's `index_factory`, for inner products of rows with the bias as an extra coordinate.
 
     Args:
         source: as for `Certified`.
-        factory: what FAISS builds: "IVF1024,Flat", "IVF1024,SQ8", "HNSW32,Flat", …
+        factory: description of the index for FAISS: "IVF1024,Flat", "IVF1024,SQ8", "HNSW32,Flat", …
         effort: `nprobe` of inverted files, `efSearch` of graphs; see `calibrate`.
-        threads: at most so many; None for as many as PyTorch takes.
+        threads: upper bound; None for the number that PyTorch uses.
 
     Raises:
         MissingExtraError: FAISS is not installed.
@@ -59,7 +59,7 @@ class Faiss(Approximate):
 
     @property
     def most_effort(self) -> int:
-        """All lists of inverted files; 4096 in graphs."""
+        """The number of lists of an inverted file; 4096 for graphs."""
         return int(getattr(self._index, "nlist", 4096))
 
     def _look(self, table: ScoreTable, queries: Tensor, k: int) -> Best:
@@ -86,7 +86,7 @@ class Faiss(Approximate):
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of the index, written."""
+        """Number of bytes of the index, as written."""
         import faiss
 
         return int(faiss.serialize_index(self._index).nbytes)
@@ -107,17 +107,17 @@ class Faiss(Approximate):
         self.effort = file.whole("effort", 1, 2**62)
         self._index = faiss.deserialize_index(file.mapped("faiss", "U8").copy())
         if self._index.ntotal != file.vocab_size or self._index.d != file.hidden_size + 1:
-            raise InputError(f"{file.path} is damaged: FAISS's index in it is of another size")
+            raise InputError(f"{file.path} is damaged: the FAISS index in it has another size")
 
 
 class Hnsw(Faiss):
-    """A graph that is walked towards the best words (Malkov & Yashunin 2016), by FAISS's implementation.
+    """A graph that is walked toward the best words (Malkov & Yashunin 2016), implemented by FAISS.
 
     Args:
         source: as for `Certified`.
-        links: of a word in the graph.
-        effort: words kept in view on the way; see `calibrate`.
-        threads: at most so many; None for as many as PyTorch takes.
+        links: number of links per word in the graph.
+        effort: number of candidates kept during the walk; see `calibrate`.
+        threads: upper bound; None for the number that PyTorch uses.
 
     Raises:
         MissingExtraError: FAISS is not installed.

@@ -1,4 +1,4 @@
-"""Drawing words by Gumbel noise that is made only where it can win (Mussmann, Levy & Ermon 2017)."""
+"""Sampling of words by Gumbel noise, generated only where it can win (Mussmann, Levy & Ermon 2017)."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ def draw(
     temperature: float = 1.0,
     generator: torch.Generator | None,
 ) -> Tensor:
-    """Draw one word per query from softmax(s/T), (N,) int64, given its K best words: exactly, if they are the K best.
+    """Draw one word per query from softmax(s/T), (N,) int64, given its K best words; exact if they are the K best.
 
-    The word of the largest s(w)/T + G_w, G_w independent standard Gumbel, has that law. The K best get their noise. No
-    other word scores more than the K-th of them, B; with M the largest sum so far, only noise above M − B can win. Of
-    the V − K others Binomial(V − K, P(G > M − B)) have such noise; they are drawn at random, and only they are scored.
+    The word of the largest s(w)/T + G_w, G_w independent standard Gumbel, has that distribution. The K best get
+    their noise. No other word scores more than the K-th of them, B; with M the largest sum so far, only noise above
+    M − B can win. Of the V − K other words, Binomial(V − K, P(G > M − B)) have such noise; they are drawn at random,
+    and only they are scored.
 
     Args:
-        table: of the scores.
+        table: the rows and biases.
         queries: (N, D).
-        score: (N, K) of the best words, falling.
+        score: (N, K), of the best words, descending.
         word_id: (N, K) int64.
         temperature: T > 0.
-        generator: where the randomness comes from.
+        generator: source of the draws.
 
     Raises:
         InputError: scores that are not finite.
 
-    Cost: as many products as words are drawn; K of √V makes them few.
+    Cost: D multiply-adds per word drawn; with K ≥ √V they are few.
     """
     require_law(score)
     drawn = []
@@ -64,7 +65,7 @@ def _draw(
     chosen = word_id.gather(1, at[:, None])[:, 0]
     if K == V:
         return chosen
-    threshold = best - score[:, -1]  # noise has to be above it
+    threshold = best - score[:, -1]  # noise must be above it
     chance = -torch.expm1(-torch.exp(-threshold))
     count = torch.binomial(torch.full_like(chance, V - K), chance.clamp(0.0, 1.0), generator=generator).long()
     for n in count.nonzero()[:, 0].tolist():
@@ -72,7 +73,7 @@ def _draw(
         scores = table.weight[others] @ queries[n]
         if table.bias is not None:
             scores = scores + table.bias[others]
-        # Of noise above the threshold: its distribution function is drawn between that of the threshold and 1.
+        # Noise above the threshold: its quantile is uniform between that of the threshold and 1.
         below = torch.exp(-torch.exp(-threshold[n]))
         at_most = below + (1.0 - below) * _uniform(1, len(others), generator)[0]
         total = (scores.double() - best_score[n]) / temperature - (-at_most.log()).log()
@@ -82,12 +83,12 @@ def _draw(
 
 
 def _uniform(rows: int, columns: int, generator: torch.Generator | None) -> Tensor:
-    """In (0, 1), neither end."""
+    """Return uniform numbers in the open interval (0, 1)."""
     return torch.rand(rows, columns, dtype=torch.float64, generator=generator).clamp(1e-300, 1.0 - 2.0**-53)
 
 
 def _others(known: Tensor, vocab_size: int, count: int, generator: torch.Generator | None) -> Tensor:
-    """`count` different words, all alike likely, that are not among `known`."""
+    """Return `count` distinct words, uniformly drawn from those not in `known`."""
     if 2 * (count + len(known)) > vocab_size:
         free = torch.ones(vocab_size, dtype=torch.bool)
         free[known] = False

@@ -1,4 +1,4 @@
-"""Words in buckets of hash tables: rows that point alike fall into the same bucket."""
+"""Words in buckets of hash tables: rows with similar directions fall into the same bucket."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ Hash = Literal["winner-take-all", "random-projection"]
 
 _ROWS_AT_ONCE = 1 << 14
 _SCALE = 16.0
-"""What rows are divided by beside biases: hidden vectors are about that much longer than one number of them."""
+"""Divisor of rows, relative to biases: a hidden vector is about this many times longer than one of its numbers."""
 
 
 class Hashing(ListIndex):
-    """Tables of hashes, of which a query looks at the bucket that it falls into, in `effort` tables.
+    """Hash tables; a query looks at its own bucket in `effort` of them.
 
-    "winner-take-all" (Vijayanarasimhan et al. 2015) takes, of each of several groups of `window` coordinates drawn at
-    random, the place of the largest; "random-projection" the signs of products with random directions. Rows with their
-    biases are brought to one length before, so that angles go by scores.
+    "winner-take-all" (Vijayanarasimhan et al. 2015) takes the position of the largest coordinate in each of several
+    random groups of `window`; "random-projection" takes the signs of products with random directions. Rows with their
+    biases are first extended to equal length, so that angles are ordered by scores.
 
     Args:
         source: as for `Certified`.
-        hash: which.
-        tables: how many.
-        bits: of a hash: 2^bits buckets a table.
-        window: coordinates of a group, a power of two, for "winner-take-all".
-        effort: tables to look into; see `calibrate`.
-        seed: of the random numbers.
-        threads: at most so many; None for as many as PyTorch takes.
+        hash: the hash function.
+        tables: number of tables.
+        bits: bits per hash; a table has 2^bits buckets.
+        window: coordinates per group, a power of two, for "winner-take-all".
+        effort: number of tables to look into; see `calibrate`.
+        seed: for the random numbers.
+        threads: upper bound; None for the number that PyTorch uses.
 
     Raises:
         InputError: as for `Certified`; sizes out of range.
@@ -69,7 +69,8 @@ class Hashing(ListIndex):
         uneven = window & (window - 1) or bits % (window.bit_length() - 1)
         if hash == "winner-take-all" and uneven:
             raise InputError(
-                f"window is {window} and bits {bits}; expected a power of two, and a multiple of its logarithm"
+                f"window is {window} and bits {bits}; expected a power of two for window, and a multiple of its "
+                "logarithm for bits"
             )
         self.seed = whole("seed", seed, 0, None)
         super().__init__(source, effort=effort, threads=threads)
@@ -98,7 +99,7 @@ class Hashing(ListIndex):
             raise InputError(f"window is {self.window}; these rows have {width} coordinates: pass a smaller window")
 
     def _hash_of(self, rows: Tensor) -> Tensor:
-        """The bucket in each table, (n, tables)."""
+        """Return the bucket in each table, (n, tables)."""
         if self.hash == "random-projection":
             digits = (rows @ self._directions > 0).long().view(len(rows), self.tables, self.bits)
             base = 2
@@ -111,7 +112,7 @@ class Hashing(ListIndex):
 
     @property
     def most_effort(self) -> int:
-        """All tables."""
+        """The number of tables."""
         return self.tables
 
     def _choose(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -123,7 +124,7 @@ class Hashing(ListIndex):
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of the index."""
+        """Number of bytes of the index."""
         return int(self._offsets.nbytes + self._words.nbytes)
 
     def _tensors(self) -> dict[str, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""What every index is: made from a head or word vectors, asked for the best words, measured on real queries."""
+"""The base class of indexes: built from a head or word vectors, asked for the best words, measured on real queries."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ from vastmax.search.score_table import ScoreTable, layer_of, table_of
 
 _FEWEST_FOR_SAMPLE = 16
 
-STALE = "the layer has changed since the index was built (it was trained, or has other weights): index.refresh(head)"
+STALE = (
+    "the layer has changed since the index was built (it was trained, or has other weights): call index.refresh(head)"
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The best words of N queries, as an index finds them.
+    """The best words of N queries, found by an index.
 
     Attributes:
         score: (N, k), W_w·h + b_w in float32, best first.
         word_id: (N, k) int64.
-        certified: (N,) bool, whether these are proved to be the k best of all.
-        num_scored: (N,) int64, words scored in float32.
-        log_normaliser: (N,), log Z; None where it was not asked for.
-        normaliser_error: (N,), its standard error; None likewise.
+        certified: (N,) bool, whether they are proved to be the k best of all words.
+        num_scored: (N,) int64, number of words scored in float32.
+        log_normaliser: (N,), log Z; None unless it was requested.
+        normaliser_error: (N,), its standard error; None unless it was requested.
     """
 
     score: Tensor
@@ -50,18 +52,18 @@ class Best:
 
 @dataclass(frozen=True)
 class SearchReport:
-    """What a search costs and finds on queries of one's own, timed in turn with scoring every word.
+    """Cost and recall of an index on given queries, timed alternately with scoring every word.
 
     Attributes:
-        queries: how many, one at a time.
-        k: words per query.
+        queries: number of queries, asked one at a time.
+        k: number of words per query.
         milliseconds: per query, median.
         exact_milliseconds: per query when every word is scored by PyTorch, median.
-        scored_share: of the words, those scored in float32.
-        recall: of the true k best.
-        recall_first: of the true best word.
-        certified_share: of the queries, those whose result is proved.
-        num_bytes: of the index.
+        scored_share: share of the words that are scored in float32.
+        recall: share of the true k best words found.
+        recall_first: share of queries whose best word was found.
+        certified_share: share of queries whose result is proved.
+        num_bytes: size of the index.
     """
 
     queries: int
@@ -76,7 +78,7 @@ class SearchReport:
 
 
 class Index(ABC):
-    """An index over the rows of a table.
+    """An index of the rows of a table.
 
     Attributes:
         kind: its name in files.
@@ -93,10 +95,10 @@ class Index(ABC):
         self.refresh(source)
 
     def refresh(self, source: Any | None = None) -> None:
-        """Build the index again after the layer was trained; settings stay.
+        """Rebuild the index after the layer was trained, with the same settings.
 
         Args:
-            source: a head, a layer or word vectors; None for those that the index was made of.
+            source: a head, a layer or word vectors; None for the ones that the index was built from.
         """
         source = self._source if source is None else source
         table = table_of(source)
@@ -113,32 +115,32 @@ class Index(ABC):
 
     @abstractmethod
     def _build(self, table: ScoreTable) -> None:
-        """Make the index of a table."""
+        """Build the index of a table."""
 
     @abstractmethod
     def _find(self, table: ScoreTable, queries: Tensor, k: int, *, normaliser: bool) -> Best:
-        """The best words of finite queries, (N, D) float32 and contiguous, N ≥ 1, 1 ≤ k ≤ V."""
+        """Return the best words of finite queries, (N, D) float32 and contiguous, N ≥ 1, 1 ≤ k ≤ V."""
 
     @property
     @abstractmethod
     def num_bytes(self) -> int:
-        """Bytes of the index."""
+        """Number of bytes of the index."""
 
     @abstractmethod
     def _tensors(self) -> dict[str, NDArray[Any]]:
-        """What `save` writes, widest types first."""
+        """Return the arrays that `save` writes, widest types first."""
 
     @abstractmethod
     def _restore(self, file: IndexFile) -> None:
-        """Take settings and arrays from a file that `save` wrote."""
+        """Read settings and arrays from a file that `save` wrote."""
 
     @abstractmethod
     def _settings(self) -> dict[str, int | float | None]:
-        """Numbers that `save` writes beside."""
+        """Return the numbers that `save` writes with the arrays."""
 
     @property
     def threads(self) -> int:
-        """Threads that a search may take."""
+        """Number of threads that a search may use."""
         return self._threads or torch.get_num_threads()
 
     def topk(self, output: Output, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -152,12 +154,13 @@ class Index(ABC):
         return found.score - found.log_normaliser[:, None], found.word_id
 
     def find(self, hidden: Tensor, k: int, *, normaliser: bool = False) -> Best:
-        """Return the best words with their scores, without log Z unless it is asked for, and whether they are proved.
+        """Return the best words, their scores and whether they are proved.
+
+        With `normaliser`, log Z is computed as well, which costs more than the words.
 
         Args:
-            hidden: (N, D); for an index of word vectors, of length 1.
-            k: words per query.
-            normaliser: whether log Z is wanted.
+            hidden: (N, D); unit vectors for an index of word vectors.
+            k: number of words per query.
 
         Raises:
             InputError: as `topk`; k not in [1, V]; hidden of another width.
@@ -171,7 +174,7 @@ class Index(ABC):
     ) -> Tensor:
         """Return one word per row drawn from softmax(s/T), (N,) int64; `Head.sample(search=index)` calls it.
 
-        The law is exact where the best words are certified, and nearly so where words are missed. See `gumbel.draw`.
+        The distribution is exact if the best words are certified, else approximate. See `gumbel.draw`.
 
         Raises:
             InputError: as `topk`; scores that are not finite.
@@ -192,10 +195,10 @@ class Index(ABC):
         """Return (cosine, word id), (k,) each; `WordVectors.most_similar(search=index)` calls it.
 
         Raises:
-            InputError: the index is of something else than these vectors.
+            InputError: the index was not built from these vectors.
         """
         if vectors is not self._source:
-            raise InputError("the index is not of these vectors: build one, search.Certified(vectors)")
+            raise InputError("the index was not built from these vectors: build one, search.Certified(vectors)")
         found = self.find(torch.from_numpy(query[None]), k)
         return found.score[0].numpy(), found.word_id[0].numpy()
 
@@ -233,7 +236,7 @@ class Index(ABC):
     def normaliser(
         self, output: Output, hidden: Tensor, *, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return what `log_normaliser` does, for the layer; `Head.log_normaliser(search=index)` calls it."""
+        """Return the result of `log_normaliser` for the layer; `Head.log_normaliser(search=index)` calls it."""
         return self._normaliser(self._current(output), hidden, None, None, generator)
 
     @abstractmethod
@@ -249,11 +252,11 @@ class Index(ABC):
 
     @torch.no_grad()
     def report(self, hidden: Tensor, k: int = 10) -> SearchReport:
-        """Time the index on queries of one's own, each in turn with scoring every word by PyTorch.
+        """Time the index on given queries, alternately with scoring every word by PyTorch.
 
         Args:
-            hidden: (N, D), N ≥ 1, such as the model makes them of held-out text.
-            k: words per query.
+            hidden: (N, D), N ≥ 1, such as the hidden vectors of held-out text.
+            k: number of words per query.
         """
         whole("k", k, 1, self.vocab_size, "the vocabulary size")
         self._check_hidden(hidden, fewest=1)
@@ -285,7 +288,7 @@ class Index(ABC):
         )
 
     def restore(self, file: IndexFile, source: Any, table: ScoreTable, threads: int | None) -> None:
-        """Become what a file holds; `search.load` calls it, which has checked that it is of this table."""
+        """Take the content of a file, whose weights `search.load`, the caller, has compared with this table."""
         self._threads = threads
         self._adopt(source, table)
         self._fingerprint = file.fingerprint
@@ -311,16 +314,16 @@ class Index(ABC):
             )
 
     def _current(self, source: Any) -> ScoreTable:
-        """The table as it is now, if it is still the one that the index was built from."""
+        """Return the current table if it is still the one that the index was built from."""
         if self._vectors is not None:
             if source is not self._source:
-                raise InputError("the index is of word vectors, not of this layer: build one from the head")
+                raise InputError("the index was built from word vectors, not from this layer: build one from the head")
             return self._vectors
         layer = layer_of(source)
         table = table_of(layer)
         if table.weight.shape != (self.vocab_size, self.hidden_size):
             raise InputError(
-                f"the index is of {self.vocab_size:,} words × {self.hidden_size}, the layer has "
+                f"the index has {self.vocab_size:,} words × {self.hidden_size}, the layer has "
                 f"{table.vocab_size:,} × {table.width}: build one from this head"
             )
         stamp = table.stamp()
@@ -331,7 +334,7 @@ class Index(ABC):
         return table
 
     def _answer(self, table: ScoreTable, hidden: Tensor, k: int, *, normaliser: bool) -> Best:
-        """What `_find` says of the finite queries; NaN for the others."""
+        """Return the result of `_find` for finite queries, NaN for the others."""
         queries = table.queries(hidden)
         sound = torch.isfinite(queries).all(dim=1)
         N = len(queries)

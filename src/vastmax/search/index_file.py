@@ -1,4 +1,4 @@
-"""One file per index: what kind, the fingerprint of the weights, settings, arrays; checksummed and memory-mapped."""
+"""The file of an index: kind, fingerprint of the weights, settings and arrays; checksummed and memory-mapped."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def write_index(
     hidden_size: int,
     fingerprint: str,
 ) -> None:
-    """Write an index: beside its place, then renamed.
+    """Write an index to a temporary file and rename it.
 
     Args:
-        path: where.
-        kind: which class reads it.
+        path: of the file.
+        kind: name of the class that reads it.
         tensors: one-dimensional float32, int64, int32 or uint8, the widest types first.
-        settings: numbers by name.
+        settings: numbers, by name.
         vocab_size: V.
         hidden_size: D.
         fingerprint: of the weights.
@@ -50,10 +50,10 @@ def write_index(
 
 
 class IndexFile:
-    """An index file, opened: its header is checked, its arrays are when they are mapped.
+    """An open index file. Its header is checked now, each array when it is mapped.
 
     Raises:
-        InputError: the file is damaged, or of another format or version.
+        InputError: the file is damaged, or has another format or version.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -61,7 +61,7 @@ class IndexFile:
         self._header = Header(self.path)
         found = self._header.metadata.get("format")
         if found != FORMAT:
-            raise InputError(f"{self.path} is no index of this version ({found or 'no format'!r}, not {FORMAT!r})")
+            raise InputError(f"{self.path} is not an index of this version ({found or 'no format'!r}, not {FORMAT!r})")
         self._header.require_checksum()
         metadata = self._header.metadata
         try:
@@ -71,24 +71,24 @@ class IndexFile:
         except (KeyError, ValueError, AttributeError) as error:
             raise InputError(f"{self.path} is damaged: {error}") from None
         if not isinstance(self._settings, dict):
-            raise InputError(f"{self.path} is damaged: its settings are no object")
+            raise InputError(f"{self.path} is damaged: its settings are not an object")
 
     def whole(self, name: str, lowest: int, highest: int) -> int:
-        """Return a whole number among the settings."""
+        """Return an integer setting."""
         found = self._settings.get(name)
         if type(found) is not int or not lowest <= found <= highest:
             raise InputError(f"{self.path} is damaged: {name} is {found!r}")
         return found
 
     def real(self, name: str, lowest: float, highest: float) -> float:
-        """Return a number among the settings."""
+        """Return a setting."""
         found = self._settings.get(name)
         if type(found) not in (int, float) or not lowest <= found <= highest:
             raise InputError(f"{self.path} is damaged: {name} is {found!r}")
         return float(found)
 
     def mapped(self, name: str, dtype: str, size: int | None = None) -> NDArray[Any]:
-        """Return an array of the file, checked, then mapped into memory; `size` numbers, if that is known."""
+        """Return an array of the file, checked and then memory-mapped; `size` is its expected length, if known."""
         place = self._header.place(name, dtype, 1)
         if size is not None and place.shape != (size,):
             raise InputError(f"{self.path} is damaged: {name!r} has {place.shape[0]} numbers; expected {size}")

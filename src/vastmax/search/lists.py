@@ -1,4 +1,4 @@
-"""Indexes that keep words in lists and look at some lists per query."""
+"""Indexes with words in lists, some of which each query looks at."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def lists_of(list_ids: NDArray[np.int64], num_lists: int) -> tuple[NDArray[np.in
 
 
 class ListIndex(Approximate):
-    """An index whose words stand in lists; a query chooses some, and their words are scored in float32."""
+    """An index with words in lists; a query chooses some lists, and their words are scored in float32."""
 
     _offsets: NDArray[np.int64]
     _words: NDArray[np.int32]
@@ -31,17 +31,17 @@ class ListIndex(Approximate):
 
     @abstractmethod
     def _choose(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return (lists, products): lists for each query, (N, P) integers, −1 for none, as many as `effort` says.
+        """Return (lists, products): lists for each query, (N, P) integers, −1 for none, according to `effort`.
 
-        The products of queries with whatever the lists are chosen by are for `_certified`, which needs them again.
+        The products are those that the lists were chosen by, which `_certified` needs again.
         """
 
     def _lists(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """(offsets, words) that are looked at."""
+        """Return (offsets, words) of the lists."""
         return self._offsets, self._words
 
     def _certified(self, queries: Tensor, chosen: Tensor, products: Tensor | None, last_score: Tensor) -> Tensor:
-        """Whether no word outside the chosen lists can have `last_score`, (N,)."""
+        """Return whether no word outside the chosen lists can have `last_score`, (N,)."""
         return torch.zeros(len(queries), dtype=torch.bool)
 
     def _look(self, table: ScoreTable, queries: Tensor, k: int) -> Best:

@@ -20,15 +20,15 @@ _KINDS: dict[str, type[Index]] = {kind.kind: kind for kind in (Certified, Cluste
 
 
 def load(path: str | os.PathLike[str], source: Any, *, threads: int | None = None) -> Index:
-    """Load an index for the head, or the word vectors, that it was built from; its arrays are mapped, not read.
+    """Load an index for the head, or the word vectors, that it was built from; its arrays are memory-mapped, not read.
 
     Args:
         path: a file that `save` wrote.
         source: the head, layer or `WordVectors`.
-        threads: at most so many in a search; None for as many as PyTorch takes.
+        threads: upper bound for a search; None for the number that PyTorch uses.
 
     Raises:
-        InputError: the file is damaged, of another format or version, or of other weights.
+        InputError: the file is damaged, has another format or version, or belongs to other weights.
 
     Cost: the checksums of the file and of the weights.
     """
@@ -44,7 +44,7 @@ def load(path: str | os.PathLike[str], source: Any, *, threads: int | None = Non
     table = table_of(source)
     if table.weight.shape != (file.vocab_size, file.hidden_size) or table.fingerprint() != file.fingerprint:
         raise InputError(
-            f"{file.path} was built from other weights than these: build it anew, "
+            f"{file.path} was built from other weights than these: build it again, "
             f"search.{kind.__name__}(…).save(path), or vastmax index"
         )
     index = kind.__new__(kind)

@@ -40,7 +40,7 @@ _LONGEST_CASE_SECONDS = 4.0
 
 @dataclass(frozen=True, kw_only=True)
 class SearchRaceSettings:
-    """What a race of indexes measures.
+    """Settings of a race of indexes.
 
     Attributes:
         kinds: which indexes; None: all whose library is installed, or best-first for trees and clusters.
@@ -57,7 +57,7 @@ class SearchRaceSettings:
     rounds: int = 5
 
     def check(self, layer: Any) -> tuple[str, ...]:
-        """Return the kinds, checked for this layer.
+        """Return the kinds of indexes to measure, checked for this layer.
 
         Raises:
             InputError: a kind that is not there, or is not for this layer; numbers out of range.
@@ -100,7 +100,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one index costs and finds.
+    """Cost and quality of one index.
 
     Attributes:
         kind: which; `EVERY_WORD` scores all by PyTorch, `NO_INDEX` is the head's own `topk`.

@@ -53,7 +53,7 @@ class Truth:
 
     @property
     def chance_divergence(self) -> float:
-        """What `divergence` is about, by chance, of exact draws: half a cell's degree of freedom per draw."""
+        """The approximate `divergence` of exact draws, by chance: half a degree of freedom per cell and draw."""
         return len(_EDGES) / (2.0 * _DRAWS * len(self.hidden))
 
     def log_prob_of(self, word_ids: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The plain table that an index is made of: that of a head, of a layer, or of word vectors."""
+"""The plain table that an index is built from: that of a head, of a layer, or of word vectors."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class ScoreTable:
     Attributes:
         weight: (V, D), contiguous.
         bias: (V,), contiguous, or None.
-        layer: where they come from; None for word vectors, whose rows here have length 1.
-        parameters: what PyTorch's operations would change.
+        layer: the layer they belong to; None for word vectors, whose rows here have length 1.
+        parameters: the tensors that training would change.
     """
 
     weight: Tensor
@@ -49,7 +49,7 @@ class ScoreTable:
         return self.weight.shape[1]
 
     def queries(self, hidden: Tensor) -> Tensor:
-        """Return the vectors that are multiplied with the rows: (N, D) float32, contiguous, without a gradient."""
+        """Return the vectors to multiply with the rows: (N, D) float32, contiguous, without a gradient."""
         with torch.no_grad():
             own = hidden if self.layer is None else self.layer.scaled(hidden)
         return own.detach().to(torch.float32).contiguous()
@@ -59,11 +59,11 @@ class ScoreTable:
         return queries @ self.weight.T if self.bias is None else torch.addmm(self.bias, queries, self.weight.T)
 
     def stamp(self) -> Stamp:
-        """Return what changes when PyTorch's operations write to the parameters, or others take their place."""
+        """Return a value that changes when PyTorch writes to the parameters, or when they are replaced."""
         return tuple(None if x is None else (x.data_ptr(), x._version, tuple(x.shape)) for x in self.parameters)
 
     def fingerprint(self) -> str:
-        """Return digits that tell these numbers from others: checksums of their bytes. Cost: reads them once."""
+        """Return a digest of these numbers, from checksums of their bytes. Cost: reads them once."""
         sums = BlockSums()
         for tensor in (self.weight, self.bias):
             if tensor is not None:
@@ -71,14 +71,14 @@ class ScoreTable:
         return hashlib.sha256(sums.digits.encode()).hexdigest()
 
     def require_finite(self) -> None:
-        """Raise InputError where no bound can hold."""
+        """Raise InputError if a number is not finite."""
         for name, tensor in (("weight", self.weight), ("bias", self.bias)):
             if tensor is not None and not bool(torch.isfinite(tensor).all()):
-                raise InputError(f"the {name} of the layer holds a NaN or an infinity, which no bound holds for")
+                raise InputError(f"the {name} of the layer holds a NaN or an infinity, for which no bound holds")
 
 
 def layer_of(source: Any) -> Any:
-    """Return the layer whose softmax is searched: that of a head, its correction of scores included."""
+    """Return the layer whose softmax is searched: that of a head, including its correction of scores."""
     return source.likelihood() if hasattr(source, "likelihood") else source
 
 
@@ -94,13 +94,13 @@ def table_of(source: Any) -> ScoreTable:
     layer = layer_of(source)
     if not isinstance(layer, TableOutput):
         raise InputError(
-            f"{type(layer).__name__} is not searched by a table, which needs one vector per word (Dense, Given, "
-            "CharCNN): search.BestFirst searches trees and clusters"
+            f"{type(layer).__name__} has no table with one vector per word, as Dense, Given and CharCNN do; "
+            "use search.BestFirst for trees and clusters"
         )
     if layer.score_map is not None:
         raise InputError(
-            "the scores of this head go through a cap or a temperature, which no index knows: ask head.topk without "
-            "search="
+            "the scores of this head go through a cap or a temperature, which indexes do not support: call head.topk "
+            "without search="
         )
     with torch.no_grad():
         weight, own_bias = layer.table()
@@ -109,8 +109,8 @@ def table_of(source: Any) -> ScoreTable:
     bias = None if bias is None else bias.detach().to(torch.float32).contiguous()
     if not in_plain_memory(weight, bias) or not weight.is_contiguous():
         raise InputError(
-            f"the table of the layer is {weight.dtype} on {weight.device}; an index is made of float32 in the memory "
-            "of a CPU: head.float().cpu()"
+            f"the table of the layer is {weight.dtype} on {weight.device}; an index needs float32 in the memory of a "
+            "CPU: call head.float().cpu()"
         )
     return ScoreTable(weight, bias, layer, (weight, own_bias))
 

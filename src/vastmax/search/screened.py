@@ -1,4 +1,4 @@
-"""Words that the user's own queries found, in lists by clusters of queries."""
+"""Words that the user's own queries found, in one list per cluster of queries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from vastmax.arguments import whole
 from vastmax.errors import InputError
 from vastmax.kernels.word_scan import scan_rows
-from vastmax.search.balanced_means import centres_of, nearest_centres
+from vastmax.search.balanced_means import centers_of, nearest_centers
 from vastmax.search.index_file import IndexFile
 from vastmax.search.lists import ListIndex
 from vastmax.search.score_table import ScoreTable
@@ -22,17 +22,17 @@ from vastmax.search.score_table import ScoreTable
 class Screened(ListIndex):
     """A screen learned from queries (after L2S, Chen et al. 2019): each cluster of hidden vectors has a list of words.
 
-    The list of a cluster holds the words that were among the `k` best of its queries, and words that the nearest other
-    clusters found. A query looks at the lists of the `effort` nearest clusters.
+    The list of a cluster holds the words that were among the `k` best of its queries. A query looks at the lists of the
+    `effort` nearest clusters.
 
     Args:
         source: as for `Certified`.
-        hidden: (N, D) queries to learn from, as the model makes them of a text like those to come; thousands.
-        clusters: of queries; None: 4·√N.
-        k: words per query that go into the lists.
-        effort: clusters to look at; see `calibrate`, with other queries than these.
-        seed: of the clustering.
-        threads: at most so many; None for as many as PyTorch takes.
+        hidden: (N, D), queries to learn from: thousands of hidden vectors of a text like those to come.
+        clusters: number of clusters of queries; None: 4·√N.
+        k: number of words per query that go into the lists.
+        effort: number of clusters to look at; see `calibrate`, with other queries than these.
+        seed: for the clustering.
+        threads: upper bound; None for the number that PyTorch uses.
 
     Raises:
         InputError: as for `Certified`; sizes out of range.
@@ -63,14 +63,16 @@ class Screened(ListIndex):
 
     def _build(self, table: ScoreTable) -> None:
         if self._learned_from is None:
-            raise InputError("a loaded index has not its queries to learn from anew: build one, search.Screened(…)")
+            raise InputError(
+                "a loaded index does not have the queries to learn from: build a new one, search.Screened(…)"
+            )
         whole("k", self.k, 1, table.vocab_size, "the vocabulary size")
         self._check_hidden(self._learned_from, fewest=1)
         queries = table.queries(self._learned_from)
         count = min(self.clusters or round(4 * math.sqrt(len(queries))), len(queries))
         generator = torch.Generator().manual_seed(self.seed)
-        self._centres = centres_of(queries, count, rounds=10, generator=generator)
-        nearest = nearest_centres(queries, self._centres, 1)[:, 0]
+        self._centers = centers_of(queries, count, rounds=10, generator=generator)
+        nearest = nearest_centers(queries, self._centers, 1)[:, 0]
         best = scan_rows(queries, table.weight, table.bias, self.k, normaliser=False, threads=self.threads).word_id
         pairs = np.unique(nearest.numpy()[:, None] * np.int64(table.vocab_size) + best)
         list_ids, words = pairs // table.vocab_size, pairs % table.vocab_size
@@ -81,22 +83,22 @@ class Screened(ListIndex):
 
     @property
     def most_effort(self) -> int:
-        """All clusters."""
-        return len(self._centres)
+        """The number of clusters."""
+        return len(self._centers)
 
     def _choose(self, queries: Tensor) -> tuple[Tensor, Tensor | None]:
-        return nearest_centres(queries, self._centres, self.effort), None
+        return nearest_centers(queries, self._centers, self.effort), None
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of the index."""
-        return int(self._offsets.nbytes + self._words.nbytes + self._centres.nbytes)
+        """Number of bytes of the index."""
+        return int(self._offsets.nbytes + self._words.nbytes + self._centers.nbytes)
 
     def _tensors(self) -> dict[str, NDArray[Any]]:
-        return {"offsets": self._offsets, "words": self._words, "centres": self._centres.numpy().reshape(-1)}
+        return {"offsets": self._offsets, "words": self._words, "centres": self._centers.numpy().reshape(-1)}
 
     def _settings(self) -> dict[str, int | float | None]:
-        return {"clusters": len(self._centres), "k": self.k, "effort": self.effort, "seed": self.seed}
+        return {"clusters": len(self._centers), "k": self.k, "effort": self.effort, "seed": self.seed}
 
     def _restore(self, file: IndexFile) -> None:
         self.clusters = count = file.whole("clusters", 1, 2**31)
@@ -105,5 +107,5 @@ class Screened(ListIndex):
         self._learned_from = None
         self._offsets, self._words = file.mapped("offsets", "I64", count + 1), file.mapped("words", "I32")
         D = file.hidden_size
-        self._centres = torch.from_numpy(file.mapped("centres", "F32", count * D).reshape(count, D).copy())
+        self._centers = torch.from_numpy(file.mapped("centres", "F32", count * D).reshape(count, D).copy())
         self._disjoint = False
