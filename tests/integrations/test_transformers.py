@@ -238,6 +238,65 @@ def test_saved_and_loaded_as_the_stock_class(tmp_path: Path) -> None:
     torch.testing.assert_close(use_head(loaded)(**inputs).loss, model(**inputs).loss)
 
 
+@pytest.mark.parametrize("recipe", ["hierarchical-softmax", "two-level", "nce"])
+def test_a_class_with_a_head_is_loaded_as_it_was_saved(tmp_path: Path, recipe: str) -> None:
+    """Transformers builds on the meta device and fills in the state alone: tables of trees and of noise must follow."""
+
+    class Mine(HeadMixin, transformers.LlamaForCausalLM):
+        counts = COUNTS
+
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            use_head(self, recipe, counts=self.counts)
+
+    model = Mine(llama(tie_word_embeddings=False).config)
+    for parameter in model.lm_head.parameters():
+        nn.init.normal_(parameter)
+    model.save_pretrained(tmp_path)
+    loaded = Mine.from_pretrained(tmp_path)
+    inputs = batch(model)
+    for mode in (True, False):
+        losses = []
+        for each in (model, loaded):
+            torch.manual_seed(1)
+            losses.append(each.train(mode)(**inputs).loss)
+        torch.testing.assert_close(losses[0], losses[1])
+    if recipe == "hierarchical-softmax":
+        Mine.counts = COUNTS[::-1]
+        with pytest.raises(InputError, match="the weights of Hierarchical were trained on another tree than the one"):
+            Mine.from_pretrained(tmp_path)
+    if recipe != "nce":
+        with pytest.raises(InputError, match=f"the output layer is Hierarchical over {V} tokens, which Transformers"):
+            model.resize_token_embeddings(V + 5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_gradients_of_every_way_to_train(family: str, tied: bool, steps: int, checkpointing: bool) -> None:
+    """Within 1e-6 of the largest gradient of each parameter, or no further from float64 than twice the stock model."""
+    model = stock(family, tie_word_embeddings=tied).train()
+
+    def trained(each: Any) -> dict[str, Tensor]:
+        if checkpointing:
+            enable = getattr(each, "activation_checkpointing_enable", each.gradient_checkpointing_enable)
+            enable({"use_reentrant": False})
+        for seed in range(steps):
+            (each(**batch(each, seed)).loss / steps).backward()
+        return {name: p.grad for name, p in each.named_parameters() if p.grad is not None}
+
+    exact = copy.deepcopy(model).double()
+    ours, theirs = trained(use_head(copy.deepcopy(model))), trained(model)
+    assert ours.keys() == theirs.keys()
+    truth: dict[str, Tensor] = {}
+    for name, gradient in theirs.items():
+        if (ours[name] - gradient).abs().max() > 1e-6 * max(1.0, float(gradient.abs().max())):
+            truth = truth or trained(exact)
+            assert (ours[name] - truth[name]).abs().max() <= 2 * (gradient - truth[name]).abs().max(), name
+
+
 def test_a_class_of_ones_own_and_copies() -> None:
     class Mine(HeadMixin, transformers.LlamaForCausalLM):
         calls = 0

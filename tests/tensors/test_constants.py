@@ -128,3 +128,11 @@ def test_no_second_copy_on_the_cpu() -> None:
         assert module.numbers.tolist() == [0, 1, 2]
         assert module.numbers.data_ptr() == module._constants["numbers"].data_ptr()
     assert table.to("meta").numbers.is_meta
+
+
+def test_memory_that_a_loader_puts_in_a_tables_place_is_the_table_again() -> None:
+    noise = Unigram([3, 2, 1])
+    before = noise.alias.clone()
+    noise.alias = torch.full_like(before, 7)
+    assert noise.alias.equal(before)
+    assert "alias" in dict(noise.named_buffers())

@@ -19,6 +19,7 @@ from vastmax.objective.base import Objective
 from vastmax.objective.cross_entropy import CrossEntropy
 from vastmax.output.base import Output
 from vastmax.output.dense import Dense
+from vastmax.output.hierarchical import Hierarchical
 
 require("vastmax.integrations.transformers", "transformers")
 from transformers import PreTrainedModel  # noqa: E402
@@ -48,6 +49,39 @@ class HeadMixin:
 
         forward._has_head = True  # type: ignore[attr-defined]
         cls.forward = forward  # type: ignore[attr-defined]
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Load as the class this one inherits does; where the head is built in `__init__`, check that its tree fits.
+
+        Raises:
+            InputError: the weights of a tree were trained on another one.
+        """
+        loaded = super().from_pretrained(*args, **kwargs)  # type: ignore[misc]
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        for module in model.modules():
+            if isinstance(module, Hierarchical):
+                module.check_tree()
+        return loaded
+
+    def resize_token_embeddings(self, new_num_tokens: int | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Resize as the class this one inherits does.
+
+        Raises:
+            InputError: the output layer does not have a vector for each token.
+        """
+        layer = self.get_output_embeddings()  # type: ignore[attr-defined]
+        if (
+            isinstance(layer, Output)
+            and not isinstance(layer, Dense)
+            and new_num_tokens not in (None, layer.vocab_size)
+        ):
+            raise InputError(
+                f"the output layer is {type(layer).__name__} over {layer.vocab_size} tokens, which Transformers cannot "
+                "resize: resize the model before use_head, or pass use_head the head over the new tokens, for a tree "
+                "head_of(model).resized(old_token_ids, tree=…)"
+            )
+        return super().resize_token_embeddings(new_num_tokens, *args, **kwargs)  # type: ignore[misc]
 
 
 def use_head(

@@ -341,6 +341,18 @@ class Hierarchical(RowSparse, Constants, Output):
     def _kernel_bias(self) -> Tensor:
         return self.weight.new_zeros(self.weight.shape[0]) if self.bias is None else self.bias
 
+    def check_tree(self) -> None:
+        """Check that the parameters were trained on the tree of this layer, after they were loaded without a state dict.
+
+        Raises:
+            InputError: their checksum is that of another tree.
+        """
+        if int(self.tree_checksum) != _checksum(self.tree):
+            raise InputError(
+                f"the weights of {type(self).__name__} were trained on another tree than the one this layer has: "
+                "rebuild it with that tree, from the same counts"
+            )
+
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         found = state_dict.get(f"{prefix}tree_checksum")
         if found is not None and int(found) != _checksum(self.tree):

@@ -30,6 +30,13 @@ class Constants(nn.Module):
         """Return a table as registered, on the CPU, even if the module is on the meta device."""
         return self._constant_tables()[name]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Transformers puts empty memory here for a model built on the meta device, and fills in the state alone.
+        if isinstance(value, Tensor) and not value.is_meta and name in self._constant_tables():
+            self._restore(name, value.device)
+        else:
+            super().__setattr__(name, value)
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name in self._constant_tables():
