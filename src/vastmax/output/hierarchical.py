@@ -342,7 +342,7 @@ class Hierarchical(RowSparse, Constants, Output):
         return self.weight.new_zeros(self.weight.shape[0]) if self.bias is None else self.bias
 
     def check_tree(self) -> None:
-        """Check that the parameters were trained on the tree of this layer, after they were loaded without a state dict.
+        """Check that parameters loaded without `load_state_dict` were trained on the tree of this layer.
 
         Raises:
             InputError: their checksum is that of another tree.
