@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 MEASUREMENTS = {
+    "loading_text": "vectors loaded from text against gensim (ten minutes; --words 100000: two)",
     "gensim_suite": "gensim's own tests against vastmax.gensim (about a minute)",
     "ingestion": "reading text against gensim's scan; memory as text grows (about a minute)",
     "phrases": "phrases against gensim's, and whether they are the same (five minutes)",

@@ -36,6 +36,7 @@ KERNELS: dict[str, Callable[[Draw], None]] = {
     "listed_scan": output_layers.scan_of_lists,
     "two_clusters": output_layers.two_clusters,
     "text_encoder": text.encoder,
+    "decimals": text.decimals,
     "phrases": text.phrases,
     "ngram_law": text.ngram_law,
     "subwords": text.ngrams_of_words,

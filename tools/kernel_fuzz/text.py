@@ -6,6 +6,7 @@ import numpy as np
 from tools.kernel_fuzz.draw import Draw, must_refuse
 
 from vastmax.distribution.ngrams import NGrams
+from vastmax.kernels.decimals import read_decimals
 from vastmax.kernels.ngram_law import row_laws, row_responsibilities
 from vastmax.kernels.phrases import PhraseJoiner, count_pairs
 from vastmax.kernels.subwords import ngram_buckets
@@ -58,6 +59,21 @@ def encoder(draw: Draw) -> None:
         must_refuse("a word out of range", lambda: gather_words(blob, offsets, wrong))
         shifted = offsets + len(blob) + 1
         must_refuse("offsets beyond the words", lambda: gather_words(blob, shifted, order))
+
+
+def decimals(draw: Draw) -> None:
+    """Numbers as text, some of them none, against Python's reading of each."""
+    layouts = ["%r", "%.9g", "%.30g", "%e", "+%.1f", "x%g", "%g,5", "%ge", "-.%d"]
+    sizes = draw.rng.standard_normal(draw.whole(0, 60)) * 10.0 ** draw.whole(-300, 300)
+    fields = [draw.choice(layouts[: draw.choice([4, 9])]) % float(size) for size in sizes]
+    text = draw.choice([" ", "\n", " \t"]).join(fields)
+    draw.note(text=text[:200])
+    found = read_decimals(text.encode(), len(fields))
+    assert read_decimals(text.encode(), len(fields) + 1) is None
+    if found is not None:
+        with np.errstate(over="ignore"):
+            expected = np.array([float(field) for field in fields], dtype=np.float32)
+        assert found.tobytes() == expected.tobytes()
 
 
 def phrases(draw: Draw) -> None:

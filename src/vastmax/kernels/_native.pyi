@@ -13,6 +13,7 @@ from vastmax.kernels.arrays import Column, Cube, Matrix
 
 
 def available_targets() -> list[str]: ...
+def read_decimals(text: bytes, values: Column[numpy.float32]) -> bool: ...
 
 row_alignment: int = 16
 

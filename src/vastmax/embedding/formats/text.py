@@ -1,6 +1,6 @@
 """Vectors as text: word2vec's format, which starts with a line `V D`, and GloVe's, which has no such line.
 
-A line is a word, a space, D numbers separated by spaces. NumPy parses the numbers one block of lines at a time. If
+A line is a word, a space, D numbers separated by spaces. A kernel parses the numbers one block of lines at a time. If
 something in a block is wrong, it is examined line by line: the first bad line is an error, or all are skipped.
 """
 
@@ -34,6 +34,7 @@ from vastmax.embedding.formats.table import (
 )
 from vastmax.embedding.word_table import WordTable
 from vastmax.errors import CutOffError, EncodingError, InputError, Message, argument
+from vastmax.kernels.decimals import read_decimals
 from vastmax.text.decoding import UTF8
 
 OnBadLine: TypeAlias = Literal["refuse", "skip"]
@@ -279,12 +280,8 @@ class _Reader:
             len(fields.split()) != self.D for fields in block.numbers
         ):
             return None
-        try:
-            values: NDArray[np.float32] = np.fromstring(text, dtype=np.float32, sep=" ")
-        except ValueError:
-            return None
-        # numpy reads "1-2" as two numbers; every field gives at least one, so the sum is right only when all are.
-        return values.reshape(-1, self.D) if len(values) == len(block.numbers) * self.D else None
+        values = read_decimals(text, len(block.numbers) * self.D)
+        return None if values is None else values.reshape(-1, self.D)
 
     def _good_rows(self, block: _Block, lines: list[bytes], offset: int) -> _Block:
         """Return the valid rows; raise for the first invalid one, or skip all invalid ones."""

@@ -7,6 +7,7 @@
 
 namespace nb = nanobind;
 
+void bind_decimals(nb::module_ &m);
 void bind_embedding(nb::module_ &m);
 void bind_hierarchical(nb::module_ &m);
 void bind_ngram_law(nb::module_ &m);
@@ -41,6 +42,7 @@ NB_MODULE(_native, m) {
     nb::register_exception_translator(translate);
     m.doc() = "The compiled core of vastmax; use it through vastmax.text and vastmax.kernels.";
     m.def("available_targets", &vastmax::available_targets);
+    bind_decimals(m);
     bind_embedding(m);
     bind_hierarchical(m);
     bind_ngram_law(m);

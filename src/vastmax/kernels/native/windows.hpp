@@ -41,10 +41,10 @@ class Windows {
                 ++words_;
                 uint64_t r = random.next();
                 if (uint32_t(r >> 32) <= words.keep_threshold[*word])
-                    positions_.push_back({*word, first, 0,
-                                          settings.fixed_window ? settings.window
-                                                                : int32_t(1 + Random::below(window, uint32_t(r))),
-                                          *word});
+                    positions_.push_back(
+                        {*word, first, 0,
+                         settings.fixed_window ? settings.window : int32_t(1 + Random::below(window, uint32_t(r))),
+                         *word});
             }
             auto last = int32_t(size()) - 1;
             for (int32_t k = first; k <= last; ++k) positions_[k].last = last;
