@@ -79,10 +79,13 @@ def test_a_race_ends_with_a_recommendation_and_a_report(invoke: Invoke, corpus_f
     report = json.loads((tmp_path / "race" / "report.json").read_text())
     assert [row[2] for row in rows] == [f"{method['perplexity']:,.1f}" for method in report["methods"]]
     assert rows[0][4] == "1.0×"
-    assert sum(line.startswith("Take ") for line in lines) == 1
+    assert sum(line.startswith("Recommended: ") for line in lines) == 1
     assert "What speaks against trusting this" in lines  # so short a race
     assert lines[-1] == f"Report: {tmp_path / 'race' / 'report.html'}"
-    assert next(line for line in lines if line.startswith("Take ")) in (tmp_path / "race" / "report.html").read_text()
+    assert (
+        next(line for line in lines if line.startswith("Recommended: "))
+        in (tmp_path / "race" / "report.html").read_text()
+    )
     assert "Race: 2 methods, 1 epoch each.\n" in ran.err
     assert re.search(r"^softmax \(1 of 2\): 5,130 of 5,130 words, .*perplexity [\d.]+, took", ran.err, re.MULTILINE)
     assert re.search(r"^adaptive \(2 of 2\): ", ran.err, re.MULTILINE)
@@ -97,7 +100,7 @@ def test_the_report_alone_is_written_anew(invoke: Invoke, race: Path) -> None:
     assert (race / "report.html").read_text() == page
     assert (race / "report.json").read_bytes() == before
     assert found["page"] == str(race / "report.html")
-    assert found["recommendation"]["headline"].startswith("Take ")
+    assert found["recommendation"]["headline"].startswith("Recommended: ")
     assert [method["method"] for method in found["methods"]] == ["softmax", "adaptive"]
     ran = invoke("compare", "--report-only", "-o", race)
     assert found["recommendation"]["headline"] in ran.out.splitlines()
@@ -130,7 +133,7 @@ def test_methods_that_fail_are_named_and_have_an_exit_code(
     assert again.startswith("vastmax: run what failed once more with: vastmax compare ")
     assert again.endswith(" --resume --retry-failed")
     assert ran.out.startswith("method\tsoftmax\tfailed\t\t\t\t\nmethod\tadaptive\t")
-    assert "Take adaptive" in ran.out
+    assert "Recommended: adaptive" in ran.out
     assert (tmp_path / "race" / "runs" / "softmax" / "error.txt").read_text() == "Traceback: …"
     monkeypatch.setattr(here, "died_of", None)
     ran = invoke(*shlex.split(again.partition(" vastmax ")[2]))
@@ -185,9 +188,9 @@ def test_text_that_cannot_be(invoke: Invoke, corpus_file: Path, tmp_path: Path) 
 def test_folders_that_cannot_be(invoke: Invoke, corpus_file: Path, race: Path, tmp_path: Path) -> None:
     before = (race / "report.json").read_bytes()
     ran = invoke("compare", corpus_file, *RACE, "-o", race)
-    assert "already holds a race; go on with it (--resume)" in ran.refused()
+    assert "already holds a race; resume it (--resume)" in ran.refused()
     ran = invoke("compare", corpus_file, *RACE, "--epochs", 2, "-o", race, "--resume")
-    assert "cannot go on with other settings: --epochs was 1, now 2" in ran.refused()
+    assert "cannot resume with other settings: --epochs was 1, now 2" in ran.refused()
     assert (race / "report.json").read_bytes() == before
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter").write_text("dear reader")

@@ -254,7 +254,7 @@ def test_what_takes_too_much_memory_is_not_advised() -> None:
     choice = choose(costs, "train", spelled=True, memory_bytes=limit)
     assert [reasoned.method for reasoned in choice.take] == ["adaptive", "cnn-softmax", "char-lstm"]
     refused = {reasoned.method: reasoned.why for reasoned in choice.avoid}
-    assert refused["sampled-softmax"] == f"takes 105 MB in training, of {describe_bytes(limit)} that are allowed"
+    assert refused["sampled-softmax"] == f"needs 105 MB in training, but only {describe_bytes(limit)} are available"
     assert all(whole.cost(method).training_bytes > limit for method, why in refused.items() if "allowed" in why)
     assert advise(counts, hidden_size=256, memory_bytes=1000).choice.take == ()
 
@@ -359,7 +359,7 @@ def test_what_the_source_lacks_is_left_out_and_said() -> None:
     by_counts = _measured(advise(counts, hidden_size=16, batch_size=32, measure=True, measure_seconds=1))
     left_out = {timing.method: timing.left_out for timing in by_counts.timings if timing.left_out}
     assert left_out.keys() == {name for name, method in RECIPES.items() if method.needs & {"words", "corpus"}}
-    assert "the text itself" in str(left_out["adaptive-importance-sampling"])
+    assert "learns from the text" in str(left_out["adaptive-importance-sampling"])
     vocabulary = Vocabulary([f"w{i}" for i in range(200)], counts)
     by_words = _measured(advise(vocabulary, hidden_size=16, batch_size=32, measure=True, measure_seconds=1))
     assert {timing.method for timing in by_words.timings if timing.left_out} == {
@@ -409,5 +409,5 @@ def test_the_verdict_takes_out_how_fast_the_machine_is() -> None:
     assert uneven.num_near == len(costs) - 1
     assert uneven.predicted_over_timed["softmax"] < 0.5
     assert "had the processor" not in even.verdict()
-    assert "had the processor 60% of the time" in verdict(lambda _: 1.0, 0.4).verdict()
+    assert "used the processor 60% of the time" in verdict(lambda _: 1.0, 0.4).verdict()
     assert Measurement.of([], costs, DEVELOPMENT_MACHINE, name="here").verdict() == "No step was timed."

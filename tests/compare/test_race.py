@@ -67,7 +67,7 @@ def test_only_what_is_a_races_is_removed(race_here: RunRace, tmp_path: Path) -> 
     run = place.run_path("softmax")
     for notes in (tmp_path / "race" / "notes.txt", run / "notes.txt", run.parent / "notes.txt"):
         notes.write_text("the user's own")
-        with pytest.raises(InputError, match=r"notes\.txt is no file of a race's"):
+        with pytest.raises(InputError, match=r"notes\.txt does not belong to a race"):
             place.remove(())
         place.forget_run("another")
         notes.unlink()
@@ -110,7 +110,7 @@ def test_a_method_may_join_later(race_here: RunRace) -> None:
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"hidden_size": 25}, "cannot go on with other settings: hidden_size was 24, now 25"),
+        ({"hidden_size": 25}, "cannot resume with other settings: hidden_size was 24, now 25"),
         ({"embedding_lr": 0.2, "trials": 1}, r"trials was 0, now 1; training.embedding_lr was 0.3, now 0.2"),
         ({"encoder_options": {"context_size": 2}}, "encoder_options.context_size was 1, now 2"),
         ({"method_options": {"nce": {"num_samples": 9}}}, "method_options.nce was None, now {'num_samples': 9}"),
@@ -128,7 +128,7 @@ def test_a_race_goes_on_with_its_own_text_and_methods_only(race_here: RunRace, c
         race_here(settings_of("nce"), resume=True)
     other = replace(chain.text, validation=chain.text.training[:500])
     says = (
-        r"cannot go on with another text: the race was begun with a chain, 8000 words to .*; this is a chain, .*: give"
+        r"cannot resume with another text: the race was started with a chain, 8000 words .*; this is a chain, .*: give"
     )
     with pytest.raises(InputError, match=says):
         race_here(settings_of("nce", "softmax"), resume=True, text=other)
@@ -204,7 +204,7 @@ def test_folders_that_cannot_hold_a_race(race_here: RunRace, tmp_path: Path, cha
     with pytest.raises(InputError, match=r"race holds no race \(report.json is missing\)"):
         race_here(settings, resume=True)
     race_here(settings, stop=lambda: True)
-    with pytest.raises(InputError, match=r"already holds a race; go on with it \(--resume\)"):
+    with pytest.raises(InputError, match=r"already holds a race; resume it \(--resume\)"):
         race_here(settings)
     report = tmp_path / "race" / "report.json"
     report.write_text(json.dumps({"format": 99}))

@@ -1,6 +1,6 @@
-"""Which approximation should I use? Every method raced on the user's own text, a report of it, advice beforehand.
+"""The comparison of methods on the user's own text, its report, and advice beforehand.
 
-Imported when first used: the race needs torch, advice from counts does not.
+Imported when first used. The race needs torch, advice from counts does not.
 """
 
 from __future__ import annotations

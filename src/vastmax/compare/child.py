@@ -1,7 +1,7 @@
-"""The process in which one method runs: a job comes in on standard input, messages go out on standard output.
+"""The process in which one method runs: it gets a job on standard input and writes messages to standard output.
 
-The job is one line of JSON. When standard input ends the process is to stop: so it also does when its parent is gone.
-Messages are lines of JSON: {"result": …} with a `MethodResult`, {"done": share, …readings}; the last one is
+The job is one line of JSON. The process stops when standard input ends, and so when its parent dies. Messages are lines
+of JSON: {"result": …} with a `MethodResult`, or {"done": share, …readings}; the last one is
 {"over": "finished" | "stopped" | "failed"}.
 """
 
@@ -30,11 +30,11 @@ from vastmax.run_lock import locked_folder
 from vastmax.strict_json import json_text, parse_json
 
 SECONDS_BETWEEN_MESSAGES = 0.2
-"""Seconds between messages of progress: nobody reads faster."""
+"""Seconds between messages of progress."""
 
 
 class _Teller:
-    """Writes messages, and gives up quietly when nobody listens any more."""
+    """Writes messages, and stops quietly if nobody reads them."""
 
     def __init__(self, stream: TextIO, stop: threading.Event) -> None:
         self._stream, self._stop = stream, stop
@@ -59,11 +59,11 @@ class _Teller:
 
 
 def main() -> None:
-    """Do the job that standard input names."""
+    """Do the job from standard input."""
     stop = threading.Event()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and says so
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    # What libraries print must not mix with the messages.
+    # Output of libraries must not mix with the messages.
     teller = _Teller(os.fdopen(os.dup(1), "w", encoding="utf-8"), stop)
     os.dup2(2, 1)
     job = parse_json(sys.stdin.readline(), "the job")
@@ -95,7 +95,7 @@ def main() -> None:
                 stop=stop.is_set,
             )
             status = contestant.run().status
-    except Exception as error:  # whatever it is, the other methods run
+    except Exception as error:  # in any case, the other methods run
         if not isinstance(error, InputError):
             traceback.print_exc()
         teller.result(replace(latest, status="failed", error=_described(error)))

@@ -1,4 +1,4 @@
-"""One method's part of a race: rates searched for, then the run itself; stopped and gone on with at any time."""
+"""One method of a race: the search for rates, then the run; it can stop and resume at any time."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from vastmax.tree import Tree
 
 
 class Contestant:
-    """Takes a method from its start, or from where it was stopped, to its result.
+    """Runs a method from its start, or from where it stopped, to its result.
 
     Args:
-        before: what was found before: the method's name at least. The search for rates goes on after its trials; one
-            that was stopped is begun again, and so gives what it would have given.
+        before: the result so far, with at least the method's name. The search for rates continues after its trials; an
+            interrupted trial is repeated, with the same result.
         settings: of the race.
         text: with validation text.
-        path: of the method's run folder, new, or with a checkpoint to go on from.
+        path: of the method's run folder, new, or with a checkpoint to resume from.
         facts: of the text, for the run folder.
-        save_minutes: how often the state is saved within the training.
+        save_minutes: between checkpoints during training.
         tell_result: called with each new state of the result.
         tell_progress: called after each step.
-        stop: asked after each step and while measuring.
+        stop: called after each step and while measuring.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Contestant:
         self._measuring = Measuring(text, curve_words=settings.curve_words, training=settings.training, stop=stop)
 
     def run(self) -> MethodResult:
-        """To the end, or until told to stop: then the state is saved, and the result still "running".
+        """Run to the end, or until told to stop; then the state is saved, and the status remains "running".
 
         Raises:
-            InputError: the method does not fit the text.
-            TrainingFailedError: it cannot be trained at these rates.
+            InputError: the method cannot be used with the text.
+            TrainingFailedError: training diverged at these rates.
         """
         try:
             self._make_tree()
@@ -84,14 +84,14 @@ class Contestant:
         except StopAskedError:
             return self._findings.result
         self._findings.add(status="finished")
-        (self._path / CHECKPOINT).unlink(missing_ok=True)  # nobody goes on from here
+        (self._path / CHECKPOINT).unlink(missing_ok=True)  # no longer needed
         return self._findings.result
 
     def _make_tree(self) -> None:
-        """Make the tree of the method, if it is over one, or take up the one that was made before.
+        """Make or load the tree of the method, if it uses one.
 
         Raises:
-            StopAskedError: told to stop before it was done.
+            StopAskedError: told to stop before it was finished.
         """
         path = self._path / TREE
         if path.exists():
@@ -127,13 +127,13 @@ class Contestant:
         while len(self._findings.result.trials) < self._settings.trials:
             tried = self._findings.result.trials
             rates = next_rates(tried, start_rates(self._settings))
-            if rates is None:  # the best so far is better than all around it
+            if rates is None:  # the best so far is better than all its neighbors
                 break
             self._findings.add(trials=(*tried, {**rates, "nats": self._trial(rates, len(tried))}))
         return best_rates(self._findings.result.trials)
 
     def _trial(self, rates: dict[str, float], number: int) -> float | None:
-        """The nats that a short training ends with; None: it diverged."""
+        """Return the nats after a short training; None: it diverged."""
         training, num_words = trial_settings(self._settings, rates, self._text.training.size)
         model = self._model.build(self._text.vocabulary, self._text.training, tree=self._tree).to(self._settings.device)
 
@@ -160,7 +160,7 @@ class Contestant:
 
 
 class _Shown(Silent):
-    """What a tree is made under: its progress is told beside the method's, and stops the work when told."""
+    """Progress of making a tree: reported as a reading of the method's progress; it stops the work on request."""
 
     def __init__(self, tell: Callable[[Mapping[str, float | str]], None], stop: Callable[[], bool]) -> None:
         self._tell, self._stop = tell, stop
@@ -171,7 +171,7 @@ class _Shown(Silent):
         self._phase, self._total = phase, total or 0.0
 
     def update(self, done: float, **readings: float | str) -> None:
-        """Tell; stop if told."""
+        """Report progress, and stop if requested."""
         if self._stop():
             raise StopAskedError
         share = f", {100 * done / self._total:.0f} %" if self._total else ""
@@ -179,7 +179,7 @@ class _Shown(Silent):
 
 
 def _wake_up(device: str) -> None:
-    """Let PyTorch load now what it loads at the first step, some 90 MB: it is no memory of the method's."""
+    """Let PyTorch load what it loads at the first step, about 90 MB, so it does not count as the method's memory."""
     network = torch.nn.LSTM(8, 8).to(device)
     optimizer = torch.optim.AdamW(network.parameters())
     network(torch.ones(2, 2, 8, device=device))[0].sum().backward()

@@ -23,10 +23,10 @@ from vastmax.language_model.text import TrainingText
 
 
 def text_facts(text: TrainingText) -> dict[str, Any]:
-    """Sizes, what the unigrams alone would achieve, and digests that tell this text from others.
+    """Return sizes, what the unigrams alone would achieve, and digests that identify the text.
 
     "entropy_bits" is the entropy of the training text's unigrams, "unigram_perplexity" that of the validation text
-    under them, words without a count taken as seen as often as the rarest.
+    under them, in which words without a count have that of the rarest.
     """
     vocabulary, validation = text.vocabulary, text.validation
     assert validation is not None  # the race's door checked it
@@ -49,7 +49,7 @@ def text_facts(text: TrainingText) -> dict[str, Any]:
 
 
 def machine_facts(threads: int | None, device: str) -> dict[str, Any]:
-    """Processor, cores, threads in use, versions."""
+    """Return processor, cores, threads used, and versions."""
     facts = {
         "processor": _processor(),
         "cores": usable_cores(),
@@ -84,7 +84,7 @@ _FORGET_THE_PEAK = "5"
 
 
 class PeakMemory:
-    """By how much the memory of this process, or of its GPU, has grown at most since this was made."""
+    """The peak growth of the memory of this process, or of its GPU, since this object was created."""
 
     def __init__(self, device: str) -> None:
         of = torch.device(device)
@@ -94,12 +94,12 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(self._gpu)
             self._before = torch.cuda.memory_allocated(self._gpu)
             return
-        with suppress(OSError):  # then the peak so far counts as where we began
+        with suppress(OSError):  # then the growth starts from the peak so far
             _FORGET.write_text(_FORGET_THE_PEAK)
         self._before = _peak_bytes()
 
     def grown_bytes(self) -> int | None:
-        """None where the system does not tell."""
+        """Return the growth in bytes, or None if the system does not report it."""
         now = _peak_bytes() if self._gpu is None else torch.cuda.max_memory_allocated(self._gpu)
         return None if now is None or self._before is None else now - self._before
 
@@ -108,7 +108,7 @@ def _peak_bytes() -> int | None:
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:
-        # On Linux this begins, across fork and exec, at the size of the parent; elsewhere it is what there is.
+        # On Linux this starts, across fork and exec, at the size of the parent; elsewhere there is nothing better.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), None)

@@ -1,4 +1,4 @@
-"""The results of one method so far, and who is told of them."""
+"""The growing result of one method."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vastmax.compare.results import MethodResult
 
 
 class Findings:
-    """A result that grows.
+    """A result that grows, and is reported with each change.
 
     Args:
-        result: what was found before.
-        device: whose memory is watched from here on.
+        result: the result so far.
+        device: whose memory is measured from now on.
         tell: called with each new state.
     """
 
@@ -25,7 +25,7 @@ class Findings:
         self._tell = tell
 
     def forget_training(self) -> None:
-        """The training begins anew, at the rates that were found."""
+        """Reset the result to the state before training, with the rates that were found."""
         before = self.result
         self.result = MethodResult(
             before.method,
@@ -37,7 +37,7 @@ class Findings:
         )
 
     def add(self, **changed: Any) -> None:
-        """Change fields of the result, see how much memory was needed, and tell."""
+        """Change fields of the result, update the peak memory, and report it."""
         grown = self._memory.grown_bytes()
         peak = None if grown is None else max(grown, self.result.peak_bytes or 0)
         self.result = replace(self.result, peak_bytes=peak, **changed)

@@ -1,4 +1,4 @@
-"""A race on disk: what was found so far, the methods' runs, and, while it goes on, the text."""
+"""A race on disk: the results so far, the methods' runs, and, while it runs, the text."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class RaceFolder:
     """A folder with these files.
 
     =====================  =============================================================================================
-    `report.json`          the `Race` so far, written anew after each measurement
-    `report.html`, *.png   what `write_report` makes of it
+    `report.json`          the `Race` so far, rewritten after each measurement
+    `report.html`, *.png   the report from `write_report`
     `runs/METHOD/`         a `RunFolder` for each method, with its model when it has finished
-    `.../error.txt`        in it, of a method that failed: what its process wrote to standard error, tracebacks too
+    `.../error.txt`        in it, for a failed method: standard error of its process, with tracebacks
     `text/`                ids and vocabulary for the methods' processes; removed at the end
     =====================  =============================================================================================
 
@@ -48,19 +48,19 @@ class RaceFolder:
     path: Path
 
     def check_free(self) -> None:
-        """Raise InputError unless a race can begin here: the folder is empty, or is not there yet."""
+        """Raise InputError unless a race can start here: the folder is empty or does not exist."""
         if (self.path / REPORT).exists():
-            raise InputError(f"{self.path} already holds a race; go on with it (--resume), or give another folder")
+            raise InputError(f"{self.path} already holds a race; resume it (--resume), or give another folder")
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"cannot make the folder {self.path}: there is a file of that name; give another one")
         if strangers_in(self.path, (IN_FOLDER,)):
             raise InputError(f"{self.path} is not empty and holds no race; give a new folder, or an empty one")
 
     def create(self) -> None:
-        """Make the folder, or take an empty one.
+        """Create the folder, or use an empty one.
 
         Raises:
-            InputError: there is something in it, or it cannot be made.
+            InputError: it is not empty, or cannot be created.
         """
         self.check_free()
         try:
@@ -69,10 +69,10 @@ class RaceFolder:
             raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from None
 
     def read(self) -> Race:
-        """The race in the folder.
+        """Return the race in the folder.
 
         Raises:
-            InputError: there is none, or it cannot be read, is damaged, or is of another version of vastmax.
+            InputError: there is none, or it cannot be read, is damaged, or is from another version of vastmax.
         """
         path = self.path / REPORT
         try:
@@ -81,7 +81,7 @@ class RaceFolder:
             raise not_expected(
                 self.path,
                 "the folder of a race",
-                f"holds no race ({REPORT} is missing); give the folder that one was begun in",
+                f"holds no race ({REPORT} is missing); give the folder of a race",
             ) from None
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from None
@@ -93,7 +93,7 @@ class RaceFolder:
             raise InputError(f"{path} is damaged ({error}); run the comparison again") from None
 
     def write(self, race: Race) -> None:
-        """Keep what was found."""
+        """Write the results."""
         with replacing(self.path / REPORT) as beside:
             beside.write_text(json_text(sealed(race.to_json()), indent=1) + "\n", encoding="utf-8")
 
@@ -102,18 +102,18 @@ class RaceFolder:
         return self.path / RUNS / method
 
     def keep_errors(self, method: str, errors: str) -> None:
-        """Keep what the method's process wrote to standard error, if anything: its last words are in the `Race`."""
+        """Save standard error of the method's process, if any; its last line is in the `Race`."""
         if errors.strip():
             self.run_path(method).mkdir(parents=True, exist_ok=True)
             with replacing(self.run_path(method) / ERRORS) as beside:
                 beside.write_text(errors, encoding="utf-8", errors="backslashreplace")
 
     def forget_run(self, method: str) -> None:
-        """The method starts anew."""
+        """Remove the run of a method, which starts again."""
         remove_files(self.run_path(method), (*FILES, ERRORS))
 
     def write_text(self, text: TrainingText) -> None:
-        """Put the text where the methods' processes find it."""
+        """Write the text for the methods' processes."""
         folder = self.path / _TEXT
         folder.mkdir(exist_ok=True)
         (self.path / RUNS).mkdir(exist_ok=True)
@@ -123,7 +123,7 @@ class RaceFolder:
         text.vocabulary.save(folder / _WORDS)
 
     def read_text(self) -> TrainingText:
-        """Read what `write_text` wrote."""
+        """Return the text that `write_text` wrote."""
         folder = self.path / _TEXT
         header = Header(str(folder / _IDS))
         header.require_checksum()
@@ -131,17 +131,17 @@ class RaceFolder:
         return TrainingText(Vocabulary.load(folder / _WORDS), training, validation)
 
     def remove_text(self) -> None:
-        """Nobody reads it any more."""
+        """Remove what `write_text` wrote."""
         remove_files(self.path / _TEXT, _TEXT_FILES)
 
     def remove(self, others: Collection[str]) -> None:
-        """Remove a race, and the files of its report, whose names are `others`.
+        """Remove a race and `others`, the files of its report.
 
         Raises:
-            InputError: there is no race, or there are other files among its own; nothing is removed.
+            InputError: there is no race, or there are other files in its folder; nothing is removed.
         """
         methods = [method.method for method in self.read().methods]
-        runs = sorted((self.path / RUNS).glob("*"))  # and no other folder that a name in the report may lead to
+        runs = sorted((self.path / RUNS).glob("*"))  # never a folder that a name in the report may point to
         strangers = [
             *strangers_in(self.path, (REPORT, RUNS, _TEXT, IN_FOLDER, *others)),
             *strangers_in(self.path / RUNS, methods),
@@ -149,35 +149,35 @@ class RaceFolder:
             *(file for run in runs for file in strangers_in(run, (*FILES, ERRORS, IN_FOLDER))),
         ]
         if strangers:
-            raise InputError(f"{strangers[0]} is no file of a race's")
+            raise InputError(f"{strangers[0]} does not belong to a race")
         for run in runs:
             remove_files(run, (*FILES, ERRORS, IN_FOLDER))
         remove_files(self.path / RUNS, ())
         self.remove_text()
-        remove_files(self.path, (*others, REPORT))  # the one that says whose folder it is at last
+        remove_files(self.path, (*others, REPORT))  # last the file that identifies the folder
 
 
 def check_same_settings(begun: Race, settings: Mapping[str, Any]) -> None:
-    """Raise InputError, which names them, where settings differ from those a race was begun with; methods may come."""
+    """Raise InputError, with the differences, if settings differ from the started race, except added methods."""
     known = [method.method for method in begun.methods]
     changed = list(_differences(_concerning(begun.settings, known), _concerning(settings, known)))
     if missing := [method for method in known if method not in settings["methods"]]:
         changed.append(f"{argument('methods')} lack {', '.join(missing)}")
     if changed:
-        raise InputError(f"cannot go on with other settings: {'; '.join(changed)}")
+        raise InputError(f"cannot resume with other settings: {'; '.join(changed)}")
 
 
 def resumed(begun: Race, now: Race) -> Race:
-    """`now` with what `begun` found: the same race, perhaps with further methods.
+    """Return `now` with the results of `begun`: the same race, perhaps with added methods.
 
     Raises:
-        InputError: settings or texts differ; they are named.
+        InputError: settings or texts differ.
     """
     check_same_settings(begun, now.settings)
     if any(begun.text.get(name) != now.text[name] for name in _DIGESTS):
         raise InputError(
-            f"cannot go on with another text: the race was begun with {_described(begun.text)}; this is "
-            f"{_described(now.text)}: give the same files in the same case, and the same {argument('held_out')}, "
+            f"cannot resume with another text: the race was started with {_described(begun.text)}; this is "
+            f"{_described(now.text)}: give the same files, in the same case, and the same {argument('held_out')}, "
             f"{argument('min_count')} and {argument('max_size')}"
         )
     known = {method.method for method in begun.methods}

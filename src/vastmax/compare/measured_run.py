@@ -1,4 +1,4 @@
-"""The race of one method once its rates are known: trained for the budget, measured on the way and at the end."""
+"""The run of one method at known rates: trained for the budget, measured during training and at the end."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from vastmax.training.pytorch.state_file import write_state
 from vastmax.tree import Tree
 
 TellProgress = Callable[[float, Mapping[str, float | str]], None]
-"""Told the share of the work that is done, and readings by name."""
+"""Takes the share of the work that is done, and readings by name."""
 
 
 class MeasuredRun:
     """Trains the model of a run folder and measures it.
 
-    Time that is spent on measuring and saving counts neither as training nor as processor time of training.
+    Measuring and saving do not count as training, neither in time nor in processor time.
 
     Args:
-        folder: new, or with a checkpoint to go on from, which then also holds the findings.
-        text: to train on.
+        folder: new, or with a checkpoint to resume from, which also contains the findings.
+        text: the training text.
         measuring: of the validation text.
         findings: of the method so far.
-        tree: of the method's output layer, if it is over one: the folder keeps it.
-        points: how many measurements there are after the start, the one at the end included.
-        device: to train on.
+        tree: of the method's output layer, if it uses one; saved in the folder.
+        points: the number of measurements after the start, including the one at the end.
+        device: for training.
         clock: seconds; for the budget.
         tell_progress: called after each step.
-        stop: asked after each step.
-        save_minutes: how often the state is saved within the training.
+        stop: called after each step.
+        save_minutes: between checkpoints during training.
     """
 
     def __init__(
@@ -60,16 +60,16 @@ class MeasuredRun:
     ) -> None:
         self._folder, self._measuring, self._findings = folder, measuring, findings
         self._tell_progress = tell_progress
-        # Perplexity falls fast at first: the measurements are closer together there. The one at the end comes beside.
+        # Perplexity falls fast at first, so measurements are closer together there. The one at the end is separate.
         self._due = [(number / points) ** 2 for number in range(points)]
         saved = folder.load_checkpoint() if (folder.path / CHECKPOINT).exists() else None
         self._model = folder.model.build(text.vocabulary, text.training, tree=tree).to(device)
         if saved is None:
-            remove_files(folder.path, FILES)  # left by a process that was killed before it had anything to save
+            remove_files(folder.path, FILES)  # from a process that was killed before it saved anything
             folder.create()
             if tree is not None:
                 folder.save_tree(tree)
-            findings.forget_training()  # that process may have told of measurements
+            findings.forget_training()  # that process may have reported measurements
         self._log = Log(folder.path / LOG, resume=None if saved is None else saved["log"])
         self._trainer = Trainer(
             self._model,
@@ -92,18 +92,18 @@ class MeasuredRun:
         self._saving = FolderCheckpoints(folder.path / CHECKPOINT, minutes=save_minutes, at_epoch_ends=False)
 
     def run(self) -> None:
-        """To the end; what is found goes into the findings.
+        """Run to the end, and add the results to the findings.
 
         Raises:
             StopAskedError: told to stop; the state is saved.
-            TrainingFailedError: a loss, gradient, parameter or perplexity that is no number.
+            TrainingFailedError: a loss, gradient, parameter or perplexity is not finite.
         """
         head = self._model.head
         self._findings.add(
             parameters=_size(self._model), output_parameters=_size(head.output), normalised=head.normalised
         )
         try:
-            self._measure_if_due()  # before the first step; or what was interrupted the last time
+            self._measure_if_due()  # before the first step, or one that was interrupted
             self._cpu_mark = time.process_time()
             self._trainer.run(self._saving, self._write)
             if not self._trainer.finished:

@@ -1,4 +1,4 @@
-"""The measurements of every method on the validation text; they change nothing that training goes on with."""
+"""Measurements of a model in a race, which do not affect its training and can be stopped."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from vastmax.progress import Silent
 from vastmax.proposal.target_partition import PARTITION, Partition
 
 SAMPLE_PIECES = 16
-"""Pieces of the sample for the curve, spread evenly over the validation text: its topics change on the way."""
+"""Pieces of the sample for the curve, spread evenly over the validation text, whose topics change."""
 
 BATCHES_BEFORE = 4
-"""Read before the one that the diagnosis looks at, so that a recurrent encoder is under way."""
+"""Batches read before the diagnosed one, so that a recurrent encoder has some context."""
 
 
 class StopAskedError(Exception):
-    """Somebody asked to stop, in the middle of something that can be done again."""
+    """A request to stop during work that can be repeated."""
 
 
 class Measuring:
@@ -39,8 +39,8 @@ class Measuring:
     Args:
         text: with validation text.
         curve_words: of the sample.
-        training: for the sizes of the batch that is diagnosed.
-        stop: asked all the time.
+        training: for the sizes of the diagnosed batch.
+        stop: called often.
     """
 
     def __init__(
@@ -56,15 +56,15 @@ class Measuring:
 
     @property
     def sample_is_whole(self) -> bool:
-        """Whether the curve is measured on all of the text."""
+        """Whether the curve is measured on the whole text."""
         return self._pieces is None
 
     def curve_nats(self, model: LanguageModel) -> float:
-        """Exact mean nats per word of the sample.
+        """Return the exact mean nats per word of the sample.
 
         Raises:
             StopAskedError: before the end.
-            TrainingFailedError: they are no number.
+            TrainingFailedError: they are not finite.
         """
         with torch.random.fork_rng(devices=[]):
             found = perplexity(
@@ -78,11 +78,11 @@ class Measuring:
         return _finite(found.nats)
 
     def at_the_end(self, model: LanguageModel) -> dict[str, Any]:
-        """Fields of a `MethodResult`: every word of the text measured, and one batch looked into.
+        """Return fields of a `MethodResult`: every word of the text measured, and one batch diagnosed.
 
         Raises:
             StopAskedError: before the end.
-            TrainingFailedError: the perplexity is no number.
+            TrainingFailedError: the perplexity is not finite.
         """
         with torch.random.fork_rng(devices=[]):
             began = time.perf_counter()
@@ -115,9 +115,9 @@ class Measuring:
 
 
 def sample_of(text: NDArray[np.int32], num_words: int) -> tuple[NDArray[np.int32], int | None]:
-    """About so many words of a text in pieces spread over it, and how many pieces; the text itself and None if short.
+    """Return about this many words of a text, in pieces spread over it, and their number; the text and None if short.
 
-    Read as so many streams, each piece is a stream of its own.
+    Read as this many streams, each piece is a stream.
 
     Example:
         >>> sample, pieces = sample_of(np.arange(1_000, dtype=np.int32), 32)

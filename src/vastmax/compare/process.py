@@ -1,4 +1,4 @@
-"""A method's process as the race sees it: started, listened to, asked to stop, and explained when it dies."""
+"""The process of a method, from the side of the race: starting, messages, stopping, and the reason if it dies."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ import vastmax
 from vastmax.strict_json import json_text, parse_json
 
 SECONDS_BETWEEN_QUESTIONS = 0.1
-"""How often the race looks whether it is to stop."""
+"""How often the race checks whether to stop."""
 
 SECONDS_TO_SAVE = 60.0
-"""How long a process that was asked to stop may take for its step and its checkpoint, when nobody waits for it."""
+"""The time that a process has to finish its step and checkpoint after a request to stop."""
 
 
 class ContestantProcess:
-    """Use it in a `with`: when the block is left the process has ended, its state saved.
+    """The process of a method, for use in a `with` block; at its end, the process has saved its state and ended.
 
-    A process of its own keeps what a method does to itself: memory that it needs, a crash in native code, the system's
-    killing it when memory runs out. Fresh, too: a script that calls `run_race` is not run again in it, as it would be
-    by `multiprocessing`.
+    A separate process isolates a method: its memory, a crash in native code, or being killed when memory runs out.
+    Unlike `multiprocessing`, it does not run the script that calls `run_race` again.
 
     Args:
         job: see `child`.
@@ -41,8 +40,8 @@ class ContestantProcess:
         package = str(Path(vastmax.__file__).resolve().parents[1])
         path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
-            # -P: a file named random.py in the user's folder is none of ours.
-            # faulthandler: one that crashes in native code says where.
+            # -P: do not import files such as random.py from the user's folder.
+            # faulthandler: print a traceback after a crash in native code.
             [sys.executable, "-P", "-X", "faulthandler", "-m", "vastmax.compare.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -50,7 +49,7 @@ class ContestantProcess:
             text=True,
             encoding="utf-8",
             env={**os.environ, "PYTHONPATH": path},
-            process_group=0,  # Ctrl-C on the terminal is for the race, which tells the process
+            process_group=0,  # the race handles Ctrl-C and tells the process
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -64,14 +63,14 @@ class ContestantProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            # Where it was asked before, and somebody could not wait for it, it is not waited for.
+            # If it was asked before, and the wait was interrupted, do not wait again.
             if not self._asked:
                 self.ask_to_stop()
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(SECONDS_TO_SAVE)
         finally:
             if self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)  # with all that it has started
+                os.killpg(self._process.pid, signal.SIGKILL)  # with its own children
             self._process.wait()
             self._reader.join()
             for stream in (self._process.stdin, self._process.stdout, self._errors):
@@ -80,7 +79,7 @@ class ContestantProcess:
                     stream.close()
 
     def messages(self, stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-        """Yield the messages of the process until it ends; it is asked to stop as soon as `stop` says yes."""
+        """Yield the messages of the process until it ends; ask it to stop as soon as `stop` returns True."""
         while True:
             try:
                 line = self._lines.get(timeout=SECONDS_BETWEEN_QUESTIONS)
@@ -94,9 +93,9 @@ class ContestantProcess:
                 self.ask_to_stop()
 
     def ask_to_stop(self) -> None:
-        """The process saves its state and ends."""
+        """Ask the process to save its state and end."""
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended already
+        with suppress(BrokenPipeError):  # it has already ended
             self._process.stdin.close()
 
     @property
@@ -106,7 +105,7 @@ class ContestantProcess:
 
     def _tell(self, text: str) -> None:
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it has died: `why_it_died` knows more
+        with suppress(BrokenPipeError):  # it has died; see `why_it_died`
             self._process.stdin.write(text)
             self._process.stdin.flush()
 
@@ -117,15 +116,15 @@ class ContestantProcess:
         self._lines.put(None)
 
     def errors(self) -> str:
-        """Return what it wrote to standard error."""
+        """Return the standard error of the process."""
         self._errors.seek(0)
         return self._errors.read()
 
     def why_it_died(self) -> str:
-        """In one line, of a process that ended without saying so."""
+        """Return the reason, in one line, why a process ended without a last message."""
         code = self._process.wait()
         if code == -signal.SIGKILL:
-            return "its process was killed (SIGKILL), as systems do when memory runs out"
+            return "its process was killed (SIGKILL), which systems do when memory runs out"
         if code < 0:
             return f"its process died of {signal.Signals(-code).name}"
         lines = self.errors().strip().splitlines()

@@ -1,4 +1,4 @@
-"""The race: every method on the same text, from the same start, with the same budget, one after the other."""
+"""The race: all methods on the same text, from the same initialization, with the same budget, one by one."""
 
 from __future__ import annotations
 
@@ -38,37 +38,37 @@ def run_race(
     stop: Callable[[], bool] | None = None,
     progress: Progress | None = None,
 ) -> Race:
-    """Race methods against each other; the folder holds what was found so far at every moment.
+    """Compare methods; the folder always contains the results so far.
 
-    Each method runs in a process of its own: one that fails, is killed or runs out of memory is recorded with its
-    error, and the others run. On a CPU a race that was stopped and resumed gives the figures, times apart, of one that
-    never was, if its budget is in epochs.
+    Each method runs in its own process: if it fails, is killed or runs out of memory, its error is recorded, and the
+    others run. On a CPU and with a budget in epochs, a resumed race gives the results of an uninterrupted one, except
+    for times.
 
     Args:
-        text: to train on and to measure on; see `training_text`.
+        text: for training and validation; see `training_text`.
         settings: see `RaceSettings`.
-        folder: new or empty, or with a race to go on with; see `RaceFolder` for what is in it.
-        facts: of the text, to be recorded, such as "sources".
-        resume: go on with the race in the folder: methods that have run are left alone. Settings and text must be those
-            it was begun with; methods may be added.
-        retry_failed: when resuming, run those that failed anew.
-        save_minutes: how often the state of the method under way is saved.
-        stop: asked all the time; once it says yes, the state is saved and what was found so far is returned, not
-            `complete`. So is the state when the race is interrupted by an exception, such as KeyboardInterrupt.
-        progress: told how far the race has come.
+        folder: new or empty, or with a race to resume; see `RaceFolder`.
+        facts: about the text, to be recorded, such as "sources".
+        resume: continue the race in the folder, except for methods that have run. Settings and text must be the same;
+            methods may be added.
+        retry_failed: when resuming, also run failed methods again.
+        save_minutes: between checkpoints of the current method.
+        stop: called often; if it returns True, the state is saved and the results so far are returned, not `complete`.
+            The state is also saved on exceptions such as KeyboardInterrupt.
+        progress: shows the progress of the race.
 
     Returns:
-        What was found of every method, as `report.json` in the folder holds it; `write_report` makes a page of it.
+        The results of every method, as in `report.json` in the folder; `write_report` makes a page of them.
 
     Raises:
-        InputError: no validation text, a folder that cannot be used, or a race that does not fit.
+        InputError: there is no validation text, the folder cannot be used, or its race is a different one.
 
     Cost: for each method its budget (`RaceSettings.expected_seconds` in all, where that is time), `points` + 1
     measurements of `curve_words` words, one exact evaluation of the whole validation text, and some seconds to start
     its process. No method's model is in this process's memory.
     """
     if text.validation is None:
-        raise InputError("a race needs validation text to measure the methods on; give some, or hold an end out")
+        raise InputError("a race needs validation text; give some, or hold out part of the text")
     if not save_minutes > 0:
         raise InputError(f"{argument('save_minutes')} is {save_minutes}; expected above 0")
     race = Race(
@@ -105,7 +105,7 @@ def _made_ready(race: Race, place: RaceFolder, *, retry_failed: bool) -> Race:
 
 
 class _Running:
-    """A race under way."""
+    """A running race."""
 
     def __init__(
         self,
@@ -167,7 +167,7 @@ class _Running:
                 self._place.keep_errors(before.method, process.errors())
 
     def _found(self, number: int, result: MethodResult) -> None:
-        """Keep what is known of a method."""
+        """Save the result of a method."""
         methods = list(self._race.methods)
         methods[number] = result
         self._race = replace(self._race, methods=tuple(methods), tree=self._race.tree or self._tree_of(result))
@@ -183,7 +183,7 @@ class _Running:
 
 
 def _last_readings(method: MethodResult) -> dict[str, float | str]:
-    """Return the readings that are shown beside the name of a method."""
+    """Return the readings that are shown with the name of a method."""
     if method.status == "failed":
         return {"status": "failed"}
     if not method.curve:

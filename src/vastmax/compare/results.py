@@ -24,14 +24,14 @@ Status = Literal["waiting", "running", "finished", "failed"]
 
 @dataclass(frozen=True)
 class Point:
-    """The state of a method at one moment of its training.
+    """The state of a method at a point of its training.
 
     Attributes:
         training_seconds: of training, measuring not counted; wall-clock seconds, or the processor's in a race of
             processor time.
         training_cpu_seconds: of the processor, all threads together.
         words: read so far.
-        nats: mean −log p of a validation word, exact and normalised.
+        nats: mean −log p of a validation word, exact and normalized.
     """
 
     training_seconds: float
@@ -47,7 +47,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Band:
-    """How well the words of a band of ranks are predicted.
+    """The predictions of words in a band of ranks.
 
     Attributes:
         first_rank: of the band, 0 the most frequent word; it ends where the next begins.
@@ -62,11 +62,11 @@ class Band:
 
 @dataclass(frozen=True)
 class MethodResult:
-    """One method's race.
+    """The result of one method.
 
     Attributes:
         method: its name in `RECIPES`.
-        status: how far it has come.
+        status: of its run.
         error: why it failed; None unless it did.
         rates: learning rates it was trained with, by the names of `LanguageModelSettings`.
         trials: what the search for the rates tried: for each, the rates and the validation nats after it (None: it
@@ -84,7 +84,7 @@ class MethodResult:
             None where it cannot be told.
         curve: from before the first step (0 words) to the end.
         nats: mean −log p of a validation word at the end; None before.
-        unnormalised_nats: mean −score, where raw scores may stand for log p.
+        unnormalised_nats: mean −score, if raw scores may replace log p.
         bits_per_character: comparable between vocabularies.
         bands: by frequency.
         diagnostics: of `Head.diagnose` on validation text, by name: the drift of log Z, effective sample sizes, …
@@ -115,7 +115,7 @@ class MethodResult:
     normalised: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain data, with the figures that follow from others."""
+        """Return it as plain data, with derived figures."""
         derived = {
             "perplexity": self.perplexity,
             "training_words_per_second": self.training_words_per_second,
@@ -125,12 +125,12 @@ class MethodResult:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MethodResult:
-        """Make it of what `to_json` returned.
+        """Return the object that `to_json` describes.
 
         Raises:
             KeyError, TypeError: a field is missing, or is of another kind.
         """
-        # Races of before there were trees to prepare have nothing of it.
+        # Races from before there were trees lack these.
         data = {"prepared_seconds": 0.0, "prepared_cpu_seconds": 0.0, **data}
         fields = {name: data[name] for name in cls.__dataclass_fields__}
         fields["curve"] = tuple(_checked(Point(**point)) for point in data["curve"])
@@ -150,7 +150,7 @@ class MethodResult:
 
     @property
     def evaluation_words_per_second(self) -> float | None:
-        """Words evaluated per second of wall-clock time, exactly and normalised."""
+        """Words evaluated per second of wall-clock time, exact and normalized."""
         return self.evaluation_words / self.evaluation_seconds if self.evaluation_seconds > 0 else None
 
     def seconds_to(self, perplexity: float) -> float | None:
@@ -198,7 +198,7 @@ class Race:
 
     @property
     def finished(self) -> tuple[MethodResult, ...]:
-        """The methods that got to the end."""
+        """The methods that finished."""
         return tuple(method for method in self.methods if method.status == "finished")
 
     @property
@@ -207,7 +207,7 @@ class Race:
         return all(method.status in ("finished", "failed") for method in self.methods)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain data, with the figures that follow from others."""
+        """Return it as plain data, with derived figures."""
         return {
             "format": FORMAT,
             "text": dict(self.text),
@@ -219,7 +219,7 @@ class Race:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Race:
-        """Make it of what `to_json` returned.
+        """Return the object that `to_json` describes.
 
         Raises:
             InputError: data of another format.
@@ -238,7 +238,7 @@ _Read = TypeVar("_Read")
 
 
 def _checked(read: _Read) -> _Read:
-    """`read`, a dataclass made of JSON; a TypeError that names the field unless all are of their kinds."""
+    """Return a dataclass made from JSON; raise TypeError with the field if one has the wrong type."""
     for name, hint in get_type_hints(type(read)).items():
         value, kinds = getattr(read, name), _kinds(hint)
         strange = get_origin(hint) is Literal and value not in get_args(hint)

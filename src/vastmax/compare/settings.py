@@ -1,4 +1,4 @@
-"""How a race is run: every choice in one place, checked once."""
+"""The settings of a race."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vastmax.language_model.settings import LanguageModelSettings
 from vastmax.options import check_options, option, with_new_names
 
 DEFAULT_MINUTES = 3.0
-"""Each: enough to tell the methods apart on a text of some million words, and a race of them within half an hour."""
+"""Minutes per method: enough to distinguish methods on a text of some million words, within half an hour in total."""
 
 
 def default_methods() -> tuple[str, ...]:
-    """Return the yardstick, the exact methods and the sampled ones that a practitioner chooses between."""
+    """Return the baseline and the exact and sampled methods that practitioners usually consider."""
     from vastmax.methods import RECIPES
 
     return tuple(name for name, method in RECIPES.items() if method.in_default_race)
@@ -26,17 +26,17 @@ def default_methods() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class RaceKnobs:
-    """How a race searches for rates and measures; see `RaceSettings`."""
+    """The settings of the search for rates and of measurements; see `RaceSettings`."""
 
     trials: int = option(
         0,
-        "Short trials in which each method looks for its learning rates; 0: none.",
+        "Short trials per method, to search for its learning rates; 0: none.",
         bound=Whole(0, 1_000),
         flags=("--tune",),
     )
-    trial_share: float = option(0.1, "What a trial takes, in budgets.", bound=Number(0.0, 1.0, above=True))
-    points: int = option(12, "How often the perplexity is measured on the way.", bound=Whole(1, 10_000))
-    curve_words: int = option(20_000, "Validation words for that; at the end all of them are read.", bound=Whole(1))
+    trial_share: float = option(0.1, "Length of a trial, as a share of the budget.", bound=Number(0.0, 1.0, above=True))
+    points: int = option(12, "Number of measurements of the perplexity during training.", bound=Whole(1, 10_000))
+    curve_words: int = option(20_000, "Validation words for these; at the end all are used.", bound=Whole(1))
     threads: int | None = option(
         None, "Threads.", bound=Whole(1, MOST_THREADS, optional=True), default_text="one per core"
     )
@@ -44,7 +44,7 @@ class RaceKnobs:
 
 @dataclass(frozen=True)
 class RaceSettings(RaceKnobs):
-    """The settings of a race: alike for all methods, except for options that only one of them has.
+    """The settings of a race, the same for all methods except for their own options.
 
     Attributes:
         methods: of `RECIPES`, in the order in which they run.
@@ -101,7 +101,7 @@ class RaceSettings(RaceKnobs):
                 )
         check_options(self)
         if self.training.patience is not None:
-            raise InputError("patience would give methods budgets of their own; leave it out")
+            raise InputError("with patience, methods would have different budgets; leave it out")
         # An encoder that cannot be built would fail every method, one after the other.
         ENCODERS[self.encoder].require_memory(3, self.hidden_size, self.encoder_options)
         with torch.random.fork_rng(devices=[]):
@@ -109,7 +109,7 @@ class RaceSettings(RaceKnobs):
 
     @property
     def budget(self) -> str:
-        """The budget of each method, in words."""
+        """The budget of each method, as text."""
         if self.training.minutes is not None:
             unit = "processor minute" if self.processor_time else "minute"
             return f"{self.training.minutes:g} {unit}{'s' if self.training.minutes != 1 else ''}"
@@ -117,18 +117,18 @@ class RaceSettings(RaceKnobs):
 
     @property
     def clock(self) -> Callable[[], float]:
-        """By which `minutes` are counted, in seconds."""
+        """The clock for `minutes`, in seconds."""
         return time.process_time if self.processor_time else time.perf_counter
 
     @property
     def expected_seconds(self) -> float | None:
-        """Seconds of training in the whole race, trials included; None where the budget is in epochs."""
+        """Seconds of training in the whole race, including trials; None if the budget is in epochs."""
         if self.training.minutes is None:
             return None
         return 60 * self.training.minutes * len(self.methods) * (1 + self.trials * self.trial_share)
 
     def model(self, method: str) -> ModelConfig:
-        """Return the model of a method: the same encoder, started alike, under each."""
+        """Return the model of a method, with the same encoder and initialization for each."""
         return ModelConfig(
             self.encoder,
             method,
@@ -139,7 +139,7 @@ class RaceSettings(RaceKnobs):
         )
 
     def trained_with(self, rates: Mapping[str, float]) -> LanguageModelSettings:
-        """`training` at other rates."""
+        """Return `training` with other rates."""
         return LanguageModelSettings(**{**self.training.as_dict(), **rates})
 
     def as_dict(self) -> dict[str, Any]:
@@ -148,5 +148,5 @@ class RaceSettings(RaceKnobs):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RaceSettings:
-        """Make settings of what `as_dict` returned."""
+        """Return the settings that `as_dict` describes."""
         return cls(**{**data, "training": LanguageModelSettings(**with_new_names(data["training"]))})

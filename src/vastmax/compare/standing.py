@@ -1,4 +1,4 @@
-"""The progress of a race: the method under way, and the time left in all."""
+"""The progress of a race: the current method, and the total time left."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from vastmax.progress import Progress, Silent, describe_seconds
 
 
 class Standing:
-    """Shows one phase for each method, and how long all that is still to run will take.
+    """Shows one phase for each method, and the time for all remaining work.
 
     Args:
-        num_methods: in all.
-        method_words: words a method is to read, its trials included; None: its budget is time.
-        method_seconds: of training each, trials included, where the budget is time.
-        progress: where it is shown; None: nowhere.
+        num_methods: of the race.
+        method_words: words per method, including trials; None: the budget is time.
+        method_seconds: of training per method, including trials, if the budget is time.
+        progress: shows it; None: it is not shown.
         clock: seconds.
     """
 
@@ -36,14 +36,14 @@ class Standing:
         self._took: list[float] = []
 
     def begin(self, number: int, method: str, methods_after: int) -> None:
-        """Method `number`, from 0, starts; `methods_after` are still to run after it."""
+        """Start method `number`, from 0, with `methods_after` to run after it."""
         self._phase = f"{method} ({number + 1} of {self._num_methods})"
         self._after = methods_after
         self._began = self._clock()
-        self._first: tuple[float, float] | None = None  # share of the work, and time, when it began to move
+        self._first: tuple[float, float] | None = None  # share of the work and time at the first update
 
     def update(self, done: float, readings: Mapping[str, float | str]) -> None:
-        """The method under way has done so much of its work, in [0, 1]."""
+        """Show the share of the work of the current method that is done, in [0, 1]."""
         total = self._total or 1.0
         if self._first is None:
             self._first = done, self._clock()
@@ -57,11 +57,11 @@ class Standing:
         self._progress.update(done * total, **shown, **readings)
 
     def end(self, readings: Mapping[str, float | str]) -> None:
-        """The method under way is over, or was stopped; `readings` stay beside it."""
+        """End the current method, finished or stopped; `readings` remain visible."""
         if self._first is None:
             return
         self._progress.update(self._done * (self._total or 1.0), **readings)
-        if self._first[0] < 0.5:  # the rest of one that was resumed says little of the others
+        if self._first[0] < 0.5:  # the rest of a resumed one says little about others
             self._took.append(self._clock() - self._began)
         self._progress.end()
 
@@ -73,7 +73,7 @@ class Standing:
         return (self._clock() - began) * (1 - done) / (done - done_before) if done > done_before else None
 
     def _whole(self, done: float, left: float) -> float:
-        """Return the seconds that a whole method takes, judged by this one."""
+        """Return the estimated seconds of a whole method, based on this one."""
         if self._expected is not None:
             return self._expected
         return left / (1 - done) if done < 1 else self._clock() - self._began

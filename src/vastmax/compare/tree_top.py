@@ -1,4 +1,4 @@
-"""The top of a tree as plain data, for a drawing that can be unfolded."""
+"""The top of a tree as plain data, for a drawing that unfolds."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from vastmax.tree.drawing import heaviest_words
 from vastmax.tree.tree import Tree
 
 DEPTH = 6
-"""Levels below the root: 64 parts of a binary tree, more than a screen shows."""
+"""Levels below the root: 64 parts of a binary tree, more than fit on a screen."""
 
 EXAMPLES = 5
-"""Words that stand for all below a node."""
+"""Example words per node."""
 
 
 def tree_top(tree: Tree, counts: npt.ArrayLike, *, depth: int = DEPTH) -> dict[str, Any]:
-    """Nested {"words": its heaviest words, "share": of the text, "size": its words, "children": […]}.
+    """Return nested {"words": the heaviest words, "share": of the text, "size": number of words, "children": […]}.
 
-    A leaf, and a node at the last level, has no children; where there is more below, "size" says how many words.
+    Leaves and nodes at the last level have no children; "size" tells how many words are below.
 
     Args:
-        tree: whose words are named.
+        tree: with words.
         counts: (V,) of the words.
         depth: levels below the root.
 

@@ -1,4 +1,4 @@
-"""The search for learning rates, the same for every method: what to try next, and what is best."""
+"""The search for learning rates, the same for every method: the next trial, and the best rates."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Rates = Mapping[str, float]
 """By the names of `LanguageModelSettings`."""
 
 FACTOR = 3.0
-"""Between neighbouring rates: within a factor of about two of the best one, results hardly differ."""
+"""The factor between adjacent rates; within about two of the best one, results hardly differ."""
 
 _NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
-"""Steps of (embedding_lr, dense_lr). The tables first: what the methods differ in are rows of output layers."""
+"""Steps of (embedding_lr, dense_lr). Tables come first, because methods differ in rows of output layers."""
 
 
 def start_rates(settings: RaceSettings) -> dict[str, float]:
-    """Return the rates from which the search begins."""
+    """Return the initial rates of the search."""
     return {"embedding_lr": settings.training.embedding_lr, "dense_lr": settings.training.dense_lr}
 
 
 def next_rates(tried: Sequence[Mapping[str, Any]], start: Rates) -> dict[str, float] | None:
-    """The next pair to try: a neighbour, on a grid of factors of `FACTOR`, of the best so far; None: all were tried.
+    """Return the next pair to try, adjacent to the best so far on a grid of factors of `FACTOR`; None: none is left.
 
     Args:
-        tried: for each trial, its rates and "nats", None where it diverged; in their order.
+        tried: for each trial in order, its rates and "nats", None if it diverged.
         start: the first pair.
 
     Example:
@@ -58,13 +58,13 @@ def best_rates(tried: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """
     converged = [trial for trial in tried if trial["nats"] is not None]
     if not converged:
-        raise TrainingFailedError(f"training diverged at all {len(tried)} rates that were tried; try lower ones")
+        raise TrainingFailedError(f"training diverged at all {len(tried)} rates; try lower ones")
     best = min(converged, key=lambda trial: float(trial["nats"]))
     return {name: best[name] for name in ("embedding_lr", "dense_lr")}
 
 
 def _place(nats: Sequence[float | None]) -> tuple[int, int] | None:
-    """Return where on the grid the next trial is: the search is gone through again from its beginning."""
+    """Return the place of the next trial on the grid, by repeating the search from its start."""
     seen: dict[tuple[int, int], float] = {}
     place: tuple[int, int] | None = (0, 0)
     for found in nats:
@@ -84,9 +84,9 @@ def _untried(seen: Mapping[tuple[int, int], float]) -> tuple[int, int] | None:
 
 
 def trial_settings(settings: RaceSettings, rates: Rates, num_words: int) -> tuple[LanguageModelSettings, int]:
-    """How a trial trains, and on how many words from the beginning of the text: the race in small, warm-up included.
+    """Return the settings of a trial and its number of words of text: a small race, including warmup.
 
-    A share of the minutes; or of the epochs, where what is less than an epoch is a part of the text.
+    It trains for a share of the minutes or epochs; less than one epoch is a part of the text.
     """
     training, share = settings.trained_with(rates), settings.trial_share
     warm = round(training.warmup_steps * share)

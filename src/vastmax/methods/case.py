@@ -1,4 +1,4 @@
-"""One case to give advice on: every method's cost in it, and the comparisons that reasons are made of."""
+"""A case for advice: the cost of every method, and comparisons from which reasons are made."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Size = Literal["small", "medium", "large"]
 SIZES: tuple[Size, ...] = get_args(Size)
 
 YARDSTICK = "softmax"
-"""The method that ratios are taken to."""
+"""The baseline for ratios."""
 USUAL_APPROXIMATION = "sampled-softmax"
-"""The method whose gain says how large a vocabulary is."""
+"""The method whose gain determines whether a vocabulary is large."""
 
 SMALL_GAIN = 3.0
-"""A vocabulary is small when the usual approximation would save less than this factor: then the time is mostly the
-encoder's, and an approximation buys little for what it may cost."""
+"""A vocabulary is small if the usual approximation saves less than this factor: then the encoder takes most of the
+time, and an approximation gains little."""
 
 LARGE_GAIN = 12.0
-"""A vocabulary is large from here: the softmax then outweighs any encoder that one would train on a CPU."""
+"""A vocabulary is large from here on: the softmax then costs more than any encoder one would train on a CPU."""
 
 MUCH_CHEAPER = 2.0
 
 ALIKE = 1.5
-"""Steps nearer than this factor cost about the same."""
+"""Steps within this factor cost about the same."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class MethodCost:
         step_seconds: of a training step over the batch: forward, backward, optimizer; timed if that was asked for.
         predicted_step_seconds: by the constants of the development machine.
         score_seconds: to score one given word, in a batch.
-        best_seconds: to find the best word of one example, in a batch, exactly.
-        gain: the softmax's step_seconds over these.
+        best_seconds: to find the best word of one example exactly, in a batch.
+        gain: step_seconds of the softmax divided by these.
         parameters: numbers in the output layer.
         training_bytes: of parameters, optimizer state and gradient together, in float32.
-        scores_unnormalised: the score costs so little because it is the raw one, which training brings near log p.
-        best_of_unigrams: best_seconds is for a model no surer than the unigrams; a surer one's search is shorter.
-        work: what the times are made of.
-        timed: whether step_seconds was.
+        scores_unnormalised: whether the score is the raw one, which training brings near log p.
+        best_of_unigrams: whether best_seconds assumes a model as uncertain as the unigrams; for others it is less.
+        work: on which the times are based.
+        timed: whether step_seconds was timed.
     """
 
     method: str
@@ -66,13 +66,13 @@ class MethodCost:
 
 
 class Case:
-    """The figures that reasons speak of.
+    """The figures that reasons use.
 
     Args:
         costs: of all methods.
         purpose: what the model is for.
         spelled: whether the words are known, not only their counts.
-        memory_bytes: what the output layer may take in training; None for any amount.
+        memory_bytes: memory for the output layer in training; None for any amount.
     """
 
     def __init__(
@@ -84,11 +84,11 @@ class Case:
         self.size: Size = "small" if self.gain < SMALL_GAIN else "medium" if self.gain < LARGE_GAIN else "large"
 
     def too_large(self, method: str) -> bool:
-        """Return whether the method takes more memory than is allowed."""
+        """Return whether the method needs more memory than there is."""
         return self.memory_bytes is not None and self.costs[method].training_bytes > self.memory_bytes
 
     def pays(self, method: str) -> bool:
-        """Return whether it is any use: where likelihoods count, nothing costlier than the softmax improves on it."""
+        """Return whether it can help: if likelihoods count, nothing that costs more than the softmax is better."""
         costlier = self.costs[method].gain <= 1 / ALIKE
         return self.purpose != "train" or not costlier or self.too_large(YARDSTICK)
 

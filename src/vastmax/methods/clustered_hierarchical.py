@@ -90,8 +90,8 @@ METHOD = Method(
     take=WhenToTake(
         rank={"train": (None, None, 1), "score": (None, 1, 1), "best-word": (None, None, 2)},
         why=lambda case: (
-            f"{capital(case.faster(NAME))}, exact, and {case.score_against(NAME)}; words that are alike share their "
-            "first decisions, so that what is learnt of one serves the others. Its tree takes some seconds to cluster"
+            f"{capital(case.faster(NAME))}, exact, and {case.score_against(NAME)}; similar words share their first "
+            "decisions, so what is learned about one helps the others. Its tree takes a few seconds to cluster"
         ),
         avoid=_avoid,
     ),

@@ -1,4 +1,4 @@
-"""Infrequent normalisation: self-normalised, log Z computed for a tenth of the examples."""
+"""Infrequent normalization: self-normalized, log Z computed for a tenth of the examples."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def _work(setting: Setting) -> MethodWork:
 
 METHOD = Method(
     name="infrequent-normalisation",
-    title="infrequent normalisation",
-    summary="self-normalised, with log Z computed for a tenth of the examples: cheaper training and scoring",
+    title="infrequent normalization",
+    summary="self-normalized, with log Z computed for a tenth of the examples: cheaper training and scoring",
     source="Andreas & Klein 2015; Chen et al. 2015",
     family="log Z held near 0",
     family_rank=2,

@@ -1,4 +1,4 @@
-"""What any recipe takes beside its method's own options: where the numbers of its layer are, and which there are."""
+"""The options that every recipe takes besides those of its method: bias, weight, device and dtype of the layer."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def built(
     device: torch.device | str | None,
     dtype: torch.dtype | None,
 ) -> Head:
-    """Return the head that `build` makes, with these options in place of the defaults: see `Method`.
+    """Return the head from `build` with these options instead of the defaults; see `Method`.
 
-    Where they change the parameters, the head is built on the meta device first, so that no memory is taken for
-    numbers that would be thrown away.
+    If they change the parameters, the head is built on the meta device first, so no memory is used for discarded
+    numbers.
     """
     import torch
 

@@ -27,14 +27,14 @@ Family = Literal[
     "words told from noise",
     "log Z held near 0",
 ]
-"""The idea that methods share; tables and the registry go in this order."""
+"""The families of methods, in the order of tables and the registry."""
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 Cheaper = Literal["yes", "no", "with search", "if Z ≈ 1", "candidate list"]
 """Whether a method is cheaper than the plain softmax, or on what condition."""
 
 Grade = Literal["very good", "good", "bad to good", "bad", "very bad", "very poor"]
-"""How well a method predicted, in the survey's words."""
+"""How well a method predicted, as described by the survey."""
 
 SOFTMAX_PERPLEXITIES = (123.8, 56.5, 108.3)
 """Chen et al. 2015: Penn Treebank (V = 10k), Gigaword (100k), the billion-word benchmark (800k), equal time."""
@@ -47,7 +47,7 @@ class Published:
     Perplexities order the methods; on another text, with another encoder, the gaps differ.
 
     Attributes:
-        quality: how well it predicts, in words with figures: Chen, Grangier & Auli 2015 at equal training time and
+        quality: how well it predicts, as text with figures: Chen, Grangier & Auli 2015 at equal training time and
             Grave et al. 2017 (text8, V = 44k, at equal epochs), unless another source is named.
         cheaper_training: whether a training step is.
         cheaper_scoring: whether the probability of a given word is.

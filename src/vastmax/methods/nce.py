@@ -45,7 +45,7 @@ def _avoid(case: Case) -> str | None:
 METHOD = Method(
     name="nce",
     title="noise-contrastive estimation",
-    summary="tell words from noise: as cheap as sampled softmax, and scores that need no normaliser at test time",
+    summary="tell words from noise: as cheap as sampled softmax, and scores that need no normalization at test time",
     source="Gutmann & Hyvärinen 2010; Mnih & Teh 2012",
     family="words told from noise",
     family_rank=1,

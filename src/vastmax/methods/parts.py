@@ -1,4 +1,4 @@
-"""Work that several methods share: exact softmaxes over blocks of words, sampled steps, rows in play."""
+"""Work that several methods share: exact softmaxes over blocks of words, sampled steps, rows used."""
 
 from __future__ import annotations
 

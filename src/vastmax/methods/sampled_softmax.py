@@ -71,8 +71,8 @@ METHOD = Method(
                 "words, or by an index over the vectors"
             ),
             "vectors": lambda case: (
-                "Where the vectors shall also predict: it learns likelihoods, and costs about what negative sampling "
-                "over as many noise words does"
+                "For vectors that also predict: it learns likelihoods, at about the cost of negative sampling with "
+                "as many noise words"
             ),
         },
     ),

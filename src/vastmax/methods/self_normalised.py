@@ -1,4 +1,4 @@
-"""Self-normalisation: the plain softmax trained so that log Z stays near 0."""
+"""Self-normalization: the plain softmax trained so that log Z stays near 0."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def _avoid(case: Case) -> str | None:
         return None
     return (
         f"its step takes {times(case.gain)} as long as a sampled one: it pays in scoring only, and nce and "
-        "infrequent-normalisation do, too"
+        "`infrequent-normalisation` do, too"
     )
 
 
 METHOD = Method(
     name="self-normalised",
-    title="self-normalisation",
+    title="self-normalization",
     summary="the plain softmax trained so that log Z stays near 0: scoring a given word then costs O(D)",
     source="Devlin et al. 2014",
     family="log Z held near 0",

@@ -30,15 +30,13 @@ def _why(case: Case) -> str:
 def _avoid(case: Case) -> str | None:
     if case.size == "small" or (case.purpose == "score" and case.size == "medium"):
         return None
-    return (
-        f"its step takes {times(case.gain)} as long as a sampled one: keep it as the yardstick, on a part of the text"
-    )
+    return f"its step takes {times(case.gain)} as long as a sampled one: keep it as the baseline, on a part of the text"
 
 
 METHOD = Method(
     name="softmax",
     title="softmax",
-    summary="the plain softmax: exact, O(V) per token in training and test; small vocabularies, or as the yardstick",
+    summary="the plain softmax: exact, O(V) per token in training and test; for small vocabularies, or as the baseline",
     source="Bengio et al. 2003",
     family="all words",
     family_rank=1,
@@ -48,7 +46,7 @@ METHOD = Method(
     dense=True,
     in_default_race=True,
     published=Published(
-        quality="the yardstick: very good for a small V, very poor for a large one, where it sees too little text in "
+        quality="the baseline: very good for a small V, very poor for a large one, where it sees too little text in "
         "its time",
         speed_up_chen="1×",
         small_vocabulary="very good",

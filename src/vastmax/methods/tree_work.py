@@ -72,12 +72,12 @@ def halved_node_masses(words: Words) -> Law:
 
 
 SPREAD = 0.13
-"""Share of a text that is spread evenly over classes of words that are alike; the rest goes by frequency, since words
-of like frequency are alike. Measured on a tree of 345,000 words of Wikipedia, cut into 587 and into 1,024 classes."""
+"""Share of a text that is spread evenly over classes of similar words; the rest follows frequency, because words of
+similar frequency are similar. Measured on a tree of 345,000 words of Wikipedia, split into 587 and 1,024 classes."""
 
 
 def alike_classes(words: Words, num_classes: int) -> tuple[NDArray[np.int64], Law]:
-    """Return (sizes, masses) of classes that are cut from a clustered tree in equal parts of Σ √count, both (C,)."""
+    """Return (sizes, masses) of classes from a clustered tree with equal shares of Σ √count, both (C,)."""
     tree = frequency_classes(words.counts, num_classes)
     first = int(tree.child_counts[0])
     child = tree.children[:first]

@@ -1,4 +1,4 @@
-"""What the counts of words say by themselves, and what the costs of the methods are worked out from."""
+"""Facts that follow from the counts of words, from which the costs of the methods are computed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Law = NDArray[np.float64]
 """(V,) probabilities."""
 
 ASSUMED_LETTERS = 7.0
-"""Bytes of a word where no words are given: between English words as they occur (4.7) and as a dictionary has them."""
+"""Bytes per word if no words are given: between tokens of English (4.7) and words of a dictionary."""
 
 _MOST_COUNTED = (10, 100, 1_000, 10_000, 100_000)
 _MIN_COUNTS = (2, 3, 5, 10, 20, 50, 100)
@@ -32,9 +32,9 @@ class Cut:
     """A smaller vocabulary.
 
     Attributes:
-        min_count: words seen less often are left out.
-        words: that stay.
-        unknown_share: of the text that is left out.
+        min_count: words with fewer occurrences are left out.
+        words: the number of words that remain.
+        unknown_share: share of the text that is left out.
     """
 
     min_count: int
@@ -43,10 +43,10 @@ class Cut:
 
 
 class Words:
-    """Counts, checked once, and what follows from them; each figure is worked out when it is first asked for.
+    """Checked counts, and facts that follow from them, each computed when it is first used.
 
     Args:
-        counts: (V,) whole numbers or not, in any order, at least two words with a count above 0 among them.
+        counts: (V,) in any order, not necessarily integers; at least two above 0.
         spelling: the words in the same order, or None.
     """
 
@@ -76,20 +76,20 @@ class Words:
         return self.power(1.0)
 
     def power(self, power: float) -> Law:
-        """The law ∝ count^power from which noise is drawn, zeros raised as `proposal.Unigram` raises them."""
+        """Return the noise distribution ∝ count^power, with zero counts raised as in `proposal.Unigram`."""
         weights = floored_counts(self.counts) ** power
         law: Law = weights / weights.sum()
         return law
 
     @cached_property
     def coverage(self) -> dict[int, float]:
-        """The share of the text that the most frequent words make up, by how many they are."""
+        """The share of the text that the most frequent words make up, by their number."""
         mass = np.cumsum(np.sort(self.law)[::-1])
         return {size: float(mass[size - 1]) for size in _MOST_COUNTED if size < self.vocab_size}
 
     @cached_property
     def cuts(self) -> tuple[Cut, ...]:
-        """What raising min_count would leave, where that changes anything and leaves at least 2 words."""
+        """The effects of raising min_count, if it changes anything and leaves at least 2 words."""
         ordered = np.sort(self.counts)[::-1]
         found: list[Cut] = []
         mass = np.cumsum(ordered, dtype=np.float64)
@@ -101,7 +101,7 @@ class Words:
 
     @cached_property
     def node_masses(self) -> Law:
-        """Of the inner nodes of the Huffman tree, (V − 1,): the share of the text that passes each."""
+        """The share of the text that passes each inner node of the Huffman tree, (V − 1,)."""
         merges = huffman_merges(floored_counts(self.counts)).weights.astype(np.float64)
         masses: Law = merges / merges[-1]
         return masses
@@ -116,21 +116,21 @@ class Words:
         return sizes, tree.edge_sums(self.law[tree.leaf_words])[:first]
 
     def cutoffs(self, hidden_size: int) -> list[int]:
-        """Of adaptive softmax, as the layer chooses them."""
+        """Return the cutoffs of adaptive softmax, as the layer chooses them."""
         return best_cutoffs(self.counts, max_clusters=most_clusters(hidden_size))
 
     def blocks(self, hidden_size: int) -> tuple[list[int], list[int]]:
-        """(sizes, widths) of differentiated softmax, as the layer chooses them."""
+        """Return (sizes, widths) of differentiated softmax, as the layer chooses them."""
         return default_blocks(self.counts, hidden_size)
 
     def mass_between(self, edges: list[int]) -> list[float]:
-        """The share of the text of ranks [edges[i], edges[i + 1])."""
+        """Return the shares of the text of ranks [edges[i], edges[i + 1])."""
         mass = np.concatenate([[0.0], np.cumsum(np.sort(self.law)[::-1])])
         return [float(share) for share in np.diff(mass[edges])]
 
     @cached_property
     def letters(self) -> NDArray[np.float64]:
-        """Bytes of each word, (V,); `ASSUMED_LETTERS` where only counts are known."""
+        """Bytes of each word, (V,); `ASSUMED_LETTERS` if only counts are known."""
         if self._spelling is None:
             return np.full(self.vocab_size, ASSUMED_LETTERS)
         offsets: NDArray[np.int64] | None = getattr(self._spelling, "offsets", None)
@@ -140,20 +140,20 @@ class Words:
 
 
 def expected_distinct(law: Law, draws: float) -> Law:
-    """How likely each word is among so many independent draws, (V,); the sum is how many different ones there are."""
-    with np.errstate(divide="ignore"):  # a node that all pass: log 0 is -inf, and it is met for certain
+    """Return the probability that each word is among some independent draws, (V,); the sum is the number of words."""
+    with np.errstate(divide="ignore"):  # a node that all paths pass: log 0 is -inf, and its probability 1
         chances: Law = -np.expm1(draws * np.log1p(-law))
     return chances
 
 
 def tries_for(law: Law, distinct: int) -> float:
-    """How many draws give so many different words on average; infinitely many where all are wanted."""
+    """Return how many draws give this many different words on average; infinity for all words."""
     if distinct >= law.size:
         return float("inf")
     low, high = float(distinct), 2.0 * distinct
     while expected_distinct(law, high).sum() < distinct:
         low, high = high, 2 * high
-    for _ in range(12):  # to one in 4000 of the answer: far nearer than the costs are known
+    for _ in range(12):  # to 1/4000 of the result, far more precise than the costs
         middle = (low + high) / 2
         if expected_distinct(law, middle).sum() < distinct:
             low = middle

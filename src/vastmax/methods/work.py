@@ -1,4 +1,4 @@
-"""What a method has to do for a batch, counted: multiply-adds, scores, bytes moved, operations started.
+"""The work of a method for a batch: multiply-adds, scores, bytes moved, operations started.
 
 The counts are those of this library's code, forward, backward and optimizer, not of the papers: the exact softmax makes
 four products instead of three, because it computes its scores twice and never keeps them.
@@ -15,7 +15,7 @@ from vastmax.methods.words import Words
 FLOAT_BYTES = 4
 
 DEFAULT_NUM_SAMPLES = 1024
-"""Noise words per step, shared by the batch. With fewer, a step's gathers and draws weigh as much as its products."""
+"""Noise words per step, shared by the batch. With fewer, gathers and draws would cost as much as products."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Work:
     Attributes:
         multiply_adds: in large matrix products.
         cells: scores that pass through an exponential.
-        scattered_bytes: of rows read or written wherever they lie.
-        streamed_bytes: read or written from end to end.
-        operations: started one after the other, however small.
+        scattered_bytes: bytes of rows at random places.
+        streamed_bytes: bytes in sequence.
+        operations: number of operations started, however small.
     """
 
     multiply_adds: float = 0.0
@@ -69,14 +69,13 @@ class MethodWork:
 
     Attributes:
         train: of a step: forward, backward, optimizer.
-        score: of log p, or what the method lets stand for it, of one given word per example.
-        best: of finding each example's most probable word by an exact search.
+        score: of log p, or the method's substitute, of one given word per example.
+        best: of finding each example's most probable word by exact search.
         parameters: numbers in the output layer.
         state: numbers that its optimizer keeps.
         gradient: numbers in the gradient of a step.
-        scores_unnormalised: `score` is of the raw score, which this training brings near log p.
-        best_of_unigrams: `best` is for a model no surer than the unigrams: the search leaves out what cannot win, which
-            is more the surer the model is.
+        scores_unnormalised: whether `score` is the cost of a raw score, which this training brings near log p.
+        best_of_unigrams: whether `best` assumes a model as uncertain as the unigrams; the search skips more for others.
     """
 
     train: Work

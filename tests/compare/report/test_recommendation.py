@@ -24,11 +24,11 @@ def warns(of: Race, words: str) -> bool:
 def test_the_lowest_perplexity_wins_and_the_reasons_say_by_how_much() -> None:
     found = recommend(race(finished("softmax", 300, words_per_second=1_000), finished("nce", 200)))
     assert found.method == "nce"
-    assert found.headline == "Take nce"
+    assert found.headline == "Recommended: nce"
     assert (
         found.text == "It reached perplexity 200 in 1 min 00 s of training, the plain softmax to 300 in the same time."
     )
-    assert found.reasons[0] == "It got furthest in equal time: perplexity 200, the next best being softmax with 300."
+    assert found.reasons[0] == "It was the best in equal time: perplexity 200; the next best is softmax with 300."
     assert found.reasons[1] == "It read 10,000 words/s in training, 10.0× the softmax's."
     # From 200·e^0.8 after 12 s to 200·e^0.1 after 30 s: at 300 after 22.1 s, which the softmax needed a minute for.
     assert found.reasons[2].startswith("The perplexity that the softmax ended with (300) it reached after 22 s, 2.7")
@@ -64,7 +64,7 @@ def test_with_a_small_vocabulary_the_softmax_wins_unless_far_behind() -> None:
     found = recommend(race(*methods, text=small))
     assert found.method == "softmax"
     assert (
-        "With 4,999 words the softmax is cheap, and two-level, the best of the others, is 7.5 % better"
+        "With 4,999 words the softmax is cheap, and two-level, the best of the others, is only 7.5 % better"
         in found.reasons[0]
     )
     assert recommend(race(finished("softmax", 225), methods[1], text=small)).method == "two-level"
@@ -110,11 +110,11 @@ def test_what_the_choice_costs_is_said() -> None:
     worse = (Band(0, 60_000, 3.0), Band(1_000, 10_000, softmax.bands[2].nats + math.log(1.5)))
     found = recommend(race(softmax, finished("adaptive", 200, bands=worse, parameters=500_000)))
     assert "It has 25 % of the softmax's parameters." in found.reasons
-    assert "Rare words pay for it: on those of ranks from 1,001 its perplexity is 1.50× the softmax's." in found.reasons
+    assert "Rare words are worse: on those of ranks from 1,001 its perplexity is 1.50× the softmax's." in found.reasons
     assert any("searching its tree" in reason for reason in found.reasons)
     alike = recommend(race(softmax, finished("sampled-softmax", 200, bands=softmax.bands)))
     assert not any("Rare words" in reason or "parameters" in reason for reason in alike.reasons)
-    assert "It is cheaper in training alone: at test time it costs what the softmax does." in alike.reasons
+    assert "It is cheaper in training only; at test time it costs as much as the softmax." in alike.reasons
 
 
 def test_a_band_of_a_few_words_is_no_evidence() -> None:
@@ -196,7 +196,7 @@ def test_a_race_without_a_winner(methods: tuple[MethodResult, ...], text: str) -
 def test_one_method_alone_and_figures_that_are_missing() -> None:
     found = recommend(race(finished("nce", 200)))
     assert found.method == "nce"
-    assert found.reasons[0] == "No other method finished, so there is nothing to hold it against."
+    assert found.reasons[0] == "No other method finished, so there is no comparison."
     bare = Race({}, {}, {}, (MethodResult("nce", "finished", nats=5.0), MethodResult("softmax", "finished", nats=6.0)))
     assert recommend(bare).method == "nce"
 

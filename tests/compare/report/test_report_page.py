@@ -79,7 +79,7 @@ def rows(whole: str, caption: str) -> list[list[str]]:
 def test_the_page_says_what_to_take_and_holds_every_part() -> None:
     outline = Outline(page(full_race()))
     for part in (
-        "Take hierarchical-softmax",
+        "Recommended: hierarchical-softmax",
         "It reached perplexity 180 in 1 min 00 s of training, the plain softmax to 320 in the same time.",
         "Before you trust this",
         "If one thing matters most",

@@ -1,4 +1,4 @@
-"""Which method to take for given words, a width and a batch, from the counts alone. No torch unless steps are timed."""
+"""Advice on the method for given words, width and batch, from counts alone; torch is needed only for timing."""
 
 from vastmax.compare.advice.advise import Advice, advise
 from vastmax.compare.advice.calibration import calibrated_machine, kept_machine

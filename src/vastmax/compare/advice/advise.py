@@ -31,18 +31,18 @@ class Advice:
     Attributes:
         hidden_size: D.
         batch_size: N.
-        purpose: what the model is for.
+        purpose: of the model.
         facts: entropy, unigram perplexity, path lengths.
-        coverage: the share of the text that the most frequent words make up, by how many they are.
-        cuts: what raising min_count would leave.
-        cutoffs: of adaptive softmax, [c_1, …]; [] where it is a plain softmax.
+        coverage: the share of the text that the most frequent words make up, by their number.
+        cuts: the effects of raising min_count.
+        cutoffs: of adaptive softmax, [c_1, …]; [] for a plain softmax.
         blocks: (words, width) of each block of differentiated softmax.
         num_classes: of two-level softmax.
         costs: of every method, in the order of `RECIPES`.
-        choice: which to take, which to avoid, and why.
-        search: how the best words of the trained model are found fastest.
-        machine: whose constants the seconds are by.
-        measurement: of the steps on this machine; None where none was asked for.
+        choice: the methods to use and to avoid, with reasons.
+        search: the fastest way to find the best words of the trained model.
+        machine: the constants for the seconds.
+        measurement: of the steps on this machine, or None.
     """
 
     hidden_size: int
@@ -65,7 +65,7 @@ class Advice:
         return next(cost for cost in self.costs if cost.method == method)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain data, with what has been published about each method beside its cost."""
+        """Return it as plain data, with published results of each method."""
         plain: dict[str, Any] = asdict(self)
         for cost in plain["costs"]:
             published = RECIPES[cost["method"]].published
@@ -91,35 +91,35 @@ def advise(
     measure_seconds: float = DEFAULT_MEASURE_SECONDS,
     progress: Progress | None = None,
 ) -> Advice:
-    """Which method to take, from counts: what they say, what each method would cost, and the reasons.
+    """Recommend a method from counts, with facts about them, the cost of each method, and reasons.
 
-    A step's time is the sum, over five kinds of work, of how much of it the method does and how long a unit takes: the
-    multiply-adds of large products, scores through an exponential, bytes of scattered rows, bytes of long runs,
-    operations started. The work follows from the counts (how many different words a batch and its noise have, how long
-    paths are); the five constants were fitted to steps timed on the development machine
-    (`benchmarks/records/advise.json`). `machine` takes others, and `measure` fits them to every method's step here.
+    The time of a step is the sum over five kinds of work, each multiplied by the time of a unit: multiply-adds of large
+    products, scores through an exponential, bytes of scattered rows, bytes in sequence, operations started. The work
+    follows from the counts (number of different words in a batch and its noise, length of paths). The five constants
+    were fitted to steps timed on the development machine (`benchmarks/records/advise.json`). `machine` gives others,
+    and `measure` fits them to every method's step on this machine.
 
-    Nothing is said of perplexity, which counts do not tell: `vastmax compare` measures it.
+    Perplexity cannot be computed from counts; `vastmax compare` measures it.
 
     Args:
         source: counts (V,) in any order; a `Vocabulary`; a `Corpus`, or one in the ids of a vocabulary
-            (`corpus.encode_with(vocabulary)`). Methods that spell words out cost what the words' lengths make of it.
-        hidden_size: D ≥ 1, the width of the vectors that come into the output layer.
-        batch_size: N ≥ 1, predictions a step.
+            (`corpus.encode_with(vocabulary)`). The cost of methods that spell words depends on their lengths.
+        hidden_size: D ≥ 1, the size of the output layer's input vectors.
+        batch_size: N ≥ 1, predictions per step.
         purpose: "train" (a language model), "score" (given words, fast), "best-word" (found fast) or "vectors".
-        memory_bytes: what the output layer may take in training, optimiser state and gradient included; None: anything.
-        machine: whose constants the costs are by: `calibrated_machine()` finds those of this one in a few seconds.
-        measure: time every method's step, too; needs PyTorch.
-        measure_seconds: for about so long, the making of the layers included.
-        progress: told of the timings.
+        memory_bytes: memory for the output layer in training, including optimizer state and gradient; None: any.
+        machine: the constants for the costs; `calibrated_machine()` measures those of this machine in a few seconds.
+        measure: also time every method's step; needs PyTorch.
+        measure_seconds: approximate time for that, including building the layers.
+        progress: shows the timings.
 
     Returns:
         The advice; `to_json` gives it as plain data.
 
     Raises:
-        InputError: counts or a number out of range, fewer than two words, `measure` without PyTorch.
+        InputError: counts or a number are out of range, fewer than two words, or `measure` without PyTorch.
 
-    Cost: about 2 s for 300,000 words, most of them for the Huffman code; no torch is imported without `measure`.
+    Cost: about 2 s for 300,000 words, mostly for the Huffman code; torch is imported only for `measure`.
 
     Example:
         >>> zipf = [100_000 // rank for rank in range(1, 50_001)]

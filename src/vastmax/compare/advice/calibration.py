@@ -1,4 +1,4 @@
-"""How fast this machine is: a few seconds of real training steps, once, and kept in the cache folder."""
+"""The speed of this machine: measured once by a few seconds of training steps, and kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from vastmax.strict_json import json_text, read_json
 from vastmax.text.cache import default_folder
 
 METHODS = ("softmax", "hierarchical-softmax", "two-level", "adaptive", "sampled-softmax", "nce")
-"""Between them they do every kind of work, in different shares, and their layers are made in milliseconds."""
+"""Together they do every kind of work, in different shares, and their layers are built in milliseconds."""
 
 SETTINGS = ((5_000, 64, 128), (20_000, 256, 256), (60_000, 128, 64))
-"""V, D and N, such that a kind of work that hardly shows in one is most of a step in another."""
+"""V, D and N, such that each kind of work dominates the step in one of them."""
 
 SECONDS_PER_SETTING = 1.2
 
 _FIRMNESS = 0.02
-"""Weight of the development machine's constants in the fit: they decide what the steps here say nothing about."""
+"""Weight of the development machine's constants in the fit, for constants that the steps do not determine."""
 
 _FORMAT = "vastmax machine 1"
 
@@ -67,14 +67,14 @@ class _Here:
 
 
 def calibrated_machine(progress: Progress | None = None) -> Machine:
-    """Time some training steps here, and return the constants that are fitted to them.
+    """Time some training steps, and return the constants fitted to them.
 
-    They are kept in the folder `machines` of the cache ($VASTMAX_CACHE), a file for each processor, instruction set,
-    number of torch's threads, and version of torch and vastmax; `kept_machine` finds them there. A cache that cannot be
-    written is done without.
+    They are kept in the folder `machines` of the cache ($VASTMAX_CACHE), one file per processor, instruction set,
+    number of torch's threads, and versions of torch and vastmax, where `kept_machine` finds them; if it cannot be
+    written, they are not kept.
 
     Raises:
-        InputError: PyTorch is missing, or other work has the processor, so that timings would mislead.
+        InputError: PyTorch is missing, or the processor is busy with other work, which would distort the timings.
 
     Cost: about seven seconds.
     """
@@ -85,7 +85,7 @@ def calibrated_machine(progress: Progress | None = None) -> Machine:
     if median(timing.cpu_share or 0.0 for _, timing in timings) < BUSY or load > cores + 1:
         raise InputError(
             f"this machine is busy with other work (load {load:.1f} on {cores} cores), which would make its steps look "
-            "slow: calibrate when it is quiet, or go without"
+            "slow; calibrate when it is idle, or not at all"
         )
     observations = [(work, timing.timed_seconds) for work, timing in timings if timing.timed_seconds is not None]
     machine = DEVELOPMENT_MACHINE.fitted(observations, name=here.name, firmness=_FIRMNESS)
@@ -94,7 +94,7 @@ def calibrated_machine(progress: Progress | None = None) -> Machine:
 
 
 def kept_machine() -> Machine | None:
-    """Return the constants of this machine if they were found before, without importing torch; else None."""
+    """Return the constants of this machine if they are in the cache, without importing torch; otherwise None."""
     if not extras.has("torch"):
         return None
     here = _Here.of_this_process()
@@ -114,11 +114,11 @@ def _keep(here: _Here, machine: Machine) -> None:
         with replacing(here.path) as beside:
             beside.write_text(json_text(sealed({"format": _FORMAT, "constants": machine.constants()})))
     except (OSError, InputError):
-        pass  # a cache that cannot be written costs some seconds each time, and nothing else
+        pass  # without a writable cache, each calibration takes a few seconds
 
 
 def _timings(progress: Progress) -> list[tuple[Work, Timing]]:
-    """Each step that was timed, with its work."""
+    """Return each timed step with its work."""
     from vastmax.compare.advice.timing import time_methods
 
     found = []
@@ -139,7 +139,7 @@ def _timings(progress: Progress) -> list[tuple[Work, Timing]]:
 
 
 def _threads() -> int:
-    """Return how many threads torch works with, or will work with once it is imported."""
+    """Return how many threads torch uses, or will use once it is imported."""
     if "torch" in sys.modules:
         return int(sys.modules["torch"].get_num_threads())
     named = os.environ.get("OMP_NUM_THREADS", "")

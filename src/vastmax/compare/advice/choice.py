@@ -1,4 +1,4 @@
-"""Which method to take, and why: the rules of each method (`vastmax.methods`) over the expected costs."""
+"""The choice of methods, by the rules of each method (`vastmax.methods`) and the expected costs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NUM_CHOSEN = 3
 
 @dataclass(frozen=True)
 class Reasoned:
-    """A method, and what speaks for or against it here."""
+    """A method, with the reason for or against it."""
 
     method: str
     why: str
@@ -26,9 +26,9 @@ class Choice:
 
     Attributes:
         size: "small", "medium" or "large": how much an approximation can save here.
-        take: the best first.
-        avoid: what would be a mistake here: first what takes too much memory.
-        notes: what holds whichever is taken.
+        take: recommended methods, the best first.
+        avoid: unsuitable methods; those that need too much memory come first.
+        notes: advice for any method.
     """
 
     size: Size
@@ -38,19 +38,18 @@ class Choice:
 
 
 def choose(costs: Sequence[MethodCost], purpose: Purpose, *, spelled: bool, memory_bytes: int | None = None) -> Choice:
-    """Return the methods to take and to avoid.
+    """Return the methods to use and to avoid.
 
     Args:
         costs: of all methods.
-        purpose: what for: "train" a language model whose likelihoods count; "score" given words fast afterwards; find
-            the "best-word" fast afterwards; "vectors".
+        purpose: "train" a language model; "score" given words fast; find the "best-word" fast; "vectors".
         spelled: whether words are known, not only their counts.
-        memory_bytes: what the output layer may take in training; None for any amount.
+        memory_bytes: memory for the output layer in training; None for any amount.
     """
     case = Case(costs, purpose, spelled=spelled, memory_bytes=memory_bytes)
     methods = [RECIPES[name] for name in case.costs]
     wanted = [each for each in _ranked(methods, case) if case.pays(each.name) and not case.too_large(each.name)]
-    if memory_bytes is not None and spelled:  # spelling takes the place of a table of vectors
+    if memory_bytes is not None and spelled:  # spelling replaces a table of vectors
         wanted += [
             each for each in methods if each.take.saves_memory and each not in wanted and not case.too_large(each.name)
         ]
@@ -61,7 +60,7 @@ def choose(costs: Sequence[MethodCost], purpose: Purpose, *, spelled: bool, memo
 
 
 def _ranked(methods: Sequence[Method], case: Case) -> list[Method]:
-    """The methods recommended for this purpose and size of vocabulary, the best first."""
+    """Return the methods recommended for this purpose and size of vocabulary, the best first."""
     size = SIZES.index(case.size)
     places = {each.name: each.take.rank.get(case.purpose, (None, None, None))[size] for each in methods}
     ranked = [each for each in methods if places[each.name] is not None]
@@ -69,7 +68,7 @@ def _ranked(methods: Sequence[Method], case: Case) -> list[Method]:
 
 
 def _for(case: Case, method: Method) -> str:
-    """Cost first, then what it gives, then what it is known to cost in quality."""
+    """Return cost, benefits, and published quality."""
     parts = [method.why(case)]
     if case.purpose != "vectors" and method.name != YARDSTICK:
         published = method.published.against_softmax()
@@ -86,7 +85,7 @@ def _against(case: Case, methods: Sequence[Method]) -> Iterator[Reasoned]:
             needed, allowed = case.costs[method.name].training_bytes, case.memory_bytes or 0
             yield Reasoned(
                 method.name,
-                f"takes {describe_bytes(needed)} in training, of {describe_bytes(allowed)} that are allowed",
+                f"needs {describe_bytes(needed)} in training, but only {describe_bytes(allowed)} are available",
             )
     for method in methods:
         why = method.take.avoid(case)
@@ -96,19 +95,19 @@ def _against(case: Case, methods: Sequence[Method]) -> Iterator[Reasoned]:
 
 def _notes(case: Case) -> Iterator[str]:
     yield (
-        "Counts say what a method costs, not how well it predicts: `vastmax compare CORPUS` trains them all on your "
+        "Counts determine what a method costs, not how well it predicts; `vastmax compare CORPUS` trains them on your "
         "text and measures perplexity."
     )
     yield (
-        "These are the costs of the output layer alone. An encoder takes its time with every method alike, so a whole "
-        "model gains less than the factors above."
+        "These are costs of the output layer alone. The encoder takes the same time with every method, so models "
+        "gain less than these factors."
     )
     yield (
-        "Seconds are for a CPU. GPUs help large products, and so the softmax and the adaptive softmax, more than "
-        "anything that reaches for single rows."
+        "Seconds are for a CPU. GPUs speed up large products, and so the softmax and adaptive softmax, more than "
+        "methods that use single rows."
     )
     if not case.spelled:
         yield (
-            "The words themselves were not given: for the two methods that spell them, "
+            "Words were not given, so for the two methods that spell them, "
             f"{ASSUMED_LETTERS:g} letters per word were assumed."
         )

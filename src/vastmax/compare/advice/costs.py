@@ -1,4 +1,4 @@
-"""The expected cost of each method in one setting: seconds, memory, and how that compares with the softmax."""
+"""The expected cost of each method in one setting: seconds, memory, and the gain over the softmax."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vastmax.methods.work import Setting
 
 
 def predicted_costs(setting: Setting, machine: Machine, methods: Sequence[str] | None = None) -> list[MethodCost]:
-    """Return the costs by the constants of `machine`, of all methods unless some are named."""
+    """Return the costs of all or some methods by the constants of `machine`."""
     yardstick = machine.seconds(RECIPES[YARDSTICK].work(setting).train)
     found = []
     for name in RECIPES if methods is None else methods:
@@ -39,7 +39,7 @@ def predicted_costs(setting: Setting, machine: Machine, methods: Sequence[str] |
 def with_timings(
     costs: Sequence[MethodCost], step_seconds: Mapping[str, float], machine: Machine, batch_size: int
 ) -> list[MethodCost]:
-    """Return the costs with steps that were timed, all else by `machine`, whose constants were fitted to them."""
+    """Return the costs with timed steps, and others by `machine`, which was fitted to them."""
     steps = {cost.method: step_seconds.get(cost.method, machine.seconds(cost.work.train)) for cost in costs}
     return [
         replace(

@@ -1,4 +1,4 @@
-"""How long a machine takes for work that was counted: five constants, measured or fitted to timed steps."""
+"""The speed of a machine: five constants, measured or fitted to timed steps."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Machine:
     """Seconds of wall-clock time for one unit of each kind of `Work`; the sum over the kinds is the time of a batch.
 
     Attributes:
-        name: what was measured, and with how many threads.
+        name: of the machine, with the number of threads.
         multiply_add: of a large product.
         cell: of a score through an exponential.
-        scattered_byte: of a row, wherever it lies.
-        streamed_byte: of a long run.
-        operation: what starting one takes.
+        scattered_byte: of a row at a random place.
+        streamed_byte: in sequence.
+        operation: of starting one.
     """
 
     name: str
@@ -35,18 +35,18 @@ class Machine:
         return float(self.as_vector() @ work.as_vector())
 
     def constants(self) -> dict[str, float]:
-        """By name, in the order of the attributes of `Work`."""
+        """Return the constants by name, in the order of the attributes of `Work`."""
         return {part.name: getattr(self, part.name) for part in fields(Machine) if part.name != "name"}
 
     def as_vector(self) -> np.ndarray:
-        """The constants in that order."""
+        """Return the constants in that order."""
         return np.array(list(self.constants().values()))
 
     def fitted(self, observations: Sequence[tuple[Work, float]], *, name: str, firmness: float = 0.1) -> Machine:
-        """The constants that predict observed (work, seconds) best, starting from these.
+        """Return the constants that predict observed (work, seconds) best, starting from these.
 
-        Minimises Σ log²(predicted/observed) + firmness · Σ log²(new constant/old constant): few observations, or ones
-        that say nothing of a constant, leave it near to what it was. By Gauss and Newton in the logarithms.
+        They minimize Σ log²(predicted/observed) + firmness · Σ log²(new constant/old constant), so constants that the
+        observations do not determine stay near their old values. Method: Gauss-Newton in the logarithms.
         """
         work = np.array([each.as_vector() for each, _ in observations])
         observed = np.log([seconds for _, seconds in observations])

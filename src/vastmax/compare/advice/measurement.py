@@ -1,4 +1,4 @@
-"""The result of timing the steps: how fast this machine is, and how well the model of costs had estimated it."""
+"""The result of timing steps: the speed of this machine, and the accuracy of the cost model."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from vastmax.compare.advice.machine import Machine
 from vastmax.methods.case import MethodCost
 
 NEAR = 1.5
-"""A prediction within this factor is near enough to choose by: the methods lie factors of ten apart."""
+"""A prediction within this factor is accurate enough for a choice, because methods differ by factors of ten."""
 
 BUSY = 0.8
-"""CPU-seconds a second below which the machine was too busy to time anything well."""
+"""CPU-seconds per second below which the machine was too busy for good timings."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One method's step as it was timed.
+    """The timed step of a method.
 
     Attributes:
         method: its name.
-        seconds: wall-clock seconds of a step with the whole batch; None where it was left out.
+        seconds: wall-clock seconds of a step with the whole batch; None if it was left out.
         timed_seconds: of a step with `examples` examples.
-        examples: of the batch that was timed; where it is smaller than asked for, `seconds` is scaled up as the model
-            of the costs has it.
-        steps: timed, beside one that warmed up.
-        cpu_share: CPU-seconds a second meanwhile; well below 1, other work kept the steps waiting.
-        left_out: why, in words; None where it was timed.
+        examples: of the timed batch; if it is smaller than requested, `seconds` is scaled by the cost model.
+        steps: number of timed steps, after one for warmup.
+        cpu_share: CPU-seconds per second meanwhile; if well below 1, the steps had to wait for other work.
+        left_out: the reason, if it was not timed.
     """
 
     method: str
@@ -43,14 +42,14 @@ class Timing:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Timed steps beside predicted ones.
+    """Timed steps compared with predicted ones.
 
     Attributes:
-        timings: of all methods, the ones left out among them.
+        timings: of all methods, including those left out.
         machine: constants fitted to the timings.
-        slowness: this machine's seconds over those of the development machine, by the timed steps together
-            (geometric mean): what the choice does not depend on.
-        predicted_over_timed: by method, that common factor taken out.
+        slowness: seconds of this machine divided by those of the development machine, the geometric mean over the
+            timed steps; it does not affect the choice.
+        predicted_over_timed: by method, without this common factor.
     """
 
     timings: tuple[Timing, ...]
@@ -60,7 +59,7 @@ class Measurement:
 
     @classmethod
     def of(cls, timings: Sequence[Timing], costs: Sequence[MethodCost], before: Machine, *, name: str) -> Measurement:
-        """From the timings, and the costs as they were predicted by `before`."""
+        """Return the measurement for timings and the costs that `before` predicted."""
         by_name = {cost.method: cost for cost in costs}
         seconds = {timing.method: timing.seconds for timing in timings if timing.seconds is not None}
         logs = {method: math.log(timed / by_name[method].predicted_step_seconds) for method, timed in seconds.items()}
@@ -75,16 +74,16 @@ class Measurement:
 
     @property
     def factors_off(self) -> list[float]:
-        """At least 1, ascending."""
+        """Prediction errors as factors, each at least 1, ascending."""
         return sorted(max(ratio, 1 / ratio) for ratio in self.predicted_over_timed.values())
 
     @property
     def num_near(self) -> int:
-        """Predictions within `NEAR`."""
+        """The number of predictions within `NEAR`."""
         return sum(factor <= NEAR for factor in self.factors_off)
 
     def verdict(self) -> str:
-        """In words."""
+        """Return a summary as text."""
         off = self.factors_off
         if not off:
             return "No step was timed."
@@ -95,11 +94,11 @@ class Measurement:
         )
         shares = [timing.cpu_share for timing in self.timings if timing.cpu_share is not None]
         waited = (
-            f" Other work had the processor {1 - median(shares):.0%} of the time: the timings are too long, and uneven."
+            f" Other work used the processor {1 - median(shares):.0%} of the time, so timings are too long and vary."
             if shares and median(shares) < BUSY
             else ""
         )
         return (
-            f"{pace}. With that taken out, {self.num_near} of {len(off)} steps were predicted within a factor of "
+            f"{pace}. Without this factor, {self.num_near} of {len(off)} steps were predicted within a factor of "
             f"{NEAR:g}: half of them within {median(off):.2f}, all within {off[-1]:.2f}.{waited}"
         )

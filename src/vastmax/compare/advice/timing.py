@@ -1,4 +1,4 @@
-"""The real steps, timed on this machine: head forward, backward and through the optimisers of language models."""
+"""Timed steps on this machine: forward and backward pass of the head, and the optimizers of language models."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from vastmax.proposal.target_partition import Partition
 from vastmax.training.pytorch.optimizers import optimizers_for
 
 MOST_STEPS = 15
-"""Steps of one method: the median of as many is steady enough."""
+"""Most steps per method; their median is stable enough."""
 
 _STEADY_STEPS = 3
 _LONG_STEP_SECONDS = 0.1
-"""So many steps are timed even when time is up, unless they are longer than this."""
+"""Unless steps are longer than this, the number above is timed even after the time is up."""
 
 _TINY_RATE = 1e-9
 
 _FEWEST_EXAMPLES = 32
-"""A batch is not cut below this to save time: the costs of small batches are others."""
+"""A batch is not reduced below this to save time, because small batches have different costs."""
 
 _MOST_PAIRS = 2_000_000
-"""Tokens whose pairs of words are counted for a proposal that wants them; more change the draws, not their cost."""
+"""Most tokens whose pairs are counted for a proposal; more change the draws, not their cost."""
 
 _SHARE_OF_MEMORY = 0.8
-"""Share of the free memory that a method may take before it is left out."""
+"""Methods that need more than this share of the free memory are left out."""
 
 
 def time_methods(
@@ -56,25 +56,25 @@ def time_methods(
     budget_seconds: float,
     progress: Progress | None = None,
 ) -> list[Timing]:
-    """Time a training step of each method, for about `budget_seconds` in all, the making of the layers included.
+    """Time a training step of each method, for about `budget_seconds` in total, including building the layers.
 
     Args:
-        source: what recipes are built from: a `Corpus` or view of one, a `Vocabulary`, or counts alone; methods that
-            need more than it has are left out, with the reason.
-        words: the same, checked.
+        source: a `Corpus` or view of one, a `Vocabulary`, or counts; methods that need more are left out, with a
+            reason.
+        words: facts about them.
         hidden_size: D.
         batch_size: N; a method whose step would take too long is timed with fewer examples.
         machine: the constants of the estimates.
         methods: their names.
-        budget_seconds: roughly kept.
-        progress: told of each method.
+        budget_seconds: approximate total time.
+        progress: shows each method.
     """
     progress = progress or Silent()
     bench = _Bench(source, words, hidden_size)
     ends = time.perf_counter() + budget_seconds
     found = []
     progress.begin("timing each method's step", len(methods), "methods")
-    # The long ones last: what the short ones leave of their share is theirs.
+    # The long ones last, because they get the time that the short ones do not use.
     by_length = sorted(
         methods, key=lambda name: machine.seconds(RECIPES[name].work(Setting(words, hidden_size, batch_size)).train)
     )
@@ -95,13 +95,14 @@ def _time_method(bench: _Bench, name: str, batch_size: int, machine: Machine, sh
     free = _free_bytes()
     if free is not None and whole.training_bytes > _SHARE_OF_MEMORY * free:
         return Timing(
-            name, left_out=f"it takes {whole.training_bytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB of memory are free"
+            name,
+            left_out=f"it needs {whole.training_bytes / 1e9:.1f} GB, but only {free / 1e9:.1f} GB of memory are free",
         )
     started = time.perf_counter()
     head = bench.head(name)
     left = share - (time.perf_counter() - started)
     examples, expected = batch_size, machine.seconds(whole.train)
-    # Two steps at least should fit: one that warms up, one that counts.
+    # At least two steps should fit: one for warmup, one that counts.
     while 2 * expected > max(left, 0.5 * share) and examples > _FEWEST_EXAMPLES:
         examples = max(_FEWEST_EXAMPLES, examples // 2)
         expected = _train_seconds(bench, name, examples, machine)
@@ -117,8 +118,8 @@ def _train_seconds(bench: _Bench, name: str, examples: int, machine: Machine) ->
 
 
 def _step_seconds(bench: _Bench, head: Head, name: str, examples: int, *, until: float) -> list[float]:
-    """Return the seconds of each step after the first, as many as there is time for and one at least."""
-    # Rates so small that the layer stays as it was made: what is learned from these data is of no use to the next.
+    """Return the seconds of each step after the first, for as long as there is time, at least one."""
+    # Rates so small that the layer does not change, because other methods use it, too.
     settings = LanguageModelSettings(embedding_lr=_TINY_RATE, dense_lr=_TINY_RATE)
     optimizers = [optimizer for optimizer, _ in optimizers_for(head, settings)]
     batches = bench.batches(name, examples)
@@ -140,7 +141,7 @@ def _step_seconds(bench: _Bench, head: Head, name: str, examples: int, *, until:
 
 
 class _Bench:
-    """The common part of the timings of one case: the data, and one table of vectors for all methods that have one."""
+    """The data for the timings of one case, and one table of vectors for all methods that use one."""
 
     def __init__(self, source: Any, words: Words, hidden_size: int) -> None:
         self.source, self.words, self.hidden_size = source, words, hidden_size
@@ -149,18 +150,18 @@ class _Bench:
         self._dense: Dense | None = None
 
     def lacks(self, name: str) -> str | None:
-        """Return what the recipe needs and the source lacks."""
+        """Return what the recipe needs but the source lacks, or None."""
         needs = RECIPES[name].needs
         if "corpus" in needs and not hasattr(self.source, "encode_with") and not hasattr(self.source, "blocks"):
-            return "it learns from the text itself, and only counts or words were given"
+            return "it learns from the text, but only counts or words were given"
         if "words" in needs and not hasattr(self.source, "words"):
             if hasattr(self.source, "vocabulary"):
                 return None
-            return "it spells words out, and only counts were given"
+            return "it spells words, but only counts were given"
         return None
 
     def head(self, name: str) -> Head:
-        """The recipe's head. Layers that are a plain table share one: to fill it anew each time takes seconds."""
+        """Return the recipe's head. Layers that are a plain table share one, because filling it takes seconds."""
         method = RECIPES[name]
         source = self.source
         if hasattr(source, "vocabulary"):
@@ -168,19 +169,19 @@ class _Bench:
         if method.dense:
             return self._over_shared_table(method, source)
         if "words" in method.needs:
-            self._dense = None  # its memory is free for others; it comes before none of the sampled ones in time
+            self._dense = None  # frees its memory; no sampled method follows
         gc.collect()
         return method(self.hidden_size, source)
 
     def _over_shared_table(self, method: Method, source: Any) -> Head:
-        narrow = method(1, source)  # its objective serves any width
+        narrow = method(1, source)  # its objective works for any width
         self._dense = self._dense or Dense(self.hidden_size, self.words.vocab_size)
-        with torch.no_grad():  # how much noise importance sampling draws depends on them
+        with torch.no_grad():  # the noise of importance sampling depends on them
             self._dense.get_parameter("bias").copy_(narrow.output.get_parameter("bias"))
         return Head(self._dense, narrow.objective)
 
     def batches(self, name: str, examples: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, dict[str, Any] | None]]:
-        """Hidden vectors, targets from the counts, and the context that the recipe needs."""
+        """Yield hidden vectors, targets drawn from the counts, and the context that the recipe needs."""
         generator = torch.Generator().manual_seed(0)
         hidden = torch.randn(examples, self.hidden_size, generator=generator)
         needs = RECIPES[name].needs
@@ -198,7 +199,7 @@ class _Bench:
         return torch.from_numpy(np.searchsorted(self._cumulative, uniform, side="right").astype(np.int64))
 
     def _partition(self, target: torch.Tensor) -> Partition:
-        """Return as many different words as a partition holds when it is closed, the batch's targets among them."""
+        """Return a full partition that contains the batch's targets."""
         size = min(DEFAULT_PARTITION_WORDS, self.words.vocab_size)
         others = torch.from_numpy(self._generator.permutation(self.words.vocab_size))
         distinct = torch.unique(target)
@@ -207,7 +208,7 @@ class _Bench:
 
 
 class _FewTokens:
-    """A corpus of which no more than `_MOST_PAIRS` tokens are looked at."""
+    """A corpus limited to `_MOST_PAIRS` tokens."""
 
     def __init__(self, source: Any) -> None:
         self.vocabulary = source.vocabulary

@@ -1,4 +1,4 @@
-"""The results of a race as a page to look at, as pictures, and in words."""
+"""The results of a race as a page, as pictures and as text."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PAGE = "report.html"
 def write_report(race: Race, folder: str | os.PathLike[str]) -> list[Path]:
     """Write the report of a race, finished or not, into a folder.
 
-    `report.html` is one file that needs no network: the recommendation with its reasons, the literature's claims beside
-    what was measured, charts, tables, the top of the tree, and under what conditions it was measured. Three of the
-    charts are written as PNG too, where matplotlib is installed and the race has figures for them.
+    `report.html` is one file that needs no network: the recommendation with its reasons, published claims
+    and measurements, charts, tables, the top of the tree, and the conditions. If matplotlib is installed, three of the
+    charts are also written as PNG.
 
     Args:
         race: its results.
@@ -42,10 +42,10 @@ def write_report(race: Race, folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def report_from(folder: str | os.PathLike[str]) -> Race:
-    """Write the report again from the `report.json` that a race has left in a folder; the race that it tells of.
+    """Write the report again from `report.json` in the folder of a race, and return the race.
 
     Raises:
-        InputError: there is none, or it is damaged, or of another format.
+        InputError: there is none, it is damaged, or of another format.
     """
     race = RaceFolder(Path(folder)).read()
     write_report(race, folder)

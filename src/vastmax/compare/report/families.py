@@ -1,4 +1,4 @@
-"""How methods look in charts: a color per family, a stroke and a mark per member, so that color alone never decides."""
+"""The look of methods in charts: a color per family, a stroke and mark per member, so color is never the only clue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Ink:
 
 
 _COLOURS = {
-    # Found by a search for those that are farthest apart to every eye; see the test.
+    # Found by a search for colors that everyone can distinguish best; see the test.
     "all words": ("#1f1b2e", "#f4f1fa"),
     "paths in a tree": ("#135e9f", "#6f99fc"),
     "narrow vectors for rare words": ("#02836d", "#45e6a0"),
@@ -30,19 +30,19 @@ _COLOURS = {
     "words from their letters": ("#4f5247", "#b6b4b2"),
 }
 INKS: tuple[Ink, ...] = tuple(Ink(family, *_COLOURS[family]) for family in FAMILIES)
-"""In the order of `FAMILIES`."""
+"""The inks of families, in the order of `FAMILIES`."""
 
 OTHER = Ink("others", "#4b5a70", "#9fb0c8")
-"""For methods of a race that are no longer known here."""
+"""The ink of methods that this version does not know."""
 
 MARKS: tuple[Mark, ...] = ("circle", "square", "triangle", "diamond")
 DASHES: tuple[tuple[int, ...], ...] = ((), (7, 3), (2, 3), (9, 3, 2, 3))
-"""Lengths of strokes and gaps in pixels; () a line without gaps."""
+"""Lengths of strokes and gaps in pixels; (): a line without gaps."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How one method is drawn: `family` counts `FAMILIES`, and `OTHER` after them."""
+    """The look of one method; `family` is an index into `FAMILIES` and `OTHER`."""
 
     family: int
     mark: Mark
@@ -55,7 +55,7 @@ class Look:
 
 
 def looks_of(methods: list[str]) -> dict[str, Look]:
-    """Return how each method is drawn; a method of a family looks the same in every report."""
+    """Return the look of each method, which is the same in every report for methods of a family."""
     members = {family: [name for name, method in RECIPES.items() if method.family == family] for family in FAMILIES}
     looks, others = {}, 0
     places = {name: (family, member) for family, of in enumerate(FAMILIES) for member, name in enumerate(members[of])}

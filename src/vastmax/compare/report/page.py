@@ -1,4 +1,4 @@
-"""The report as a page for a browser: one HTML file that holds words, tables and charts, and asks for nothing."""
+"""The report as a web page: one self-contained HTML file with text, tables and charts."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ PROGRAM = (
     "tables.js",
     "main.js",
 )
-"""Parts of the program in the order in which they stand in the page; each uses those before it."""
+"""Parts of the program in the order of the page; each uses earlier ones."""
 
 
 def page(race: Race) -> str:
-    """The whole page."""
+    """Return the whole page."""
     comparison, recommendation = Comparison.of(race), recommend(race)
     return page_of(
         PACKAGE,
@@ -69,18 +69,18 @@ def page(race: Race) -> str:
 
 
 def _colours() -> Markup:
-    """Colors of the families of methods, for light and dark pages."""
+    """Return styles with the colors of families, for light and dark pages."""
 
     def rules(attribute: str) -> str:
         pairs = enumerate((*INKS, OTHER))
-        return "\n".join(f".family-{place} {{ --colour: {getattr(ink, attribute)}; }}" for place, ink in pairs)
+        return "\n".join(f".family-{place} {{ --color: {getattr(ink, attribute)}; }}" for place, ink in pairs)
 
     dark = rules("dark")
     return Markup(f"{rules('light')}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n")
 
 
 def _sources(race: Race) -> str:
-    """The names of the files; where they lie is told at the end of the page."""
+    """Return the names of the files; their paths are at the end of the page."""
     sources = race.text.get("sources") or ()
     named = sources if isinstance(sources, list | tuple) else [sources]
     return listed([Path(str(source)).name or str(source) for source in named]) or "a text"
@@ -95,7 +95,7 @@ def _overline(race: Race) -> str:
 
 
 def _prose(text: str) -> str:
-    """No number parted from its unit at the end of a line."""
+    """Return text in which lines do not break between a number and its unit."""
     return re.sub(r"(\d) (?=%|(?:ms|s|min|h|[kMG]?B|million)\b)", "\\1\N{NO-BREAK SPACE}", text)
 
 
@@ -165,7 +165,7 @@ def _choices(recommendation: Recommendation) -> Markup:
 
 
 def _charts(comparison: Comparison) -> Markup:
-    """Places for the charts that there are figures for; the program draws them."""
+    """Return places for the charts for which there are figures; the program draws them."""
     methods = [method for method in comparison.race.methods if method.curve or method.status == "finished"]
     if not methods:
         return Markup()
@@ -262,12 +262,12 @@ def _data(comparison: Comparison, recommendation: Recommendation) -> dict[str, A
 
 
 def _end(method: MethodResult) -> tuple[bool, float]:
-    """The best first, as lines end from below."""
+    """Return methods from best to worst, the order in which lines end."""
     return method.nats is None or not method.normalised, method.nats or 0.0
 
 
 def _shares(methods: list[MethodResult], ranks: list[int]) -> list[float]:
-    """Return the shares of the validation text that the bands hold; all methods read the same words of it."""
+    """Return the shares of the validation text in the bands, which are the same for all methods."""
     words = {band.first_rank: band.words for method in methods for band in method.bands}
     whole = sum(words.values())
     return [words[rank] / whole if whole else 0.0 for rank in ranks]

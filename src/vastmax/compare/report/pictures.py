@@ -39,11 +39,11 @@ PICTURES = ("perplexity-time.png", "speed-perplexity.png", "frequency-bands.png"
 MARKS = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D"}
 FAINT = "#6b6678"
 TICKS = ((20.0, (1, 1.5, 2, 3, 4, 5, 6, 8)), (2e3, (1, 2, 5)), (math.inf, (1,)))
-"""First digits of the ticks of an axis by logarithms whose ends have less than this ratio."""
+"""First digits of the ticks of a logarithmic axis whose ends have less than this ratio."""
 
 
 def save_pictures(race: Race, folder: Path) -> list[Path]:
-    """Write what the race has figures for; the paths. None without matplotlib, as the page has all of it."""
+    """Write the charts for which there are figures, and return their paths; none without matplotlib."""
     if not extras.has("matplotlib"):
         return []
     from matplotlib import rc_context
@@ -122,7 +122,7 @@ def _line(axes: Axes, looks: dict[str, Look], method: MethodResult, x: list[Any]
 
 
 def _range(comparison: Comparison) -> tuple[float, float]:
-    """From the best end to the worst, as on the page: where lines come from may lie outside."""
+    """Set limits from the best to the worst end, as on the page; lines may start outside."""
     ends = [method.perplexity or 1.0 for method in comparison.contenders]
     high = max(*ends, comparison.race.text.get("unigram_perplexity") or 0.0)
     return min(ends) / 1.06, high * 1.12

@@ -1,4 +1,4 @@
-"""Which method to take, in words, with the reasons for it and the doubts about it: rules over a race's figures."""
+"""The recommended method, with reasons and doubts, by rules over the figures of a race."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from vastmax.distribution.entropy import perplexity_from_nats
 from vastmax.methods import RECIPES, Published
 
 SMALL_VOCABULARY = 5_000
-"""Below it the products of the softmax are too small to be what training costs."""
+"""In smaller vocabularies, the products of the softmax are not what dominates the cost."""
 SMALL_VOCABULARY_GAIN = 1.10
-"""By so much another method's perplexity must be lower to be worth its trouble there."""
+"""The ratio by which another method's perplexity must be lower to be worthwhile there."""
 
 DRIFT_ACCEPTED = 0.7
-"""Mean |log Z| with which a raw score may stand for log p: Devlin et al. 2014 decoded with 0.68."""
+"""Largest mean |log Z| with which raw scores may replace log p: Devlin et al. 2014 decoded with 0.68."""
 
 ALIKE_IN_SIZE = 1.05
-"""Numbers of parameters nearer than this are alike."""
+"""Numbers of parameters within this ratio are considered equal."""
 
 RARE_WORDS_PRICE = 1.10
-"""How much worse than the softmax rare words must be predicted to be worth a sentence."""
-_BAND_WORDS = 200  # a band with fewer words of the validation text says nothing
+"""The ratio of perplexities on rare words to the softmax's above which it is mentioned."""
+_BAND_WORDS = 200  # bands with fewer words of the validation text are ignored
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The method to take if one thing matters most.
+    """The recommended method for one purpose.
 
     Attributes:
-        purpose: what matters.
-        method: None: no method of the race will do.
+        purpose: what matters most.
+        method: None if no method of the race is suitable.
         why: one sentence.
     """
 
@@ -49,12 +49,12 @@ class Recommendation:
     """The recommended method, and how far to trust the recommendation.
 
     Attributes:
-        method: None: the race allows no choice.
+        method: None if there is none.
         headline: a few words.
-        text: a sentence or two that say what stands behind the headline.
-        reasons: sentences, the weightiest first; what the choice costs is among them.
+        text: a sentence or two that explain the headline.
+        reasons: sentences, the most important first, including disadvantages.
         alternatives: by purpose.
-        warnings: what speaks against trusting the figures.
+        warnings: reasons for caution.
     """
 
     method: str | None
@@ -66,7 +66,7 @@ class Recommendation:
 
 
 def recommend(race: Race) -> Recommendation:
-    """Choose by these rules.
+    """Recommend a method by these rules.
 
     1. Only methods that finished, whose probabilities sum to 1 and whose perplexity is a number are compared, each
        after the training time that all of them had (`Comparison.equal_seconds`).
@@ -79,13 +79,13 @@ def recommend(race: Race) -> Recommendation:
          |log Z| being at most `DRIFT_ACCEPTED`; of the others those that evaluated words faster than the softmax did;
        - find the best word with, a tree's search included.
        And the one with the fewest parameters, of those that beat the unigrams; within 5 % the lower perplexity.
-    5. What speaks against trusting any of it are `warnings_of` the race.
+    5. Reasons for caution are the `warnings_of` the race.
 
     Args:
         race: finished or not.
 
     Returns:
-        What to take and why; a `method` of None where nothing can be compared yet.
+        The recommendation; its `method` is None if nothing can be compared yet.
     """
     comparison = Comparison.of(race)
     warnings = warnings_of(comparison)
@@ -101,12 +101,12 @@ def recommend(race: Race) -> Recommendation:
             chosen = softmax
             why = (
                 f"With {race.text['vocabulary_size']:,} words the softmax is cheap, and {fastest_learner.method}, the "
-                f"best of the others, is {percent(math.expm1(lead))} better, too little for its trouble."
+                f"best of the others, is only {percent(math.expm1(lead))} better."
             )
     reasons = [why, *_speed(comparison, chosen), *_prices(comparison, chosen)]
     return Recommendation(
         chosen.method,
-        f"Take {chosen.method}",
+        f"Recommended: {chosen.method}",
         _text(comparison, chosen),
         tuple(reasons),
         _choices(comparison),
@@ -131,7 +131,7 @@ def _text(comparison: Comparison, chosen: MethodResult) -> str:
     if softmax is None or len(comparison.contenders) == 1:
         return f"{text}."
     if chosen is softmax:
-        return f"{text}, and no other method was worth its trouble."
+        return f"{text}, and no other method was clearly better."
     against = digits(comparison.perplexity(softmax))
     if abs(comparison.nats(softmax) - comparison.nats(chosen)) <= comparison.tie_nats:
         return f"{text}, as good as the {against} of the plain softmax in the same time."
@@ -139,7 +139,7 @@ def _text(comparison: Comparison, chosen: MethodResult) -> str:
 
 
 def _best(comparison: Comparison, among: Sequence[MethodResult]) -> MethodResult:
-    """The simplest of those that are tied with the lowest perplexity in equal time."""
+    """Return the simplest of the methods that are tied with the lowest perplexity in equal time."""
     lowest = min(comparison.nats(method) for method in among)
     tied = [method for method in among if comparison.nats(method) <= lowest + comparison.tie_nats]
     return min(tied, key=lambda method: (_rank(method), comparison.nats(method)))
@@ -149,12 +149,12 @@ _MOST_COMPLEX = 1_000
 
 
 def _published(method: MethodResult) -> Published:
-    """Return what the literature says; nothing for methods of one's own."""
+    """Return published results; none for unknown methods."""
     return RECIPES[method.method].published if method.method in RECIPES else Published()
 
 
 def _rank(method: MethodResult) -> int:
-    """The exact method comes first, then the one with less to tune; methods of one's own come last."""
+    """Return the complexity: exact methods come first, then those with less to tune; unknown methods come last."""
     known = RECIPES.get(method.method)
     return _MOST_COMPLEX if known is None else known.complexity
 
@@ -162,18 +162,17 @@ def _rank(method: MethodResult) -> int:
 def _why_best(comparison: Comparison, best: MethodResult) -> str:
     others = sorted((method for method in comparison.contenders if method is not best), key=comparison.nats)
     if not others:
-        return "No other method finished, so there is nothing to hold it against."
+        return "No other method finished, so there is no comparison."
     tied = [method for method in others if abs(comparison.nats(method) - comparison.nats(best)) <= comparison.tie_nats]
     if tied:
         names = listed([f"{method.method} ({digits(comparison.perplexity(method))})" for method in tied])
         return (
-            f"No method got further in equal time than it did ({digits(comparison.perplexity(best))}) by more than "
-            f"chance explains: {names} {'is' if len(tied) == 1 else 'are'} within "
-            f"{percent(math.expm1(comparison.tie_nats))}; it was taken for being exact where others are not, or having "
-            "less to tune."
+            f"No method was better in equal time ({digits(comparison.perplexity(best))}) by more than chance explains: "
+            f"{names} {'is' if len(tied) == 1 else 'are'} within "
+            f"{percent(math.expm1(comparison.tie_nats))}; it is exact while others are not, or has less to tune."
         )
     return (
-        f"It got furthest in equal time: perplexity {digits(comparison.perplexity(best))}, the next best being "
+        f"It was the best in equal time: perplexity {digits(comparison.perplexity(best))}; the next best is "
         f"{others[0].method} with {digits(comparison.perplexity(others[0]))}."
     )
 
@@ -196,11 +195,11 @@ def _speed(comparison: Comparison, chosen: MethodResult) -> list[str]:
 
 
 def _prices(comparison: Comparison, chosen: MethodResult) -> list[str]:
-    """Return what the choice costs, so that nobody finds out later."""
+    """Return the disadvantages of the method."""
     told = []
     softmax, published = comparison.yardstick, _published(chosen)
     if published.cheaper_scoring == "no" and chosen is not softmax:
-        told.append("It is cheaper in training alone: at test time it costs what the softmax does.")
+        told.append("It is cheaper in training only; at test time it costs as much as the softmax.")
     if published.cheaper_search == "with search":
         told.append("The most probable word is found fast by searching its tree, not by scoring all words.")
     if softmax is None or chosen is softmax:
@@ -212,14 +211,14 @@ def _prices(comparison: Comparison, chosen: MethodResult) -> list[str]:
         (first_rank, next_rank), times = rare
         if times > RARE_WORDS_PRICE:
             told.append(
-                f"Rare words pay for it: on those of ranks {band_name(first_rank, next_rank)} its perplexity is "
+                f"Rare words are worse: on those of ranks {band_name(first_rank, next_rank)} its perplexity is "
                 f"{ratio(times)} the softmax's."
             )
     return told
 
 
 def _rarest(method: MethodResult, softmax: MethodResult) -> tuple[tuple[int, int | None], float] | None:
-    """The rarest band that both have enough words in, and the ratio of their perplexities there."""
+    """Return the rarest band with enough words of both, and the ratio of their perplexities there."""
     of_softmax: dict[int, Band] = {band.first_rank: band for band in softmax.bands}
     edges = [band.first_rank for band in method.bands]
     for band in reversed(method.bands):
@@ -253,7 +252,7 @@ def _choices(comparison: Comparison) -> tuple[Choice, ...]:
 def _of_those(comparison: Comparison, purpose: str, fits: Callable[[Comparison, MethodResult], bool]) -> Choice:
     fitting = [method for method in comparison.contenders if fits(comparison, method)]
     if not fitting:
-        return Choice(purpose, None, "no method of this race that finished")
+        return Choice(purpose, None, "no finished method of this race")
     best = _best(comparison, fitting)
     return Choice(purpose, best.method, _said(comparison, best))
 

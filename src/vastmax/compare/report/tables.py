@@ -1,4 +1,4 @@
-"""The tables of the report as HTML: the literature beside what was measured, every figure, the search for the rates."""
+"""The tables of the report as HTML: published and measured results, all figures, the search for rates."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from vastmax.html_page import Markup, escaped, joined, markup
 from vastmax.methods import RECIPES, Published
 
 NICE_LEADS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
-"""First digits of the perplexities that a table asks the time to."""
+"""First digits of the perplexities in the table of times."""
 GOALS = 5
 DIGEST_LETTERS = 64
-"""Letters of a SHA-256; the first ones are enough to tell two texts apart."""
+"""Letters of a SHA-256; the first ones are enough to distinguish texts."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Cell:
 
     Attributes:
         shown: text, or `Markup`.
-        value: rows are put in order by it; None: no figure.
+        value: for sorting rows; None: no figure.
     """
 
     shown: str  # `Markup`, or text
@@ -35,13 +35,13 @@ class Cell:
 
     @classmethod
     def of(cls, value: float | None, say: Callable[[float], str]) -> Cell:
-        """A figure, or the sign for none."""
+        """Return the cell of a figure, or the sign for none."""
         if value is None or not math.isfinite(value):
             return cls(NOTHING)
         return cls(say(value), value)
 
     def td(self) -> Markup:
-        """The element."""
+        """Return the HTML element."""
         value = Markup() if self.value is None else markup(' data-value="{value}"', value=self.value)
         return markup("<td{value}>{shown}</td>", value=value, shown=self.shown)
 
@@ -60,7 +60,7 @@ CAVEAT = (
 
 
 def name_cell(method: str, *, chosen: bool = False) -> Markup:
-    """The head of a row."""
+    """Return the head of a row."""
     return markup(
         '<th scope="row" data-value="{name}"><span class="method">{name}</span>{mark}</th>',
         name=method,
@@ -82,7 +82,7 @@ def _heads(names: Sequence[str], hints: Mapping[str, str] | None = None) -> Mark
 
 
 def _table(caption: str, head: Markup, rows: Iterable[Markup], kind: str = "") -> Markup:
-    """A table that can be pushed sideways where it is wider than the screen."""
+    """Return a table that scrolls if it is wider than the screen."""
     return markup(
         '<div class="wide" tabindex="0" role="region" aria-label="{caption}"><table class="{kind}">'
         "<caption>{caption}</caption><thead>{head}</thead><tbody>{rows}</tbody></table></div>",
@@ -94,7 +94,7 @@ def _table(caption: str, head: Markup, rows: Iterable[Markup], kind: str = "") -
 
 
 def literature_table(comparison: Comparison, chosen: str | None) -> Markup:
-    """Each claim of the literature beside what was measured here; methods of the race, in the literature's order."""
+    """Return published claims next to measurements, for the methods of the race in the order of the literature."""
     groups = (
         ("training", ("cheaper step", "Chen et al.", "own paper", "measured here")),
         ("scoring a given word", ("cheaper", "measured here")),
@@ -168,7 +168,7 @@ def _times(value: float | None) -> str:
 
 
 def _with_sign(shown: str) -> str:
-    """Yes and no at a glance; the words stay, for those who do not see the colours."""
+    """Return yes or no in color, as text for those who do not see colors."""
     kind = {"yes": "yes", "no": "no", "with search": "partly", "if Z ≈ 1": "partly", "candidate list": "partly"}.get(
         shown
     )
@@ -190,7 +190,7 @@ def _class(chosen: bool) -> Markup:
 MEASURED: tuple[tuple[str, str, Callable[[Comparison, MethodResult], Cell]], ...] = (
     (
         "perplexity",
-        "exp of the mean −log p of a validation word, exact and normalised, at the end",
+        "exp of the mean −log p of a validation word, exact and normalized, at the end",
         lambda _, method: Cell(_perplexity(method), method.perplexity if method.nats is not None else None),
     ),
     (
@@ -226,7 +226,7 @@ MEASURED: tuple[tuple[str, str, Callable[[Comparison, MethodResult], Cell]], ...
     ),
     (
         "evaluation words/s",
-        "exact and normalised",
+        "exact and normalized",
         lambda _, method: Cell.of(method.evaluation_words_per_second, digits),
     ),
     ("parameters", "of encoder and output layer", lambda _, method: Cell.of(method.parameters or None, digits)),
@@ -252,7 +252,7 @@ MEASURED: tuple[tuple[str, str, Callable[[Comparison, MethodResult], Cell]], ...
         lambda _, method: Cell.of(method.diagnostics.get("touched_share"), percent),
     ),
 )
-"""Name of a column, what it means, and its cell."""
+"""Name of a column, its meaning, and its cell."""
 
 
 def _exp(nats: float | None) -> float | None:
@@ -260,7 +260,7 @@ def _exp(nats: float | None) -> float | None:
 
 
 def measured_table(comparison: Comparison, chosen: str | None) -> Markup:
-    """Every figure, the lowest perplexity first; the methods that did not finish behind."""
+    """Return all figures, the lowest perplexity first and methods that did not finish last."""
     names = [name for name, _, _ in MEASURED]
     head = _head_row(["method", *names], {name: hint for name, hint, _ in MEASURED})
 
@@ -277,7 +277,7 @@ def measured_table(comparison: Comparison, chosen: str | None) -> Markup:
 
 
 def goals_of(comparison: Comparison) -> list[float]:
-    """Perplexities worth asking the time to: round ones between the best and where learning begins to show."""
+    """Return round perplexities for the table of times, between the best and those at the start."""
     ends = [method.curve[-1].perplexity for method in comparison.contenders if method.curve]
     if not ends:
         return []
@@ -287,12 +287,12 @@ def goals_of(comparison: Comparison) -> list[float]:
     within = [value for value in nice if low <= value <= high]
     if len(within) <= GOALS:
         return within[::-1]
-    # Evenly by their place in the list, the nearest to the best among them.
+    # Evenly spaced in the list, including the one nearest to the best.
     return [within[round(place * (len(within) - 1) / (GOALS - 1))] for place in range(GOALS)][::-1]
 
 
 def times_table(comparison: Comparison, chosen: str | None) -> Markup:
-    """Training time to round perplexities; nothing where there is none to ask for."""
+    """Return the training times to round perplexities, or nothing if there are none."""
     goals = goals_of(comparison)
     if not goals:
         return Markup()
@@ -305,7 +305,7 @@ def times_table(comparison: Comparison, chosen: str | None) -> Markup:
 
 
 def trials_table(methods: Sequence[MethodResult]) -> Markup:
-    """Return the table of the rates that were tried; nothing where there was no search."""
+    """Return the table of tried rates, or nothing if there was no search."""
     names = list(
         dict.fromkeys(name for method in methods for trial in method.trials for name in trial if name != "nats")
     )
@@ -329,7 +329,7 @@ def trials_table(methods: Sequence[MethodResult]) -> Markup:
 
 
 def facts_list(title: str, facts: Mapping[str, Any]) -> Markup:
-    """Plain data as terms and what they stand at; groups of them one level down."""
+    """Return plain data as a list of terms and values, with one level of groups."""
     rows = joined(
         markup("<div><dt>{name}</dt><dd>{value}</dd></div>", name=name, value=_plain(value))
         for name, value in _flat(facts)

@@ -1,4 +1,4 @@
-"""The top of a tree of words as SVG for a page: the root at the left, lines as thick as the text that takes them."""
+"""The top of a tree of words as SVG: the root at the left, lines as thick as their share of the text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vastmax.html_page import Markup, joined, markup
 
 MAX_ROWS = 36
 MAX_CHILDREN = 10
-"""Children of a node that are drawn; the others share a row."""
+"""Most children of a node that are drawn; the others share a row."""
 WORDS_NAMED = 4
 LONGEST_WORD = 24  # letters
 
@@ -31,7 +31,7 @@ class _Node:
 
 
 def tree_picture(tree: Mapping[str, Any], title: str) -> Markup:
-    """An `<svg>` element of classes, without colours of its own.
+    """Return an `<svg>` element with classes, without its own colors.
 
     Args:
         tree: nested {"words", "share", "children"}, "size" too if it is known; see `Race.tree`.
@@ -54,7 +54,7 @@ def tree_picture(tree: Mapping[str, Any], title: str) -> Markup:
 
 
 def _unfold(tree: Mapping[str, Any]) -> _Node:
-    """Unfold the heaviest folded node as long as there are rows for its children."""
+    """Unfold the heaviest folded node while there are rows for its children."""
     root = _Node(0, _share(tree))
     folded: list[tuple[_Node, Mapping[str, Any]]] = [(root, tree)]
     rows = 1
@@ -90,7 +90,7 @@ def _words(data: Mapping[str, Any]) -> str:
 
 
 def _place(node: _Node, rows: list[int]) -> int:
-    """Give each leaf a row, each node the middle of its children; how many rows there are."""
+    """Assign a row to each leaf and the middle of its children to each node; return the number of rows."""
     for child in node.children:
         _place(child, rows)
     if node.children:
@@ -102,7 +102,7 @@ def _place(node: _Node, rows: list[int]) -> int:
 
 
 def _draw(node: _Node, lines: list[Markup], texts: list[Markup]) -> float:
-    """Add the node's lines and text; how far right they reach."""
+    """Add the node's lines and text; return how far right they reach."""
     x = MARGIN + COLUMN * node.depth
     right: float = x
     for child in node.children:

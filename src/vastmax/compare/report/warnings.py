@@ -8,20 +8,20 @@ from vastmax.compare.report.comparison import Comparison
 from vastmax.compare.report.wording import digits, listed, percent
 
 STILL_FALLING_NATS = -math.log(0.95)
-"""In the last fifth of the time: a race that ended there ended too early to tell."""
+"""If nats fall by more than this in the last fifth of the time, the race was too short."""
 
 LARGEST_ERROR = 0.02
-"""Standard error of a perplexity, as a share of it, above which the validation text is called too small."""
+"""Relative standard error of a perplexity above which the validation text is called small."""
 
 NAMED = 4
-"""Methods in a sentence; of further ones it gives the number."""
+"""Most methods named in a sentence; of others, it gives the number."""
 
 MANY_UNKNOWN = 0.1
 """Share of unknown words in the validation text."""
 
 
 def warnings_of(comparison: Comparison) -> tuple[str, ...]:
-    """Sentences, the weightiest first; none for a race that can be trusted as it stands."""
+    """Return sentences, the most important first; none if the results can be trusted."""
     told = [
         *_unfinished(comparison),
         *_too_short(comparison),
