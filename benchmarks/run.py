@@ -33,6 +33,7 @@ MEASUREMENTS = {
     "advise": "accuracy of the step times estimated by `vastmax advise`, and its constants (about six minutes)",
     "fixed_ngrams": "fixed bigrams and trigrams as proposals, against unigrams (a quarter of an hour)",
     "two_towers": "recommendation on Gowalla: the softmax over all items against sampled ones (about an hour)",
+    "sharded_heads": "heads spread over four processes: work, bytes, memory (about two minutes, 4 GB)",
     "loop_overhead": "the share of the training loop in a step of a language model (a minute)",
     "default_rates": "learning rates of tables, and where biases begin (eighteen CPU-minutes)",
     "papers/mnih_teh_2012": "noise-contrastive estimation against maximum likelihood (eighteen CPU-minutes)",

@@ -24,6 +24,7 @@ CHECKS = [
     "training_checks.check_a_head_without_memory_is_drawn_in_shards",
     "training_checks.check_checkpoints_load_into_heads_of_any_split",
     "training_checks.check_fully_sharded_model_around_a_sharded_head",
+    "guide_checks.check_the_guide_runs",
     "fully_shard_checks.check_every_recipe_answers_after_fully_shard",
 ]
 LONG_CHECKS = [

@@ -13,7 +13,7 @@ from vastmax.output.linear.tiles import spans
 from vastmax.proposal.fixed import FixedProposal
 from vastmax.tensors.random import Rng
 
-_WORDS_AT_ONCE = 2**20
+_WORDS_AT_ONCE = 2**17
 _MOST_TRIES = 2**22
 
 
