@@ -31,15 +31,18 @@ def test_there_are_sources_to_compile():
     assert {"skipgram.cpp", "text_encoder.cpp"} <= {source.name for source in SOURCES}
 
 
+@pytest.mark.slow
 def test_compiles_for_64_bit_arm():
     compile_only("aarch64-linux-gnu-g++")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["x86-64", "x86-64-v3", "x86-64-v4"])
 def test_compiles_with_clang(level):
     compile_only("clang++", f"-march={level}", "-Wno-unused-command-line-argument")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["skipgram", "cbow", "hierarchical_binary"])
 def test_prefetches_are_in_the_compiled_code(name):
     """Where a function only prefetches, GCC may take it for one without effect and drop its calls."""

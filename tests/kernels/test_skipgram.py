@@ -83,7 +83,7 @@ def test_kernel_equals_the_float64_twin_including_every_update(target, D):
     [(1, [8], 1), (50, [56, 48, 40, 24, 16, 8, 8], 5), (8, [24], 15), (20, [8, 16, 8], 2)],
 )
 def test_windows_and_pools_of_every_size_equal_the_twin(target, window, pools, negative):
-    sentences, counts = make_text(V=30, num_sentences=12, longest=200, seed=3)
+    sentences, counts = make_text(V=30, num_sentences=5, longest=200, seed=3)
     kernel, twin = make_pair(sentences, counts, 20, target, window=window, pools=pools, negative=negative, sample=0)
     result = run(kernel, sentences, 0.002, 0.001)
     twin.train([s.tolist() for s in sentences], 0.002, 0.001, seed=7)
