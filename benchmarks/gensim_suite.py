@@ -25,7 +25,7 @@ from typing import Any
 
 from harness import write_record
 
-SUITES = ("word2vec", "keyedvectors", "phrases")
+SUITES = ("word2vec", "keyedvectors", "fasttext", "phrases")
 
 _PRIVATE = "calls a private function of gensim"
 _OWN = "tests gensim itself, whatever the models are"

@@ -78,8 +78,8 @@ def test_calls_that_cannot_be_meant() -> None:
         model.train((words for words in TEXT), total_examples=1, epochs=2)
     with pytest.raises(TypeError, match=r"give either sentences .* or corpus_file"):
         model.train(TEXT, corpus_file="x", total_examples=1, epochs=2)
-    with pytest.raises(InputError, match="has no FastText yet"):
-        gensim.FastText(TEXT)
+    with pytest.raises(InputError, match="word_ngrams is 2; only 1"):
+        gensim.FastText(TEXT, word_ngrams=2)
     with pytest.raises(KeyError, match="Key 'quen' not present; nearest spellings: queen"):
         model.wv["quen"]
     with pytest.raises(AttributeError, match=r"load returns a new object; call it on the class: Word2Vec\.load"):

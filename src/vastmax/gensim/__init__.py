@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vastmax.gensim.models import (
         CallbackAny2Vec,
         FastText,
+        FastTextKeyedVectors,
         FrozenPhrases,
         KeyedVectors,
         LineSentence,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CallbackAny2Vec",
     "FastText",
+    "FastTextKeyedVectors",
     "FrozenPhrases",
     "KeyedVectors",
     "LineSentence",

@@ -8,7 +8,7 @@ import numpy as np
 
 from vastmax.embedding.carried_tree import carry_nodes
 from vastmax.gensim import saved_file
-from vastmax.gensim.models.keyedvectors import KeyedVectors, of_gensim
+from vastmax.gensim.models.keyedvectors import of_gensim
 from vastmax.gensim.problems import WrongFileError
 from vastmax.kernels.embedding_tables import TreePaths
 
@@ -20,13 +20,16 @@ _SAVED = (
 )  # fmt: skip
 
 
+_OF_NGRAMS = ("min_n", "max_n", "bucket", "word_ngrams")
+
+
 def save(fname: object, model: Any) -> None:
-    """Write a Word2Vec."""
+    """Write a Word2Vec or a FastText."""
     saved_file.save(
         fname,
         model.wv,
-        "Word2Vec",
-        {name: getattr(model, name) for name in _SAVED},
+        model.KIND,
+        {name: getattr(model, name) for name in (*_SAVED, *_OF_NGRAMS) if hasattr(model, name)},
         output_vectors=model.syn1neg if model.negative else None,
         node_vectors=-model.syn1[:-1] if model.hs else None,
     )
@@ -35,12 +38,13 @@ def save(fname: object, model: Any) -> None:
 def load(cls: Any, fname: object, mmap: str | None = None) -> Any:
     """Return a model of a class, from a file that `save` wrote or that gensim has pickled."""
     if saved_file.is_pickle(fname):
-        return of_gensim_model(cls, saved_file.unpickled_by_gensim(fname, "Word2Vec"))
-    wv, saved = saved_file.load(fname, KeyedVectors, mmap)
-    if saved.kind != "Word2Vec":
-        raise WrongFileError(f"{fname} holds {saved.kind} and no model; load it with KeyedVectors.load")
+        return of_gensim_model(cls, saved_file.unpickled_by_gensim(fname, cls.KIND))
+    wv, saved = saved_file.load(fname, cls.VECTORS, mmap)
+    if saved.kind != cls.KIND:
+        what = "and no model" if saved.kind in ("KeyedVectors", "WordVectors") else f"and no {cls.KIND}"
+        raise WrongFileError(f"{fname} holds {saved.kind} {what}; load it with {_loader(saved.kind)}.load")
     model = cls(vector_size=wv.vector_size)
-    for name in _SAVED:
+    for name in (*_SAVED, *_OF_NGRAMS):
         if name in saved.settings:
             setattr(model, name, saved.settings[name])
     model.wv, model.layer1_size = wv, wv.vector_size
@@ -52,14 +56,18 @@ def load(cls: Any, fname: object, mmap: str | None = None) -> Any:
     return model
 
 
+def _loader(kind: str) -> str:
+    return "KeyedVectors" if kind == "WordVectors" else kind
+
+
 def of_gensim_model(cls: Any, found: Any) -> Any:
     """Return a copy of a model of gensim."""
     model = cls(vector_size=found.vector_size, sg=found.sg)
-    for name in _SAVED:
+    for name in (*_SAVED, *_OF_NGRAMS):
         if getattr(found, name, None) is not None and name != "running_training_loss":
             setattr(model, name, getattr(found, name))
     model.corpus_total_words = found.corpus_total_words
-    model.wv = of_gensim(KeyedVectors, found.wv)
+    model.wv = of_gensim(cls.VECTORS, found.wv)
     if found.negative:
         model.syn1neg = np.array(found.syn1neg)
     if found.hs:  # its tree breaks ties in another way

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, BinaryIO
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from vastmax import extras
 from vastmax.atomic import replacing
 from vastmax.content.looking import kind_at
-from vastmax.embedding import WordVectors
+from vastmax.embedding import SubwordVectors, WordVectors
 from vastmax.embedding.formats.native import read_native, write_native
 from vastmax.errors import InputError
 from vastmax.files.safetensors import Header
@@ -39,7 +40,7 @@ class Saved:
     """The content of a file.
 
     Attributes:
-        kind: "Word2Vec", "KeyedVectors", or "WordVectors" for a file that vastmax itself wrote.
+        kind: "Word2Vec", "FastText", "KeyedVectors", or "WordVectors" for a file that vastmax itself wrote.
         table: keys, vectors and attributes, of the class that is asked for.
         settings: of a model, by name.
         output_vectors: (V, D) or None.
@@ -95,7 +96,9 @@ def save(
     extra = {_ATTRIBUTE + name: values.view(np.uint8) for name, values in plain.items()}
     if table.vectors.dtype == np.float64:
         extra["exact_vectors"] = np.ascontiguousarray(table.vectors).view(np.uint8)
-    v = WordVectors(
+    subwords = getattr(table, "subwords", None)
+    make: Any = WordVectors if subwords is None else partial(SubwordVectors, subwords=subwords)
+    v = make(
         [str(key) for key in keys],
         table.vectors,
         counts=table.expandos["count"].astype(np.int64) if "count" in table.expandos else None,
@@ -135,6 +138,8 @@ def load(fname: object, table_class: Any, mmap: str | None = None) -> tuple[Any,
     table.key_to_index = {key: row for row, key in enumerate(table.index_to_key)}
     table.vectors = vectors.astype(dtype, copy=False)
     table.next_index = len(found.words)
+    if found.subwords is not None and hasattr(table, "subwords"):
+        table.subwords = found.subwords if mmap else found.subwords.copied()
     if found.counts is not None:
         table.expandos["count"] = np.array(found.counts)
     for name, stored in record["attributes"].items():

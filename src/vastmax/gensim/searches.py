@@ -55,7 +55,7 @@ class Searches(KeyTable):
             return indexer.most_similar(query, topn)
         rows = slice(0, restrict_vocab) if restrict_vocab else slice(clip_start, clip_end or len(self))
         scores = cosines(np.asarray(query, np.float32)[None], *self._searchable(rows))[0]
-        asked = [self.get_index(item) for item in items if isinstance(item, KEYS)]
+        asked = [self.get_index(item, -1) for item in items if isinstance(item, KEYS)]
         return self._named(scores, asked, topn, first=rows.start)
 
     def similar_by_key(self, key: Any, topn: int | None = 10, restrict_vocab: int | None = None) -> Any:
@@ -88,7 +88,7 @@ class Searches(KeyTable):
         scores = shifted[: len(wanted)].prod(axis=0) / (
             shifted[len(wanted) :].prod(axis=0) + np.float32(COSMUL_EPSILON)
         )
-        asked = [self.get_index(item) for item in (*wanted, *unwanted) if isinstance(item, KEYS)]
+        asked = [self.get_index(item, -1) for item in (*wanted, *unwanted) if isinstance(item, KEYS)]
         return self._named(scores, asked, topn)
 
     def most_similar_to_given(self, key1: Any, keys_list: Sequence[Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vastmax.gensim.models.callbacks import CallbackAny2Vec
-    from vastmax.gensim.models.fasttext import FastText
+    from vastmax.gensim.models.fasttext import FastText, FastTextKeyedVectors
     from vastmax.gensim.models.keyedvectors import KeyedVectors
     from vastmax.gensim.models.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
     from vastmax.gensim.models.word2vec import LineSentence, PathLineSentences, Text8Corpus, Word2Vec
@@ -16,6 +16,7 @@ _HOME = {
     "CallbackAny2Vec": "callbacks",
     "ENGLISH_CONNECTOR_WORDS": "phrases",
     "FastText": "fasttext",
+    "FastTextKeyedVectors": "fasttext",
     "FrozenPhrases": "phrases",
     "KeyedVectors": "keyedvectors",
     "LineSentence": "word2vec",
@@ -31,6 +32,7 @@ __all__ = [
     "ENGLISH_CONNECTOR_WORDS",
     "CallbackAny2Vec",
     "FastText",
+    "FastTextKeyedVectors",
     "FrozenPhrases",
     "KeyedVectors",
     "LineSentence",

@@ -24,6 +24,9 @@ class KeyedVectors(Exchange):
         'queen'
     """
 
+    def take_ngrams_of(self, found: Any) -> None:
+        """Copy the n-grams of gensim's vectors; there are none here."""
+
     def save(
         self,
         fname_or_handle: Any,
@@ -68,4 +71,5 @@ def of_gensim(cls: Any, found: Any) -> Any:
     kv.vectors = np.array(found.vectors)
     kv.expandos = {name: np.array(values) for name, values in found.expandos.items()}
     kv.next_index = len(kv.index_to_key)
+    kv.take_ngrams_of(found)
     return kv

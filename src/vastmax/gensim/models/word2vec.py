@@ -70,6 +70,9 @@ class Word2Vec(VocabularyBuilding):
         (4, 16)
     """
 
+    KIND = "Word2Vec"
+    VECTORS: type[KeyedVectors] = KeyedVectors
+
     def __init__(
         self,
         sentences: Any = None,
@@ -104,7 +107,7 @@ class Word2Vec(VocabularyBuilding):
             raise InputError("cbow_mean is 0; CBOW here takes the mean of the contexts: leave cbow_mean at 1")
         if null_word:
             raise InputError("null_word is for Doc2Vec, which is not here; leave it at 0")
-        self.wv = KeyedVectors(vector_size)
+        self.wv = self._new_vectors(vector_size)
         self.vector_size = self.layer1_size = self.wv.vector_size
         self.alpha, self.min_alpha = alpha, min_alpha
         self.window, self.min_count, self.sample = window, whole("min_count", min_count, 0, None), sample
@@ -212,7 +215,7 @@ class Word2Vec(VocabularyBuilding):
         assert reading.corpus is not None
         wv = self.wv
         words, counts = [str(key) for key in wv.index_to_key], counts_of(wv)
-        start = WordVectors(
+        start = self._start(
             words,
             wv.vectors,
             counts=counts,
@@ -244,6 +247,17 @@ class Word2Vec(VocabularyBuilding):
         self.total_train_time += trained.training["elapsed_seconds"]
         return trained.training
 
+    def _new_vectors(self, vector_size: int) -> KeyedVectors:
+        return self.VECTORS(vector_size)
+
+    def _start(self, words: list[str], vectors: Floats, **others: Any) -> WordVectors | None:
+        """Return what training begins with; None: everything at random."""
+        return WordVectors(words, vectors, **others)
+
+    def _ngrams(self) -> dict[str, Any]:
+        """Return the settings of n-grams, for models that have some."""
+        return {}
+
     def _take(self, v: WordVectors, *, copy: bool = False) -> None:
         """Let the model have these matrices; copies have no padding between rows."""
 
@@ -274,6 +288,7 @@ class Word2Vec(VocabularyBuilding):
                 negative=self.negative or 1,
                 ns_exponent=self.ns_exponent,
                 fixed_window=not self.shrink_windows,
+                **self._ngrams(),
                 epochs=epochs,
                 threads=self.workers,
                 seed=self.seed,
