@@ -75,11 +75,11 @@ class KeptWord:
 
 @dataclass
 class SubwordMeans:
-    """Word vectors that are means of rows, for a stretch of centres; then each row gets what its words moved by."""
+    """Word vectors that are means of rows, for a segment of centres; then each row gets what its words moved by."""
 
     rows: np.ndarray
     of_word: list[list[int]]
-    stretch: int
+    segment: int
 
     def take(self, vectors: np.ndarray) -> None:
         for word, rows in enumerate(self.of_word):
@@ -92,14 +92,14 @@ class SubwordMeans:
                 self.rows[row] += vectors[word] - self.before[word]
 
 
-def stretches(kept: list[KeptWord], vectors: np.ndarray, subwords: SubwordMeans | None) -> Iterator[range]:
+def segments(kept: list[KeptWord], vectors: np.ndarray, subwords: SubwordMeans | None) -> Iterator[range]:
     """Yield the centres to train between two visits to the rows that words share; all at once without such rows."""
     if subwords is None:
         yield range(len(kept))
         return
-    for begin in range(0, len(kept), subwords.stretch):
+    for begin in range(0, len(kept), subwords.segment):
         subwords.take(vectors)
-        yield range(begin, min(begin + subwords.stretch, len(kept)))
+        yield range(begin, min(begin + subwords.segment, len(kept)))
         subwords.give_back(vectors)
 
 
@@ -174,7 +174,7 @@ class SkipgramReference:
     predictions: int = 0
     loss: float = 0.0
     seen: list[SkipgramBlock] = field(default_factory=list)
-    after_stretch: Callable[[list[KeptWord], range, float], None] | None = (
+    after_segment: Callable[[list[KeptWord], range, float], None] | None = (
         None  # another objective, on the same centres
     )
     subwords: SubwordMeans | None = None
@@ -185,13 +185,13 @@ class SkipgramReference:
         text = KeptText(len(self.centre), self.keep_threshold, self.window)
         for share, kept in text.spans(sentences, stream):
             alpha = alpha_begin + (alpha_end - alpha_begin) * share
-            for centres in stretches(kept, self.centre, self.subwords):
-                self.train_stretch(kept, centres, pools, alpha)
-                if self.after_stretch:
-                    self.after_stretch(kept, centres, alpha)
+            for centres in segments(kept, self.centre, self.subwords):
+                self.train_segment(kept, centres, pools, alpha)
+                if self.after_segment:
+                    self.after_segment(kept, centres, alpha)
         self.words, self.kept = text.words, text.kept
 
-    def train_stretch(self, kept: list[KeptWord], centres: range, pools: NoisePools, alpha: float) -> None:
+    def train_segment(self, kept: list[KeptWord], centres: range, pools: NoisePools, alpha: float) -> None:
         longest = max((k.sentence_length for k in kept), default=0)
         for band, pool_size in enumerate(self.pool_sizes):
             near = band * self.band_width
@@ -282,11 +282,11 @@ class CbowReference:
         pools = NoisePools(self.alias_threshold, self.alias_word, self.pool_size, stream)
         text = KeptText(len(self.input), self.keep_threshold, self.window)
         for share, kept in text.spans(sentences, stream):
-            for centres in stretches(kept, self.input, self.subwords):
-                self.train_stretch(kept, centres, pools, alpha_begin + (alpha_end - alpha_begin) * share)
+            for centres in segments(kept, self.input, self.subwords):
+                self.train_segment(kept, centres, pools, alpha_begin + (alpha_end - alpha_begin) * share)
         self.words, self.kept = text.words, text.kept
 
-    def train_stretch(self, kept: list[KeptWord], centres: range, pools: NoisePools, alpha: float) -> None:
+    def train_segment(self, kept: list[KeptWord], centres: range, pools: NoisePools, alpha: float) -> None:
         for begin in centres[:: self.block_size]:
             block = CbowBlock()
             for p in range(begin, min(begin + self.block_size, centres.stop)):

@@ -13,9 +13,9 @@ from reference import (
     KeptWord,
     SubwordMeans,
     log_sigmoid,
+    segments,
     sigmoid,
     splitmix64,
-    stretches,
 )
 
 
@@ -67,11 +67,11 @@ class SkipgramPathsReference:
     def train(self, sentences: list[list[int]], alpha_begin: float, alpha_end: float, seed: int) -> None:
         text = KeptText(len(self.words_matrix), self.keep_threshold, self.window)
         for share, kept in text.spans(sentences, splitmix64(seed)):
-            for centres in stretches(kept, self.words_matrix, self.subwords):
-                self.stretch(kept, centres, alpha_begin + (alpha_end - alpha_begin) * share)
+            for centres in segments(kept, self.words_matrix, self.subwords):
+                self.segment(kept, centres, alpha_begin + (alpha_end - alpha_begin) * share)
         self.words, self.kept = text.words, text.kept
 
-    def stretch(self, kept: list[KeptWord], centres: range, alpha: float) -> None:
+    def segment(self, kept: list[KeptWord], centres: range, alpha: float) -> None:
         for p in centres:
             centre = kept[p]
             contexts = [kept[q].word for q in centre.window if q != p]

@@ -63,6 +63,23 @@ def test_your_own_text_runs_in_order(
     assert {"map.html", "vectors.bin", "vectors.glove.txt"} <= {path.name for path in tmp_path.iterdir()}
 
 
+def test_coming_from_fasttext_runs_in_order(
+    tmp_path: Path, vastmax_on_path: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, Any] = {}
+    for language, block in blocks("guides/coming-from-fasttext.md"):
+        if language == "python":
+            run_python(block, "guides/coming-from-fasttext.md", namespace)
+        else:
+            done = subprocess.run(["sh", "-ec", block], env=vastmax_on_path, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+    vectors = namespace["vectors"]
+    assert "robinson" not in vectors
+    assert vectors.most_similar("robinson", topn=1)[0][0].endswith("son")
+    assert namespace["again"].training["max_n"] == 6
+
+
 @pytest.fixture(scope="module")
 def gensim_guide(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the programs on the page define, run in a folder of their own."""

@@ -23,6 +23,7 @@ RECORDS = ROOT / "benchmarks" / "records"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "guides" / "phrases.md",
+    ROOT / "docs" / "guides" / "coming-from-fasttext.md",
     ROOT / "docs" / "guides" / "options.md",
     ROOT / "docs" / "guides" / "recommenders.md",
     ROOT / "docs" / "guides" / "language-models.md",
@@ -84,6 +85,26 @@ def phrases(record: dict[str, Any]) -> str:
         f"joined text, without imports: {ratio['median']:.0f} times fewer CPU-seconds. Joined text, phrases and scores "
         f"are {'equal' if same else 'NOT EQUAL'}.",
     ]
+    return "\n".join(lines)
+
+
+def subword_speed(record: dict[str, Any]) -> str:
+    """CPU-seconds, memory and hidden words of three programs."""
+    names = {
+        "vastmax": "vastmax",
+        "fasttext": f"fasttext {record['fasttext']}",
+        "gensim": f"gensim {record['machine']['versions']['gensim']}",
+    }
+    lines = ["| model | | CPU-seconds | | peak memory | hidden words |", "|---|---|---|---|---|---|"]
+    for model, found in record["by_model"].items():
+        for program, name in names.items():
+            result = found[program]
+            times = result.get("times_the_cpu_seconds_of_vastmax")
+            lines.append(
+                f"| {model if program == 'vastmax' else ''} | {name} | {result['cpu_seconds']:.1f} "
+                f"| {f'{times:.1f} times as many' if times else ''} | {result['peak_gigabytes']:.1f} GB "
+                f"| {result['spearman']:.2f} |"
+            )
     return "\n".join(lines)
 
 
@@ -213,6 +234,7 @@ TABLES = {
     "fixed_ngrams": fixed_ngrams,
     "output_layers": measured,
     "phrases": phrases,
+    "subword_speed": subword_speed,
     "tree_methods": tree_methods,
     "two_towers": two_towers,
     **PAPER_TABLES,

@@ -161,7 +161,7 @@ def test_both_objectives_together_equal_their_twins_in_turn(target):
     )
     nodes = PathsReference(kernel.nodes[:, :D].astype(np.float64), path_lists(a_tree), largest_group(target))
     walked = SkipgramPathsReference(sampled.centre, nodes, kernel.tables.keep, window)  # one matrix of word vectors
-    sampled.after_stretch = walked.stretch
+    sampled.after_segment = walked.segment
     result = run(kernel, sentences, 0.02, 0.01)
     sampled.train([s.tolist() for s in sentences], 0.02, 0.01, seed=7)
     assert result.predictions == sampled.predictions == walked.predictions

@@ -8,7 +8,7 @@ import pytest
 from reference import CbowReference, SkipgramReference, SubwordMeans
 from reference_paths import CbowPathsReference, PathsReference, SkipgramPathsReference
 from vastmax import tree
-from vastmax.kernels.embedding_kernel import CbowKernel, SkipgramKernel, subword_stretch
+from vastmax.kernels.embedding_kernel import CbowKernel, SkipgramKernel, subword_segment
 from vastmax.kernels.embedding_tables import InputRows, TreePaths
 
 V, EXTRA, WINDOW, CENTRES = 50, 23, 3, 8
@@ -66,16 +66,16 @@ def assert_rows_equal(kernel, means, D):
     assert [len(kernel.matrices[name]) for name in ("word_rows", "ngram_rows")] == [V, EXTRA]
 
 
-@pytest.mark.parametrize(("D", "stretch"), [(1, 8), (17, 1000), (100, 16), (300, 64)])
-def test_skipgram_equals_the_float64_twin_including_every_update(target, text, D, stretch):
+@pytest.mark.parametrize(("D", "segment"), [(1, 8), (17, 1000), (100, 16), (300, 64)])
+def test_skipgram_equals_the_float64_twin_including_every_update(target, text, D, segment):
     sentences, counts = text
     of_word, rows = draw_rows()
     pools = np.array([16], np.int32)
     kernel = SkipgramKernel(
-        counts, D, negative=5, pool_sizes=pools, subwords=rows, stretch=stretch, target=target, **COMMON
+        counts, D, negative=5, pool_sizes=pools, subwords=rows, segment=segment, target=target, **COMMON
     )
     randomise(kernel, D)
-    means = SubwordMeans(kernel.words[:, :D].astype(np.float64), of_word, stretch)
+    means = SubwordMeans(kernel.words[:, :D].astype(np.float64), of_word, segment)
     outputs = kernel.outputs[:, :D].astype(np.float64)
     twin = SkipgramReference(np.zeros((V, D)), outputs, *tables(kernel), WINDOW, 5, [16], CENTRES, subwords=means)
     before = means.rows.copy()
@@ -90,7 +90,7 @@ def test_skipgram_equals_the_float64_twin_including_every_update(target, text, D
 def test_cbow_equals_the_float64_twin_including_every_update(target, text, gradient):
     sentences, counts = text
     of_word, rows = draw_rows()
-    D, stretch = 40, 16
+    D, segment = 40, 16
     kernel = CbowKernel(
         counts,
         D,
@@ -98,12 +98,12 @@ def test_cbow_equals_the_float64_twin_including_every_update(target, text, gradi
         pool_size=16,
         gradient=gradient,
         subwords=rows,
-        stretch=stretch,
+        segment=segment,
         target=target,
         **COMMON,
     )
     randomise(kernel, D)
-    means = SubwordMeans(kernel.words[:, :D].astype(np.float64), of_word, stretch)
+    means = SubwordMeans(kernel.words[:, :D].astype(np.float64), of_word, segment)
     outputs = kernel.outputs[:, :D].astype(np.float64)
     twin = CbowReference(np.zeros((V, D)), outputs, *tables(kernel), WINDOW, 5, 16, CENTRES, gradient, subwords=means)
     result = run(kernel, twin, sentences)
@@ -115,21 +115,21 @@ def test_cbow_equals_the_float64_twin_including_every_update(target, text, gradi
 def test_paths_of_skipgram_alone_and_beside_noise_words_equal_their_twins(target, text):
     sentences, counts = text
     of_word, rows = draw_rows()
-    D, stretch = 24, 16
+    D, segment = 24, 16
     paths, twin_of = paths_to(counts, 4 if target == "baseline" else 5)
     for negative in (0, 4):
         pools = np.array([16] * (negative > 0), np.int32)
-        options = {"pool_sizes": pools, "subwords": rows, "stretch": stretch, "paths": paths, "target": target}
+        options = {"pool_sizes": pools, "subwords": rows, "segment": segment, "paths": paths, "target": target}
         kernel = SkipgramKernel(counts, D, negative=negative, **options, **COMMON)
         randomise(kernel, D)
-        means = SubwordMeans(kernel.words[:, :D].astype(np.float64), of_word, stretch)
+        means = SubwordMeans(kernel.words[:, :D].astype(np.float64), of_word, segment)
         nodes, vectors = twin_of(kernel.nodes[:, :D]), np.zeros((V, D))
         walked = SkipgramPathsReference(vectors, nodes, kernel.tables.keep, WINDOW, subwords=means)
         twin = walked
         if negative:
             outputs = kernel.outputs[:, :D].astype(np.float64)
             twin = SkipgramReference(vectors, outputs, *tables(kernel), WINDOW, negative, [16], CENTRES, subwords=means)
-            twin.after_stretch = walked.stretch
+            twin.after_segment = walked.segment
         result = run(kernel, twin, sentences)
         assert result.loss == pytest.approx(nodes.loss + (twin.loss if negative else 0), rel=1e-5)
         assert_rows_equal(kernel, means, D)
@@ -139,11 +139,11 @@ def test_paths_of_skipgram_alone_and_beside_noise_words_equal_their_twins(target
 def test_paths_of_cbow_equal_the_float64_twin(target, text):
     sentences, counts = text
     of_word, rows = draw_rows()
-    D, stretch = 24, 16
+    D, segment = 24, 16
     paths, twin_of = paths_to(counts, 4 if target == "baseline" else 5)
-    kernel = CbowKernel(counts, D, negative=0, subwords=rows, stretch=stretch, paths=paths, target=target, **COMMON)
+    kernel = CbowKernel(counts, D, negative=0, subwords=rows, segment=segment, paths=paths, target=target, **COMMON)
     randomise(kernel, D)
-    means = SubwordMeans(kernel.words[:, :D].astype(np.float64), of_word, stretch)
+    means = SubwordMeans(kernel.words[:, :D].astype(np.float64), of_word, segment)
     nodes = twin_of(kernel.nodes[:, :D])
     twin = CbowPathsReference(
         np.zeros((V, D)), np.zeros((0, D)), *tables(kernel), WINDOW, 0, 0, CENTRES, subwords=means, paths=nodes
@@ -153,7 +153,7 @@ def test_paths_of_cbow_equal_the_float64_twin(target, text):
     assert_rows_equal(kernel, means, D)
 
 
-def test_words_without_ngrams_learn_what_they_learn_without_subwords_where_each_stretch_is_a_block(text):
+def test_words_without_ngrams_learn_what_they_learn_without_subwords_where_each_segment_is_a_block(text):
     """One row a word: means are the rows themselves, and adding up in another order is all that differs."""
     sentences, counts = text
     alone = InputRows(np.arange(V + 1), np.arange(V, dtype=np.int32), V)
@@ -175,17 +175,17 @@ def test_crowding_is_the_share_of_a_words_rows_that_the_next_word_has_too():
     assert InputRows.none().crowding(law) == 0.0
 
 
-def test_a_stretch_is_whole_blocks_and_the_shorter_the_more_words_share(text):
+def test_a_segment_is_whole_blocks_and_the_shorter_the_more_words_share(text):
     _, counts = text
     kernel = SkipgramKernel(counts, 4, negative=5, **COMMON)
     alone = InputRows(np.arange(V + 1), np.arange(V, dtype=np.int32), V)
     all_one = InputRows(
         np.arange(0, 2 * V + 1, 2), np.stack([np.arange(V), np.full(V, V)], 1).ravel().astype(np.int32), V + 1
     )
-    far, near = (subword_stretch(rows, kernel.tables, CENTRES) for rows in (alone, all_one))
+    far, near = (subword_segment(rows, kernel.tables, CENTRES) for rows in (alone, all_one))
     assert far % CENTRES == near % CENTRES == 0
     assert far > near == CENTRES
-    assert subword_stretch(None, kernel.tables, CENTRES) == 0
+    assert subword_segment(None, kernel.tables, CENTRES) == 0
 
 
 @pytest.mark.parametrize(
@@ -196,14 +196,14 @@ def test_a_stretch_is_whole_blocks_and_the_shorter_the_more_words_share(text):
         ({"offsets": np.array([0, 1, 2, 5])}, "must cover the rows"),
         ({"offsets": np.array([0, 2, 2, 4])}, "a word has no row"),
         ({"offsets": np.array([0, 2, 4])}, "expected"),
-        ({"stretch": 0}, "must have a centre"),
+        ({"segment": 0}, "must have a centre"),
     ],
 )
 def test_rows_that_do_not_fit_are_refused(wrong, message):
-    good = {"offsets": np.array([0, 1, 2, 4]), "rows": np.array([0, 1, 2, 5], np.int32), "stretch": 8}
+    good = {"offsets": np.array([0, 1, 2, 4]), "rows": np.array([0, 1, 2, 5], np.int32), "segment": 8}
     given = {**good, **wrong}
     options = {"window": 2, "negative": 1, "sample": 0, "ns_exponent": 0.75}
-    SkipgramKernel(np.array([3, 2, 1]), 4, subwords=InputRows(good["offsets"], good["rows"], 6), stretch=8, **options)
+    SkipgramKernel(np.array([3, 2, 1]), 4, subwords=InputRows(good["offsets"], good["rows"], 6), segment=8, **options)
     rows = InputRows(given["offsets"], given["rows"], 6)
     with pytest.raises(ValueError, match=message):
-        SkipgramKernel(np.array([3, 2, 1]), 4, subwords=rows, stretch=given["stretch"], **options)
+        SkipgramKernel(np.array([3, 2, 1]), 4, subwords=rows, segment=given["segment"], **options)

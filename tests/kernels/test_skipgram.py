@@ -259,7 +259,7 @@ def model_arguments(V=10):
         "visits_per_exchange": 0,
         "subword_offsets": np.zeros(0, np.int64),
         "subword_rows": np.zeros(0, np.int32),
-        "stretch": 0,
+        "segment": 0,
     }
 
 

@@ -89,7 +89,7 @@ def draw_kernel(draw: Draw, *, cbow: bool) -> tuple[Any, int, int, int, int]:
         options["paths"] = draw_tree(draw, counts)
     if draw.chance(0.4):
         options["subwords"] = draw_subwords(draw, V)
-        options["stretch"] = draw.choice([None, draw.whole(1, 5000)])
+        options["segment"] = draw.choice([None, draw.whole(1, 5000)])
     kernel = (CbowKernel if cbow else SkipgramKernel)(counts, D, **options)
     for matrix in kernel.matrices.values():
         matrix[:, :D] = draw.floats(len(matrix), D)
@@ -144,7 +144,7 @@ def refuse(draw: Draw, kernel: Any, ids: NDArray[np.int32], offsets: NDArray[np.
         "visits_per_exchange": 1,
         "subword_offsets": np.zeros(0, np.int64),
         "subword_rows": np.zeros(0, np.int32),
-        "stretch": 0,
+        "segment": 0,
     }
     _native.EmbeddingModel(**model)
     wrong_alias = draw.wrong_ids(kernel.tables.noise.words, V)
@@ -155,7 +155,7 @@ def refuse(draw: Draw, kernel: Any, ids: NDArray[np.int32], offsets: NDArray[np.
         "words": padded_rows(rows.num_rows, kernel.words.shape[1]),
         "subword_offsets": rows.offsets,
         "subword_rows": rows.rows,
-        "stretch": 1,
+        "segment": 1,
     }
     _native.EmbeddingModel(**by_rows)
     wrong_rows = draw.wrong_ids(rows.rows, rows.num_rows)

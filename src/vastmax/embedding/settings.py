@@ -60,6 +60,10 @@ RECIPE_ONLY = ("objective_options", "batch_size", "dense_lr", "partition_size", 
 _NO_NOISE = "without noise words the loss has no minimum and vectors would grow without end"
 
 
+NGRAM_RATES = {"skipgram": 1.8, "cbow": 2.0}
+"""With n-grams, the initial learning rate is this many times that of whole words."""
+
+
 @takes_old_names
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -192,10 +196,11 @@ def default_alpha(settings: TrainingSettings | CheckedSettings) -> float:
     """Return the default initial learning rate of a model with an objective.
 
     Noise words that a block shares make steps a little less noisy than word2vec's, so the rate can be slightly higher
-    than its 0.025 (quality: benchmarks/records/embedding_speed.json).
+    than its 0.025 (quality: benchmarks/records/embedding_speed.json). With n-grams it is higher
+    (benchmarks/records/subword_speed.json).
     """
     exact = settings.cbow_gradient == "exact"
-    return {
+    usual = {
         ("skipgram", "negative-sampling"): 0.0275,
         ("skipgram", "hierarchical-softmax"): 0.03,
         ("skipgram", "negative-sampling+hierarchical-softmax"): 0.025,
@@ -203,6 +208,7 @@ def default_alpha(settings: TrainingSettings | CheckedSettings) -> float:
         ("cbow", "hierarchical-softmax"): 0.06 if exact else 0.04,
         ("cbow", "negative-sampling+hierarchical-softmax"): 0.06 if exact else 0.04,
     }[settings.model, settings.objective]
+    return usual * NGRAM_RATES[settings.model] if settings.max_n else usual
 
 
 def samples_noise(settings: TrainingSettings | CheckedSettings) -> bool:

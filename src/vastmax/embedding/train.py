@@ -116,8 +116,9 @@ def train_embeddings(
         bucket: n-grams are hashed to so many numbers; those that come up get a row.
         epochs: passes over the corpus.
         alpha: learning rate at the start (None: 0.0275 for skip-gram, 0.03 with hierarchical softmax, 0.025 with both
-            objectives; 0.1 for CBOW, 0.06 with hierarchical softmax; with word2vec's gradient 0.05 and 0.04). It
-            falls linearly to `min_alpha` (None: 1e-4 of it).
+            objectives; 0.1 for CBOW, 0.06 with hierarchical softmax; with word2vec's gradient 0.05 and 0.04; with
+            n-grams 1.8 times as much for skip-gram, twice as much for CBOW). It falls linearly to `min_alpha` (None:
+            1e-4 of it).
         threads: lock-free threads on the shared matrices (None: the cores this process may use). With 1 thread, the
             result depends only on corpus, settings, seed and the kind of processor, bit for bit.
         seed: of all random numbers.
@@ -150,9 +151,10 @@ def train_embeddings(
 
     Cost: in skip-gram, with n ≈ window + 1 contexts per center and P ≈ 0.5·n·K noise words per block, 3·D·(n + P)
     multiply-adds per center; in CBOW 3·D·(1 + P) with P ≈ 3·K, and about 8·D additions, for any window. Hierarchical
-    softmax: 3·D·L per pair in skip-gram and per center in CBOW; L is the mean path length, about the entropy.
+    softmax: 3·D·L per pair in skip-gram and per center in CBOW; L is the mean path length, about the entropy. With
+    n-grams, the rows of each different word in a segment of some hundred centers are read twice and written once.
     Memory: two float32 matrices (V, D), three with both objectives, D rounded up to a multiple of 16, for any length of
-    text.
+    text; with n-grams a row more for each that occurs, and the (V, D) vectors that are returned.
 
     Example:
         >>> sentences = [["the", "king", "rules"], ["the", "queen", "rules"]] * 50

@@ -13,6 +13,7 @@ from vastmax.kernels.arrays import Column, Cube, Matrix
 
 
 def available_targets() -> list[str]: ...
+
 def read_decimals(text: bytes, values: Column[numpy.float32]) -> bool: ...
 
 row_alignment: int = 16
@@ -24,7 +25,7 @@ most_skipgram_centres: int = 32
 most_cbow_centres: int = 64
 
 class EmbeddingModel:
-    def __init__(self, *, words: Matrix[numpy.float32], outputs: Matrix[numpy.float32], keep_threshold: Column[numpy.uint32], alias_threshold: Column[numpy.uint32], alias_word: Column[numpy.int32], nodes: Matrix[numpy.float32], path_offsets: Column[numpy.int64], path_edges: Column[numpy.int32], visits_per_exchange: int, subword_offsets: Column[numpy.int64], subword_rows: Column[numpy.int32], stretch: int) -> None: ...
+    def __init__(self, *, words: Matrix[numpy.float32], outputs: Matrix[numpy.float32], keep_threshold: Column[numpy.uint32], alias_threshold: Column[numpy.uint32], alias_word: Column[numpy.int32], nodes: Matrix[numpy.float32], path_offsets: Column[numpy.int64], path_edges: Column[numpy.int32], visits_per_exchange: int, subword_offsets: Column[numpy.int64], subword_rows: Column[numpy.int32], segment: int) -> None: ...
 
 class EmbeddingSettings:
     def __init__(self, *, window: int, negative: int, pool_sizes: Sequence[int], centres: int, sum_gradient: bool, exclude: int, fixed_window: bool = False) -> None: ...

@@ -31,11 +31,11 @@ PREDICTIONS_PER_NOISE_WORD = 10
 MOST_STALE_STEPS = 8
 """The maximum number of steps from the same old row that may update a word at once; see `cbow_centres`."""
 
-LONGEST_STRETCH = 128
+LONGEST_SEGMENT = 128
 """Center words per segment of text with subwords: the means of its words stay in the second-level cache."""
 
 MOST_STALE_SHARES = 4.0
-"""The maximum number of other words' steps from the same old rows that may update a word; see `subword_stretch`."""
+"""The maximum number of other words' steps from the same old rows that may update a word; see `subword_segment`."""
 
 
 class ChunkResult(NamedTuple):
@@ -82,7 +82,7 @@ class EmbeddingKernel:
         fixed_window: bool,
         paths: TreePaths | None,
         subwords: InputRows | None,
-        stretch: int,
+        segment: int,
         threads: int,
         target: str | None,
     ) -> None:
@@ -113,7 +113,7 @@ class EmbeddingKernel:
             visits_per_exchange=visits_per_exchange(threads),
             subword_offsets=inputs.offsets,
             subword_rows=inputs.rows,
-            stretch=stretch,
+            segment=segment,
         )
         self._settings = _native.EmbeddingSettings(
             window=window,
@@ -165,7 +165,7 @@ class SkipgramKernel(EmbeddingKernel):
         fixed_window: bool = False,
         paths: TreePaths | None = None,
         subwords: InputRows | None = None,
-        stretch: int | None = None,
+        segment: int | None = None,
         threads: int = 1,
         centres: int | None = None,
         pool_sizes: NDArray[np.int32] | None = None,
@@ -186,7 +186,7 @@ class SkipgramKernel(EmbeddingKernel):
             fixed_window=fixed_window,
             paths=paths,
             subwords=subwords,
-            stretch=subword_stretch(subwords, tables, centres) if stretch is None else stretch,
+            segment=subword_segment(subwords, tables, centres) if segment is None else segment,
             threads=threads,
             target=target,
         )
@@ -209,7 +209,7 @@ class CbowKernel(EmbeddingKernel):
         fixed_window: bool = False,
         paths: TreePaths | None = None,
         subwords: InputRows | None = None,
-        stretch: int | None = None,
+        segment: int | None = None,
         threads: int = 1,
         centres: int | None = None,
         pool_size: int | None = None,
@@ -231,7 +231,7 @@ class CbowKernel(EmbeddingKernel):
             fixed_window=fixed_window,
             paths=paths,
             subwords=subwords,
-            stretch=subword_stretch(subwords, tables, centres) if stretch is None else stretch,
+            segment=subword_segment(subwords, tables, centres) if segment is None else segment,
             threads=threads,
             target=target,
         )
@@ -267,7 +267,7 @@ def skipgram_pools(window: int, negative: int, centres: int, fixed_window: bool 
     return sizes
 
 
-def subword_stretch(subwords: InputRows | None, tables: WordTables, centres: int) -> int:
+def subword_segment(subwords: InputRows | None, tables: WordTables, centres: int) -> int:
     """Return how many center words are trained before shared rows are updated: whole blocks, at least one.
 
     In a segment of B center words, about B·crowding stale steps of other words update a word, where `crowding` is the
@@ -276,7 +276,7 @@ def subword_stretch(subwords: InputRows | None, tables: WordTables, centres: int
     if subwords is None:
         return 0
     most = MOST_STALE_SHARES / max(subwords.crowding(tables.kept_counts), 1e-9)
-    return centres * int(np.clip(most // centres, 1, max(1, LONGEST_STRETCH // centres)))
+    return centres * int(np.clip(most // centres, 1, max(1, LONGEST_SEGMENT // centres)))
 
 
 def cbow_centres(crowding: float, negative: int) -> int:

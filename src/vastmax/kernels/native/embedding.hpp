@@ -41,7 +41,7 @@ struct Tree {
 struct Subwords {
     const int64_t *offsets; // (V + 1,) where each word's rows begin, at least one each; null: there are no subwords
     const int32_t *rows;
-    int64_t stretch; // centres that are trained before rows that words share learn of it
+    int64_t segment; // centres that are trained before rows that words share learn of it
 };
 
 // The noise words that do not count for a prediction: none, the word that is predicted, every word in the centre's window.

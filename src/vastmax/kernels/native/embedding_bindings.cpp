@@ -42,14 +42,14 @@ Tree checked_tree(int64_t V, const Rows &words, const Rows &nodes, const Column<
 
 // Subwords without offsets are none. Each word has at least one row, and 2^31 at most.
 Subwords checked_subwords(int64_t V, const Rows &words, const Column<const int64_t> &offsets,
-                          const Column<const int32_t> &rows, int64_t stretch) {
+                          const Column<const int32_t> &rows, int64_t segment) {
     if (offsets.length() == 0) return {nullptr, nullptr, 0};
     require(is_partition(offsets.data(), V + 1, rows.length()), "subword_offsets must cover the rows");
     for (int64_t word = 0; word < V; ++word)
         require(offsets.data()[word] < offsets.data()[word + 1], "a word has no row");
     require(all_below(rows.data(), rows.length(), words.length()), "a row of a word is not in the matrix");
-    require(stretch > 0, "a stretch must have a centre");
-    return {offsets.data(), rows.data(), stretch};
+    require(segment > 0, "a segment must have a centre");
+    return {offsets.data(), rows.data(), segment};
 }
 
 // The arrays of a model, kept as long as it is.
@@ -58,7 +58,7 @@ class Model {
     Model(Rows words, Rows outputs, Column<const uint32_t> keep_threshold, Column<const uint32_t> alias_threshold,
           Column<const int32_t> alias_word, Rows nodes, Column<const int64_t> path_offsets,
           Column<const int32_t> path_edges, int visits_per_exchange, Column<const int64_t> subword_offsets,
-          Column<const int32_t> subword_rows, int64_t stretch)
+          Column<const int32_t> subword_rows, int64_t segment)
         : words_(words), outputs_(outputs), nodes_(nodes), keep_threshold_(keep_threshold),
           alias_threshold_(alias_threshold), alias_word_(alias_word), path_offsets_(path_offsets),
           path_edges_(path_edges), subword_offsets_(subword_offsets), subword_rows_(subword_rows) {
@@ -77,7 +77,7 @@ class Model {
                   {int32_t(V), keep_threshold.data()},
                   {alias_threshold.data(), alias_word.data()},
                   checked_tree(V, words, nodes, path_offsets, path_edges, visits_per_exchange),
-                  checked_subwords(V, words, subword_offsets, subword_rows, stretch)};
+                  checked_subwords(V, words, subword_offsets, subword_rows, segment)};
     }
     const EmbeddingModel &get() const { return model_; }
     bool has_outputs() const { return outputs_.length() > 0; }
@@ -171,7 +171,7 @@ void bind_embedding(nb::module_ &m) {
                       Column<const int64_t>, Column<const int32_t>, int, Column<const int64_t>, Column<const int32_t>,
                       int64_t>(),
              nb::kw_only(), "words"_a, "outputs"_a, "keep_threshold"_a, "alias_threshold"_a, "alias_word"_a, "nodes"_a,
-             "path_offsets"_a, "path_edges"_a, "visits_per_exchange"_a, "subword_offsets"_a, "subword_rows"_a, "stretch"_a);
+             "path_offsets"_a, "path_edges"_a, "visits_per_exchange"_a, "subword_offsets"_a, "subword_rows"_a, "segment"_a);
     nb::class_<Settings>(m, "EmbeddingSettings")
         .def(nb::init<int, int, std::vector<int32_t>, int, bool, int, bool>(), nb::kw_only(), "window"_a, "negative"_a,
              "pool_sizes"_a, "centres"_a, "sum_gradient"_a, "exclude"_a, "fixed_window"_a = false);

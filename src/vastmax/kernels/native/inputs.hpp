@@ -1,10 +1,10 @@
 // The input vectors of the words in a text: rows of a matrix, in place, or means of several of its rows (subwords,
 // Bojanowski et al. 2017).
 //
-// With subwords a stretch of text is taken at a time. Each word in it gets its mean in a row of our own, once, however
+// With subwords a segment of text is taken at a time. Each word in it gets its mean in a row of our own, once, however
 // often it occurs; training moves that row; in the end all that it moved by is added to each row of which it was the mean,
 // as fastText does after every pair. So a row that words share learns from one of them what the other meets in the next
-// stretch. A stretch costs two passes over the rows of its words, where fastText makes two for every pair.
+// segment. A segment costs two passes over the rows of its words, where fastText makes two for every pair.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ class Inputs {
         : subwords_(model.subwords), rows_(model.words), stride_(model.stride), base_(model.words) {}
 
     // How many centres to train between `take` and `give_back`, in a span of `size`: all of them without subwords.
-    int64_t stretch(int64_t size) const { return subwords_.offsets ? subwords_.stretch : std::max<int64_t>(size, 1); }
+    int64_t segment(int64_t size) const { return subwords_.offsets ? subwords_.segment : std::max<int64_t>(size, 1); }
 
     // Makes the inputs of positions first .. last - 1 ready.
     void take(Windows &windows, int64_t first, int64_t last) {
@@ -35,7 +35,7 @@ class Inputs {
         base_ = now_.data();
         with_units(stride_, [&](auto units) {
             for (int64_t k = 0; k < count; ++k) {
-                prefetch_rows(k + 1);
+                if (k + 1 < count) prefetch_rows(words_[size_t(k + 1)]);
                 for_strips<units>(stride_, [&](auto width, int d) { average<width>(k, d); });
             }
         });
@@ -47,7 +47,7 @@ class Inputs {
         const auto count = int64_t(words_.size());
         with_units(stride_, [&](auto units) {
             for (int64_t k = 0; k < count; ++k) {
-                prefetch_rows(k + 1);
+                if (k + 1 < count) prefetch_rows(words_[size_t(k + 1)]);
                 for_strips<units>(stride_, [&](auto width, int d) { move<width>(k, d); });
             }
         });
@@ -55,13 +55,13 @@ class Inputs {
 
     float *row(const Windows &windows, int64_t p) const { return base_ + windows.input(p) * stride_; }
 
-    // Asks for the row of a position that is not at hand yet.
+    // Asks for the row of a position that will be wanted soon. With subwords it is near already.
     VASTMAX_PREFETCHES void prefetch(const Windows &windows, int64_t p) const {
         if (!subwords_.offsets && p < windows.size()) prefetch_row(row(windows, p), stride_);
     }
 
   private:
-    // Lists the different words of a stretch, and tells `windows` the number of each.
+    // Lists the different words of a segment, and tells `windows` the number of each.
     void number(Windows &windows, int64_t first, int64_t last) {
         int bits = 4;
         while ((int64_t(1) << bits) < 2 * (last - first)) ++bits;
@@ -86,10 +86,9 @@ class Inputs {
         return subwords_.offsets[word + 1] - subwords_.offsets[word];
     }
 
-    VASTMAX_PREFETCHES void prefetch_rows(int64_t k) const {
-        if (k >= int64_t(words_.size())) return;
-        const int32_t *rows = rows_of(k);
-        for (int64_t r = 0; r < num_rows(k); ++r) prefetch_row(rows_ + rows[r] * stride_, stride_);
+    VASTMAX_PREFETCHES void prefetch_rows(int32_t word) const {
+        for (int64_t r = subwords_.offsets[word]; r < subwords_.offsets[word + 1]; ++r)
+            prefetch_row(rows_ + subwords_.rows[r] * stride_, stride_);
     }
 
     template <int width> void average(int64_t k, int64_t d) const {
@@ -127,7 +126,7 @@ class Inputs {
     float *const rows_;
     const int64_t stride_;
     float *base_;                // what windows number the rows of
-    std::vector<int32_t> words_; // the different words of the stretch
+    std::vector<int32_t> words_; // the different words of the segment
     std::vector<int32_t> table_; // their numbers, by hash
     Floats now_, before_;        // (words, stride) their means, as training moves them and as they were
 };

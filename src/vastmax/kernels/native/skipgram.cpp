@@ -75,9 +75,9 @@ class Trainer {
         for (int64_t s = 0; s < chunk.num_sentences;) {
             alpha_ = chunk.alpha(s);
             s = windows_.fill(model_.subsampling, chunk, s, settings_, random);
-            const int64_t stretch = inputs_.stretch(windows_.size());
-            for (int64_t begin = 0; begin < windows_.size(); begin += stretch)
-                train_stretch(begin, std::min(begin + stretch, windows_.size()), random);
+            const int64_t segment = inputs_.segment(windows_.size());
+            for (int64_t begin = 0; begin < windows_.size(); begin += segment)
+                train_segment(begin, std::min(begin + segment, windows_.size()), random);
         }
         if (paths_) result_.loss += paths_->finish();
         result_.words = windows_.words();
@@ -93,7 +93,7 @@ class Trainer {
     }
 
     // Trains the pairs of centres begin .. end - 1.
-    void train_stretch(int64_t begin, int64_t end, Random &random) {
+    void train_segment(int64_t begin, int64_t end, Random &random) {
         auto [first, last] = paths_ ? windows_.reach(begin, end) : std::pair(begin, end);
         inputs_.take(windows_, first, last);
         for (int band = 0; band < settings_.num_pools && band * band_width + 1 < windows_.longest_sentence(); ++band)
