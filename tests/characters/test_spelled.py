@@ -45,7 +45,7 @@ def test_a_vocabulary_is_spelled_in_id_order() -> None:
 def test_bad_words_are_refused() -> None:
     with pytest.raises(InputError, match="there are no words to spell"):
         Spelled.of([])
-    with pytest.raises(InputError, match="word 2, 'to', is there twice"):
+    with pytest.raises(InputError, match="word 2, 'to', occurs twice"):
         Spelled.of(["to", "too", "to"])
     with pytest.raises(InputError, match="word 1 is ''"):
         Spelled.of(["to", ""])

@@ -273,8 +273,8 @@ def test_dtypes(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (((8, [3, 2, 1]), {"cutoffs": [0]}), r"cutoffs \[0\] do not cut 3 words"),
-        (((8, [3, 2, 1]), {"cutoffs": [3]}), r"do not cut 3 words; expected .* from 1 to 2"),
+        (((8, [3, 2, 1]), {"cutoffs": [0]}), r"cutoffs \[0\] do not divide 3 words"),
+        (((8, [3, 2, 1]), {"cutoffs": [3]}), r"do not divide 3 words; expected .* from 1 to 2"),
         (((8, [3, 2, 1]), {"cutoffs": [2, 1]}), "strictly ascending"),
         (((0, [3, 2, 1]), {}), "hidden_size is 0"),
         (((8, [3, -2, 1]), {}), r"counts\[1\] is -2"),

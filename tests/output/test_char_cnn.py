@@ -222,7 +222,7 @@ def test_spellings_move_with_the_layer_and_stay_out_of_its_state() -> None:
         ({"filters": {0: 3}}, "filters is {0: 3}"),
         ({"symbol_size": 0}, "symbol_size is 0; expected a whole number from 1 to"),
         ({"hidden_size": 0}, "size is 0"),
-        ({"words": ["a", "a"]}, "word 1, 'a', is there twice"),
+        ({"words": ["a", "a"]}, "word 1, 'a', occurs twice"),
     ],
 )
 def test_bad_input(options: dict[str, object], message: str) -> None:

@@ -213,5 +213,5 @@ def test_bad_input() -> None:
         CharLSTM(0, WORDS)
     with pytest.raises(InputError, match="state_size is -1; expected a whole number from 1 to"):
         CharLSTM(4, WORDS, state_size=-1)
-    with pytest.raises(InputError, match="word 1, 'a', is there twice"):
+    with pytest.raises(InputError, match="word 1, 'a', occurs twice"):
         CharLSTM(4, ["a", "a"])

@@ -91,5 +91,5 @@ def _check_distinct(words: Words) -> None:
     seen: set[str] = set()
     for position, word in enumerate(words):
         if word in seen:
-            raise InputError(f"word {position}, {word!r}, is there twice; expected distinct words")
+            raise InputError(f"word {position}, {word!r}, occurs twice; expected distinct words")
         seen.add(word)

@@ -16,7 +16,7 @@ class AliasTable:
     """V equal slots, each shared by at most two outcomes.
 
     A draw takes a uniform slot k and a uniform u in [0, 1): the outcome is k if u < threshold[k], else alias[k].
-    Build: O(V). Draw: O(1), two look-ups.
+    Build: O(V). Draw: O(1), two lookups.
     """
 
     threshold: NDArray[np.float64]  # (V,)
@@ -33,7 +33,7 @@ class AliasTable:
             raise InputError(f"weight {worst} is {w[worst]}; weights must be finite and not negative")
         total = w.sum()
         if not 0 < total < np.inf:
-            raise InputError(f"weights add up to {total}; at least one must be positive and their sum finite")
+            raise InputError(f"weights have the sum {total}; at least one must be positive, and the sum finite")
         return cls(*_pair(w * (w.size / total)))
 
     def probabilities(self) -> NDArray[np.float64]:
@@ -59,6 +59,6 @@ def _pair(scaled: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
         threshold[donor] -= 1.0 - threshold[k]
         if threshold[donor] < 1.0:
             small.append(large.pop())
-    for k in small + large:  # what rounding left over is full
+    for k in small + large:  # left over due to rounding
         threshold[k] = 1.0
     return np.asarray(threshold), np.asarray(alias, dtype=np.int32)

@@ -122,7 +122,7 @@ def check_cutoffs(cutoffs: Sequence[int], vocab_size: int) -> list[int]:
     edges = [0, *cut, vocab_size]
     if cut != list(cutoffs) or any(a >= b for a, b in itertools.pairwise(edges)):
         raise InputError(
-            f"cutoffs {list(cutoffs)} do not cut {vocab_size} words; expected strictly ascending integers from 1 to "
+            f"cutoffs {list(cutoffs)} do not divide {vocab_size} words; expected strictly ascending integers from 1 to "
             f"{vocab_size - 1} (V itself is not among them)"
         )
     return cut

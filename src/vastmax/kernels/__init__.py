@@ -1,1 +1,1 @@
-"""The compiled hot loops and their thin Python doors. Nothing else in vastmax is compiled."""
+"""The compiled hot loops and their thin Python interfaces. Nothing else in vastmax is compiled."""

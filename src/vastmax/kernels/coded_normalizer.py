@@ -1,4 +1,4 @@
-"""The door to log Z by codes and a sample: unbiased, with a standard error that holds."""
+"""The kernel that estimates log Z from codes and a sample: unbiased, with a standard error."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def sample_normalizer(
         coded: codes of the same table.
         turned: float32 (N, D), hidden turned as the rows were.
         seed: uint64 (N,), of each example's draws.
-        likely: int64, words that Z₀ is computed from, beside the codes of some rows.
+        likely: int64, words from which Z₀ is computed, together with the codes of some rows.
         draws: at least 1.
         threads: the maximum number; short work uses fewer.
         target: an instruction set.

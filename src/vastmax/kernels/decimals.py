@@ -1,4 +1,4 @@
-"""The door to the reader of decimal numbers in text."""
+"""The kernel that reads decimal numbers from text."""
 
 from __future__ import annotations
 

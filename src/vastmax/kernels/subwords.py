@@ -1,4 +1,4 @@
-"""The door to the n-grams of words: which bucket each is hashed to, and the means of their rows."""
+"""Kernels for the n-grams of words: their hash buckets, and the means of their rows."""
 
 from __future__ import annotations
 
