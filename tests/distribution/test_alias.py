@@ -32,7 +32,7 @@ def test_thresholds_of_32_bits_lose_at_most_half_a_part_in_2_to_the_32():
         ([[1.0]], "shape"),
         ([1.0, -2.0], "weight 1 is -2.0"),
         ([1.0, float("nan")], "weight 1 is nan"),
-        ([0.0, 0.0], "add up to 0"),
+        ([0.0, 0.0], "have the sum 0"),
     ],
 )
 def test_what_is_no_law_is_refused(weights, message):

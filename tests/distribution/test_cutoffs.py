@@ -107,5 +107,5 @@ def test_bad_counts() -> None:
 
 @pytest.mark.parametrize("cut", [[0], [5], [2, 2], [3, 1], [1.5], [-1]])
 def test_cutoffs_that_do_not_cut(cut: list[int]) -> None:
-    with pytest.raises(InputError, match=r"do not cut 5 words; expected strictly ascending integers from 1 to 4"):
+    with pytest.raises(InputError, match=r"do not divide 5 words; expected strictly ascending integers from 1 to 4"):
         step_seconds([1, 1, 1, 1, 1], cut)
