@@ -7,7 +7,6 @@ import io
 import json
 import pickle
 import re
-import struct
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -63,10 +62,6 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
     "npy": (saved(lambda stream: np.save(stream, ARRAY)), r"a NumPy array \(.npy\)"),
     "pickle": (pickle.dumps({"a": 1}), "a Python pickle"),
     "old pickle": (pickle.dumps(Path("x"), 0), "a Python pickle"),
-    "old fasttext": (
-        struct.pack("<12id4iq", 100, 5, 5, 5, 5, 1, 2, 2, 2_000_000, 3, 6, 100, 1e-4, 9, 9, 0, 0, 90) + b"the\0",
-        r"a fastText model \(.bin\)",
-    ),
     "html": (b"\n<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", "an HTML page, perhaps a login"),
     "html with comment": (b"<!-- saved -->\n<HTML lang='en'>\n", "an HTML page"),
     "pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "a PDF document"),

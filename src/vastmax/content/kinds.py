@@ -208,7 +208,7 @@ def _is_pickle(head: bytes) -> bool:
     return binary or _OLD_PICKLE.match(head) is not None
 
 
-def _is_old_fasttext(head: bytes) -> bool:
+def is_old_fasttext(head: bytes) -> bool:
     """Return whether this is a model of fastText before its files had a signature: 12 int32, a double, counts."""
     if len(head) < 76:
         return False
@@ -262,7 +262,7 @@ _BY_RULE: list[tuple[_Rule, Kind | Callable[[bytes], Kind]]] = [
     (_RACE_REPORT.match, _RACE),
     (lambda head: head.startswith(_OLD_TORCH), TORCH),
     (_is_pickle, _PICKLE),
-    (_is_old_fasttext, _FASTTEXT),
+    (is_old_fasttext, _FASTTEXT),
     (lambda head: head[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"), _zip),
     (lambda head: head[257:262] == b"ustar", _TAR),
     (lambda head: head[4:8] == b"ftyp", _SOUND),

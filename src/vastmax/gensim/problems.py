@@ -17,6 +17,10 @@ class WrongFileError(InputError, AttributeError):
     """A file holds another kind of object."""
 
 
+class NotThereError(InputError, NotImplementedError):
+    """Something that gensim does not do either."""
+
+
 class CutOffFileError(CutOffError, EOFError):
     """A file of vectors ends early."""
 

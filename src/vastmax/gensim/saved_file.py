@@ -138,8 +138,8 @@ def load(fname: object, table_class: Any, mmap: str | None = None) -> tuple[Any,
     table.key_to_index = {key: row for row, key in enumerate(table.index_to_key)}
     table.vectors = vectors.astype(dtype, copy=False)
     table.next_index = len(found.words)
-    if found.subwords is not None and hasattr(table, "subwords"):
-        table.subwords = found.subwords if mmap else found.subwords.copied()
+    if found.subwords is not None and hasattr(table, "take_rows"):
+        table.take_rows(found.subwords if mmap else found.subwords.copied())
     if found.counts is not None:
         table.expandos["count"] = np.array(found.counts)
     for name, stored in record["attributes"].items():

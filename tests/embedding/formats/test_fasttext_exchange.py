@@ -90,7 +90,26 @@ def test_the_first_words_only(trained: WordVectors, tmp_path: Path) -> None:
     np.testing.assert_allclose(few[trained.index_to_key[5]].shape, (12,))
 
 
-def test_another_encoding_is_refused(trained: WordVectors, tmp_path: Path) -> None:
-    trained.save(tmp_path / "v.fasttext.bin")
-    with pytest.raises(InputError, match="words of fastText models are UTF-8; leave out encoding="):
-        WordVectors.load(tmp_path / "v.fasttext.bin", encoding="latin-1")
+def test_words_in_another_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "v.fasttext.bin"
+    WordVectors(["caf~"], np.ones((1, 3), np.float32)).save(path)
+    path.write_bytes(path.read_bytes().replace(b"caf~", b"caf\xe9"))
+    assert WordVectors.load(path, encoding="latin-1").index_to_key == ["café"]
+    with pytest.raises(InputError, match=r"the word 'caf.xe9' is not UTF-8 .* name the encoding"):
+        WordVectors.load(path)
+
+
+def test_files_of_the_first_releases(tmp_path: Path) -> None:
+    """They have no signature, no pairs of a pruned dictionary and no marks of quantized matrices."""
+    raw = (GOLDEN / "skipgram.bin").read_bytes()
+    sizes = 8 + 56
+    dictionary = raw[sizes + 28 :]
+    V, D = 1060, 3
+    matrices = 2 * 17 + 4 * D * (V + 60) + 4 * D * V
+    words, rows = dictionary[:-matrices], dictionary[-matrices:]
+    first, second = rows[1 : 17 + 4 * D * (V + 60)], rows[17 + 4 * D * (V + 60) + 1 :]
+    path = tmp_path / "old.bin"
+    path.write_bytes(raw[8:sizes] + raw[sizes : sizes + 20] + words + first + second)
+    old, new = WordVectors.load(path), WordVectors.load(GOLDEN / "skipgram.bin")
+    np.testing.assert_array_equal(old.vectors, new.vectors)
+    np.testing.assert_array_equal(old["unseen"], new["unseen"])

@@ -107,9 +107,9 @@ def _read(
     size = None if compressed else os.path.getsize(name)
     with reading(name) as stream:
         if found in ("fasttext", "fasttext-quantized"):
-            if encoding != UTF8:
-                raise InputError(f"{name}: words of fastText models are UTF-8; leave out encoding={encoding!r}")
-            model = read_fasttext(stream, name, errors=errors, size=size, output=True, mapped=not compressed)
+            model = read_fasttext(
+                stream, name, errors=errors, encoding=encoding, size=size, output=True, mapped=not compressed
+            )
             return _without_duplicates(_first_rows(table_of(model), limit), duplicates, name)
         if found == "word2vec-binary":
             return read_binary(

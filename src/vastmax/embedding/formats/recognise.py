@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from vastmax.content.kinds import FASTTEXT_MAGIC, kind_of_bytes, own_format
+from vastmax.content.kinds import FASTTEXT_MAGIC, is_old_fasttext, kind_of_bytes, own_format
 from vastmax.content.looking import wrong_kind
 from vastmax.embedding.formats.binary import LONGEST_HEADER, LONGEST_WORD
 from vastmax.embedding.formats.native import FORMAT_NAME
@@ -50,7 +50,7 @@ def recognise(sample: bytes, path: str) -> Format:
         if kind is not None and own_format(sample) not in (None, FORMAT_NAME):
             raise wrong_kind(path, kind, EXPECTED, vectors=True)
         return "safetensors"
-    if sample.startswith(FASTTEXT_START):
+    if sample.startswith(FASTTEXT_START) or is_old_fasttext(sample):
         return "fasttext"
     if kind is not None and not kind.is_text:
         raise wrong_kind(path, kind, EXPECTED, vectors=True)

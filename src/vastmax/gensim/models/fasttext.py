@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 from vastmax.embedding import SubwordVectors, WordVectors
 from vastmax.embedding.subword_rows import SubwordRows
 from vastmax.embedding.subwords import Subwords
-from vastmax.errors import InputError
+from vastmax.errors import EncodingError, InputError
 from vastmax.gensim.models.keyedvectors import KeyedVectors
 from vastmax.gensim.models.word2vec import Word2Vec
-from vastmax.gensim.problems import NotReadyError
+from vastmax.gensim.problems import NotReadyError, NotThereError
 from vastmax.gensim.sentences import MAX_WORDS_IN_BATCH
 from vastmax.gensim.trimming import TrimRule
 from vastmax.kernels.embedding_tables import Floats
@@ -29,11 +30,14 @@ __all__ = [
 ]
 
 
+logger = logging.getLogger(__name__)
+
+
 class FastTextKeyedVectors(KeyedVectors):
     """Keys, their vectors, and the rows of n-grams that give words never seen a vector.
 
-    ``word in vectors`` is true for every word, as in gensim; ``word in vectors.key_to_index`` tells whether it was in
-    the text. Rows exist for the n-grams that came up, not for every bucket.
+    ``word in vectors`` is true for every word of which an n-gram came up, where gensim makes up vectors for the others;
+    ``word in vectors.key_to_index`` tells whether it was in the text.
 
     Args:
         vector_size: numbers of a vector.
@@ -43,6 +47,9 @@ class FastTextKeyedVectors(KeyedVectors):
         count: rows to make room for.
         dtype: of the vectors.
     """
+
+    compatible_hash = True
+    """The hashes are fastText's."""
 
     def __init__(
         self,
@@ -64,10 +71,26 @@ class FastTextKeyedVectors(KeyedVectors):
 
     @property
     def vectors_ngrams(self) -> NDArray[Any]:
-        """(U, D), the rows of the n-grams that came up, by ascending bucket: `subwords.buckets`."""
-        if self.subwords is None:
-            return np.zeros((0, self.vector_size), dtype=np.float32)
-        return self.subwords.ngram_rows
+        """(bucket, D), a copy made when it is asked for, zero where no n-gram came up; `subwords` has the rows."""
+        spread = np.zeros((self.bucket, self.vector_size), dtype=np.float32)
+        if self.subwords is not None:
+            spread[self.subwords.buckets] = self.subwords.ngram_rows
+        return spread
+
+    @property
+    def vectors_ngrams_lockf(self) -> NDArray[Any]:
+        """(1,), one: n-grams always move by the whole step; `vectors_lockf` holds words back."""
+        return np.ones(1, dtype=np.float32)
+
+    @property
+    def vectors_vocab_lockf(self) -> NDArray[Any]:
+        """(V,), `vectors_lockf`."""
+        return self.vectors_lockf
+
+    def take_rows(self, rows: SubwordRows) -> None:
+        """Let these be the rows of words and n-grams."""
+        self.subwords = rows
+        self.min_n, self.max_n, self.bucket = rows.subwords.min_n, rows.subwords.max_n, rows.subwords.bucket
 
     def __contains__(self, key: object) -> bool:
         return self.has_index_for(key) or self._composed(key) is not None
@@ -92,6 +115,23 @@ class FastTextKeyedVectors(KeyedVectors):
     def get_sentence_vector(self, sentence: Iterable[Any]) -> NDArray[Any]:
         """Return the mean of the vectors of words at length 1, (D,)."""
         return self.get_mean_vector(list(sentence))
+
+    def vectors_for_all(self, keys: Iterable[Any], allow_inference: bool = True, copy_vecattrs: bool = False) -> Any:
+        """Return the vectors of keys, each once, in their order.
+
+        Args:
+            keys: any.
+            allow_inference: whether keys never seen get the mean of their n-grams' rows; else they are left out.
+            copy_vecattrs: whether attributes come along; those of keys never seen are zero.
+        """
+        known = [key for key in dict.fromkeys(keys) if (key in self if allow_inference else key in self.key_to_index)]
+        chosen = KeyedVectors(self.vector_size, dtype=self.vectors.dtype)
+        rows = np.array([self.get_index(key, -1) for key in known], dtype=np.int64)
+        extras = None
+        if copy_vecattrs:
+            extras = {name: np.where(rows >= 0, values[rows], 0) for name, values in self.expandos.items()}
+        chosen.add_vectors(known, np.stack([self.get_vector(key) for key in known]), extras)
+        return chosen
 
     def adjust_vectors(self) -> None:
         """Compute all vectors again from the rows."""
@@ -235,24 +275,30 @@ def load_facebook_model(path: str | os.PathLike[str], encoding: str = "utf-8") -
 
     Args:
         path: the file.
-        encoding: only UTF-8.
+        encoding: of the words.
     """
     wv, v = _of_file(path, encoding)
     told = v.training["fasttext"]
+    if told["model"] == "supervised":
+        raise NotThereError(
+            f"{os.fspath(path)} is a classifier, which is not trained here; load_facebook_vectors reads its vectors"
+        )
     model = FastText(
         vector_size=wv.vector_size,
         sg=int(told["model"] == "skipgram"),
         window=told["window"],
         min_count=told["min_count"],
         epochs=told["epochs"],
-        negative=max(told["negative"], 1),
+        negative=told["negative"],
+        hs=int(told["loss"] == "hierarchical-softmax"),
         sample=told["sample"],
         min_n=wv.min_n,
         max_n=wv.max_n,
         bucket=wv.bucket,
     )
     model.wv = wv
-    model.syn1neg = np.zeros_like(v.vectors) if v.output_vectors is None else np.array(v.output_vectors)
+    if model.negative:
+        model.syn1neg = np.zeros_like(v.vectors) if v.output_vectors is None else np.array(v.output_vectors)
     model.corpus_total_words = int(wv.expandos["count"].sum())
     return model
 
@@ -262,7 +308,13 @@ def save_facebook_model(model: FastText, path: str | os.PathLike[str], encoding:
     wv = model._vectors
     if wv.subwords is None:
         raise NotReadyError("the model has no n-grams yet; train it first")
-    settings = {"model": "skipgram" if model.sg else "cbow", "window": model.window, "epochs": model.epochs}
+    settings = {
+        "model": "skipgram" if model.sg else "cbow",
+        "objective": "hierarchical-softmax" if model.hs else "negative-sampling",
+        "window": model.window,
+        "epochs": model.epochs,
+        "sample": model.sample,
+    }
     v = SubwordVectors(
         [str(key) for key in wv.index_to_key],
         np.asarray(wv.vectors, dtype=np.float32),
@@ -274,8 +326,17 @@ def save_facebook_model(model: FastText, path: str | os.PathLike[str], encoding:
     v.save(path, "fasttext")
 
 
+def _loaded(path: str | os.PathLike[str], encoding: str) -> WordVectors:
+    """Return the words of a file; bytes that are invalid in the encoding become U+FFFD."""
+    try:
+        return WordVectors.load(path, "fasttext", encoding=encoding)
+    except EncodingError as error:
+        logger.warning("%s; they are replaced", error)
+        return WordVectors.load(path, "fasttext", encoding=encoding, errors="replace", duplicates="first")
+
+
 def _of_file(path: str | os.PathLike[str], encoding: str) -> tuple[FastTextKeyedVectors, WordVectors]:
-    v = WordVectors.load(path, "fasttext", encoding=encoding)
+    v = _loaded(path, encoding)
     rows = v.subwords
     sizes = {"min_n": 0, "max_n": 0, "bucket": 0} if rows is None else vars(rows.subwords)
     kv = FastTextKeyedVectors(v.vector_size, **sizes)

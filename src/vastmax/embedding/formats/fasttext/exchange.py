@@ -49,7 +49,7 @@ def table_of(model: FastTextModel) -> Table:
 def _means(subwords: SubwordRows, words: list[str]) -> Floats:
     """Return the vectors of words: each the mean of its own row and of those of its n-grams that there are."""
     V, buckets = len(words), subwords.buckets
-    offsets, rows = subwords.subwords.rows(words)
+    offsets, rows = subwords.subwords.rows([word or "</s>" for word in words])  # neither has n-grams
     is_ngram = rows >= V
     hashed = rows[is_ngram] - np.int32(V)
     places = np.minimum(np.searchsorted(buckets, hashed), len(buckets) - 1)

@@ -3,7 +3,8 @@
 The layout, all little-endian: two int32 (a magic number and the version, 11 or 12); twelve int32 and a double of
 settings; the dictionary (three int32, two int64, then per entry a word that ends in a zero byte, an int64 count and a
 byte that tells words from labels; then the pairs of a pruned dictionary); a byte that says whether the input matrix is
-quantized, and the matrix; the same for the output matrix.
+quantized, and the matrix; the same for the output matrix. Files of the first releases have no number and version, no
+pairs and no such bytes.
 
 Source: Bojanowski et al. 2017, Enriching Word Vectors with Subword Information; the files of fastText 0.9.2.
 """
@@ -27,13 +28,16 @@ from vastmax.embedding.formats.fasttext.model import (
     QuantizedMatrix,
     Quantizer,
 )
-from vastmax.embedding.formats.table import DecodeErrors, check_finite, shorten
-from vastmax.errors import InputError, argument
+from vastmax.embedding.formats.table import DecodeErrors, check_finite, trouble_of_word
+from vastmax.errors import EncodingError, InputError
+from vastmax.text.decoding import UTF8
 
 VERSIONS = (11, 12)
+UNNUMBERED = 0
 VERSION = struct.Struct("<2i")
 SETTINGS = struct.Struct("<12id")
 SIZES = struct.Struct("<3i2q")
+OLD_SIZES = struct.Struct("<3iq")
 ENTRY_END = struct.Struct("<qb")
 SHAPE = struct.Struct("<2q")
 CODES = struct.Struct("<?2qi")
@@ -48,6 +52,7 @@ def read_fasttext(
     path: str,
     *,
     errors: DecodeErrors = "strict",
+    encoding: str = UTF8,
     size: int | None,
     output: bool = False,
     mapped: bool = False,
@@ -57,7 +62,8 @@ def read_fasttext(
     Args:
         stream: the decompressed content.
         path: named in messages.
-        errors: what to do with words that are not UTF-8.
+        errors: what to do with words that are invalid in the encoding.
+        encoding: of the words.
         size: the content's bytes, None when not known.
         output: whether to take the output matrix as well; it is as large as the words' vectors.
         mapped: map that matrix from the file `path`, where it is not quantized, in place of reading it.
@@ -68,11 +74,12 @@ def read_fasttext(
     source = _Source(stream, path, size)
     magic, version = source.unpack(VERSION, "the version")
     if magic != FASTTEXT_MAGIC:
-        raise InputError(f"{path}: this is not a fastText model: it does not begin as one")
-    if version not in VERSIONS:
+        source.go_back(VERSION.pack(magic, version))
+        version = source.version = UNNUMBERED
+    elif version not in VERSIONS:
         raise InputError(f"{path}: this is a fastText model of version {version}; versions 11 and 12 are supported")
     settings = _settings(source, version)
-    words, counts, labels, label_counts, num_tokens = _dictionary(source, errors)
+    words, counts, labels, label_counts, num_tokens = _dictionary(source, errors, encoding)
     kept = None
     if source.num_kept >= 0:
         kept = source.array(2 * source.num_kept, "<i4", "the n-grams that were kept").reshape(-1, 2)
@@ -104,6 +111,7 @@ class _Source:
         self._stream, self.path, self._size = stream, path, size
         self._ahead = b""  # read from the stream and not yet used
         self.at = 0
+        self.version = VERSIONS[-1]
         self.num_kept = -1
 
     def damaged(self, what: str) -> InputError:
@@ -111,6 +119,11 @@ class _Source:
             f"{self.path}: it has {what} (near byte {self.at:,}); the file is damaged, or was cut off in transfer: "
             "download or save it again"
         )
+
+    def go_back(self, read: bytes) -> None:
+        """Put back what was read last."""
+        self._ahead = read + self._ahead
+        self.at -= len(read)
 
     def require(self, num_bytes: int, part: str) -> None:
         """Refuse a part that the file is too short for, before memory is allocated."""
@@ -167,7 +180,7 @@ def _settings(source: _Source, version: int) -> FastTextSettings:
     vector_size, window, epochs, min_count, negative, word_ngrams, loss, model, bucket, min_n, max_n, updates = whole
     if vector_size < 1 or bucket < 0 or loss not in LOSSES or model not in MODELS or not 0 <= max_n <= 1000:
         raise source.damaged(f"impossible settings (dim {vector_size}, bucket {bucket}, loss {loss}, model {model})")
-    if version == 11 and MODELS[model] == "supervised":
+    if version < 12 and MODELS[model] == "supervised":
         max_n = 0  # written by that version, but not used
     return FastTextSettings(
         vector_size=vector_size,
@@ -187,9 +200,12 @@ def _settings(source: _Source, version: int) -> FastTextSettings:
 
 
 def _dictionary(
-    source: _Source, errors: DecodeErrors
+    source: _Source, errors: DecodeErrors, encoding: str
 ) -> tuple[list[str], NDArray[np.int64], list[str], NDArray[np.int64], int]:
-    num_entries, V, num_labels, num_tokens, source.num_kept = source.unpack(SIZES, "the sizes of the dictionary")
+    if source.version == UNNUMBERED:
+        num_entries, V, num_labels, num_tokens = source.unpack(OLD_SIZES, "the sizes of the dictionary")
+    else:
+        num_entries, V, num_labels, num_tokens, source.num_kept = source.unpack(SIZES, "the sizes of the dictionary")
     if V < 1 or num_labels < 0 or num_entries != V + num_labels:
         raise source.damaged(f"a dictionary of {num_entries:,} entries with {V:,} words and {num_labels:,} labels")
     source.require(num_entries * (1 + ENTRY_END.size), f"a dictionary of {num_entries:,} entries")
@@ -200,20 +216,17 @@ def _dictionary(
     words = []
     at = first
     for entry in raw:
-        try:
-            words.append(entry.decode("utf-8", errors))
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"{source.path}: the word {shorten(entry)} is not UTF-8 (byte {entry[error.start]:#04x} at offset "
-                f"{at + error.start}); load it with {argument('errors', repr('replace'))}"
-            ) from None
+        trouble = trouble_of_word(entry, at, encoding) if errors == "strict" else None
+        if trouble:
+            raise EncodingError(f"{source.path}: {trouble}")
+        words.append(entry.decode(encoding, errors))
         at += len(entry) + 1 + ENTRY_END.size
     tallies = np.array(counts, dtype=np.int64)
     return words[:V], tallies[:V], words[V:], tallies[V:], num_tokens
 
 
 def _matrix(source: _Source, part: str, D: int, *, mapped: bool = False) -> Floats | QuantizedMatrix:
-    quantized = source.read(1, part)[0]
+    quantized = 0 if source.version == UNNUMBERED else source.read(1, part)[0]
     if quantized > 1:
         raise source.damaged(f"{part} of kind {quantized}")
     matrix = _quantized_matrix(source, part) if quantized else _dense_matrix(source, part, mapped)
