@@ -28,6 +28,8 @@ MEASUREMENTS = {
     "tree_kinds": "how good a language model each kind of tree makes (about ten minutes)",
     "search": "the best words by every index: speed, recall, log Z (about a quarter of an hour)",
     "output_layers": "speed and memory of every output layer (about ten minutes, 12 GB)",
+    "linear_cross_entropy": "the exact loss against PyTorch's function without logits (about five minutes)",
+    "transformers_head": "an output layer of 128,000 words in Transformers' Trainer (about six minutes)",
     "character_models": "output vectors from spelling against a table of them (a minute)",
     "sampling_proposals": "importance sampling, its proposals, target partitions, and how bias falls (two minutes)",
     "advise": "accuracy of the step times estimated by `vastmax advise`, and its constants (about six minutes)",

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from framework_tables import TABLES as FRAMEWORK_TABLES
 from method_tables import REGISTRY_TABLES, fixed_ngrams, measured, tree_methods
 from paper_tables import TABLES as PAPER_TABLES
 from rate_tables import TABLES as RATE_TABLES
@@ -27,6 +28,7 @@ PAGES = (
     ROOT / "docs" / "guides" / "options.md",
     ROOT / "docs" / "guides" / "recommenders.md",
     ROOT / "docs" / "guides" / "language-models.md",
+    ROOT / "docs" / "guides" / "transformers.md",
     ROOT / "docs" / "reproductions.md",
     *sorted((ROOT / "docs" / "concepts" / "methods").glob("*.md")),
 )
@@ -237,6 +239,7 @@ TABLES = {
     "subword_speed": subword_speed,
     "tree_methods": tree_methods,
     "two_towers": two_towers,
+    **FRAMEWORK_TABLES,
     **PAPER_TABLES,
     **RATE_TABLES,
 }
