@@ -80,7 +80,7 @@ def test_a_race_ends_with_a_recommendation_and_a_report(invoke: Invoke, corpus_f
     assert [row[2] for row in rows] == [f"{method['perplexity']:,.1f}" for method in report["methods"]]
     assert rows[0][4] == "1.0×"
     assert sum(line.startswith("Recommended: ") for line in lines) == 1
-    assert "What speaks against trusting this" in lines  # so short a race
+    assert "Reasons for caution" in lines  # so short a race
     assert lines[-1] == f"Report: {tmp_path / 'race' / 'report.html'}"
     assert (
         next(line for line in lines if line.startswith("Recommended: "))
@@ -130,7 +130,7 @@ def test_methods_that_fail_are_named_and_have_an_exit_code(
     assert ran.code == 3
     *_, failed, again = ran.err.splitlines()
     assert failed == "vastmax: softmax failed: no luck"
-    assert again.startswith("vastmax: run what failed once more with: vastmax compare ")
+    assert again.startswith("vastmax: run failed methods again with: vastmax compare ")
     assert again.endswith(" --resume --retry-failed")
     assert ran.out.startswith("method\tsoftmax\tfailed\t\t\t\t\nmethod\tadaptive\t")
     assert "Recommended: adaptive" in ran.out
@@ -154,9 +154,9 @@ def test_methods_that_fail_are_named_and_have_an_exit_code(
         (["--method-option", "char-lstm.x=1"], "is for 'char-lstm', which does not run"),
         (["--method-option", "nce.samples=1"], "samples"),
         (["--tune", "-1"], "--tune is -1"),
-        (["--retry-failed"], "--retry-failed is about a race that was run"),
+        (["--retry-failed"], "--retry-failed needs --resume"),
         (["--resume"], "race holds no race (report.json is missing)"),
-        (["--report-only"], "--report-only runs nothing and reads no CORPUS"),
+        (["--report-only"], "--report-only reads no CORPUS"),
         (["--checkpoint-minutes", "0"], "--checkpoint-minutes is 0"),
         (["--min-count", "0"], "--min-count is 0; expected a whole number of at least 1"),
         (["--max-final-vocab", "2"], "--max-final-vocab is 2; expected a whole number of at least 3"),
@@ -234,7 +234,7 @@ def test_a_race_that_is_stopped_says_how_to_go_on_and_does(
     err = process.communicate(timeout=120)[1]
     assert process.returncode == code, err
     said = err.splitlines()[-1]
-    found = re.fullmatch(rf"vastmax: {verb}; race holds what was found so far; resume with: (.*)", said)
+    found = re.fullmatch(rf"vastmax: {verb}; race holds the results so far; resume with: (.*)", said)
     assert found is not None, said
     assert shlex.split(found[1]) == [*command, "--resume"]
     assert {path.name for path in (tmp_path / "race").iterdir()} == {"report.html", "report.json", "runs"}

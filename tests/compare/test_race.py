@@ -234,7 +234,7 @@ def test_folders_that_cannot_hold_a_race(race_here: RunRace, tmp_path: Path, cha
         ({"trial_share": 1.5}, "trial_share is 1.5; expected a number above 0 and at most 1"),
         ({"threads": 0}, "threads is 0; expected a whole number from 1 to 4096"),
         ({"threads": 1.5}, "threads is 1.5; expected a whole number from 1 to 4096"),
-        ({"patience": 2}, "patience would give methods budgets of their own"),
+        ({"patience": 2}, "with patience, methods would have different budgets"),
     ],
 )
 def test_settings_that_cannot_be(changed: dict[str, Any], says: str) -> None:
