@@ -6,7 +6,7 @@ to words that it knows. It is judged by the rank correlation with the similariti
 of wiki8, as whole words.
 
 Each part takes some minutes at most: `python benchmarks/subword_speed.py vastmax skipgram`, and so on. `prepare` comes
-first; `record` puts together what was measured.
+first; each run is kept, and `record` puts together what was measured.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from harness import SCRATCH, run_python, unpacked, write_record
+from harness import SCRATCH, run_python, spread, unpacked, write_record
 from vastmax import Corpus, WordVectors, train_embeddings
 
 WORDS, HIDDEN, NEAR = 3_000_000, 500, 10
@@ -146,6 +146,11 @@ def study() -> list[dict[str, Any]]:
     return [{"model": model, **options, **measure("vastmax", model, options)} for model, options in tried]
 
 
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the last of several runs with the spread of the processor times of all."""
+    return {**runs[-1], "cpu_seconds": spread([run["cpu_seconds"] for run in runs])}
+
+
 def results_file(program: str, model: str) -> Path:
     """Return where the results of a program are kept until the record is written."""
     return FOLDER / f"{program}.{model}.json"
@@ -160,12 +165,12 @@ def main() -> None:
         prepare()
     elif arguments.program == "record":
         found = {
-            model: {program: json.loads(results_file(program, model).read_text()) for program in PROGRAMS}
+            model: {program: summary(json.loads(results_file(program, model).read_text())) for program in PROGRAMS}
             for model in MODELS
         }
         for of_model in found.values():
             for name in ("fasttext", "gensim"):
-                ratio = of_model[name]["cpu_seconds"] / of_model["vastmax"]["cpu_seconds"]
+                ratio = of_model[name]["cpu_seconds"]["median"] / of_model["vastmax"]["cpu_seconds"]["median"]
                 of_model[name]["times_the_cpu_seconds_of_vastmax"] = round(ratio, 1)
         settings = {**SETTINGS, "threads": 1, "words": WORDS, "hidden": HIDDEN}
         question = "How fast are vectors made of n-grams trained, and how good are those of words never seen?"
@@ -179,8 +184,9 @@ def main() -> None:
     elif arguments.program == "study":
         STUDY.write_text(json.dumps(study()))
     else:
-        found = measure(arguments.program, arguments.model, {})
-        results_file(arguments.program, arguments.model).write_text(json.dumps(found))
+        file = results_file(arguments.program, arguments.model)
+        earlier = json.loads(file.read_text()) if file.exists() else []
+        file.write_text(json.dumps([*earlier, measure(arguments.program, arguments.model, {})]))
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def subword_speed(record: dict[str, Any]) -> str:
             result = found[program]
             times = result.get("times_the_cpu_seconds_of_vastmax")
             lines.append(
-                f"| {model if program == 'vastmax' else ''} | {name} | {result['cpu_seconds']:.1f} "
+                f"| {model if program == 'vastmax' else ''} | {name} | {result['cpu_seconds']['median']:.1f} "
                 f"| {f'{times:.1f} times as many' if times else ''} | {result['peak_gigabytes']:.1f} GB "
                 f"| {result['spearman']:.2f} |"
             )
