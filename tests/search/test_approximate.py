@@ -171,6 +171,8 @@ def test_clusters_are_of_like_size() -> None:
     rows[:400] = rows[0]
     cluster = balanced_clusters(rows, 20)
     assert torch.bincount(cluster, minlength=20).max() <= 1.5 * 50 + 1
+    alike = torch.bincount(cluster[:400]).nonzero()  # equal rows fill whole clusters: they are not spread anywhere
+    assert len(alike) <= 400 / (1.5 * 50) + 10
     assert (cluster >= 0).all()
     assert torch.bincount(balanced_clusters(rows[:3], 3)).max() <= 2
 

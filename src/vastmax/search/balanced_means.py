@@ -44,9 +44,10 @@ def nearest_centers(rows: Tensor, centers: Tensor, count: int) -> Tensor:
 def balanced_clusters(
     rows: Tensor, count: int, *, slack: float = 1.5, rounds: int = 6, seed: int = 0, progress: Progress | None = None
 ) -> Tensor:
-    """Return the cluster of each row, (V,) int64; no cluster has more than `slack`·V / count rows.
+    """Return the cluster of each row, (V,) int64; no cluster has more than about `slack`·V / count rows.
 
-    Each row goes to the nearest cluster with room; the nearest rows choose first.
+    Each row goes to the nearest cluster with room, of the eight nearest; the nearest rows choose first. Rows for which
+    none has room form additional clusters, by their nearest center, with ids from `count` on.
 
     Args:
         rows: (V, D).
@@ -62,7 +63,8 @@ def balanced_clusters(
     generator = torch.Generator().manual_seed(seed)
     centers = centers_of(rows, count, rounds=rounds, generator=generator)
     nearest = nearest_centers(rows, centers, _NEAREST)
-    room = torch.full((count,), int(slack * len(rows) / count) + 1)
+    most = int(slack * len(rows) / count) + 1
+    room = torch.full((count,), most)
     cluster = torch.full((len(rows),), -1)
     for choice in range(nearest.shape[1]):
         left = (cluster < 0).nonzero()[:, 0]
@@ -75,7 +77,11 @@ def balanced_clusters(
         cluster[left[taken]] = wanted[taken]
         room -= torch.bincount(wanted[taken], minlength=count)
     left = (cluster < 0).nonzero()[:, 0]
-    cluster[left] = torch.arange(count).repeat_interleave(room)[: len(left)]
+    if len(left):  # clusters of their own, by the nearest center: anywhere else they would not be found
+        left = left[nearest[left, 0].argsort(stable=True)]
+        home = nearest[left, 0]
+        part = torch.stack([home, _place_in_group(home) // most], dim=1)
+        cluster[left] = count + torch.unique(part, dim=0, return_inverse=True)[1]
     return cluster
 
 

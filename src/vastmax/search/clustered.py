@@ -32,7 +32,7 @@ class Clustered(ListIndex):
 
     Args:
         source: as for `Certified`.
-        clusters: number of clusters; None: 2·√V.
+        clusters: number of clusters, to which balancing adds some; None: 2·√V.
         effort: number of clusters to look at; see `calibrate`.
         seed: for the clustering.
         threads: upper bound; None for the number that PyTorch uses.
@@ -71,6 +71,7 @@ class Clustered(ListIndex):
         # Scaled so that a bias counts as much as it does in scores of hidden vectors of length one or two.
         rows = augmented_rows(table, 1.5 / math.sqrt(table.width))
         cluster = balanced_clusters(rows, count, seed=self.seed)
+        count = int(cluster.max()) + 1
         bias = rows[:, -1]
         if table.bias is not None:
             cluster[bias.topk(int(_FREQUENT_SHARE * V)).indices] = count
