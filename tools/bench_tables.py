@@ -16,6 +16,7 @@ from framework_tables import TABLES as FRAMEWORK_TABLES
 from method_tables import REGISTRY_TABLES, fixed_ngrams, measured, tree_methods
 from paper_tables import TABLES as PAPER_TABLES
 from rate_tables import TABLES as RATE_TABLES
+from search_tables import TABLES as SEARCH_TABLES
 
 from vastmax.options import with_new_names
 
@@ -28,6 +29,7 @@ PAGES = (
     ROOT / "docs" / "guides" / "options.md",
     ROOT / "docs" / "guides" / "recommenders.md",
     ROOT / "docs" / "guides" / "language-models.md",
+    ROOT / "docs" / "guides" / "search.md",
     ROOT / "docs" / "guides" / "transformers.md",
     ROOT / "docs" / "reproductions.md",
     *sorted((ROOT / "docs" / "concepts" / "methods").glob("*.md")),
@@ -242,6 +244,7 @@ TABLES = {
     **FRAMEWORK_TABLES,
     **PAPER_TABLES,
     **RATE_TABLES,
+    **SEARCH_TABLES,
 }
 
 

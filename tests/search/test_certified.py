@@ -186,3 +186,22 @@ def test_scores_that_go_through_a_cap_are_refused() -> None:
     index = search.Certified(Head(head.output, objective.CrossEntropy()))
     with pytest.raises(InputError, match="these are capped"):
         head.topk(queries(), 3, search=index)
+
+
+def test_bad_input_is_one_line_that_names_the_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    head, path = head_of(), tmp_path / "index"
+    index = search.Certified(head)
+    for k in (0, V + 1):
+        with pytest.raises(InputError, match=rf"k is {k}; expected a whole number from 1 to 700"):
+            index.find(queries(), k)
+    with pytest.raises(InputError, match=r"hidden has shape \(9, 23\); expected \(N, 24\)"):
+        index.find(queries()[:, 1:], 3)
+    with pytest.raises(InputError, match=r"hidden has shape \(9, 23\); expected \(N, 24\)"):
+        index.log_normaliser(queries()[:, 1:], samples=5)
+    nothing, no_words = head.topk(queries(0), 3, search=index)
+    assert nothing.shape == no_words.shape == (0, 3)
+    with monkeypatch.context() as later:
+        later.setattr("vastmax.search.index_file.FORMAT", "vastmax index 2")
+        index.save(path)
+    with pytest.raises(InputError, match=r"not an index of this version \('vastmax index 2', not 'vastmax index 1'\)"):
+        search.load(path, head)

@@ -47,7 +47,7 @@ WAYS = (
         exact=True,
         summary="codes of 4 and 8 bits bound every score; what remains in doubt is scored",
         when="the words must be those that an exhaustive search finds, or many queries come at once",
-        speed_ups={1: 19.9, 32: 6.0},
+        speed_ups={1: 23.5, 32: 6.0},
     ),
     SearchFacts(
         name="Clustered",
@@ -56,7 +56,7 @@ WAYS = (
         exact=False,
         summary="the best of balanced clusters of words are looked at",
         when="a recall of 99 % is enough and no queries are at hand to learn from",
-        speed_ups={1: 24.2, 32: 11.8},
+        speed_ups={1: 29.8, 32: 14.7},
     ),
     SearchFacts(
         name="Screened",
@@ -65,7 +65,7 @@ WAYS = (
         exact=False,
         summary="lists of words that your own queries found",
         when="thousands of queries like those to come are at hand: the fastest, and it adapts to nothing else",
-        speed_ups={1: 98.7, 32: 105.2},
+        speed_ups={1: 102.7, 32: 95.6},
     ),
     SearchFacts(
         name="Hashing",
@@ -74,7 +74,7 @@ WAYS = (
         exact=False,
         summary="winner-take-all or random-projection hashing",
         when="never first: on trained models it needs more work for less recall than clusters",
-        speed_ups={1: 5.0, 32: 0.5},
+        speed_ups={1: 5.1, 32: 0.6},
     ),
     SearchFacts(
         name="Faiss",
@@ -83,7 +83,7 @@ WAYS = (
         exact=False,
         summary="an index of the FAISS library; Hnsw is its graph",
         when="FAISS is used elsewhere already; on one thread, clusters were faster",
-        speed_ups={1: 4.4, 32: 0.5},
+        speed_ups={1: 5.3, 32: 0.6},
     ),
     SearchFacts(
         name="BestFirst",
