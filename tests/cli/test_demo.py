@@ -100,7 +100,7 @@ def test_ctrl_c_in_the_race_leaves_the_vectors(invoke: Invoke, tmp_path: Path, m
     monkeypatch.setattr(demo_race, "StopSignals", Pressed)
     ran = invoke("demo", "-o", tmp_path / "out", *QUICK)
     assert ran.code == 130
-    assert ran.err.endswith(f"vastmax: interrupted; what was finished by then is in {tmp_path / 'out'}\n")
+    assert ran.err.endswith(f"vastmax: interrupted; finished files are in {tmp_path / 'out'}\n")
     assert "words used alike" in ran.out
     assert set(WITHOUT_RACE) < set(names(tmp_path / "out"))
 
@@ -112,7 +112,7 @@ def test_what_is_not_ours_is_not_removed(invoke: Invoke, tmp_path: Path) -> None
     assert "is not empty and holds no race" in invoke("demo", "-o", tmp_path / "out", *QUICK).refused()
     (theirs / "report.json").write_text("{}")
     said = invoke("demo", "-o", tmp_path / "out", *QUICK).refused()
-    assert said.startswith(f"vastmax: --output {theirs} is left as it is: ")
+    assert said.startswith(f"vastmax: --output {theirs} was not removed: ")
     assert said.endswith("Give another folder with -o")
     assert (theirs / "notes.txt").read_text() == "precious"
     assert names(tmp_path / "out") == [".vastmax-demo", "race"]

@@ -408,6 +408,6 @@ def test_the_verdict_takes_out_how_fast_the_machine_is() -> None:
     uneven = verdict(lambda i: 4.0 if i == 0 else 1.0)
     assert uneven.num_near == len(costs) - 1
     assert uneven.predicted_over_timed["softmax"] < 0.5
-    assert "had the processor" not in even.verdict()
+    assert "used the processor" not in even.verdict()
     assert "used the processor 60% of the time" in verdict(lambda _: 1.0, 0.4).verdict()
     assert Measurement.of([], costs, DEVELOPMENT_MACHINE, name="here").verdict() == "No step was timed."

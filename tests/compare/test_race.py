@@ -173,7 +173,7 @@ def test_each_method_runs_in_a_process_of_its_own(chain: Chain, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("kill -KILL $$", r"its process was killed \(SIGKILL\), as systems do when memory runs out"),
+        ("kill -KILL $$", r"its process was killed \(SIGKILL\), which systems do when memory runs out"),
         ("kill -ABRT $$", "its process died of SIGABRT"),
         ("echo 'bad luck' >&2; exit 7", "its process ended with code 7: bad luck"),
     ],

@@ -64,7 +64,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     logs = [(tmp_path / name / LOG).read_text().splitlines() for name in ("one", "two")]
     columns = [[[float(cell) for cell in line.split(",")[:3]] for line in log[1:]] for log in logs]
     assert columns[0] == columns[1]
-    with pytest.raises(InputError, match="trained by 2 processes, now 1; start as many again"):
+    with pytest.raises(InputError, match="trained by 2 processes, now 1; start the same number"):
         train_run(folder_of(tmp_path / "two"), text(), text()[:100], resume=True)
     assert len(torch.load(tmp_path / "two" / CHECKPOINT, weights_only=True)["trainer"]["of_process"]) == 2
 
