@@ -80,6 +80,15 @@ def test_calls_that_cannot_be_meant() -> None:
         model.train(TEXT, corpus_file="x", total_examples=1, epochs=2)
     with pytest.raises(InputError, match="word_ngrams is 2; only 1"):
         gensim.FastText(TEXT, word_ngrams=2)
+    with pytest.raises(TypeError, match=r"sentences are one str; give lists of words"):
+        Word2Vec("one text", **SMALL)
+    with pytest.raises(RuntimeError, match=r"no word in it occurs 99 times \(min_count\)"):
+        trained(min_count=99)
+    with pytest.raises(InputError, match="callbacks hold <built-in function print>; expected objects of a class"):
+        trained(callbacks=[print])
+    for ask in (Phrases, Phrases(TEXT).__getitem__):
+        with pytest.raises(InputError, match="is one text; expected a list of words"):
+            ask("one text" if ask is not Phrases else ["one text"])
     with pytest.raises(KeyError, match="Key 'quen' not present; nearest spellings: queen"):
         model.wv["quen"]
     with pytest.raises(AttributeError, match=r"load returns a new object; call it on the class: Word2Vec\.load"):
@@ -223,6 +232,9 @@ def test_files_and_lists_give_the_same(tmp_path: Path) -> None:
     path.write_text(" ".join(flat), encoding="utf-8")
     assert [len(words) for words in Text8Corpus(path, max_sentence_length=128)] == [128, 128, 44]
     assert [word for words in Text8Corpus(path, 7) for word in words] == flat
+    path.write_bytes(b"good\nb\xff\n")
+    with pytest.raises(UnicodeDecodeError, match=r"t\.txt, line 2: byte 1 of the line is not valid UTF-8"):
+        list(LineSentence(path))
     with pytest.raises(InputError, match="no such file or folder"):
         PathLineSentences(tmp_path / "none")
 

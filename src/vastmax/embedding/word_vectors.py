@@ -242,7 +242,7 @@ class WordVectors(WordTable):
             InputError: the file is damaged, truncated, of another kind, or its size is wrong. Damage to the vectors of
                 a native file raises it when they are first used.
 
-        Cost: native, about 0.4 µs per word; binary, about 1.5 µs per word of 100 dimensions; text, about 0.25 µs per
+        Cost: native, about 0.4 µs per word; binary, about 1.5 µs per word of 100 dimensions; text, about 0.12 µs per
         number.
         """
         name = os.fspath(path)

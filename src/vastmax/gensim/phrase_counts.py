@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from vastmax.errors import InputError
 from vastmax.kernels.phrases import Piece, count_pairs
 from vastmax.text import Corpus
 from vastmax.text.joined_corpus import marks_of
@@ -50,9 +51,16 @@ def count_words_and_pairs(
         return counts, corpus.num_tokens
 
 
+def words_of(sentence: Iterable[str] | bytes) -> list[str]:
+    """Return the words of a sentence; raise InputError if it is a text that nobody has split."""
+    if isinstance(sentence, str | bytes):
+        raise InputError(f"the sentence {sentence!r:.60} is one text; expected a list of words: split it first")
+    return list(sentence)
+
+
 def _corpus_of(sentences: Iterable[Iterable[str]]) -> Corpus | None:
     """Return the sentences as a corpus; None if there are no words."""
-    filled = (words for words in (list(sentence) for sentence in sentences) if words)
+    filled = (words for words in map(words_of, sentences) if words)
     first = next(filled, None)
     if first is None:
         return None

@@ -11,8 +11,8 @@ from typing import Any
 
 from vastmax.content.decompress import text_chunks
 from vastmax.content.lines import lines_of
-from vastmax.errors import InputError
-from vastmax.gensim.problems import WrongTypeError
+from vastmax.errors import InputError, Message
+from vastmax.gensim.problems import UndecodableError, WrongTypeError
 from vastmax.text import Corpus
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,12 @@ class LineSentence:
         for number, line in enumerate(lines_of(text_chunks(pieces, name), name, longest=1 << 30)):
             if self.limit is not None and number >= self.limit:
                 return
-            words = line.decode("utf-8").split()
+            try:
+                words = line.decode("utf-8").split()
+            except UnicodeDecodeError as error:
+                raise UndecodableError(
+                    Message(f"{name}, line {number + 1}: byte {error.start} of the line is not valid UTF-8; convert it")
+                ) from None
             for start in range(0, len(words), self.max_sentence_length):
                 yield words[start : start + self.max_sentence_length]
 
@@ -123,6 +128,11 @@ class Reading:
     def __init__(self, sentences: Any, corpus_file: Any, passes: int = 1) -> None:
         if (sentences is None) == (corpus_file is None):
             raise WrongTypeError("give either sentences (corpus_iterable) or corpus_file, and not both")
+        if isinstance(sentences, str | bytes):
+            raise WrongTypeError(
+                f"sentences are one {type(sentences).__name__}; give lists of words, such as "
+                "[line.split() for line in text.splitlines()], or the path of a file as corpus_file"
+            )
         if sentences is not None and not hasattr(sentences, "__iter__"):
             raise WrongTypeError(f"sentences are {sentences!r:.60}; expected an iterable of lists of words")
         if isinstance(sentences, GeneratorType) and passes > 1:

@@ -11,7 +11,7 @@ from vastmax.arguments import real, whole
 from vastmax.errors import InputError
 from vastmax.gensim import phrase_file
 from vastmax.gensim.class_only import class_only
-from vastmax.gensim.phrase_counts import count_words_and_pairs
+from vastmax.gensim.phrase_counts import count_words_and_pairs, words_of
 from vastmax.gensim.trimming import prune
 
 ENGLISH_CONNECTOR_WORDS = frozenset(
@@ -88,7 +88,7 @@ class Joining:
 
     def __getitem__(self, sentence: Any) -> Any:
         """Return a sentence with its phrases joined; for several sentences, an iterable of such sentences."""
-        items = iter(sentence)
+        items = iter(words_of(sentence) if isinstance(sentence, str | bytes) else sentence)
         first = next(items, None)
         if first is None:
             return []

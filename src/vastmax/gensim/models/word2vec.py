@@ -185,7 +185,10 @@ class Word2Vec(VocabularyBuilding):
         if self.alpha > self.min_alpha_yet_reached:
             logger.warning("Effective 'alpha' higher than previous training cycles")
         if not len(self.wv) or not len(self.wv.vectors):
-            raise NotReadyError("you must first build vocabulary before training the model: no word has a vector")
+            raise NotReadyError(
+                "you must first build vocabulary before training the model: no word has a vector, since there was no "
+                f"text or no word in it occurs {self.effective_min_count} times (min_count)"
+            )
         if (self.negative and not hasattr(self, "syn1neg")) or (self.hs and not hasattr(self, "syn1")):
             raise NotReadyError(
                 "the model has no output vectors to continue with; build the vocabulary, or load a model"
@@ -195,6 +198,9 @@ class Word2Vec(VocabularyBuilding):
         self, reading: Reading, epochs: int, alpha: float, min_alpha: float, callbacks: list[Any], compute_loss: bool
     ) -> tuple[int, int]:
         self._require_trainable()
+        for callback in callbacks:
+            if not hasattr(callback, "on_epoch_end"):
+                raise InputError(f"callbacks hold {callback!r:.60}; expected objects of a class like CallbackAny2Vec")
         self.alpha, self.min_alpha, self.epochs = alpha, min_alpha, epochs
         self.compute_loss, self.running_training_loss = compute_loss, 0.0
         settings = self._settings(alpha, min_alpha, epochs)
