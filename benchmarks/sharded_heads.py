@@ -89,7 +89,7 @@ def stepper(head: Head, examples: int, sampled: bool) -> Callable[[], None]:
 class Counted:
     """Bytes that a process hands to each collective while this is entered."""
 
-    NAMES = ("all_reduce", "all_gather_into_tensor", "reduce_scatter_tensor", "all_to_all_single", "broadcast")
+    NAMES = ("all_reduce", "all_gather_single", "reduce_scatter_single", "all_to_all_single", "broadcast")
 
     def __init__(self) -> None:
         self.bytes = dict.fromkeys(self.NAMES, 0)

@@ -50,11 +50,17 @@ def test_cbow() -> None:
 
 
 def test_long_runs() -> None:
-    Path("march.txt").write_text("\n".join(["the king drinks cocoa"] * 10), encoding="utf-8")
+    Path("march.txt").write_text("\n".join(["the king drinks cocoa"] * 2000), encoding="utf-8")
     train_embeddings("corpus.txt", epochs=1).save("february.safetensors")
     vectors = run_programs("guides/long-runs.md")["vectors"]
     assert {"cocoa", "coffee"} <= set(vectors)
     assert not Path("run.checkpoint").exists()
+
+
+def test_finding_the_best_words_fast() -> None:
+    pytest.importorskip("torch")
+    names = run_programs("guides/search.md")
+    assert names["log_z"].shape == (8,)
 
 
 def test_files_of_vectors() -> None:
@@ -67,7 +73,7 @@ def test_files_of_vectors() -> None:
 
 
 def test_no_page_has_python_that_nothing_runs() -> None:
-    named = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
+    named = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py"))
     pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if "```python" in path.read_text("utf-8")}
     pages -= {f"concepts/methods/{recipe}.md" for recipe in RECIPES}  # whose test goes through them
     assert [page for page in sorted(pages) if f'"{page}"' not in named] == []

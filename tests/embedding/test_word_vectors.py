@@ -88,7 +88,7 @@ class TestConstruction:
             (["a"], np.ones((1, 2)), {"counts": [1, 2]}, r"expected \(1,\) whole numbers"),
             (["a"], np.ones((1, 2)), {"counts": [1.5]}, r"expected \(1,\) whole numbers"),
             (["a"], np.ones((1, 2)), {"counts": [-1]}, "whole numbers ≥ 0"),
-            (["a"], np.ones((1, 2)), {"output_vectors": np.ones((1, 3))}, "have 3 columns and vectors 2"),
+            (["a"], np.ones((1, 2)), {"output_vectors": np.ones((1, 3))}, "are 3 wide and vectors 2"),
             (["a"], np.ones((1, 2)), {"training": {"f": print}}, "cannot be written as JSON"),
         ],
     )

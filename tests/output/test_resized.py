@@ -41,7 +41,7 @@ def test_dense_rows_follow_their_words() -> None:
         grown.output.weight.zero_()
     assert head.output.weight.ne(0).any()
     sampled = Head(filled(Dense(D, V)), NCE(Uniform(V), 3))
-    with pytest.raises(InputError, match="NCE draws noise from the old vocabulary: pass objective="):
+    with pytest.raises(InputError, match="NCE draws noise from the old vocabulary: pass objective"):
         sampled.resized(IDS)
     assert sampled.resized(IDS, objective=NCE(Uniform(7), 3)).vocab_size == 7
 

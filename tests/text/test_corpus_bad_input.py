@@ -38,7 +38,7 @@ def refused(source: object, message: str, **options: object) -> None:
         (b" \n\r\n \xc2\xa0", r"t\.txt holds no words"),
         (b"caf\xe9 noir", r"t\.txt: byte 3 is not valid UTF-8: convert .* errors='replace' to read"),
         (b"word \xe3\x80", r"t\.txt: byte 5 is not valid UTF-8"),
-        (b"GIF\x00\x01", r"t\.txt: byte 3 is NUL, so this is a binary file: expected text in UTF-8"),
+        (b"GIF\x00\x01", r"t\.txt: byte 3 is NUL, so this is a binary file: expected UTF-8 text"),
         (
             "text".encode("utf-16"),
             r"t\.txt: this is UTF-16 text; expected a text: convert it first: iconv -f UTF-16 -t UTF-8",

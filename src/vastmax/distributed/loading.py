@@ -54,14 +54,13 @@ def load_head(
     Cost: each process reads every saved part that holds one of its rows.
 
     Example:
-        >>> import tempfile
+        >>> import tempfile, warnings
         >>> import torch.distributed.checkpoint as dcp
         >>> from vastmax import Head, output
-        >>> folder = tempfile.TemporaryDirectory()
-        >>> saved = Head(output.Dense(4, 10))
-        >>> _ = dcp.save(saved.state_dict(), checkpoint_id=folder.name)
-        >>> grown = Head(output.Dense(4, 12))
-        >>> load_head(grown, folder.name)
+        >>> saved, grown = Head(output.Dense(4, 10)), Head(output.Dense(4, 12))
+        >>> with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+        ...     _ = dcp.save(saved.state_dict(), checkpoint_id=folder)  # warns that this is one process
+        ...     load_head(grown, folder)
         >>> bool(grown.output.weight[:10].equal(saved.output.weight))
         True
     """

@@ -101,6 +101,7 @@ def shard_head(
         >>> sharded.output.dealt_weight.placements
         (Shard(dim=0),)
         >>> dist.destroy_process_group()
+        >>> folder.cleanup()
     """
     shards = Shards(mesh, _checked_dim(mesh, dim), replicated)
     layer = _checked_layer(head)

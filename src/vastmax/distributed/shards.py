@@ -162,7 +162,7 @@ def _told(shards: Shards, numbers: list[int], device: torch.device) -> list[list
     """Each process's numbers, by rank."""
     mine = torch.tensor(numbers, dtype=torch.int64, device=device)
     everyone = mine.new_empty(shards.size * len(numbers))
-    dist.all_gather_into_tensor(everyone, mine, group=shards.group)
+    dist.all_gather_single(everyone, mine, group=shards.group)
     told: list[list[int]] = everyone.view(shards.size, len(numbers)).tolist()
     return told
 
@@ -179,7 +179,7 @@ def _gathered(values: Tensor, sizes: Sequence[int], group: dist.ProcessGroup) ->
     if largest == 0:
         return values
     together = values.new_empty(len(sizes) * largest, *values.shape[1:])
-    dist.all_gather_into_tensor(together, _padded(values, largest), group=group)
+    dist.all_gather_single(together, _padded(values, largest), group=group)
     if min(sizes) == largest:
         return together
     return torch.cat([together[rank * largest :][:size] for rank, size in enumerate(sizes)])
@@ -206,7 +206,7 @@ class _Enter(torch.autograd.Function):
             return gradient, None, None
         gradient = torch.cat([_padded(part, largest) for part in torch.split(gradient, sizes)])
         own = gradient.new_empty(largest, *gradient.shape[1:])
-        dist.reduce_scatter_tensor(own, gradient, group=shards.group)
+        dist.reduce_scatter_single(own, gradient, group=shards.group)
         # The loss of one process is a share of the objective, and its own parameters are averaged later by whoever
         # trains them: for them its gradient is that of its own loss.
         return own[: sizes[shards.rank]] * shards.mesh.size(), None, None
@@ -343,7 +343,7 @@ def of_all_shards(values: Tensor, shards: Shards) -> Tensor:
     """Return (R, …): the values of every shard, all of the same shape."""
     together = values.new_empty(shards.size * len(values), *values.shape[1:])
     if values.numel() > 0:
-        dist.all_gather_into_tensor(together, values.contiguous(), group=shards.group)
+        dist.all_gather_single(together, values.contiguous(), group=shards.group)
     return together.view(shards.size, *values.shape)
 
 
@@ -354,7 +354,7 @@ def rows_of_copies(row: Tensor, values: Tensor, shards: Shards) -> tuple[Tensor,
         return row, values
     mine = torch.tensor([len(row)], device=row.device)
     sizes = mine.new_empty(shards.num_copies)
-    dist.all_gather_into_tensor(sizes, mine, group=copies)
+    dist.all_gather_single(sizes, mine, group=copies)
     numbers = sizes.tolist()
     rows, position = torch.unique(_gathered(row, numbers, copies), return_inverse=True)
     total = values.new_zeros(len(rows), *values.shape[1:])

@@ -178,7 +178,7 @@ class TrainingSettings:
                     f"{argument('objective', self.objective)} does not use {argument(name)}; leave it out"
                     + _INSTEAD.get(name, "")
                 )
-            if name in ("min_n", "bucket") and self.max_n == 0 and is_given:
+            if name in ("min_n", "bucket") and is_given and isinstance(self.max_n, int) and self.max_n == 0:
                 raise InputError(
                     f"{argument(name)} means nothing without n-grams; set {argument('max_n', 6)}, too, or leave it out"
                 )

@@ -126,7 +126,7 @@ class Encoding:
         tokenizer, errors = self._settings.tokenizer, self._settings.errors
         assert tokenizer is not None
         if errors == "strict" and (nul := line.find(0)) >= 0:
-            raise InputError(f"{name}: byte {offset + nul} is NUL, so this is a binary file: expected text in UTF-8")
+            raise InputError(f"{name}: byte {offset + nul} is NUL, so this is a binary file: expected UTF-8 text")
         try:
             text = line.decode("utf-8", errors)
         except UnicodeDecodeError as error:

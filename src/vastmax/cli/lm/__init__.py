@@ -11,6 +11,7 @@ from vastmax.cli.lm.perplexity import perplexity
 from vastmax.cli.lm.race_search import race_search
 from vastmax.cli.lm.score import score
 from vastmax.cli.lm.train import train
+from vastmax.cli.output import say
 from vastmax.cli.shared_options import require_torch
 
 lm = typer.Typer(name="lm", cls=Group, rich_markup_mode=None)
@@ -28,7 +29,7 @@ def _lm(context: typer.Context) -> None:
       vastmax lm next run "the cat sat on the"
     """
     if context.invoked_subcommand is None:
-        print(context.get_help())
+        say(context.get_help())
 
 
 add_command(lm, "train", train, before=require_torch)
