@@ -29,9 +29,9 @@ class Trainer {
   public:
     Trainer(const EmbeddingModel &model, const EmbeddingSettings &settings)
         : model_(model), settings_(settings), stride_(model.stride),
-          pool_size_(settings.num_pools ? settings.pool_sizes[0] : 0), inputs_(model), noise_(most_cbow_centres, pool_size_, stride_),
-          means_(Floats::zeros(most_cbow_centres * stride_)), steps_(Floats::zeros(most_cbow_centres * stride_)),
-          h_(means_.data()), e_(steps_.data()) {
+          pool_size_(settings.num_pools ? settings.pool_sizes[0] : 0), inputs_(model),
+          noise_(most_cbow_centres, pool_size_, stride_), means_(Floats::zeros(most_cbow_centres * stride_)),
+          steps_(Floats::zeros(most_cbow_centres * stride_)), h_(means_.data()), e_(steps_.data()) {
         if (model.tree.num_nodes > 0) paths_ = std::make_unique<TreePaths>(model.tree, stride_);
         noise_.use(pool_size_);
     }

@@ -171,7 +171,8 @@ void bind_embedding(nb::module_ &m) {
                       Column<const int64_t>, Column<const int32_t>, int, Column<const int64_t>, Column<const int32_t>,
                       int64_t>(),
              nb::kw_only(), "words"_a, "outputs"_a, "keep_threshold"_a, "alias_threshold"_a, "alias_word"_a, "nodes"_a,
-             "path_offsets"_a, "path_edges"_a, "visits_per_exchange"_a, "subword_offsets"_a, "subword_rows"_a, "segment"_a);
+             "path_offsets"_a, "path_edges"_a, "visits_per_exchange"_a, "subword_offsets"_a, "subword_rows"_a,
+             "segment"_a);
     nb::class_<Settings>(m, "EmbeddingSettings")
         .def(nb::init<int, int, std::vector<int32_t>, int, bool, int, bool>(), nb::kw_only(), "window"_a, "negative"_a,
              "pool_sizes"_a, "centres"_a, "sum_gradient"_a, "exclude"_a, "fixed_window"_a = false);

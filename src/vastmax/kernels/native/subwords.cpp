@@ -58,9 +58,8 @@ class Marked {
 };
 
 // (offsets, buckets): the n-grams of word w are buckets[offsets[w] .. offsets[w + 1]).
-std::tuple<Numbers<int64_t>, Numbers<int32_t>> ngram_buckets(Column<const uint8_t> blob,
-                                                             Column<const int64_t> word_offsets, int min_n, int max_n,
-                                                             int buckets) {
+std::tuple<Numbers<int64_t>, Numbers<int32_t>>
+ngram_buckets(Column<const uint8_t> blob, Column<const int64_t> word_offsets, int min_n, int max_n, int buckets) {
     require(1 <= min_n && min_n <= max_n, "1 <= min_n <= max_n is needed");
     require(buckets >= 1, "there must be a bucket");
     require(is_partition(word_offsets.data(), word_offsets.length(), blob.length()), "words must cover the blob");
@@ -99,8 +98,8 @@ void mean_rows(Rows words, Rows ngrams, Column<const int64_t> offsets, Column<co
         std::fill_n(mean, D, 0.0f);
         for (int64_t r = begin; r < end; ++r) {
             const int64_t id = rows.data()[r];
-            const float *row = id < V ? words.data() + id * words.stride(0)
-                                      : ngrams.data() + (id - V) * ngrams.stride(0);
+            const float *row =
+                id < V ? words.data() + id * words.stride(0) : ngrams.data() + (id - V) * ngrams.stride(0);
             for (int64_t d = 0; d < D; ++d) mean[d] += row[d];
         }
         const float share = end > begin ? 1.0f / float(end - begin) : 0.0f;
