@@ -45,7 +45,7 @@ class Figure(NamedTuple):
 
     value: float
     spec: str
-    """As for `format`, such as ",.1f"."""
+    """The specification for `format`, such as ",.1f"."""
 
 
 def print_table(

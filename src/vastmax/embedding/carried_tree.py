@@ -14,7 +14,7 @@ from vastmax.tree import huffman
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_COLUMNS = 16  # carried at a time: memory is some 100 numbers a word
+_COLUMNS = 16  # carried at a time: memory is some 100 numbers per word
 
 
 def huffman_paths(counts: NDArray[np.int64]) -> TreePaths:

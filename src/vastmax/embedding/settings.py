@@ -136,7 +136,7 @@ class TrainingSettings:
         group=TRAINING,
     )
     min_n: int = option(3, "Characters in the shortest n-gram.", bound=Whole(1, MOST_NGRAM), group=TRAINING)
-    bucket: int = option(2_000_000, "Hash n-grams to so many numbers.", bound=Whole(1, MOST_WORDS), group=TRAINING)
+    bucket: int = option(2_000_000, "Buckets that n-grams are hashed to.", bound=Whole(1, MOST_WORDS), group=TRAINING)
     batch_size: int = option(1024, "PyTorch: predictions per step.", bound=Whole(1, MOST_SIZE), group=TRAINING)
     dense_lr: float = option(
         2e-3,

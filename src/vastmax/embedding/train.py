@@ -113,7 +113,7 @@ def train_embeddings(
             of a row of its own and those of the n-grams of "<word>", so that words that are rare, or not in the text
             at all, have good vectors. fastText's usual value is 6. 0: words share nothing.
         min_n: characters in the shortest n-gram.
-        bucket: n-grams are hashed to so many numbers; those that come up get a row.
+        bucket: number of buckets that n-grams are hashed to; those that come up get a row.
         epochs: passes over the corpus.
         alpha: learning rate at the start (None: 0.0275 for skip-gram, 0.03 with hierarchical softmax, 0.025 with both
             objectives; 0.1 for CBOW, 0.06 with hierarchical softmax; with word2vec's gradient 0.05 and 0.04; with

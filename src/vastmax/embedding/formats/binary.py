@@ -50,7 +50,7 @@ def read_binary(
         errors: what to do with words that cannot be decoded.
         encoding: of the words.
         duplicates: what to do with a word that comes twice.
-        limit: read so many entries at most; None: all.
+        limit: read at most this many entries; None: all.
         size: the content's bytes, None when not known.
     """
     header = stream.readline(LONGEST_HEADER)

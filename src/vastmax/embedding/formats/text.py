@@ -78,7 +78,7 @@ def read_text(
         encoding: of the words.
         duplicates: what to do with a word that comes twice.
         on_bad_line: what to do with a line that is no word and D numbers.
-        limit: read so many rows at most; None: all.
+        limit: read at most this many rows; None: all.
         size: the content's bytes, None when not known.
     """
     return _Reader(path, header, errors, encoding, duplicates, on_bad_line, limit, size).read(stream)

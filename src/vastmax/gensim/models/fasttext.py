@@ -43,7 +43,7 @@ class FastTextKeyedVectors(KeyedVectors):
         vector_size: numbers of a vector.
         min_n: characters in the shortest n-gram.
         max_n: characters in the longest n-gram.
-        bucket: n-grams are hashed to so many numbers.
+        bucket: number of buckets that n-grams are hashed to.
         count: rows to make room for.
         dtype: of the vectors.
     """
@@ -160,7 +160,7 @@ class FastText(Word2Vec):
         min_n: characters in the shortest n-gram.
         max_n: characters in the longest n-gram; below `min_n` there are none.
         word_ngrams: only 1.
-        bucket: n-grams are hashed to so many numbers; 0: there are none.
+        bucket: number of buckets that n-grams are hashed to; 0: there are none.
 
     Example:
         >>> sentences = [["the", "king", "rules"], ["the", "queen", "rules"]] * 50
