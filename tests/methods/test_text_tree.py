@@ -112,6 +112,8 @@ def test_hierarchical_softmax_clusters_where_there_is_a_text(corpus: Corpus) -> 
     assert codes(corpus, tree="huffman") == huffman
     with pytest.raises(InputError, match="'hierarchical-softmax' clusters the words of a text: pass a Corpus"):
         recipe.build(D, vocabulary, tree="clustered")
+    with pytest.raises((InputError, OSError)):  # a name of no file is not the default
+        recipe.build(D, vocabulary, tree="")
 
 
 def test_options_reach_the_tree(corpus: Corpus) -> None:

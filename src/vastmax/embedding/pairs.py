@@ -61,7 +61,7 @@ def evaluate_pairs(
             and lines that begin with # are left out, and so is one first line of column names. A table separated by
             tabs or commas may have more columns, as SimLex-999 and RareWord have: the first one after the words that
             holds a number has the scores.
-        restrict_vocab: know only the first so many words; None: all.
+        restrict_vocab: know only this many of the first words; None: all.
         case_insensitive: words meet in upper case.
 
     Raises:

@@ -85,7 +85,7 @@ class Exchange(Judgement):
             binary: the binary format; else text.
             encoding: of the keys.
             unicode_errors: what to do with keys that it does not have: "strict", "replace", "ignore".
-            limit: read only the first so many.
+            limit: read only this many of the first keys.
             datatype: of the vectors in memory, such as np.float16.
             no_header: the text has no first line of numbers, as GloVe's files.
         """

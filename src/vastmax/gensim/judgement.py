@@ -33,7 +33,7 @@ class Judgement(Searches):
 
         Args:
             analogies: a file of four words per line; lines ``: name`` begin sections.
-            restrict_vocab: know only the first so many keys.
+            restrict_vocab: know only this many of the first keys.
             case_insensitive: words meet in upper case.
             dummy4unknown: whether questions with unknown words count as wrong; else they are left out.
             similarity_function: "most_similar" (3CosAdd) or "most_similar_cosmul" (3CosMul). (gensim takes the name and
@@ -91,7 +91,7 @@ class Judgement(Searches):
             pairs: a file of two words and a score per line; other lines are left out and logged, as gensim does.
             delimiter: between the three.
             encoding: of the file.
-            restrict_vocab: know only the first so many keys.
+            restrict_vocab: know only this many of the first keys.
             case_insensitive: words meet in upper case.
             dummy4unknown: whether pairs with unknown words count with the cosine 0; else they are left out.
 

@@ -41,7 +41,7 @@ class Searches(KeyTable):
             negative: the same, with the weight −1 where none is given.
             topn: how many to return; None: the cosines of all keys as an array.
             clip_start, clip_end: search only these rows.
-            restrict_vocab: search only the first so many; goes before the clips.
+            restrict_vocab: search only this many of the first keys; goes before the clips.
             indexer: an index with a method ``most_similar(vector, topn)``.
 
         Returns:

@@ -29,8 +29,8 @@ class LineSentence:
 
     Args:
         source: a path, or a file that is open for reading bytes.
-        max_sentence_length: longer lines are cut into sentences of so many words.
-        limit: read only the first so many lines; None: all.
+        max_sentence_length: longer lines are cut into sentences of this many words.
+        limit: read only this many of the first lines; None: all.
     """
 
     def __init__(self, source: Any, max_sentence_length: int = MAX_WORDS_IN_BATCH, limit: int | None = None) -> None:
@@ -83,7 +83,7 @@ class PathLineSentences:
 
 
 class Text8Corpus:
-    """A text in one endless line, such as text8, cut into sentences of so many words.
+    """A text in one endless line, such as text8, cut into sentences of this many words.
 
     Args:
         fname: the file.

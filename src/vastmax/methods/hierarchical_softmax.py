@@ -33,7 +33,9 @@ def hierarchical_softmax(hidden_size: int, vocabulary: Any, *, tree: GivenTree =
 
 def _tree(source: Any, options: Mapping[str, Any], progress: Progress | None = None) -> trees.Tree:
     vocabulary = getattr(source, "vocabulary", source)
-    tree = options.get("tree") or ("clustered" if has_text(source) else "huffman")
+    tree = options.get("tree")
+    if tree is None:
+        tree = "clustered" if has_text(source) else "huffman"
     if tree == "clustered":
         return clustered_text(source, of="hierarchical-softmax", progress=progress)
     return trees.huffman(counts_array(vocabulary)) if tree == "huffman" else given_tree(tree, vocabulary)

@@ -304,7 +304,7 @@ def load_facebook_model(path: str | os.PathLike[str], encoding: str = "utf-8") -
 
 
 def save_facebook_model(model: FastText, path: str | os.PathLike[str], encoding: str = "utf-8") -> None:
-    """Write a model as fastText does, for fastText and others; vectors only: it may be trained on here alone."""
+    """Write a model as fastText does, for fastText, gensim and others; nodes of hierarchical softmax are left out."""
     wv = model._vectors
     if wv.subwords is None:
         raise NotReadyError("the model has no n-grams yet; train it first")

@@ -61,7 +61,7 @@ class Word2Vec(VocabularyBuilding):
         compute_loss: kept; the loss is known in any case.
         callbacks: objects such as `CallbackAny2Vec`.
         comment: kept.
-        max_final_vocab: raise min_count until at most so many words are left.
+        max_final_vocab: raise min_count until at most this many words are left.
         shrink_windows: whether windows are drawn from 1 to `window`; else all have the full width.
 
     Example:
@@ -342,7 +342,7 @@ class Word2Vec(VocabularyBuilding):
 
         Args:
             sentences: lists of words; unknown ones are passed over.
-            total_sentences: score at most so many.
+            total_sentences: score at most this many.
             chunksize: of no effect.
             queue_factor: of no effect.
             report_delay: of no effect.

@@ -21,7 +21,7 @@ from vastmax.embedding.word_table import WordTable
 from vastmax.kernels.subwords import mean_rows
 
 SETTINGS = "fasttext"
-"""Where `training` keeps the settings of a model that was read, so that it is written with them again."""
+"""The entry of `training` with the settings of a model that was read, so that it is written with them again."""
 
 
 def table_of(model: FastTextModel) -> Table:
